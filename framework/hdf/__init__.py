@@ -1,0 +1,52 @@
+"""hdf finds the heart in frontal chest radiographs, and is a detection framework to extend.
+
+Names are imported when they are first used, so that ``import hdf`` in a plugin's registration
+module costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from hdf.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from hdf.errors import UserError
+    from hdf.images import read_image
+    from hdf.reporting.view import View
+    from hdf.types import Batch, Detections, Geometry, Sample, Target, Targets
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Batch": "hdf.types",
+    "Detections": "hdf.types",
+    "Geometry": "hdf.types",
+    "Sample": "hdf.types",
+    "Target": "hdf.types",
+    "Targets": "hdf.types",
+    "UserError": "hdf.errors",
+    "View": "hdf.reporting.view",
+    "read_image": "hdf.images",
+}
+
+__all__ = [
+    "Batch",
+    "Detections",
+    "Geometry",
+    "Sample",
+    "Target",
+    "Targets",
+    "UserError",
+    "View",
+    "__version__",
+    "hookimpl",
+    "read_image",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'hdf' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,40 @@
+"""Mistakes that a user can mend, reported without a traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong.
+
+    Attributes:
+        where: the place a person would open, such as ``recipe.yaml:12`` or ``hearts.csv:17``.
+        message: what is wrong, what was expected and what to do.
+    """
+
+    where: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}" if self.where else self.message
+
+
+class UserError(Exception):
+    """One or many problems in what the user gave; the command line ends with exit code 2.
+
+    Args:
+        problems: all that was found, so that they can be mended in one go.
+        traceback: the text of a plugin's own traceback, shown below the problems.
+    """
+
+    def __init__(self, problems: Problem | Iterable[Problem], traceback: str = "") -> None:
+        self.problems = [problems] if isinstance(problems, Problem) else list(problems)
+        self.traceback = traceback
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def user_error(message: str, where: str = "") -> UserError:
+    """A `UserError` with a single problem."""
+    return UserError(Problem(where, message))

@@ -1,0 +1,218 @@
+"""The values that flow through hdf, from a loader's sample to a head's detections.
+
+Boxes are ``(x0, y0, x1, y1)`` float32 on **pixel edges**: a box that covers the columns 40..119 has
+x0 = 40 and x1 = 120, so its width is x1 - x0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import NoReturn, Self
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is known of one image, as a loader states it.
+
+    Attributes:
+        boxes: float32 [N, 4], pixel edges of the image that `Sample.read` returns, or of `frame`.
+        labels: N names, such as ``("heart", "left_lung")``.
+        frame: (height, width) in which the boxes were drawn, where that is not the image's own
+            size; the data stage rescales them once the image has been read.
+    """
+
+    boxes: Tensor
+    labels: tuple[str, ...]
+    frame: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        shape = tuple(self.boxes.shape)
+        if shape != (len(self.labels), 4):
+            raise ValueError(f"{len(self.labels)} labels need boxes of shape [N, 4], not {shape}")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One radiograph that has not been read yet.
+
+    Attributes:
+        id: the name shown to people and written to tables; unique within a data set.
+        read: returns the image, float32 [1, H, W] in [0, 1], bone bright.
+        target: boxes and labels, or None where the image is not labelled.
+        group: what must not be split between training and validation (the patient); `id` if empty.
+        source: the data set it came from.
+        where: the place a person would mend a wrong target, such as ``hearts.csv:17``.
+        read_masks: returns bool [N, H, W], in the order of the target's labels.
+        faults: why the sample can't be used, each naming file and line or row. A loader reports a
+            bad record here instead of raising, so that all of them can be shown at once.
+    """
+
+    id: str
+    read: Callable[[], Tensor]
+    target: Target | None = None
+    group: str = ""
+    source: str = ""
+    where: str = ""
+    read_masks: Callable[[], Tensor] | None = None
+    faults: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.group:
+            object.__setattr__(self, "group", self.id)
+
+    @classmethod
+    def broken(cls, id: str, *faults: str) -> Self:
+        """A record that can't be read, with the reasons."""
+        return cls(id=id, read=_nothing_to_read, faults=faults)
+
+
+def _nothing_to_read() -> NoReturn:
+    raise RuntimeError("a broken sample has no image")
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """The targets of many images in network pixels, padded to the largest number of boxes, N >= 1.
+
+    Attributes:
+        boxes: float32 [B, N, 4]; zeros where `valid` is False.
+        labels: int64 [B, N], indices into the recipe's ``data.labels``.
+        valid: bool [B, N], False for padding.
+        masks: bool [B, N, H, W], or None.
+    """
+
+    boxes: Tensor
+    labels: Tensor
+    valid: Tensor
+    masks: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def __getitem__(self, index: Tensor | list[int]) -> Targets:
+        masks = None if self.masks is None else self.masks[index]
+        return Targets(self.boxes[index], self.labels[index], self.valid[index], masks)
+
+    def to(self, device: torch.device) -> Targets:
+        masks = None if self.masks is None else self.masks.to(device)
+        return Targets(self.boxes.to(device), self.labels.to(device), self.valid.to(device), masks)
+
+    def one_per_label(self, count: int) -> tuple[Tensor, Tensor]:
+        """The largest box of each label.
+
+        Args:
+            count: the number of labels, L.
+
+        Returns:
+            boxes float32 [B, L, 4] and present bool [B, L]; zeros where a label is absent.
+        """
+        size = self.boxes[..., 2:] - self.boxes[..., :2]
+        area = torch.where(self.valid, size.prod(-1), -1.0)
+        is_label = self.labels[:, None] == torch.arange(count, device=area.device)[:, None]
+        by_label = torch.where(is_label & self.valid[:, None], area[:, None], -1.0)  # [B, L, N]
+        largest, index = by_label.max(-1)
+        present = largest >= 0
+        boxes = self.boxes.gather(1, index[..., None].expand(-1, -1, 4))
+        return torch.where(present[..., None], boxes, 0.0), present
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Images and their targets on the training device.
+
+    Attributes:
+        images: float32 [B, 1, H, W] in [0, 1].
+        targets: the boxes in pixels of these images.
+        index: int64 [B], the position of each image in the store.
+    """
+
+    images: Tensor
+    targets: Targets
+    index: Tensor
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """What a head found in one image.
+
+    Attributes:
+        boxes: float32 [K, 4], pixel edges.
+        labels: int64 [K], indices into the recipe's ``data.labels``.
+        scores: float32 [K] in [0, 1].
+        spread: float32 [K, 4], one standard deviation of each edge in pixels, or None.
+    """
+
+    boxes: Tensor
+    labels: Tensor
+    scores: Tensor
+    spread: Tensor | None = None
+
+    def cpu(self) -> Detections:
+        spread = None if self.spread is None else self.spread.cpu()
+        return Detections(self.boxes.cpu(), self.labels.cpu(), self.scores.cpu(), spread)
+
+    def best(self, label: int) -> Tensor | None:
+        """The box [4] of the highest score for one label, or None."""
+        found = (self.labels == label).nonzero().flatten()
+        return self.boxes[found[self.scores[found].argmax()]] if len(found) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """How an original image was placed into the network's image: first scaled, then shifted.
+
+    Attributes:
+        original_size: (height, width) of the image as read.
+        scale: (x, y), network pixels per original pixel.
+        offset: (x, y), network pixels.
+        pixel_spacing: (row, column) in mm, where the file states it.
+    """
+
+    original_size: tuple[int, int]
+    scale: tuple[float, float]
+    offset: tuple[float, float]
+    pixel_spacing: tuple[float, float] | None = None
+
+    def to_network(self, boxes: Tensor) -> Tensor:
+        """Boxes [..., 4] from original pixels to network pixels."""
+        return boxes * boxes.new_tensor(self.scale * 2) + boxes.new_tensor(self.offset * 2)
+
+    def to_original(self, boxes: Tensor) -> Tensor:
+        """Boxes [..., 4] from network pixels to original pixels."""
+        return (boxes - boxes.new_tensor(self.offset * 2)) / boxes.new_tensor(self.scale * 2)
+
+    def detections_to_original(self, detections: Detections) -> Detections:
+        """Boxes and spreads in original pixels."""
+        spread = detections.spread
+        if spread is not None:
+            spread = spread / spread.new_tensor(self.scale * 2)
+        return replace(detections, boxes=self.to_original(detections.boxes), spread=spread)
+
+
+def pad_targets(
+    boxes: Sequence[Tensor], labels: Sequence[Tensor], masks: Sequence[Tensor] | None = None
+) -> Targets:
+    """Put targets of different lengths into one padded `Targets`.
+
+    Args:
+        boxes: float32 [N_i, 4] an image.
+        labels: int64 [N_i] an image.
+        masks: bool [N_i, H, W] an image, or None.
+    """
+    valid = [torch.ones(len(item), dtype=torch.bool) for item in labels]
+    return Targets(_pad(boxes), _pad(labels), _pad(valid), None if masks is None else _pad(masks))
+
+
+def _pad(items: Sequence[Tensor]) -> Tensor:
+    longest = max(1, *(len(item) for item in items))  # a slot even where no image has a box
+    padded = items[0].new_zeros(len(items), longest, *items[0].shape[1:])
+    for row, item in zip(padded, items, strict=True):
+        row[: len(item)] = item
+    return padded
