@@ -1,0 +1,66 @@
+"""Where plugins come from: installed entry points, and folders of single files."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from functools import partial
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+from hdf.errors import user_error
+
+GROUP = "hdf"
+
+
+class Source(NamedTuple):
+    """A plugin that has not been loaded yet."""
+
+    name: str
+    distribution: str
+    version: str
+    load: Callable[[], object]
+
+
+def installed_sources() -> list[Source]:
+    """The entry points of the group ``hdf``, sorted by distribution and name."""
+    found = []
+    for entry in entry_points(group=GROUP):
+        distribution = entry.dist.name if entry.dist else "unknown"
+        version = entry.dist.version if entry.dist else ""
+        found.append(Source(entry.name, distribution, version, entry.load))
+    return sorted(found, key=lambda source: (source.distribution, source.name))
+
+
+def folder_sources(folder: Path | None) -> list[Source]:
+    """The ``*.py`` files of a folder, each a plugin of its own.
+
+    Raises:
+        UserError: the folder does not exist.
+    """
+    if folder is None:
+        return []
+    if not folder.is_dir():
+        raise user_error("the plugins folder does not exist", where=str(folder))
+    return [
+        Source(path.stem, str(path), "", partial(_load_file, path))
+        for path in sorted(folder.glob("*.py"))
+    ]
+
+
+def _load_file(path: Path) -> ModuleType:
+    name = f"hdf_plugins_dir_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is no Python module")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module

@@ -1,0 +1,133 @@
+"""A component's options: the keyword parameters of its class or function.
+
+pydantic builds the validator from the signature and works in strict JSON mode: a YAML list fits a
+tuple, ``true`` is no integer and ``"3"`` is no number.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NotRequired, Required, cast, get_type_hints
+
+from pydantic import ConfigDict, PydanticUserError, TypeAdapter
+from typing_extensions import TypedDict
+
+RESERVED = frozenset({"channels", "strides", "labels", "in_channels", "image_size"})
+"""Names that the engine supplies; they never appear in recipes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option, as ``hdf list-plugins NAME`` shows it."""
+
+    name: str
+    type: str
+    required: bool
+    default: Any = None
+
+
+class UnusableSignatureError(TypeError):
+    """A component whose parameters can't be options; says which and why."""
+
+
+class Options:
+    """What a recipe may say of one component.
+
+    Args:
+        target: the component's class or function.
+
+    Raises:
+        UnusableSignatureError: a parameter has no type hint, is positional only, or is ``*args`` or
+            ``**kwargs``.
+    """
+
+    def __init__(self, target: Callable[..., Any]) -> None:
+        parameters = _parameters(target)
+        self.supplied = frozenset(parameters) & RESERVED
+        self._parameters = {k: v for k, v in parameters.items() if k not in RESERVED}
+        self._hints = _hints(target)
+        for name, parameter in self._parameters.items():
+            _check(name, parameter, self._hints)
+        self._adapter = self._build()
+
+    def _build(self) -> TypeAdapter[dict[str, Any]]:
+        fields = {
+            name: Required[self._hints[name]] if _required(item) else NotRequired[self._hints[name]]
+            for name, item in self._parameters.items()
+        }
+        options = TypedDict("options", fields)  # type: ignore[misc]
+        options.__pydantic_config__ = ConfigDict(extra="forbid", strict=True)  # type: ignore[attr-defined]
+        try:
+            return cast("TypeAdapter[dict[str, Any]]", TypeAdapter(options))
+        except PydanticUserError as error:
+            raise UnusableSignatureError(str(error.message).splitlines()[0]) from error
+
+    def validate(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Keyword arguments of the right types; options left out keep the component's defaults.
+
+        Raises:
+            pydantic.ValidationError: with all that is wrong.
+        """
+        return self._adapter.validate_json(json.dumps(values))
+
+    def resolved(self, validated: Mapping[str, Any]) -> dict[str, Any]:
+        """Validated options as plain JSON, completed with the component's defaults."""
+        values = {
+            name: validated.get(name, item.default)
+            for name, item in self._parameters.items()
+            if name in validated or not _required(item)
+        }
+        plain: dict[str, Any] = self._adapter.dump_python(values, mode="json", warnings=False)
+        return plain
+
+    def names(self) -> list[str]:
+        return list(self._parameters)
+
+    def json_schema(self) -> dict[str, Any]:
+        """The JSON Schema of the options."""
+        return self._adapter.json_schema()
+
+    def describe(self) -> list[Option]:
+        """The options in the order of the signature."""
+        return [
+            Option(name, _readable(self._hints[name]), _required(item), _default(item))
+            for name, item in self._parameters.items()
+        ]
+
+
+def _parameters(target: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    init = getattr(target, "__init__", None)
+    # An nn.Module without a constructor of its own takes no options, whatever Module's says.
+    if inspect.isclass(target) and getattr(init, "__module__", "") == "torch.nn.modules.module":
+        return {}
+    return inspect.signature(target).parameters
+
+
+def _hints(target: Callable[..., Any]) -> dict[str, Any]:
+    function = target.__init__ if inspect.isclass(target) else target
+    return get_type_hints(function, include_extras=True)
+
+
+def _check(name: str, parameter: inspect.Parameter, hints: Mapping[str, Any]) -> None:
+    if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        raise UnusableSignatureError(f"*{name} can't be checked; name every option as a parameter")
+    if parameter.kind is parameter.POSITIONAL_ONLY:
+        raise UnusableSignatureError(f"{name!r} is positional only; options are keyword parameters")
+    if name not in hints:
+        raise UnusableSignatureError(f"{name!r} has no type hint, so its values can't be checked")
+
+
+def _required(parameter: inspect.Parameter) -> bool:
+    return parameter.default is parameter.empty
+
+
+def _default(parameter: inspect.Parameter) -> Any:
+    return None if _required(parameter) else parameter.default
+
+
+def _readable(hint: Any) -> str:
+    text = hint.__name__ if isinstance(hint, type) and not hasattr(hint, "__args__") else str(hint)
+    return text.replace("typing.", "").replace("pathlib.", "")
