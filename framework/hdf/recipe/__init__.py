@@ -1,0 +1,1 @@
+"""Recipes: strict YAML (`load`), typed (`schema`, `check`), turned into objects (`build`)."""

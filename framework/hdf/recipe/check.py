@@ -1,0 +1,155 @@
+"""From a recipe's tree to typed values: all that is wrong is found at once, before any data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from hdf.errors import Problem, UserError
+from hdf.options import Options, UnusableSignatureError
+from hdf.recipe.load import Node, parse
+from hdf.recipe.merge import merge, relabel, resolve
+from hdf.recipe.packaged import find_recipe
+from hdf.recipe.problems import problems
+from hdf.recipe.schema import Recipe
+from hdf.registry import Component, Registry
+
+DEFAULTS = """
+data: {split: {val: 0.2}}
+model: {backbone: {use: vgg16}, head: {use: box_regression}}
+train: {optimizer: {use: adam}, schedule: {use: constant}}
+"""
+"""Below every recipe, so that a recipe may change a part of what it does not name."""
+
+RecipePath = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A component as the recipe uses it, checked.
+
+    Attributes:
+        values: validated keyword arguments.
+        where: the line of the recipe, for what the constructor still refuses.
+    """
+
+    component: Component
+    options: Options
+    values: dict[str, Any]
+    where: str
+
+
+@dataclass(frozen=True)
+class CheckedRecipe:
+    """A recipe that was found to be in order.
+
+    Attributes:
+        recipe: the typed form.
+        parts: the components, by their path in the recipe.
+        file: where it was read from.
+    """
+
+    recipe: Recipe
+    parts: dict[RecipePath, Part]
+    file: Path
+
+    def list_of(self, section: str) -> list[Part]:
+        """The parts of ``augment`` or ``visualize``, in order."""
+        return [part for path, part in self.parts.items() if path[0] == section]
+
+    def resolved(self) -> dict[str, Any]:
+        """The recipe as plain values with every default filled in; it reproduces the run."""
+        plain = self.recipe.model_dump(mode="json", exclude_none=True)
+        for path, part in self.parts.items():
+            section: Any = plain
+            for key in path[:-1]:
+                section = section[key]
+            section[path[-1]] = {"use": part.component.name, **part.options.resolved(part.values)}
+        return plain
+
+    def resolved_yaml(self) -> str:
+        """`resolved`, as YAML."""
+        return yaml.safe_dump(
+            self.resolved(), sort_keys=False, default_flow_style=None, width=100, allow_unicode=True
+        )
+
+
+def check_recipe(file: Path, overrides: Sequence[str], registry: Registry) -> CheckedRecipe:
+    """Read, merge and check a recipe.
+
+    Raises:
+        UserError: with every problem found, each with its place in the recipe.
+    """
+    file = find_recipe(file)
+    defaults = parse(DEFAULTS, "defaults")
+    relabel(defaults, f"{file}:1")
+    tree = merge(defaults, resolve(file, overrides))
+    tree.value.setdefault("name", Node(file.stem, tree.where))
+    found: list[Problem] = []
+    recipe = _typed(tree, found)
+    parts = {}
+    tracebacks = []
+    for kind, path, use in _uses(tree.plain()):
+        try:
+            parts[path] = _part(registry, kind, path, use, tree)
+        except UserError as error:
+            found += error.problems
+            tracebacks.append(error.traceback)
+    if found or recipe is None:
+        raise UserError(found, "\n".join(filter(None, tracebacks)))
+    return CheckedRecipe(recipe, parts, file)
+
+
+def _typed(tree: Node, found: list[Problem]) -> Recipe | None:
+    try:
+        return Recipe.model_validate_json(json.dumps(tree.plain()))
+    except ValidationError as error:
+        found += problems(error, tree)
+        return None
+
+
+def _uses(plain: Any) -> Iterator[tuple[str, RecipePath, dict[str, Any]]]:
+    """Every ``{use: …}`` that is well enough formed to be checked."""
+    single: dict[RecipePath, str] = {
+        ("data", "loader"): "loader",
+        ("model", "backbone"): "backbone",
+        ("model", "head"): "head",
+    }
+    for path, kind in single.items():
+        section = plain.get(path[0])
+        if isinstance(section, dict):
+            yield from _well_formed(kind, path, section.get(path[1]))
+    for section, kind in {"augment": "augmentation", "visualize": "visualizer"}.items():
+        items = plain.get(section)
+        for index, item in enumerate(items if isinstance(items, list) else []):
+            yield from _well_formed(kind, (section, index), item)
+
+
+def _well_formed(
+    kind: str, path: RecipePath, use: Any
+) -> Iterator[tuple[str, RecipePath, dict[str, Any]]]:
+    if isinstance(use, dict) and isinstance(use.get("use"), str):
+        yield kind, path, use
+
+
+def _part(registry: Registry, kind: str, path: RecipePath, use: dict[str, Any], tree: Node) -> Part:
+    where = tree.locate((*path, "use"))
+    values = {key: value for key, value in use.items() if key != "use"}
+    try:
+        component = registry.find(kind, use["use"])
+        options = Options(component.load())
+        return Part(component, options, options.validate(values), where)
+    except ValidationError as error:
+        raise UserError(problems(error, tree, path, options.names())) from error
+    except (UnusableSignatureError, NameError) as error:
+        message = f"{kind} {use['use']!r} of {component.provider} can't be used: {error}"
+        raise UserError(Problem(where, message)) from error
+    except UserError as error:
+        found = [Problem(where, item.message) for item in error.problems]
+        raise UserError(found, error.traceback) from error

@@ -1,0 +1,199 @@
+"""Strict YAML with a line number for every value.
+
+PyYAML's defaults read ``1e-4`` as a string, ``on`` as True and ``0123`` as 83, and drop all but the
+last of equal keys. Recipes use the core schema of YAML 1.2 (section 10.3.2) and refuse duplicate
+keys, tags, and aliases that would grow without bound.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hdf.errors import Problem, UserError, user_error
+
+LARGEST_FILE = 1_000_000
+MOST_VALUES = 20_000
+DEEPEST = 40
+
+_CORE_TAG = "tag:yaml.org,2002:"
+_CORE_SCHEMA = {
+    "null": (r"~|null|Null|NULL|", "~nN"),
+    "bool": (r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    "int": (r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
+    "float": (
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        "-+.0123456789",
+    ),
+}
+
+
+@dataclass(slots=True)
+class Node:
+    """A value and where it was written.
+
+    Attributes:
+        value: ``dict[str, Node]``, ``list[Node]`` or a scalar.
+        where: ``file:line``, or the override on the command line.
+    """
+
+    value: Any
+    where: str
+
+    def plain(self) -> Any:
+        """Dicts, lists and scalars without their places."""
+        if isinstance(self.value, dict):
+            return {key: node.plain() for key, node in self.value.items()}
+        if isinstance(self.value, list):
+            return [node.plain() for node in self.value]
+        return self.value
+
+    def locate(self, path: tuple[str | int, ...]) -> str:
+        """Where the deepest known part of `path` was written, with the path itself."""
+        node, known = self, []
+        for key in path:
+            step = _step(node, key)
+            if step is None:
+                break
+            node = step
+            known.append(str(key))
+        return f"{node.where} ({'.'.join(known)})" if known else node.where
+
+
+def _step(node: Node, key: str | int) -> Node | None:
+    if isinstance(node.value, dict):
+        return node.value.get(str(key))
+    if isinstance(node.value, list) and isinstance(key, int) and key < len(node.value):
+        found: Node = node.value[key]
+        return found
+    return None
+
+
+class _Loader(yaml.SafeLoader):
+    """Resolves plain scalars by the core schema alone."""
+
+
+_Loader.yaml_implicit_resolvers = {}
+for _name, (_pattern, _first) in _CORE_SCHEMA.items():
+    _tag, _exact = f"{_CORE_TAG}{_name}", re.compile(rf"^(?:{_pattern})$")
+    _Loader.add_implicit_resolver(_tag, _exact, [*_first, ""])
+
+
+def read_text(path: Path) -> str:
+    """A recipe's text.
+
+    Raises:
+        UserError: the file is missing, too large or not UTF-8.
+    """
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise user_error("larger than 1 MB: this is no recipe", where=str(path))
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise user_error(f"not UTF-8 text ({error.reason})", where=str(path)) from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise user_error(f"can't be read: {reason}", where=str(path)) from error
+
+
+def parse(text: str, name: str) -> Node:
+    """Parse YAML into nodes.
+
+    Args:
+        name: the file's name, or the override, for messages.
+
+    Raises:
+        UserError: with every duplicate key, tag and bad key found, or the one syntax error.
+    """
+    try:
+        loader = _Loader(text)
+        root = loader.get_single_node()
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        message = f"not valid YAML: {error.problem or error.context}"
+        raise user_error(message, where=f"{name}:{line}") from error
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise user_error(f"not valid YAML: {reason.splitlines()[0]}", where=name) from error
+    if root is None:
+        return Node(None, f"{name}:1")
+    builder = _Builder(name)
+    node = builder.build(root, 0)
+    if builder.problems:
+        raise UserError(builder.problems)
+    return node
+
+
+class _Builder:
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.problems: list[Problem] = []
+        self.count = 0
+
+    def where(self, node: yaml.Node) -> str:
+        return f"{self.name}:{node.start_mark.line + 1}"
+
+    def build(self, node: yaml.Node, depth: int) -> Node:
+        self.count += 1
+        if depth > DEEPEST or self.count > MOST_VALUES:
+            raise user_error("too many values, or nested too deeply", where=self.where(node))
+        if isinstance(node, yaml.ScalarNode):
+            return Node(self._scalar(node), self.where(node))
+        if node.tag not in (f"{_CORE_TAG}map", f"{_CORE_TAG}seq"):
+            self._refuse_tag(node)
+        if isinstance(node, yaml.MappingNode):
+            return Node(dict(self._items(node, depth)), self.where(node))
+        return Node([self.build(item, depth + 1) for item in node.value], self.where(node))
+
+    def _items(self, node: yaml.MappingNode, depth: int) -> Iterator[tuple[str, Node]]:
+        seen: dict[str, str] = {}
+        for key, value in node.value:
+            where = self.where(key)
+            if not isinstance(key, yaml.ScalarNode) or not key.tag.endswith(":str"):
+                self.problems.append(Problem(where, "a key must be a name"))
+                continue
+            name = key.value
+            if name in seen:
+                message = f"the key {name!r} is written twice; first at {seen[name]}"
+                self.problems.append(Problem(where, message))
+            seen[name] = where
+            yield name, Node(self.build(value, depth + 1).value, where)
+
+    def _scalar(self, node: yaml.Node) -> Any:
+        kind = node.tag.removeprefix(_CORE_TAG)
+        if kind not in _SCALARS:
+            self._refuse_tag(node)
+            return None
+        try:
+            return _SCALARS[kind](node.value)
+        except ValueError:
+            message = f"{node.value[:40]!r} is not a valid {kind}"
+            self.problems.append(Problem(self.where(node), message))
+            return None
+
+    def _refuse_tag(self, node: yaml.Node) -> None:
+        message = f"the tag {node.tag!r} is not allowed; recipes hold plain values only"
+        self.problems.append(Problem(self.where(node), message))
+
+
+def _integer(text: str) -> int:
+    bases = {"0o": 8, "0x": 16}
+    return int(text, bases.get(text[:2], 10))
+
+
+def _float(text: str) -> float:
+    return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+
+
+_SCALARS: dict[str, Callable[[str], Any]] = {
+    "str": str,
+    "null": lambda text: None,
+    "bool": lambda text: text.lower() == "true",
+    "int": _integer,
+    "float": _float,
+}

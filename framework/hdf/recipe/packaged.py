@@ -1,0 +1,28 @@
+"""The recipes that travel inside the package."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+
+def recipes_folder() -> Path:
+    """Where the packaged recipes are: inside an installed wheel, or at the top of a checkout."""
+    inside = Path(str(files("hdf") / "recipes"))
+    return inside if inside.is_dir() else Path(__file__).parents[3] / "recipes"
+
+
+def packaged_recipes() -> list[Path]:
+    """The packaged recipes, sorted by name."""
+    return sorted(recipes_folder().glob("*.yaml"))
+
+
+def find_recipe(recipe: Path) -> Path:
+    """The file itself, or the packaged recipe of that bare name (``vgg16_mse``).
+
+    Returns:
+        `recipe` where neither exists, so that reading it says so.
+    """
+    packaged = recipes_folder() / f"{recipe.name.removesuffix('.yaml')}.yaml"
+    bare = recipe.parent == Path()
+    return packaged if bare and not recipe.exists() and packaged.is_file() else recipe

@@ -1,0 +1,125 @@
+"""pydantic's errors in the words of a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from hdf.errors import Problem
+from hdf.recipe.load import Node
+
+Path = tuple[str | int, ...]
+
+
+def problems(
+    error: ValidationError, tree: Node, prefix: Path = (), known: Sequence[str] | None = None
+) -> list[Problem]:
+    """One problem for each of pydantic's errors.
+
+    Args:
+        tree: the recipe, for line numbers.
+        prefix: where the validated part stands in the recipe.
+        known: the valid names where a key is unknown; looked up in `hdf.recipe.schema` if None.
+    """
+    return [_problem(detail, tree, prefix, known) for detail in error.errors(include_url=False)]
+
+
+def _problem(
+    detail: ErrorDetails, tree: Node, prefix: Path, known: Sequence[str] | None
+) -> Problem:
+    path = prefix + _without_tags(detail["loc"], tree, prefix)
+    where = tree.locate(path)
+    kind, name = detail["type"], str(path[-1]) if path else ""
+    if kind == "extra_forbidden":
+        names = known if known is not None else _names_at(path[:-1], tree)
+        return Problem(where, f"unknown key {name!r}{suggest(name, names)}")
+    if kind == "missing":
+        return Problem(where, f"{name!r} is missing")
+    if kind == "union_tag_invalid":
+        context: dict[str, Any] = detail.get("ctx", {})
+        expected, tag = context["expected_tags"].replace("'", "").split(", "), context["tag"]
+        return Problem(where, f"no {name} is called {tag!r}{suggest(tag, expected)}")
+    return Problem(where, f"{_message(detail)}, not {_shown(detail['input'])}")
+
+
+def _message(detail: ErrorDetails) -> str:
+    text = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    if detail["type"] == "value_error":
+        return text
+    return f"expected {text.removeprefix('a valid ')}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        return f"the text {value[:60]!r}"
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "nothing"}[value]
+    return repr(value)[:80]
+
+
+def suggest(name: str, names: Iterable[str]) -> str:
+    """``; did you mean …?`` or the list of what there is."""
+    options = sorted(names)
+    close = get_close_matches(name, options, n=1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; expected one of: {', '.join(options)}" if options else "; nothing is expected here"
+
+
+def _without_tags(loc: Path, tree: Node, prefix: Path) -> Path:
+    """pydantic puts the name of a union's member into the path; a recipe has no such key."""
+    node: Node | None = tree
+    for key in prefix:
+        node = _child(node, key)
+    path: list[str | int] = []
+    for position, key in enumerate(loc):
+        child = _child(node, key)
+        if child is None and position < len(loc) - 1:
+            continue
+        path.append(key)
+        node = child
+    return tuple(path)
+
+
+def _child(node: Node | None, key: str | int) -> Node | None:
+    if node is None:
+        return None
+    if isinstance(node.value, dict):
+        return node.value.get(str(key))
+    if isinstance(node.value, list) and isinstance(key, int) and key < len(node.value):
+        child: Node = node.value[key]
+        return child
+    return None
+
+
+def _names_at(path: Path, tree: Node) -> list[str]:
+    """The keys that the schema knows at `path`."""
+    from hdf.recipe import schema
+
+    sections: dict[Path, list[type[BaseModel]]] = {
+        (): [schema.Recipe],
+        ("data",): [schema.Data],
+        ("data", "split"): [schema.FractionSplit, schema.FoldSplit, schema.ListSplit],
+        ("data", "split", "lists"): [schema.Lists],
+        ("model",): [schema.Model],
+        ("train",): [schema.Train],
+        ("train", "optimizer"): [schema.Adam, schema.AdamW, schema.SGD],
+        ("train", "schedule"): [schema.Constant, schema.Cosine, schema.OneCycle],
+    }
+    models = sections.get(path, [])
+    names = [name for model in models if _fits(model, path, tree) for name in model.model_fields]
+    return names + (["extends"] if not path else [])
+
+
+def _fits(model: type[BaseModel], path: Path, tree: Node) -> bool:
+    """Whether `model` is the union's member that the recipe's ``use`` names."""
+    node: Node | None = tree
+    for key in path:
+        node = _child(node, key)
+    use = _child(node, "use")
+    field = model.model_fields.get("use")
+    return use is None or field is None or str(use.value) in str(field.annotation)

@@ -1,0 +1,243 @@
+"""The typed form of a recipe, without the components' own options."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    Tag,
+    model_validator,
+)
+
+
+class Strict(BaseModel):
+    """Unknown keys are errors, types are not converted, values don't change."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Use(BaseModel):
+    """A registered component and its options: ``{use: name, option: value}``."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+    use: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
+
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+
+class FractionSplit(Strict):
+    """A random part of the groups is kept for validation.
+
+    Attributes:
+        val: the fraction of groups that is reported.
+        inner: the fraction of the training groups that chooses ``best``; none if left out.
+    """
+
+    val: Fraction
+    inner: Fraction | None = None
+
+
+class FoldSplit(Strict):
+    """The i-th group in sorted order belongs to fold i mod `folds`.
+
+    Attributes:
+        folds: how many.
+        fold: the one that is reported, counted from 0.
+        inner: the fraction of the training groups that chooses ``best``; none if left out.
+    """
+
+    folds: Annotated[int, Field(ge=2)]
+    fold: Annotated[int, Field(ge=0)] = 0
+    inner: Fraction | None = None
+
+    @model_validator(mode="after")
+    def _fold_exists(self) -> Self:
+        if self.fold >= self.folds:
+            raise ValueError(f"fold {self.fold} of {self.folds}; folds are counted from 0")
+        return self
+
+
+class Lists(Strict):
+    """Text files with one image id a line."""
+
+    train: str
+    val: str
+
+
+class ListSplit(Strict):
+    """Fixed lists of images.
+
+    Attributes:
+        lists: the files.
+        inner: the fraction of the training groups that chooses ``best``; none if left out.
+    """
+
+    lists: Lists
+    inner: Fraction | None = None
+
+
+def _split_form(split: Any) -> str:
+    keys = split if isinstance(split, dict) else type(split).model_fields
+    return next((f"by {form}" for form in ("folds", "lists") if form in keys), "by fraction")
+
+
+Split = Annotated[
+    Annotated[FractionSplit, Tag("by fraction")]
+    | Annotated[FoldSplit, Tag("by folds")]
+    | Annotated[ListSplit, Tag("by lists")],
+    Discriminator(_split_form),
+]
+Pixels = Annotated[int, Field(ge=16, le=4096)]
+
+
+class Data(Strict):
+    """Which images, how they are placed into the network's image, and how they are split.
+
+    Attributes:
+        loader: the component that lists the samples.
+        labels: the structures to find, in order.
+        image_size: the network's image, (height, width) in pixels.
+        resize: ``letterbox`` keeps the aspect ratio and pads with black, ``stretch`` does not.
+        split: training and validation.
+        box_bounds: what a box bounds when its image is rotated or sheared: the ``ellipse``
+            inscribed in it, the whole ``rectangle``, or the ``mask`` where the loader has one.
+    """
+
+    loader: Use
+    labels: Annotated[tuple[str, ...], Field(min_length=1)] = ("heart",)
+    image_size: tuple[Pixels, Pixels] = (224, 224)
+    resize: Literal["letterbox", "stretch"] = "letterbox"
+    split: Split
+    box_bounds: Literal["ellipse", "rectangle", "mask"] = "ellipse"
+
+    @model_validator(mode="after")
+    def _labels_differ(self) -> Self:
+        if len(set(self.labels)) < len(self.labels):
+            raise ValueError(f"labels are repeated: {', '.join(self.labels)}")
+        return self
+
+
+class Model(Strict):
+    """The detector.
+
+    Attributes:
+        backbone: the component that makes feature maps.
+        head: the component that makes boxes of them.
+        normalize: ``image`` brings each image to zero mean and unit spread, ``fixed`` uses the mean
+            and spread that the backbone states (0.5 and 0.25 where it states none).
+    """
+
+    backbone: Use
+    head: Use
+    normalize: Literal["image", "fixed"] = "image"
+
+
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Adam(Strict):
+    """Adam (Kingma and Ba 2015), fused."""
+
+    use: Literal["adam"]
+    lr: PositiveFloat = 1e-4
+    betas: tuple[Beta, Beta] = (0.9, 0.999)
+    weight_decay: NonNegativeFloat = 0.0
+
+
+class AdamW(Strict):
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019), fused."""
+
+    use: Literal["adamw"]
+    lr: PositiveFloat = 1e-4
+    betas: tuple[Beta, Beta] = (0.9, 0.999)
+    weight_decay: NonNegativeFloat = 0.01
+
+
+class SGD(Strict):
+    """Stochastic gradient descent with momentum, fused."""
+
+    use: Literal["sgd"]
+    lr: PositiveFloat = 1e-2
+    momentum: Beta = 0.9
+    nesterov: bool = False
+    weight_decay: NonNegativeFloat = 0.0
+
+
+Optimizer = Annotated[Adam | AdamW | SGD, Field(discriminator="use")]
+Portion = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Constant(Strict):
+    """The optimiser's rate, after a linear warm-up over the first `warmup` of all steps."""
+
+    use: Literal["constant"]
+    warmup: Portion = 0.0
+
+
+class Cosine(Strict):
+    """A linear warm-up over the first `warmup` of all steps, then half a cosine to `final` times
+    the rate (Loshchilov and Hutter 2017)."""
+
+    use: Literal["cosine"]
+    warmup: Portion = 0.05
+    final: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+
+class OneCycle(Strict):
+    """From 1/25 of the rate up to it over the first `warmup` of all steps and down to nearly
+    nothing, both along half a cosine (Smith and Topin 2018)."""
+
+    use: Literal["one_cycle"]
+    warmup: Portion = 0.3
+
+
+Schedule = Annotated[Constant | Cosine | OneCycle, Field(discriminator="use")]
+
+
+class Train(Strict):
+    """How the detector learns.
+
+    Attributes:
+        epochs: passes over the training images.
+        batch_size: images a step.
+        precision: ``auto`` takes bfloat16 where the processor or GPU computes in it.
+        device: ``auto`` takes a CUDA GPU where there is one.
+        optimizer: ``adam``, ``adamw`` or ``sgd``.
+        schedule: ``constant``, ``cosine`` or ``one_cycle``.
+    """
+
+    epochs: PositiveInt = 25
+    batch_size: PositiveInt = 32
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")] = "auto"
+    optimizer: Optimizer
+    schedule: Schedule
+
+
+class Recipe(Strict):
+    """A whole recipe.
+
+    Attributes:
+        name: the folder below ``runs/``; the file's name if left out.
+        seed: of everything random, from weights to augmentation.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    data: Data
+    augment: tuple[Use, ...] = ()
+    model: Model
+    train: Train
+    visualize: tuple[Use, ...] = ()

@@ -1,0 +1,76 @@
+"""What many tests share: hdf as a user runs it, and small data."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hdf.registry import Registry, discover
+
+Hdf = Callable[..., subprocess.CompletedProcess[str]]
+
+TINY_RECIPE = """\
+name: tiny
+data:
+  loader: {use: phantom, count: 10, size: [64, 64]}
+  image_size: [32, 32]
+augment:
+  - {use: affine, degrees: 5}
+  - {use: gamma, gamma: [0.8, 1.2]}
+model:
+  backbone: {use: vgg11, width: 0.125}
+  head: {use: box_regression, hidden: [8]}
+train: {epochs: 2, batch_size: 4, precision: float32}
+visualize: [{use: overlay, count: 2}, {use: curves}]
+"""
+
+
+@pytest.fixture
+def hdf(tmp_path: Path) -> Hdf:
+    """Run ``hdf`` as a process in the test's folder."""
+
+    def call(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "hdf.cli.main", *map(str, arguments)],
+            cwd=tmp_path,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+    return call
+
+
+@pytest.fixture
+def tiny_recipe(tmp_path: Path) -> Path:
+    """A recipe that trains in about a second."""
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY_RECIPE)
+    return path
+
+
+@pytest.fixture(scope="session")
+def registry() -> Registry:
+    """All installed plugins."""
+    return discover()
+
+
+@pytest.fixture(scope="session")
+def chest200() -> Path:
+    """200 real radiographs, where the machine has them."""
+    folder = os.environ.get("HDF_TEST_DATA")
+    if not folder:
+        pytest.skip("HDF_TEST_DATA is not set: no real radiographs here")
+    return Path(folder) / "chest200"
+
+
+def read_jsonl(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]

@@ -1,0 +1,154 @@
+"""All of a recipe's mistakes at once, each with its place, what was expected and a close name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from hdf.errors import UserError
+from hdf.recipe.check import CheckedRecipe, check_recipe
+from hdf.recipe.packaged import packaged_recipes
+from hdf.registry import Registry
+
+GOOD = """\
+data:
+  loader: {use: phantom, count: 5}
+train: {epochs: 1}
+"""
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    path = tmp_path / "good.yaml"
+    path.write_text(GOOD)
+    return path
+
+
+def problems(path: Path, registry: Registry, *overrides: str) -> list[str]:
+    with pytest.raises(UserError) as caught:
+        check_recipe(path, list(overrides), registry)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_the_smallest_recipe_gets_all_defaults(good: Path, registry: Registry) -> None:
+    checked = check_recipe(good, [], registry)
+    assert checked.recipe.name == "good"
+    assert checked.parts["model", "backbone"].component.name == "vgg16"
+    assert checked.resolved()["model"]["head"]["use"] == "box_regression"
+    assert checked.resolved()["data"]["loader"]["size"] == [224, 224]
+
+
+@pytest.mark.parametrize("path", packaged_recipes(), ids=lambda path: path.stem)
+def test_packaged_recipes_are_in_order(path: Path, registry: Registry) -> None:
+    first, second, *_ = path.read_text().splitlines()
+    assert first.startswith(f"# hdf run recipes/{path.name}")
+    assert second.startswith("# ")
+    assert check_recipe(path, [], registry).recipe.name == path.stem
+
+
+def test_a_resolved_recipe_resolves_to_itself(
+    good: Path, registry: Registry, tmp_path: Path
+) -> None:
+    def resolved(checked: CheckedRecipe) -> str:
+        return checked.resolved_yaml()
+
+    first = resolved(check_recipe(good, ["data.split={folds: 5, fold: 2}"], registry))
+    again = tmp_path / "resolved.yaml"
+    again.write_text(first)
+    assert resolved(check_recipe(again, [], registry)) == first
+    assert yaml.safe_load(first)["train"]["optimizer"]["lr"] == 0.0001
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("trian.epochs=1", "unknown key 'trian'; did you mean 'train'?"),
+        ("train.epoch=1", "unknown key 'epoch'; did you mean 'epochs'?"),
+        ("train.epochs=1.5", "(train.epochs): expected integer, not 1.5"),
+        ("train.epochs=true", "(train.epochs): expected integer, not true"),
+        ("train.epochs='3'", "(train.epochs): expected integer, not the text '3'"),
+        ("train.epochs=0", "expected greater than 0, not 0"),
+        ("train.precision=float16", "'auto', 'float32' or 'bfloat16'"),
+        ("train.optimizer={use: adm}", "no optimizer is called 'adm'; did you mean 'adam'?"),
+        ("train.optimizer={use: sgd, momentun: 1}", "'momentun'; did you mean 'momentum'?"),
+        ("train.optimizer={use: adam, momentum: 0.9}", "unknown key 'momentum'; expected one of"),
+        ("train.optimizer.lr=-1", "(train.optimizer.lr): expected greater than 0, not -1"),
+        ("train.schedule=cosine", "(train.schedule)"),
+        ("data.labels=[]", "(data.labels)"),
+        ("data.labels=[heart, heart]", "labels are repeated: heart, heart"),
+        ("data.image_size=[112]", "(data.image_size"),
+        ("data.image_size=[8, 8]", "greater than or equal to 16"),
+        ("data.split={folds: 5, fold: 5}", "fold 5 of 5; folds are counted from 0"),
+        ("data.split={val: 1.0}", "(data.split.val): expected less than 1"),
+        ("data.split={lists: {train: a}}", "'val' is missing"),
+        ("data.split={vla: 0.2}", "unknown key 'vla'; did you mean 'val'?"),
+        ("data.loader=phantom", "(data.loader)"),
+        ("visualize=[{count: 3}]", "(visualize.0): 'use' is missing"),
+        ("data.loader={use: phantm}", "no loader is called 'phantm'; did you mean 'phantom'?"),
+        ("data.loader.cuont=3", "unknown key 'cuont'; did you mean 'count'?"),
+        ("data.loader.count=many", "(data.loader.count): expected integer, not the text 'many'"),
+        ("data.loader.labels=[heart]", "unknown key 'labels'"),
+        ("data.loader={use: csv_boxes}", "(data.loader"),
+        ("augment={use: affine}", "(augment)"),
+        ("augment=[affine]", "(augment.0)"),
+        ("augment=[{use: affine, degrees: ten}]", "(augment.0.degrees): expected number"),
+        ("name=../elsewhere", "(name)"),
+        ("seed=-1", "(seed): expected greater than or equal to 0, not -1"),
+        ("train.device=tpu", "(train.device)"),
+    ],
+)
+def test_a_mistake_is_placed_and_explained(
+    good: Path, registry: Registry, override: str, message: str
+) -> None:
+    found = problems(good, registry, override)
+    assert any(message in problem for problem in found), found
+    assert all(problem.startswith("command line: ") for problem in found)
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path, registry: Registry) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(
+        "sed: 1\n"
+        "data:\n"
+        "  loader: {use: phantom, cout: 3}\n"
+        "  image_size: big\n"
+        "augment:\n"
+        "  - {use: afine}\n"
+        "  - {use: gamma, p: x}\n"
+        "train: {epochs: none}\n"
+    )
+    lines = [problem.removeprefix(f"{path}:").split(" ")[0] for problem in problems(path, registry)]
+    assert sorted(lines) == ["1", "3", "4", "6", "7", "8"]
+
+
+def test_a_default_component_can_be_changed_without_naming_it(
+    good: Path, registry: Registry
+) -> None:
+    overrides = ["train.optimizer.lr=0.5", "model.head.hidden=[7]", "train.schedule.warmup=0.1"]
+    checked = check_recipe(good, overrides, registry)
+    assert checked.recipe.train.optimizer.lr == 0.5
+    assert checked.recipe.train.schedule.warmup == 0.1
+    assert checked.parts["model", "head"].values == {"hidden": (7,)}
+
+
+def test_a_missing_section_is_told(tmp_path: Path, registry: Registry) -> None:
+    path = tmp_path / "empty.yaml"
+    path.write_text("seed: 1\n")
+    assert problems(path, registry) == [f"{path}:1 (data): 'loader' is missing"]
+
+
+def test_a_component_that_cannot_be_checked_is_told(good: Path, tmp_path: Path) -> None:
+    from hdf.registry import discover
+
+    folder = tmp_path / "plugins"
+    folder.mkdir()
+    (folder / "loose.py").write_text(
+        "import hdf\n"
+        "def loose(**options): ...\n"
+        "@hdf.hookimpl\ndef hdf_heads(register): register('loose', loose)\n"
+    )
+    (found,) = problems(good, discover(folder), "model.head={use: loose}")
+    assert "head 'loose'" in found
+    assert "name every option as a parameter" in found
