@@ -1,0 +1,139 @@
+"""Every image file into one pixel scale, for loaders and prediction alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hdf.errors import user_error
+from hdf.formats import FORMATS, Format, Pixels
+
+SUFFIXES = tuple(FORMATS)
+MAX_PIXELS = 100_000_000
+PERCENTILES = (0.5, 99.5)
+LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
+
+
+def read_image(path: Path) -> Tensor:
+    """One radiograph in [0, 1], whatever the file.
+
+    Booleans become 0 and 1, 8-bit pixels are divided by 255, floats that lie within [0, 1] stay as
+    they are. Everything else (16-bit PNG; integers and other floats in ``.npy``) is stretched: the
+    0.5th percentile of the image becomes 0 and the 99.5th becomes 1, with clipping; where those
+    two coincide the smallest and largest value take their places. Colours become the luminance of
+    ITU-R BT.601 and transparency is laid on black. A JPEG's orientation tag is not applied.
+
+    Args:
+        path: ``.npy`` ([H, W] of integers, floats or booleans, or one or three channels in front
+            or behind), ``.png``, ``.jpg`` or ``.jpeg``.
+
+    Returns:
+        float32 [1, H, W] in [0, 1].
+
+    Raises:
+        UserError: the file is missing, damaged, not what its suffix says, empty or beyond
+            `MAX_PIXELS`; a pixel is NaN or infinite; or one value fills an image that would have to
+            be stretched, so that no contrast is known.
+    """
+    pixels = _read_pixels(Path(path))
+    try:
+        return torch.from_numpy(_to_unit(pixels))[None]
+    except ValueError as error:
+        raise user_error(str(error), where=str(path)) from error
+
+
+def read_mask(path: Path) -> Tensor:
+    """A mask, bool [H, W]: inside is where any channel is not zero.
+
+    Raises:
+        UserError: as `read_image` does for the file.
+    """
+    inside = _read_pixels(Path(path)) != 0
+    return torch.from_numpy(np.ascontiguousarray(inside.any(-1) if inside.ndim == 3 else inside))
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """(height, width) in pixels, from the file's header.
+
+    Raises:
+        UserError: the header can't be read, or the image is empty or beyond `MAX_PIXELS`.
+    """
+    path = Path(path)
+    kind = _format(path)
+    try:
+        height, width = kind.size(path)
+    except Exception as error:
+        raise user_error(_reason(kind, error), where=str(path)) from error
+    if not height or not width:
+        raise user_error(f"the image is empty: {height} x {width} pixels", where=str(path))
+    if height * width > MAX_PIXELS:
+        message = f"{height} x {width} pixels are too many; at most {MAX_PIXELS:,} are read"
+        raise user_error(message, where=str(path))
+    return height, width
+
+
+def _format(path: Path) -> Format:
+    try:
+        return FORMATS[path.suffix.lower()]
+    except KeyError:
+        message = f"'{path.suffix}' is no image format that can be read; use {', '.join(FORMATS)}"
+        raise user_error(message, where=str(path)) from None
+
+
+def _read_pixels(path: Path) -> Pixels:
+    image_size(path)
+    kind = _format(path)
+    try:
+        pixels = kind.pixels(path)
+    except Exception as error:  # decoders raise whatever a damaged file leads them to
+        raise user_error(_reason(kind, error), where=str(path)) from error
+    if pixels.dtype.kind == "f" and not (finite := np.isfinite(pixels)).all():
+        row, column = np.argwhere(~finite)[0, :2]
+        count = int((~finite).sum())
+        message = f"{count} values are NaN or infinite, the first at row {row}, column {column}"
+        raise user_error(message, where=str(path))
+    return pixels
+
+
+def _reason(kind: Format, error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"can't be opened: {error.strerror}"
+    told = isinstance(error, OSError | SyntaxError | ValueError | MemoryError) and str(error)
+    return f"can't be read as a {kind.name}: {told or 'the file is damaged'}"
+
+
+def _to_unit(pixels: Pixels) -> NDArray[np.float32]:
+    values = _luminance(pixels) if pixels.ndim == 3 else pixels
+    if pixels.dtype == np.uint8:
+        values = values / np.float32(255)
+    elif pixels.dtype.kind != "b" and not _is_unit(pixels):
+        values = _stretch(values)
+    return np.clip(values.astype(np.float32, order="C"), 0, 1)
+
+
+def _is_unit(pixels: Pixels) -> bool:
+    return bool(pixels.dtype.kind == "f" and pixels.min() >= 0 and pixels.max() <= 1)
+
+
+def _luminance(pixels: Pixels) -> Pixels:
+    grey: Pixels = pixels[..., 0]
+    if (pixels == grey[..., None]).all():
+        return grey  # exactly, so that a grey image saved in colours stays the same image
+    wide = np.result_type(pixels, np.float32)
+    return np.asarray(pixels.astype(wide) @ np.array(LUMINANCE, wide))
+
+
+def _stretch(pixels: Pixels) -> Pixels:
+    values = pixels.astype(np.float64)
+    peak = np.abs(values).max()
+    values /= peak or 1.0  # so that the difference of two huge values stays finite
+    low, high = np.percentile(values, PERCENTILES)
+    if low == high:
+        low, high = values.min(), values.max()
+    if low == high:
+        raise ValueError(f"every pixel has the value {pixels.flat[0]}, so the image shows nothing")
+    return np.asarray((values.clip(low, high) - low) / (high - low))
