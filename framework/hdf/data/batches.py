@@ -1,0 +1,52 @@
+"""Batches on the device, the same for the same seed, epoch and step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hdf.data.store import Store
+from hdf.types import Batch
+
+
+class Batches:
+    """A part of the store, resident on the device as 8-bit grey.
+
+    The images of an epoch are dealt into batches whose sizes differ by one at most, so that no
+    epoch ends with a batch of a single image.
+
+    Args:
+        index: positions in the store.
+        batch_size: the largest number of images in a batch.
+    """
+
+    def __init__(
+        self, store: Store, index: Sequence[int], batch_size: int, device: torch.device
+    ) -> None:
+        chosen = torch.tensor(index)
+        self.index = chosen
+        self.images = store.images[chosen].to(device)
+        self.targets = store.targets[chosen].to(device)
+        self.steps = math.ceil(len(chosen) / batch_size)
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def in_order(self) -> Iterator[Batch]:
+        """Every image once, in the order of `index`."""
+        return self._deal(torch.arange(len(self.index)))
+
+    def shuffled(self, seed: int, epoch: int) -> Iterator[Batch]:
+        """Every image once, in an order of this seed and epoch."""
+        order = np.random.default_rng([seed, epoch]).permutation(len(self.index))
+        return self._deal(torch.from_numpy(order))
+
+    def _deal(self, order: Tensor) -> Iterator[Batch]:
+        for chosen in order.tensor_split(self.steps):
+            here = chosen.to(self.images.device)
+            images = self.images[here].float().div_(255)
+            yield Batch(images, self.targets[here], self.index[chosen])

@@ -1,0 +1,124 @@
+"""Reading one sample: image, boxes and masks in network pixels, or what is wrong with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from hdf.boxes import clip
+from hdf.data.resize import Resize, resize_image, resize_masks
+from hdf.errors import Problem, UserError
+from hdf.types import Geometry, Sample, Target
+
+TOLERANCE = 1.0
+"""Pixels by which a box may reach over the edge of its image: rounding, not a mistake."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A sample as the store keeps it.
+
+    Attributes:
+        image: uint8 [1, H, W], network pixels.
+        geometry: how the image was placed.
+        target: the boxes in the pixels of the original image, cut to it; wanted labels only.
+        masks: bool [N, H, W] in network pixels, one a box, or None.
+    """
+
+    image: Tensor
+    geometry: Geometry
+    target: Target
+    masks: Tensor | None
+
+
+def decode(
+    sample: Sample, labels: tuple[str, ...], size: tuple[int, int], resize: Resize, masks: bool
+) -> Decoded:
+    """Read one sample.
+
+    Raises:
+        UserError: with the sample's own faults, or those of its image and boxes.
+    """
+    if sample.faults:
+        raise UserError(Problem("", fault) for fault in sample.faults)
+    image = _checked(sample, _read(sample))
+    original = (image.shape[-2], image.shape[-1])
+    target, kept = _target(sample, original, labels)
+    placed, geometry = resize_image(image, size, resize)
+    eight_bit = (placed * 255).round().to(torch.uint8)
+    warped = _masks(sample, kept, size, resize) if masks else None
+    return Decoded(eight_bit, geometry, target, warped)
+
+
+def _read(sample: Sample) -> Tensor:
+    try:
+        return sample.read()
+    except UserError:
+        raise
+    except Exception as error:
+        message = f"can't be read: {type(error).__name__}: {error}"
+        raise UserError(Problem(sample.where or sample.id, message)) from error
+
+
+def _checked(sample: Sample, image: Tensor) -> Tensor:
+    where = sample.where or sample.id
+    if image.ndim != 3 or image.shape[0] != 1 or image.dtype != torch.float32:
+        found = f"{str(image.dtype).removeprefix('torch.')} {list(image.shape)}"
+        message = f"the loader gave an image of {found}, expected float32 [1, H, W]"
+        raise UserError(Problem(where, message))
+    low, high = image.aminmax()
+    if not (low >= 0 and high <= 1):
+        message = f"the loader gave pixels from {low:.4g} to {high:.4g}, expected 0 to 1"
+        raise UserError(Problem(where, message))
+    return image
+
+
+def _target(
+    sample: Sample, original: tuple[int, int], labels: tuple[str, ...]
+) -> tuple[Target, list[int]]:
+    """The wanted boxes in original pixels, and their positions in the sample's target."""
+    if sample.target is None:
+        return Target(torch.zeros(0, 4), ()), []
+    boxes = _in_original_pixels(sample.target, original)
+    problems = [
+        Problem(sample.where or sample.id, message)
+        for box, label in zip(boxes, sample.target.labels, strict=True)
+        if (message := _box_fault(box, label, original))
+    ]
+    if problems:
+        raise UserError(problems)
+    kept = [index for index, label in enumerate(sample.target.labels) if label in labels]
+    names = tuple(sample.target.labels[index] for index in kept)
+    return Target(clip(boxes[kept], original), names), kept
+
+
+def _in_original_pixels(target: Target, original: tuple[int, int]) -> Tensor:
+    boxes = target.boxes.float()
+    if target.frame is None:
+        return boxes
+    ratio_y, ratio_x = original[0] / target.frame[0], original[1] / target.frame[1]
+    return boxes * boxes.new_tensor([ratio_x, ratio_y, ratio_x, ratio_y])
+
+
+def _box_fault(box: Tensor, label: str, original: tuple[int, int]) -> str:
+    height, width = original
+    x0, y0, x1, y1 = box.tolist()
+    shown = f"the {label} box ({x0:g}, {y0:g}, {x1:g}, {y1:g})"
+    if not (x1 > x0 and y1 > y0):
+        return f"{shown} has no area; expected x0 < x1 and y0 < y1"
+    inside = min(x0, y0) >= -TOLERANCE and x1 <= width + TOLERANCE and y1 <= height + TOLERANCE
+    return "" if inside else f"{shown} reaches outside its image of {width} x {height} pixels"
+
+
+def _masks(sample: Sample, kept: list[int], size: tuple[int, int], resize: Resize) -> Tensor | None:
+    if sample.read_masks is None:
+        return None
+    try:
+        return resize_masks(sample.read_masks()[kept], size, resize)
+    except UserError:
+        raise
+    except Exception as error:
+        message = f"its masks can't be read: {type(error).__name__}: {error}"
+        raise UserError(Problem(sample.where or sample.id, message)) from error

@@ -1,0 +1,137 @@
+"""Every image decoded once, resized to the network's image and kept as 8-bit grey."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from hdf.data.decode import Decoded, decode
+from hdf.data.resize import Resize
+from hdf.errors import Problem, UserError, user_error
+from hdf.types import Geometry, Sample, Target, Targets, pad_targets
+
+
+@dataclass(frozen=True)
+class Store:
+    """A data set, ready for training.
+
+    Attributes:
+        samples: in the order of `images`.
+        images: uint8 [N, 1, H, W], network pixels.
+        targets: boxes in network pixels; labels are indices into `labels`.
+        originals: the same boxes in the pixels of the original images.
+        geometry: how each image was placed.
+        labels: the recipe's ``data.labels``.
+    """
+
+    samples: list[Sample]
+    images: Tensor
+    targets: Targets
+    originals: list[Target]
+    geometry: list[Geometry]
+    labels: tuple[str, ...]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the network's image."""
+        return self.images.shape[-2], self.images.shape[-1]
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+
+def build_store(
+    samples: Sequence[Sample],
+    labels: tuple[str, ...],
+    size: tuple[int, int],
+    resize: Resize = "letterbox",
+    *,
+    masks: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Store:
+    """Read every sample.
+
+    Args:
+        labels: the structures to keep, in order.
+        size: (height, width) of the network's image.
+        resize: ``letterbox`` or ``stretch``.
+        masks: whether to keep masks where samples have them.
+        progress: called with (images done, images in all).
+
+    Raises:
+        UserError: with all faults of all samples, or because there is nothing to learn from.
+    """
+    _refuse_repeated(samples)
+
+    def attempt(sample: Sample) -> Decoded | UserError:
+        try:
+            return decode(sample, labels, size, resize, masks)
+        except UserError as error:
+            return error
+
+    results: list[Decoded | UserError] = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for result in pool.map(attempt, samples):
+            results.append(result)
+            progress(len(results), len(samples))
+    problems = [
+        item for error in results if isinstance(error, UserError) for item in error.problems
+    ]
+    if problems:
+        raise UserError(problems)
+    return _collect(samples, [item for item in results if isinstance(item, Decoded)], labels)
+
+
+def _refuse_repeated(samples: Sequence[Sample]) -> None:
+    if not samples:
+        raise user_error("the data set is empty: the loader found no images")
+    repeated = [id for id, count in Counter(sample.id for sample in samples).items() if count > 1]
+    if repeated:
+        raise UserError(Problem(id, "two samples have this id; ids must differ") for id in repeated)
+
+
+def _collect(samples: Sequence[Sample], items: list[Decoded], labels: tuple[str, ...]) -> Store:
+    _refuse_absent(samples, items, labels)
+    numbers = {label: index for index, label in enumerate(labels)}
+    targets = pad_targets(
+        [item.geometry.to_network(item.target.boxes) for item in items],
+        [torch.tensor([numbers[name] for name in item.target.labels]).long() for item in items],
+        _masks(items),
+    )
+    return Store(
+        list(samples),
+        torch.stack([item.image for item in items]),
+        targets,
+        [item.target for item in items],
+        [item.geometry for item in items],
+        labels,
+    )
+
+
+def _masks(items: list[Decoded]) -> list[Tensor] | None:
+    """Masks of all images; empty ones where an image has none, None where no image has any."""
+    if all(item.masks is None for item in items):
+        return None
+    return [
+        torch.zeros(len(item.target.labels), *item.image.shape[-2:], dtype=torch.bool)
+        if item.masks is None
+        else item.masks
+        for item in items
+    ]
+
+
+def _refuse_absent(
+    samples: Sequence[Sample], items: list[Decoded], labels: tuple[str, ...]
+) -> None:
+    found = {name for item in items for name in item.target.labels}
+    absent = [label for label in labels if label not in found]
+    if absent:
+        known = sorted({name for s in samples if s.target for name in s.target.labels})
+        there = f"its labels are: {', '.join(known)}" if known else "it has no boxes at all"
+        raise user_error(f"no image has a box for data.labels {', '.join(absent)}; {there}")
