@@ -1,0 +1,95 @@
+"""Running a detector over a part of the store and scoring it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hdf.compute import Compute
+from hdf.data.batches import Batches
+from hdf.data.store import Store
+from hdf.detector import Detector
+from hdf.evaluation.baseline import constant_detections
+from hdf.evaluation.metrics import Matches, box_metrics, label_metrics, match
+from hdf.types import Detections, Target
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A detector's answers for one side of the split, in original pixels.
+
+    Attributes:
+        loss: the head's loss per image.
+    """
+
+    index: list[int]
+    targets: list[Target]
+    detections: list[Detections]
+    matches: Matches
+    loss: float
+
+    @property
+    def iou_mean(self) -> float:
+        return float(self.matches.iou.double().mean())
+
+
+class Evaluator:
+    """Scores a detector on one side of the split.
+
+    Args:
+        index: positions in the store.
+        constant: the mean training boxes [L, 4], network pixels.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        index: Sequence[int],
+        constant: Tensor,
+        batch_size: int,
+        compute: Compute,
+    ) -> None:
+        self.store, self.index, self.compute = store, list(index), compute
+        self.batches = Batches(store, index, batch_size, compute.device)
+        self.targets = [store.originals[i] for i in self.index]
+        constant_answer = [constant_detections(constant)] * len(self.index)
+        self.constant = match(self.targets, self._to_original(constant_answer), store.labels)
+
+    @property
+    def constant_iou(self) -> float:
+        """The mean IoU of always answering the mean training box."""
+        return float(self.constant.iou.double().mean())
+
+    @torch.inference_mode()
+    def evaluate(self, detector: Detector) -> Evaluation:
+        """Run the detector over every image once."""
+        detector.eval()
+        found: list[Detections] = []
+        loss = 0.0
+        for batch in self.batches.in_order():
+            with self.compute.autocast():
+                raw = detector(batch.images)
+            loss += float(torch.stack(list(detector.loss(raw, batch).values())).sum()) * len(batch)
+            found += [detections.cpu() for detections in detector.decode(raw)]
+        detections = self._to_original(found)
+        matches = match(self.targets, detections, self.store.labels)
+        return Evaluation(self.index, self.targets, detections, matches, loss / len(self.index))
+
+    def metrics(self, evaluation: Evaluation) -> dict[str, Any]:
+        """The validation part of ``summary.json``."""
+        metrics = box_metrics(evaluation.matches)
+        metrics["constant_box_iou"] = self.constant_iou
+        if len(self.store.labels) > 1:
+            metrics["labels"] = label_metrics(evaluation.matches)
+        return metrics
+
+    def _to_original(self, detections: Sequence[Detections]) -> list[Detections]:
+        geometry = [self.store.geometry[i] for i in self.index]
+        return [
+            place.detections_to_original(item)
+            for place, item in zip(geometry, detections, strict=True)
+        ]

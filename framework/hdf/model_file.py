@@ -1,0 +1,84 @@
+"""The model file: one safetensors whose metadata says how to build and feed the detector."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+
+from hdf import __version__
+from hdf.detector import Detector, ModelSpec
+from hdf.errors import Problem, UserError, user_error
+from hdf.files import replacing
+from hdf.options import Options
+from hdf.recipe.build import build_detector
+from hdf.recipe.check import Part
+from hdf.registry import Registry
+
+FORMAT = 1
+
+
+def save_model(detector: Detector, path: Path) -> None:
+    """Write a detector, weights and all that prediction needs."""
+    about = {"format": FORMAT, "hdf": __version__, **asdict(detector.spec)}
+    # The file holds the values themselves, so nothing is to be fetched when it is read.
+    about["backbone"] = {
+        key: "none" if key == "weights" else value for key, value in about["backbone"].items()
+    }
+    tensors = {name: value.contiguous() for name, value in detector.state_dict().items()}
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, metadata={"hdf": json.dumps(about)})
+
+
+def read_spec(path: Path) -> ModelSpec:
+    """What a model file says of itself.
+
+    Raises:
+        UserError: the file is missing, damaged, no model of hdf's, or of a later format.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+        about: dict[str, Any] = json.loads(metadata["hdf"])
+        if about["format"] != FORMAT:
+            raise user_error(f"written by hdf {about['hdf']}, a later one", where=str(path))
+        return TypeAdapter(ModelSpec).validate_json(metadata["hdf"])
+    except (SafetensorError, OSError) as error:
+        raise user_error(f"no readable model file: {error}", where=str(path)) from error
+    except (KeyError, TypeError, ValueError) as error:
+        message = "a safetensors file, but no model that hdf wrote"
+        raise user_error(message, where=str(path)) from error
+
+
+def load_model(path: Path, registry: Registry) -> Detector:
+    """A detector in evaluation mode, on the CPU.
+
+    Raises:
+        UserError: as `read_spec`, or a plugin is missing, or the weights do not fit.
+    """
+    spec = read_spec(path)
+    backbone = _part(registry, "backbone", spec.backbone, path)
+    head = _part(registry, "head", spec.head, path)
+    detector = build_detector(backbone, head, spec)
+    try:
+        detector.load_state_dict(load_file(path))
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise user_error(f"its weights do not fit its description: {reason}", str(path)) from error
+    return detector.eval()
+
+
+def _part(registry: Registry, kind: str, use: dict[str, Any], path: Path) -> Part:
+    try:
+        component = registry.find(kind, use["use"])
+        options = Options(component.load())
+        values = {key: value for key, value in use.items() if key != "use"}
+        return Part(component, options, options.validate(values), str(path))
+    except UserError as error:
+        problems = [Problem(str(path), problem.message) for problem in error.problems]
+        raise UserError(problems, error.traceback) from error

@@ -1,0 +1,112 @@
+"""What people see while a run goes on: a live display on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from torch import Tensor
+
+REFRESH_SECONDS = 0.25
+
+
+class Reporter:
+    """Writes to the console and, once there is one, to the run's log.
+
+    Args:
+        console: where people read; the command line's stderr.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.log: Path | None = None
+        self._unlogged: list[str] = []
+
+    def say(self, text: str) -> None:
+        """One line of plain text."""
+        self.console.print(text, soft_wrap=True, markup=False, highlight=False)
+        self.record(text)
+
+    def record(self, text: str) -> None:
+        """A line for the log alone; lines from before there was a log are written first."""
+        self._unlogged.append(text)
+        if self.log is not None:
+            with self.log.open("a", encoding="utf-8") as file:
+                file.writelines(f"{line}\n" for line in self._unlogged)
+            self._unlogged.clear()
+
+    @contextmanager
+    def counting(self, what: str) -> Iterator[Callable[[int, int], None]]:
+        """A bar for `what`; the function that it gives takes (done, total)."""
+        with self._bar() as bar:
+            task = bar.add_task(what, total=None, info="")
+            yield lambda done, total: bar.update(
+                task, completed=done, total=total, info=f"{done}/{total}"
+            )
+
+    @contextmanager
+    def training(self, epochs: int, steps: int) -> Iterator[TrainingDisplay]:
+        """A bar for a whole training, `steps` batches an epoch."""
+        with self._bar() as bar:
+            task = bar.add_task("training", total=epochs * steps, info="")
+            yield TrainingDisplay(self, bar, task, epochs, steps)
+
+    def _bar(self) -> Progress:
+        return Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            TextColumn("{task.fields[info]}"),
+            TimeRemainingColumn(),
+            TextColumn("left"),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal,
+        )
+
+
+class TrainingDisplay:
+    """Epoch, batch, loss, images per second, time left, and IoU beside the constant box's."""
+
+    def __init__(
+        self, reporter: Reporter, bar: Progress, task: TaskID, epochs: int, steps: int
+    ) -> None:
+        self.reporter, self.bar, self.task = reporter, bar, task
+        self.epochs, self.steps = epochs, steps
+        self.epoch = 0
+        self._score = ""
+        self._images = 0
+        self._shown = self._began = time.perf_counter()
+
+    def start_epoch(self, epoch: int) -> None:
+        """`epoch` counts from 1."""
+        self.epoch, self._images = epoch, 0
+        self._began = time.perf_counter()
+
+    def step(self, done: int, loss: Tensor, images: int) -> None:
+        """One batch is done; the loss is fetched from the device only when it is shown."""
+        self._images += images
+        now = time.perf_counter()
+        if now - self._shown < REFRESH_SECONDS and done < self.steps:
+            return
+        self._shown = now
+        rate = self._images / max(now - self._began, 1e-9)
+        self.bar.update(
+            self.task,
+            description=f"epoch {self.epoch}/{self.epochs} batch {done}/{self.steps}",
+            completed=(self.epoch - 1) * self.steps + done,
+            info=f"loss {float(loss):.4f}  {rate:.0f} images/s{self._score}",
+        )
+
+    def end_epoch(self, metrics: Mapping[str, float], seconds: float, rate: float) -> None:
+        """Print the epoch's line."""
+        iou, constant = metrics["iou_mean"], metrics["constant_box_iou"]
+        self._score = f"  IoU {iou:.3f} (constant box {constant:.3f})"
+        self.reporter.say(
+            f"epoch {self.epoch}/{self.epochs}  loss {metrics['train_loss']:.4f}"
+            f"  validation loss {metrics['val_loss']:.4f}{self._score}"
+            f"  {rate:.0f} images/s  {seconds:.1f} s"
+        )

@@ -1,0 +1,1 @@
+"""Training: `run` is the whole job; `loop` learns, with `optimisation` and `precision`."""

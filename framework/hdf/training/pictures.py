@@ -1,0 +1,54 @@
+"""Letting visualizers draw."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from hdf.evaluation.evaluate import Evaluation
+from hdf.reporting.progress import Reporter
+from hdf.reporting.view import View
+from hdf.training.prepare import Run
+
+
+def draw(
+    run: Run,
+    reporter: Reporter,
+    when: Literal["epoch", "end"],
+    evaluation: Evaluation,
+    history: Sequence[Mapping[str, Any]],
+    metrics: Mapping[str, Any] | None = None,
+) -> list[Path]:
+    """Run the visualizers whose time has come; one that raises is reported, and the run goes on.
+
+    Returns:
+        The pictures that were written, below the run's ``figures``.
+    """
+    chosen = [visualizer for visualizer in run.visualizers if visualizer.when == when]
+    if not chosen:
+        return []
+    view = View(
+        run.store.labels,
+        [run.store.samples[index] for index in evaluation.index],
+        evaluation.targets,
+        evaluation.detections,
+        history,
+        metrics or {},
+        run.detector,
+    )
+    figures = run.folder.figures
+    folder = figures / f"epoch-{len(history):03}" if when == "epoch" else figures
+    folder.mkdir(exist_ok=True)
+    return [path for item in chosen for path in _attempt(item, view, folder, reporter)]
+
+
+def _attempt(visualizer: Any, view: View, folder: Path, reporter: Reporter) -> list[Path]:
+    try:
+        return list(visualizer.draw(view, folder))
+    except Exception as error:
+        name = type(visualizer).__name__
+        reporter.say(f"visualizer {name} failed: {type(error).__name__}: {error}")
+        reporter.record(traceback.format_exc())
+        return []

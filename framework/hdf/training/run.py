@@ -1,0 +1,97 @@
+"""The whole job: recipe in; trained detector, metrics and pictures out."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from hdf.errors import UserError
+from hdf.evaluation.evaluate import Evaluation
+from hdf.files import write_json, write_text
+from hdf.recipe.check import CheckedRecipe
+from hdf.registry import Registry
+from hdf.reporting.environment import describe_environment
+from hdf.reporting.progress import Reporter
+from hdf.reporting.run_folder import RunFolder
+from hdf.reporting.tables import write_predictions, write_split
+from hdf.training.events import send
+from hdf.training.pictures import draw
+from hdf.training.prepare import Run, prepare
+from hdf.training.trainer import Trainer
+
+
+def run_recipe(
+    checked: CheckedRecipe, registry: Registry, folder: RunFolder, reporter: Reporter
+) -> dict[str, Any]:
+    """Train, evaluate and draw.
+
+    Args:
+        folder: made anew once the recipe and the data were found to be in order.
+
+    Returns:
+        What ``summary.json`` holds.
+
+    Raises:
+        UserError: the options, the data or the training are at fault.
+    """
+    began = time.perf_counter()
+    run = prepare(checked, registry, folder, reporter)
+    _open(run, reporter)
+    try:
+        send(registry, reporter, "hdf_run_started", run=run)
+        trainer = Trainer(run, reporter)
+        evaluation = trainer.fit()
+        summary = _finish(run, trainer, evaluation, began)
+        draw(run, reporter, "end", evaluation, trainer.history, summary["metrics"]["val"])
+        folder.set_status("finished")
+        send(registry, reporter, "hdf_run_finished", run=run, summary=summary)
+        return summary
+    except BaseException as error:
+        _close(folder, error)
+        raise
+
+
+def _open(run: Run, reporter: Reporter) -> None:
+    """Make the folder and write what is known before training."""
+    folder = run.folder
+    folder.create()
+    write_text(folder.path / "recipe.yaml", run.checked.file.read_text(encoding="utf-8"))
+    write_text(folder.path / "resolved.yaml", run.checked.resolved_yaml())
+    write_json(folder.path / "environment.json", describe_environment(run.compute, run.registry))
+    write_split(folder.path / "split.csv", run.store.samples, run.split)
+    reporter.log = folder.log
+
+
+def _finish(run: Run, trainer: Trainer, evaluation: Evaluation, began: float) -> dict[str, Any]:
+    """Write the predictions and the summary."""
+    samples = [run.store.samples[index] for index in evaluation.index]
+    write_predictions(
+        run.folder.path / "predictions.csv",
+        samples,
+        evaluation.targets,
+        evaluation.detections,
+        run.store.labels,
+    )
+    summary = {
+        "recipe": run.recipe.name,
+        "seed": run.recipe.seed,
+        "device": str(run.compute.device),
+        "precision": run.compute.precision,
+        "dataset": {"train": len(run.split.train), "val": len(run.split.val)},
+        "metrics": {"val": trainer.validation.metrics(evaluation)},
+        "timing": {
+            "seconds": round(time.perf_counter() - began, 2),
+            "train_images_per_second": round(trainer.images_per_second, 2),
+        },
+        "weights": str(run.folder.best),
+    }
+    write_json(run.folder.summary, summary)
+    return summary
+
+
+def _close(folder: RunFolder, error: BaseException) -> None:
+    if isinstance(error, KeyboardInterrupt):
+        folder.set_status("interrupted")
+    else:
+        reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        folder.set_status("failed", reason=reason)

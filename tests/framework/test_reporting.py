@@ -1,0 +1,128 @@
+"""The run folder, whole files, tables, and what people see."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from rich.console import Console
+
+from hdf import Detections, Sample, Target, UserError
+from hdf.data.split import Split
+from hdf.files import replacing, write_json, write_text
+from hdf.reporting.progress import Reporter
+from hdf.reporting.run_folder import choose_folder
+from hdf.reporting.tables import write_predictions, write_split
+
+
+def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "file.txt"
+    write_text(path, "first")
+    with pytest.raises(RuntimeError), replacing(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "first"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_json_is_strict(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "a.json", float("nan"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_gets_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    first = choose_folder("name", None, overwrite=False)
+    assert not first.path.exists()
+    first.create()
+    second = choose_folder("name", None, overwrite=False)
+    assert first.path.parent == second.path.parent == Path("runs/name")
+    assert second.path != first.path
+
+
+def test_a_run_is_replaced_only_when_asked(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    choose_folder("name", out, overwrite=False).create()
+    (out / "old.txt").write_text("old")
+    with pytest.raises(UserError, match=r"holds a run \(running\).*--overwrite"):
+        choose_folder("name", out, overwrite=False)
+    folder = choose_folder("name", out, overwrite=True)
+    assert (out / "old.txt").exists()
+    folder.create()
+    assert not (out / "old.txt").exists()
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_other_peoples_files_are_never_removed(tmp_path: Path, overwrite: bool) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(UserError, match="holds other files"):
+        choose_folder("name", tmp_path, overwrite)
+    with pytest.raises(UserError, match="is a file"):
+        choose_folder("name", tmp_path / "thesis.tex", overwrite)
+
+
+def test_tables(tmp_path: Path) -> None:
+    samples = [Sample(name, lambda: torch.zeros(1, 2, 2), group="p", source="s") for name in "ab"]
+    write_split(tmp_path / "split.csv", samples, Split([1], [0], []))
+    assert (tmp_path / "split.csv").read_text() == (
+        "image,group,source,split\na,p,s,val\nb,p,s,train\n"
+    )
+    targets = [Target(torch.tensor([[0.0, 0, 10, 10]]), ("heart",)), Target(torch.zeros(0, 4), ())]
+    box = torch.tensor([[0.0, 0, 10, 5.5]])
+    found = [Detections(box, torch.tensor([0]), torch.ones(1))] * 2
+    write_predictions(tmp_path / "p.csv", samples, targets, found, ("heart",))
+    assert (tmp_path / "p.csv").read_text() == (
+        "image,label,score,x0,y0,x1,y1,true_x0,true_y0,true_x1,true_y1,iou\n"
+        "a,heart,1.0000,0.00,0.00,10.00,5.50,0.00,0.00,10.00,10.00,0.5500\n"
+        "b,heart,1.0000,0.00,0.00,10.00,5.50,,,,,\n"
+    )
+
+
+METRICS = {"train_loss": 0.5, "val_loss": 0.4, "iou_mean": 0.71, "constant_box_iou": 0.65}
+
+
+def train_for_show(console: Console) -> Reporter:
+    reporter = Reporter(console)
+    with reporter.training(epochs=1, steps=2) as display:
+        display.start_epoch(1)
+        display.step(1, torch.tensor(0.5), 4)
+        display.step(2, torch.tensor(0.5), 4)
+        display.end_epoch(METRICS, 1.0, 8.0)
+    return reporter
+
+
+def test_off_a_terminal_an_epoch_is_one_line() -> None:
+    file = io.StringIO()
+    train_for_show(Console(file=file, width=40))
+    assert file.getvalue() == (
+        "epoch 1/1  loss 0.5000  validation loss 0.4000  IoU 0.710 (constant box 0.650)"
+        "  8 images/s  1.0 s\n"
+    )
+
+
+def test_on_a_terminal_the_display_is_live() -> None:
+    file = io.StringIO()
+    train_for_show(Console(file=file, width=140, force_terminal=True))
+    shown = file.getvalue()
+    assert "epoch 1/1 batch 2/2" in shown
+    assert "images/s" in shown
+
+
+def test_the_log_holds_what_was_said_before_there_was_one(tmp_path: Path) -> None:
+    reporter = Reporter(Console(file=io.StringIO()))
+    reporter.say("early [bold]")
+    reporter.log = tmp_path / "log.txt"
+    reporter.say("late")
+    assert reporter.log.read_text() == "early [bold]\nlate\n"
+
+
+def test_status_is_json(tmp_path: Path) -> None:
+    folder = choose_folder("name", tmp_path / "run", overwrite=False)
+    folder.create()
+    folder.set_status("failed", reason="why")
+    status = json.loads(folder.status.read_text())
+    assert (status["status"], status["reason"]) == ("failed", "why")
