@@ -1,0 +1,1 @@
+"""Built-in backbones, one a file."""

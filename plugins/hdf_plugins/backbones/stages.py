@@ -1,0 +1,51 @@
+"""What the built-in convolutional backbones have in common: five stages, the first ones frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Self
+
+from torch import nn
+
+STAGES = 5
+
+
+class StagedBackbone(nn.Module):
+    """A backbone of five stages that each halve the image; its only map is the last stage's.
+
+    Attributes:
+        channels: the number of channels of each map returned by `forward`.
+        strides: image pixels per map pixel of each map.
+        mean: what the weights expect to be subtracted from an image in [0, 1], one value per input
+            channel; None where the weights ask for nothing.
+        std: what they expect it to be divided by, likewise.
+    """
+
+    channels: tuple[int, ...]
+    strides: tuple[int, ...] = (2**STAGES,)
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._frozen: list[nn.Module] = []
+
+    def freeze(self, stages: Sequence[nn.Module], count: int) -> None:
+        """Keep the weights of the first `count` stages fixed.
+
+        Raises:
+            ValueError: if `count` is not in 0..5.
+        """
+        if not 0 <= count <= STAGES:
+            raise ValueError(f"freeze is a number of stages from 0 to {STAGES}, not {count}")
+        self._frozen = list(stages[:count])
+        for stage in self._frozen:
+            stage.requires_grad_(False)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Self:
+        """Set training mode, except for frozen stages: their running statistics stay fixed too."""
+        super().train(mode)
+        for stage in self._frozen:
+            stage.eval()
+        return self

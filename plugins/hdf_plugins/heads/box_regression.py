@@ -1,0 +1,159 @@
+"""One box a label by fully connected regression."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from hdf.boxes import clip
+from hdf.errors import user_error
+from hdf.types import Batch, Detections, Targets
+from hdf_plugins.heads.box_code import decode, encode
+from hdf_plugins.heads.losses import BOX_LOSSES, CODE_LOSSES, LossName, masked_mean
+
+LARGEST_POOL = 7
+SMALLEST_SPREAD = 0.01
+
+
+class BoxRegression(nn.Module):
+    """Fully connected layers that answer with exactly one box for every label.
+
+    A box is predicted as its code (centre x / W, centre y / H, log(width / W), log(height / H)),
+    standardised by the mean and spread of the training boxes of its label: an answer of zeros is
+    the mean box, which is where training starts, and edges can't be swapped.
+
+    The head says where, never whether: every score is 1.
+
+    Args:
+        channels: channels of each feature map; the last map is used.
+        strides: image pixels per map pixel of each map.
+        labels: what to find.
+        image_size: (height, width) of the images in pixels.
+        hidden: the widths of the fully connected layers before the last.
+        dropout: the share of each hidden layer's outputs that is dropped in training.
+        loss: ``mse`` and ``smooth_l1`` compare standardised codes, ``giou`` and ``ciou`` boxes.
+        pool: (rows, columns) that the map is averaged to. By default the map's own size, at most
+            7 x 7: more would repeat values, not add any.
+
+    Raises:
+        ValueError: an option is out of range, or the images are smaller than one map pixel.
+    """
+
+    mean: Tensor
+    spread: Tensor
+
+    def __init__(
+        self,
+        channels: tuple[int, ...],
+        strides: tuple[int, ...],
+        labels: tuple[str, ...],
+        image_size: tuple[int, int],
+        *,
+        hidden: tuple[int, ...] = (512, 128),
+        dropout: float = 0.0,
+        loss: LossName = "mse",
+        pool: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__()
+        _check_options(hidden, dropout, pool)
+        self.labels = labels
+        self.loss_name = loss
+        rows, columns = pool or _map_size(image_size, strides[-1])
+        self.pool = nn.AdaptiveAvgPool2d((rows, columns))
+        widths = (channels[-1] * rows * columns, *hidden)
+        self.layers = _fully_connected(widths, 4 * len(labels), dropout)
+        whole_image = torch.tensor([0.5, 0.5, 0.0, 0.0])
+        self.register_buffer("mean", whole_image.repeat(len(labels), 1))
+        self.register_buffer("spread", torch.ones(len(labels), 4))
+
+    @torch.no_grad()
+    def fit(self, targets: Targets, size: tuple[int, int]) -> None:
+        """Take the mean and spread of the training boxes, label by label.
+
+        Args:
+            targets: the training set's boxes in pixels of images of `size`.
+            size: (height, width).
+
+        Raises:
+            hdf.UserError: there is no box at all of some label.
+        """
+        boxes, present = targets.one_per_label(len(self.labels))
+        for i, label in enumerate(self.labels):
+            if not present[:, i].any():
+                raise user_error(f"no training image has a box of label {label!r} to learn from")
+            code = encode(boxes[present[:, i], i], size)
+            self.mean[i] = code.mean(0)
+            self.spread[i] = code.std(0, correction=0).clamp(min=SMALLEST_SPREAD)
+
+    def forward(self, features: Sequence[Tensor]) -> Tensor:
+        """Feature maps [B, C, h, w] to standardised codes [B, L, 4] of the L labels' boxes."""
+        code: Tensor = self.layers(self.pool(features[-1]).flatten(1))
+        return code.reshape(-1, len(self.labels), 4)
+
+    def loss(self, raw: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """The mean loss over the boxes that are there; a label that an image lacks counts nothing.
+
+        Args:
+            raw: float32 [B, L, 4] from `forward`.
+            batch: the images' targets.
+
+        Returns:
+            One scalar under the loss's name.
+        """
+        height, width = batch.images.shape[-2:]
+        boxes, present = batch.targets.one_per_label(len(self.labels))
+        target = (encode(boxes, (height, width)) - self.mean) / self.spread
+        if self.loss_name in CODE_LOSSES:
+            losses = CODE_LOSSES[self.loss_name](raw, target)
+        else:
+            true = self._boxes(target, (height, width))
+            losses = BOX_LOSSES[self.loss_name](self._boxes(raw, (height, width)), true)
+        return {self.loss_name: masked_mean(losses, present)}
+
+    def decode(self, raw: Tensor, size: tuple[int, int]) -> list[Detections]:
+        """One box a label, in the labels' order, cut to the image; every score is 1.
+
+        Args:
+            raw: float32 [B, L, 4] from `forward`.
+            size: (height, width) of the images in pixels.
+        """
+        labels = torch.arange(len(self.labels), device=raw.device)
+        scores = torch.ones(len(self.labels), device=raw.device)
+        boxes = clip(self._boxes(raw.float(), size), size)
+        return [Detections(item, labels, scores) for item in boxes]
+
+    def _boxes(self, raw: Tensor, size: tuple[int, int]) -> Tensor:
+        """Standardised codes [B, L, 4] to boxes [B, L, 4] in pixels, not cut to the image."""
+        return decode(raw * self.spread + self.mean, size)
+
+
+def _map_size(image_size: tuple[int, int], stride: int) -> tuple[int, int]:
+    rows, columns = (min(side // stride, LARGEST_POOL) for side in image_size)
+    if not rows or not columns:
+        raise ValueError(
+            f"images of {image_size[0]} x {image_size[1]} pixels are smaller than one pixel of the "
+            f"backbone's last map: take data.image_size of at least {stride} x {stride}"
+        )
+    return rows, columns
+
+
+def _fully_connected(widths: tuple[int, ...], outputs: int, dropout: float) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for inputs, width in pairwise(widths):
+        layers += [nn.Linear(inputs, width), nn.ReLU(inplace=True), nn.Dropout(dropout)]
+    last = nn.Linear(widths[-1], outputs)
+    nn.init.normal_(last.weight, std=1e-3)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(*layers, last)
+
+
+def _check_options(hidden: tuple[int, ...], dropout: float, pool: tuple[int, int] | None) -> None:
+    if any(width < 1 for width in hidden):
+        raise ValueError(f"hidden holds the widths of layers, each at least 1, not {hidden}")
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout is a share from 0 to below 1, not {dropout}")
+    if pool is not None and min(pool) < 1:
+        raise ValueError(f"pool is (rows, columns), each at least 1, not {pool}")

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torchvision.models import vgg as torchvision_vgg
+
+from hdf_plugins.backbones.vgg import VGG, VGG11, VGG13, VGG16, VGG19
+
+
+def convolutions(model: nn.Module) -> list[nn.Conv2d]:
+    return [layer for layer in model.modules() if isinstance(layer, nn.Conv2d)]
+
+
+@pytest.mark.parametrize(("backbone", "count"), [(VGG11, 8), (VGG13, 10), (VGG16, 13), (VGG19, 16)])
+def test_number_of_convolutions(backbone: type[VGG], count: int) -> None:
+    assert len(convolutions(backbone())) == count
+
+
+def test_vgg16_is_full_width_for_grey_images() -> None:
+    widths = [layer.out_channels for layer in convolutions(VGG16())]
+    assert widths == [64] * 2 + [128] * 2 + [256] * 3 + [512] * 6
+    assert convolutions(VGG16())[0].in_channels == 1
+
+
+@pytest.mark.parametrize("size", [(32, 32), (112, 112), (97, 131), (64, 224)])
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_channels_and_strides_are_those_of_the_map(size: tuple[int, int], batch_norm: bool) -> None:
+    backbone = VGG11(width=0.25, batch_norm=batch_norm)
+    (features,) = backbone(torch.rand(2, 1, *size))
+    assert features.shape == (2, *backbone.channels, *(s // backbone.strides[0] for s in size))
+
+
+def test_width_scales_every_convolution() -> None:
+    backbone = VGG11(width=0.5)
+    widths = [layer.out_channels for layer in convolutions(backbone)]
+    assert widths == [32, 64, 128, 128, 256, 256, 256, 256]
+    assert backbone.channels == (256,)
+
+
+def test_input_channels() -> None:
+    assert VGG11(in_channels=3, width=0.25)(torch.rand(1, 3, 32, 32))[0].shape == (1, 128, 1, 1)
+
+
+def test_starts_from_the_initialization_of_torchvision() -> None:
+    for layer in convolutions(VGG16())[1:]:
+        expected = (2 / (layer.out_channels * 9)) ** 0.5
+        assert layer.weight.std().item() == pytest.approx(expected, rel=0.03)
+        assert layer.bias is not None
+        assert not layer.bias.any()
+
+
+def test_has_the_parameters_of_torchvision() -> None:
+    with torch.device("meta"):
+        theirs = torchvision_vgg.vgg16_bn(init_weights=False).state_dict()
+    expected = {k: v.shape for k, v in theirs.items() if k.startswith("features.")}
+    found = {k: v.shape for k, v in VGG16(in_channels=3, batch_norm=True).state_dict().items()}
+    assert found == expected
+
+
+def test_without_weights_no_normalization_is_asked_for() -> None:
+    assert VGG11(width=0.25).mean is None
+    assert VGG11(width=0.25).std is None
+
+
+@pytest.mark.parametrize(("stages", "fixed"), [(0, 0), (1, 1), (2, 2), (3, 4), (5, 8)])
+def test_frozen_stages_have_no_gradients(stages: int, fixed: int) -> None:
+    backbone = VGG11(width=0.25, freeze=stages)
+    features = backbone(torch.rand(1, 1, 64, 64))[0]
+    if features.requires_grad:
+        features.sum().backward()
+    gradients = [layer.weight.grad is not None for layer in convolutions(backbone)]
+    assert gradients == [False] * fixed + [True] * (8 - fixed)
+
+
+def test_frozen_stages_keep_their_running_statistics() -> None:
+    backbone = VGG11(width=0.25, batch_norm=True, freeze=2)
+    before = {name: value.clone() for name, value in backbone.named_buffers()}
+    backbone.train()(torch.rand(2, 1, 64, 64))
+    changed = [n for n, v in backbone.named_buffers() if not v.equal(before[n])]
+    norms = [n for n in before if n.endswith("running_mean")]
+    assert [n for n in norms if n in changed] == norms[2:]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"freeze": 6}, "0 to 5"),
+        ({"freeze": -1}, "0 to 5"),
+        ({"width": 0.0}, "width"),
+        ({"width": float("nan")}, "width"),
+        ({"width": 0.5, "weights": "imagenet"}, "width 1.0 only"),
+        ({"weights": "imagnet"}, "none, imagenet or the path"),
+    ],
+)
+def test_bad_options_are_refused(options: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        VGG16(**options)  # type: ignore[arg-type]
+
+
+def test_bfloat16_in_channels_last() -> None:
+    backbone = VGG11(width=0.25).to(memory_format=torch.channels_last)
+    images = torch.rand(2, 1, 64, 64)
+    with torch.autocast("cpu", torch.bfloat16):
+        (features,) = backbone(images)
+    assert features.dtype == torch.bfloat16
+    assert torch.allclose(features.float(), backbone(images)[0], rtol=0.1, atol=0.02)
