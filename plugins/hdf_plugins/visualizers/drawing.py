@@ -1,0 +1,152 @@
+"""Radiographs with their true and predicted boxes, on matplotlib figures without global state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import cycle, islice
+from math import ceil, isnan, sqrt
+from pathlib import Path
+from statistics import median
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import AbstractPathEffect, withStroke
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
+
+from hdf import View
+from hdf.files import replacing
+
+# M. Okabe and K. Ito, Color Universal Design (2008): told apart by colour-blind people, too.
+COLOURS = ("#E69F00", "#56B4E9", "#CC79A7", "#009E73", "#F0E442", "#D55E00")
+LineStyle = str | tuple[float, tuple[float, ...]]
+PREDICTED: LineStyle = "-"
+TRUE: LineStyle = (0, (4, 2.5))
+HALO: list[AbstractPathEffect] = [withStroke(linewidth=3, foreground="black", alpha=0.6)]
+PAGE = 12
+LARGEST_SIDE = 1024
+DPI = 150
+
+
+def draw_pages(
+    view: View, indices: Sequence[int], title: str, folder: Path, name: str
+) -> list[Path]:
+    """Write samples of a view as pages of twelve, ``name.png`` or ``name_01.png``, ``name_02.png``.
+
+    Args:
+        view: what to draw from.
+        indices: the samples, in the order in which they appear.
+        title: the line above each page.
+        folder: where the pages go.
+        name: the stem of the files.
+    """
+    pages = [indices[start : start + PAGE] for start in range(0, len(indices), PAGE)]
+    written = []
+    for number, page in enumerate(pages, start=1):
+        suffix = f"_{number:02}" if len(pages) > 1 else ""
+        figure = _page(view, page, f"{title} ({number}/{len(pages)})" if suffix else title)
+        written.append(save(figure, folder / f"{name}{suffix}.png"))
+    return written
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Write a PNG that holds nothing but pixels."""
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None})
+    return path
+
+
+def validation_title(view: View, shown: str) -> str:
+    """Such as: Validation: mean IoU 0.853 (constant box 0.651), 12 of 60 images."""
+    mean, constant = (view.metrics.get(key) for key in ("iou_mean", "constant_box_iou"))
+    parts = ["Validation: "]
+    if isinstance(mean, float):
+        parts.append(f"mean IoU {mean:.3f}")
+        parts.append(f" (constant box {constant:.3f}), " if isinstance(constant, float) else ", ")
+    return "".join(parts) + f"{shown} of {len(view.samples)} images"
+
+
+def _page(view: View, indices: Sequence[int], title: str) -> Figure:
+    columns = ceil(sqrt(len(indices)))
+    rows = ceil(len(indices) / columns)
+    images = [view.image(index)[0] for index in indices]
+    side = 3.1 if columns > 2 else 4.2
+    aspect = median(image.shape[0] / image.shape[1] for image in images)
+    height = rows * (side * min(aspect, 2.0) + 0.25) + 0.35 + 0.2 * len(view.labels)
+    figure = Figure(figsize=(max(columns * side, 5.5), height), layout="constrained")
+    figure.suptitle(title, fontsize=11)
+    panels = figure.subplots(rows, columns, squeeze=False).flat
+    for axes, index, image in zip(panels, indices, images, strict=False):
+        draw_radiograph(axes, image)
+        draw_boxes(axes, view, index)
+        axes.set_title(_panel_title(view, index), fontsize=9, parse_math=False)
+    for axes in figure.axes:
+        axes.set_axis_off()
+    legend = _legend(view.labels)
+    figure.legend(handles=legend, loc="outside lower center", ncols=2, fontsize=9, frameon=False)
+    return figure
+
+
+def draw_radiograph(axes: Axes, image: Tensor) -> None:
+    """Show an image [H, W] in [0, 1] with its pixel edges at whole coordinates.
+
+    Black and white are its 0.5th and 99.5th percentile, so that a dark radiograph shows more.
+    """
+    height, width = image.shape
+    shrink = min(1.0, LARGEST_SIDE / max(height, width))
+    small = (max(1, round(height * shrink)), max(1, round(width * shrink)))
+    shown = adaptive_avg_pool2d(image[None], small)[0]
+    black, white = shown.quantile(shown.new_tensor([0.005, 0.995])).tolist()
+    extent = (0, width, height, 0)
+    axes.imshow(shown.numpy(), cmap="gray", vmin=black, vmax=white, extent=extent)
+
+
+def draw_boxes(axes: Axes, view: View, index: int) -> None:
+    """Draw the true boxes of a sample, dashed, and the best detection of each label, solid."""
+    target, found = view.targets[index], view.detections[index]
+    for position, label in enumerate(view.labels):
+        true, predicted = _colours(view.labels)[position]
+        best = found.best(position)
+        if best is not None:
+            _draw_box(axes, best, predicted, PREDICTED)
+        for box, name in zip(target.boxes, target.labels, strict=True):
+            if name == label:
+                _draw_box(axes, box, true, TRUE)
+
+
+def _draw_box(axes: Axes, box: Tensor, colour: str, style: LineStyle) -> None:
+    x0, y0, x1, y1 = box.tolist()
+    frame = Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, ec=colour, ls=style, lw=1.6)
+    frame.set_path_effects(HALO)
+    axes.add_patch(frame)
+
+
+def _legend(labels: tuple[str, ...]) -> list[Line2D]:
+    colours = list(zip(labels, _colours(labels), strict=True))
+    return [
+        *(_legend_line(f"{label}, predicted", pair[1], PREDICTED) for label, pair in colours),
+        *(_legend_line(f"{label}, true", pair[0], TRUE) for label, pair in colours),
+    ]
+
+
+def _legend_line(text: str, colour: str, style: LineStyle) -> Line2D:
+    line = Line2D([], [], color=colour, ls=style, lw=1.8, label=text.replace("_", " "))
+    line.set_path_effects(HALO)
+    return line
+
+
+def _colours(labels: tuple[str, ...]) -> list[tuple[str, str]]:
+    """The colours of true and predicted boxes; several labels have one colour each."""
+    if len(labels) == 1:
+        return [(COLOURS[1], COLOURS[0])]
+    return [(colour, colour) for colour in islice(cycle(COLOURS), len(labels))]
+
+
+def _panel_title(view: View, index: int) -> str:
+    id = view.samples[index].id
+    if len(id) > 28:
+        id = f"{id[:16]}\N{HORIZONTAL ELLIPSIS}{id[-11:]}"
+    score = view.iou(index)
+    return f"{id}   " + ("no true box" if isnan(score) else f"IoU {score:.2f}")

@@ -1,0 +1,34 @@
+"""Predicted and true boxes on the radiographs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hdf import View
+from hdf_plugins.visualizers.drawing import draw_pages, validation_title
+
+
+class Overlay:
+    """Validation radiographs with predicted (solid) and true (dashed) boxes.
+
+    Args:
+        count: how many images, taken evenly from the whole validation set; 12 make a page.
+
+    Raises:
+        ValueError: count is below 1.
+    """
+
+    when = "end"
+
+    def __init__(self, *, count: int = 12) -> None:
+        if count < 1:
+            raise ValueError(f"count must be at least 1, not {count}")
+        self.count = count
+
+    def draw(self, view: View, folder: Path) -> list[Path]:
+        """Write ``overlay.png``, or ``overlay_01.png`` and further where there are more pages."""
+        total = len(view.samples)
+        count = min(self.count, total)
+        indices = [position * total // count for position in range(count)]
+        title = validation_title(view, str(count))
+        return draw_pages(view, indices, title, folder, "overlay")

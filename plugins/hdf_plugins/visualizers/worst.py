@@ -1,0 +1,35 @@
+"""The predictions that agree least with the true boxes."""
+
+from __future__ import annotations
+
+from math import isnan
+from pathlib import Path
+
+from hdf import View
+from hdf_plugins.visualizers.drawing import draw_pages, validation_title
+
+
+class Worst:
+    """The validation radiographs of the lowest IoU, the worst first.
+
+    Args:
+        count: how many images; 12 make a page.
+
+    Raises:
+        ValueError: count is below 1.
+    """
+
+    when = "end"
+
+    def __init__(self, *, count: int = 12) -> None:
+        if count < 1:
+            raise ValueError(f"count must be at least 1, not {count}")
+        self.count = count
+
+    def draw(self, view: View, folder: Path) -> list[Path]:
+        """Write ``worst.png``, or ``worst_01.png`` and further where there are more pages."""
+        scores = {index: view.iou(index) for index in range(len(view.samples))}
+        scored = [index for index, score in scores.items() if not isnan(score)]
+        indices = sorted(scored, key=scores.__getitem__)[: self.count]
+        title = validation_title(view, f"the worst {len(indices)}")
+        return draw_pages(view, indices, title, folder, "worst")

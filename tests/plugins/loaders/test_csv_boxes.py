@@ -1,0 +1,330 @@
+"""Tables and folders as people have them, and every fault told with its place."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from hdf import Sample, UserError
+from hdf.boxes import mask_bounds
+from hdf_plugins.loaders.csv_boxes import CsvBoxes
+from hdf_plugins.loaders.table import read_table
+
+HEADER = "label,x0,y0,w,h,name,img_shape_x,img_shape_y\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three images of 40 x 50 pixels and a table of a heart in each."""
+    (tmp_path / "images").mkdir()
+    for name in "abc":
+        Image.new("L", (50, 40), 128).save(tmp_path / "images" / f"{name}.png")
+    _table(tmp_path, HEADER + "".join(f"heart,5,6,20,10,{name},50,40\n" for name in "abc"))
+    return tmp_path
+
+
+def _table(folder: Path, text: str | bytes) -> None:
+    data = text.encode() if isinstance(text, str) else text
+    (folder / "hearts.csv").write_bytes(data)
+
+
+def _records(folder: Path, **options: object) -> dict[str, Sample]:
+    images, table = folder / "images", folder / "hearts.csv"
+    records = CsvBoxes(images=images, table=table, **options).records()  # type: ignore[arg-type]
+    assert [sample.id for sample in records] == sorted({sample.id for sample in records})
+    return {sample.id: sample for sample in records}
+
+
+def _faults(folder: Path, **options: object) -> list[str]:
+    return [fault for sample in _records(folder, **options).values() for fault in sample.faults]
+
+
+def _refusal(folder: Path, **options: object) -> list[str]:
+    with pytest.raises(UserError) as caught:
+        _records(folder, **options)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_corner_and_size(folder: Path) -> None:
+    samples = _records(folder)
+    assert list(samples) == ["a", "b", "c"]
+    sample = samples["a"]
+    assert (sample.faults, sample.group, sample.source) == ((), "a", "images")
+    assert sample.target is not None
+    assert sample.target.boxes.tolist() == [[5, 6, 25, 16]]
+    assert sample.target.boxes.dtype == torch.float32
+    assert sample.target.labels == ("heart",)
+    assert sample.target.frame == (40, 50)
+    assert sample.read_masks is None
+    assert pickle.loads(pickle.dumps(sample)).read().shape == (1, 40, 50)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name,x_min,y_min,x_max,y_max\na,5,6,25,16\nb,5,6,25,16\nc,5,6,25,16\n",
+        "\ufeff Y_max ;drop,y_min,x_max,x_min,NAME \r\n".replace(";", ",")
+        + "".join(f"16,,6, 25 ,5,{name}.png\r\n" for name in "abc"),
+        'h,w,label,"name",y0,x0\n' + "\n".join(f'1e1,20.0,heart,"{n}",6,5' for n in "abc") + "\n\n",
+    ],
+)
+def test_other_columns_orders_and_line_ends(folder: Path, text: str) -> None:
+    _table(folder, text)
+    for sample in _records(folder).values():
+        assert sample.faults == ()
+        assert sample.target is not None
+        assert sample.target.boxes.tolist() == [[5, 6, 25, 16]]
+        assert sample.target.labels == ("heart",)
+        assert sample.target.frame is None
+
+
+def test_several_labels_of_one_image_and_their_masks(folder: Path) -> None:
+    rows = [f"{label},{x},2,4,5,{n}" for n in "abc" for label, x in (("lung", 9), ("heart", 3))]
+    _table(folder, "label,x0,y0,w,h,name\n" + "\n".join(rows))
+    for label, x in (("heart", 3), ("lung", 9)):
+        (folder / "masks" / label).mkdir(parents=True)
+        mask = np.zeros((40, 50), np.uint8)
+        mask[2:7, x : x + 4] = 1
+        for name in "abc":
+            Image.fromarray(mask).save(folder / "masks" / label / f"{name}.png")
+    sample = _records(folder, masks=folder / "masks")["b"]
+    assert sample.target is not None
+    assert sample.read_masks is not None
+    assert sample.target.labels == ("lung", "heart")
+    assert torch.equal(mask_bounds(sample.read_masks()), sample.target.boxes)
+
+
+def test_faults_of_masks(folder: Path) -> None:
+    heart = folder / "masks" / "heart"
+    heart.mkdir(parents=True)
+    assert "the folder holds no .npy" in _refusal(folder, masks=folder / "masks")[0]
+    Image.new("1", (50, 40)).save(heart / "a.png")
+    Image.new("1", (51, 40)).save(heart / "b.png")
+    samples = _records(folder, masks=folder / "masks")
+    assert samples["c"].faults == ("masks/heart: no mask for the image 'c'",)
+    read_masks = samples["b"].read_masks
+    assert read_masks is not None
+    with pytest.raises(UserError, match="the mask has 40 x 51 pixels; its image has 40 x 50"):
+        read_masks()
+    heart.rename(folder / "masks" / "Heart")
+    assert "masks of the table's label 'heart'" in _refusal(folder, masks=folder / "masks")[0]
+
+
+def test_images_without_a_row_and_rows_without_an_image(folder: Path) -> None:
+    _table(folder, HEADER + "heart,5,6,20,10,a,50,40\nheart,5,6,20,10,1.2.840.113,50,40\n")
+    missing = f"hearts.csv:3: no image for the name '1.2.840.113' in {folder / 'images'}"
+    row, unlisted, other = _faults(folder)  # in the order of the stems
+    assert row == missing
+    assert unlisted.startswith("images/b.png: no row in hearts.csv")
+    assert other.startswith("images/c.png: no row in hearts.csv")
+    assert "`unlisted: ignore`" in unlisted
+    assert _faults(folder, unlisted="ignore") == [missing]
+
+
+ROWS = {
+    "heart,5,6,0,10,a,50,40": "has no area",
+    "heart,5,6,20,-1,a,50,40": "has no area",
+    "heart,5,6,1e-9,3,a,50,40": "has no area",
+    "heart,5,6,nan,10,a,50,40": "w is 'nan'; expected a number of pixels",
+    "heart,5,-inf,20,10,a,50,40": "y0 is '-inf'; expected a number",
+    "heart,,6,20,10,a,50,40": "x0 is ''; expected a number",
+    "heart,5,six,20,10,a,50,40": "y0 is 'six'; expected a number",
+    "heart,5,6,1e300,10,a,50,40": "w is '1e300'",
+    "heart,-1,6,20,10,a,50,40": "leaves its frame, 50 pixels wide and 40 high",
+    "heart,5,6,46,10,a,50,40": "leaves its frame",
+    "heart,5,6,20,35,a,50,40": "right 25, bottom 41) leaves its frame",
+    "heart,5,6,20,10,a,50,0": "the frame is 50 x 0; expected whole numbers",
+    "heart,5,6,20,10,a,50.5,40": "the frame is 50.5 x 40",
+    "heart,5,6,20,10,a,wide,40": "img_shape_x is 'wide'",
+    ",5,6,20,10,a,50,40": "the label is empty",
+    "heart,5,6,20,10,a,50": "7 cells, but the header has 8",
+    "heart,5,6,20,10,a,50,40,9": "9 cells, but the header has 8",
+}
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_faulty_rows(folder: Path, row: str) -> None:
+    _table(folder, f"{HEADER}heart,5,6,20,10,b,50,40\nheart,5,6,20,10,c,50,40\n\n{row}\n")
+    samples = _records(folder)
+    (fault,) = samples["a"].faults
+    assert fault.startswith("hearts.csv:5: ")
+    assert ROWS[row] in fault
+    assert samples["b"].faults == samples["c"].faults == ()
+
+
+def test_all_faults_of_a_row_and_a_table_at_once(folder: Path) -> None:
+    _table(
+        folder, HEADER + "heart,x,y,20,10,a,50,40\nheart,5,6,20,10,,50,40\nheart,5,6,0,1,b,9,9\n"
+    )
+    samples = _records(folder)
+    assert len(samples["a"].faults) == 2
+    assert "the name is empty" in samples["hearts.csv:3"].faults[0]
+    assert "has no area" in samples["b"].faults[0]
+    assert "no row in hearts.csv" in samples["c"].faults[0]
+
+
+@pytest.mark.parametrize("second", ["heart,5,6,20,10,a", "heart,1,2,3,4,a.png"])
+def test_a_second_box_of_one_label(folder: Path, second: str) -> None:
+    text = f"label,x0,y0,w,h,name\nheart,5,6,20,10,a\nlung,5,6,20,10,a\n{second}\n"
+    _table(folder, text)
+    (fault,) = _records(folder, unlisted="ignore")["a"].faults
+    assert fault.startswith("hearts.csv:4: a second 'heart' box")
+    assert fault.endswith("see hearts.csv:2")
+
+
+def test_frames_of_one_image_must_agree(folder: Path) -> None:
+    _table(folder, HEADER + "heart,5,6,20,10,a,50,40\nlung,5,6,20,10,a,100,80\n")
+    (fault,) = _records(folder, unlisted="ignore")["a"].faults
+    assert fault.startswith("hearts.csv:3: another img_shape than in hearts.csv:2")
+
+
+def test_two_files_of_one_stem(folder: Path) -> None:
+    np.save(folder / "images" / "a.npy", np.zeros((40, 50)))
+    (folder / "images" / "._b.png").write_bytes(b"left by another system")
+    assert _faults(folder) == ["images: a.npy, a.png have one stem; keep one of them"]
+
+
+def test_tables_that_are_none(folder: Path) -> None:
+    both = "expected label,x0,y0,w,h,name[,img_shape_x,img_shape_y] or name,x_min"
+    cases: dict[str, str | bytes] = {
+        both: "name,x0,y0,w,h\na,1,2,3,4\n",
+        "expected label": "label;x0;y0;w;h;name\nheart;1;2;3;4;a\n",
+        "the columns are label,x0": "label,x0,y0,w,h,name,img_shape_x\nheart,1,2,3,4,a,5\n",
+        "names twice: name": "name,name,x_min,y_min,x_max,y_max\na,a,1,2,3,4\n",
+        "the table is empty": b"",
+        "the table has no rows": HEADER,
+        "is not UTF-8 text": "name,x_min,y_min,x_max,y_max\nä,1,2,3,4\n".encode("latin-1"),
+        "is not UTF-8": HEADER.encode("utf-16"),
+        "hearts.csv:2: is not readable as CSV": HEADER + '"heart,5,6,20,10,a,50,40\n',
+        "field larger than field limit": HEADER + "x" * 200_000,
+    }
+    for message, text in cases.items():
+        _table(folder, text)
+        (refusal,) = _refusal(folder)
+        assert message in refusal
+        assert str(folder / "hearts.csv") in refusal
+
+
+def test_missing_files_are_told_together(tmp_path: Path) -> None:
+    refusals = _refusal(tmp_path, masks=tmp_path / "masks")
+    assert len(refusals) == 3
+    for name, refusal in zip(("images", "hearts.csv", "masks"), refusals, strict=True):
+        assert refusal.startswith(f"{tmp_path / name}: there is no such")
+
+
+def test_an_empty_folder(folder: Path) -> None:
+    for path in (folder / "images").iterdir():
+        path.rename(path.with_suffix(".txt"))
+    assert "the folder holds no .npy, .png" in _refusal(folder)[0]
+
+
+CELLS = st.one_of(
+    st.sampled_from(
+        ["heart", "a", "b.png", "", "nan", "1e999", "-0", '"', "50", "0x1", "é", "[b]"]
+    ),
+    st.integers(-10, 60).map(str),
+    st.floats().map(str),
+    st.text(max_size=4),
+)
+QUICK = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@QUICK
+@given(st.lists(st.lists(CELLS, min_size=7, max_size=9), min_size=1, max_size=6))
+def test_any_table_gives_samples_that_hold_or_clear_faults(
+    folder: Path, rows: list[list[str]]
+) -> None:
+    text = HEADER + "\n".join(",".join(row) for row in rows)
+    _table(folder, text.encode("utf-8", "surrogatepass"))
+    try:
+        samples = _records(folder)
+    except UserError:  # a lone quotation mark ends the reading
+        assert any('"' in cell for row in rows for cell in row)
+        return
+    for sample in samples.values():
+        if sample.target is None:
+            assert sample.faults
+            continue
+        height, width = sample.target.frame or (0, 0)
+        x0, y0, x1, y1 = sample.target.boxes.unbind(-1)
+        assert (x0 >= 0).all()
+        assert (y0 >= 0).all()
+        assert (x1 > x0).all()
+        assert (y1 > y0).all()
+        assert (x1 <= width).all()
+        assert (y1 <= height).all()
+
+
+@QUICK
+@given(st.binary(max_size=200))
+def test_any_bytes_are_refused_clearly(folder: Path, data: bytes) -> None:
+    _table(folder, data)
+    with pytest.raises(UserError, match=r"hearts\.csv"):
+        read_table(folder / "hearts.csv")
+
+
+@QUICK
+@given(st.lists(st.tuples(*[st.integers(0, 19), st.integers(1, 20)] * 2), min_size=3, max_size=3))
+def test_good_tables_come_back_as_written(
+    folder: Path, boxes: list[tuple[int, int, int, int]]
+) -> None:
+    rows = [f"heart,{x},{y},{w},{h},{n}" for n, (x, w, y, h) in zip("abc", boxes, strict=True)]
+    _table(folder, "label,x0,y0,w,h,name\n" + "\n".join(rows))
+    for (x, w, y, h), sample in zip(boxes, _records(folder).values(), strict=True):
+        assert sample.target is not None
+        assert sample.target.boxes.tolist() == [[x, y, x + w, y + h]]
+
+
+DATA = os.environ.get("HDF_TEST_DATA", "")
+real = pytest.mark.skipif(not DATA, reason="HDF_TEST_DATA names no folder of radiographs")
+
+
+@real
+def test_chest200_and_its_masks() -> None:
+    home = Path(DATA) / "chest200"
+    loader = CsvBoxes(images=home / "images", table=home / "boxes.csv", masks=home / "masks")
+    samples = loader.records()
+    assert len(samples) == 200
+    assert not any(sample.faults for sample in samples)
+    exact = 0
+    for sample in samples:
+        assert sample.target is not None
+        assert sample.read_masks is not None
+        assert sample.target.labels == ("heart", "left_lung", "right_lung")
+        bounds = mask_bounds(sample.read_masks())
+        boxes = sample.target.boxes
+        assert (bounds[:, :2] <= boxes[:, :2]).all()
+        assert (bounds[:, 2:] >= boxes[:, 2:]).all()
+        exact += int((bounds == boxes).all(-1).sum())
+    assert exact >= 599  # the tables bound a mask's largest part; one mask of 600 has a second
+
+
+@real
+def test_chest200_images() -> None:
+    home = Path(DATA) / "chest200"
+    samples = CsvBoxes(images=home / "images", table=home / "heart_boxes.csv").records()
+    assert len(samples) == 200
+    for sample in samples[::20]:
+        image = sample.read()
+        assert image.shape == (1, 512, 512)
+        assert image.min() >= 0
+        assert image.max() <= 1
+        assert image.std() > 0.05
+
+
+@real
+def test_a_table_with_dots_in_no_names_and_another_frame() -> None:
+    rows = read_table(Path(DATA) / "rsna_heart_detection.csv")
+    assert len(rows) == 496
+    assert {row.frame for row in rows} == {(224, 224)}
+    assert not any(row.faults for row in rows)
