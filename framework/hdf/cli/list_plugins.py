@@ -1,0 +1,131 @@
+"""``hdf list-plugins``."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hdf.cli.arguments import plugins_dir_option
+from hdf.cli.screen import show_json, show_table
+from hdf.errors import UserError, user_error
+
+if TYPE_CHECKING:
+    from hdf.registry import Component, Registry
+
+COLUMNS = ("kind", "name", "summary", "distribution", "version", "status")
+
+
+@click.command("list-plugins")
+@click.argument("name", required=False)
+@click.option("--kind", metavar="KIND", help="Only components of this kind.")
+@click.option("--json", "as_json", is_flag=True, help="Everything, options included, as JSON.")
+@plugins_dir_option
+def list_plugins(
+    name: str | None, kind: str | None, as_json: bool, plugins_dir: Path | None
+) -> None:
+    """List the components that are installed, or show the options of NAME."""
+    from hdf.registry import discover
+
+    registry = discover(plugins_dir)
+    chosen = _choose(registry, name, kind)
+    failures = [] if name or kind else _failed_plugins(registry)
+    if as_json:
+        show_json([*map(_details, chosen), *failures])
+    elif name:
+        for component in chosen:
+            _show_one(_details(component))
+    else:
+        rows = [*map(_row, chosen), *failures]
+        show_table(COLUMNS, [[row[column] for column in COLUMNS] for row in rows])
+
+
+def _choose(registry: Registry, name: str | None, kind: str | None) -> list[Component]:
+    from hdf.registry import KINDS
+
+    if kind is not None and kind not in KINDS:
+        raise user_error(f"no kind is called {kind!r}; there are: {', '.join(KINDS)}")
+    found = [c for c in registry.components if kind in (None, c.kind) and name in (None, c.name)]
+    if name is not None and not found:
+        names = sorted({component.name for component in registry.components})
+        close = get_close_matches(name, names, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(names)}"
+        raise user_error(f"no component is called {name!r}; {hint}")
+    return sorted(found, key=lambda component: KINDS.index(component.kind))
+
+
+def _row(component: Component) -> dict[str, Any]:
+    return {
+        "kind": component.kind,
+        "name": component.name,
+        "summary": component.summary,
+        "distribution": component.plugin.distribution,
+        "version": component.plugin.version,
+        "status": component.status,
+    }
+
+
+def _failed_plugins(registry: Registry) -> list[dict[str, Any]]:
+    return [
+        {
+            "kind": "plugin",
+            "name": plugin.name,
+            "summary": "",
+            "distribution": plugin.distribution,
+            "version": plugin.version,
+            "status": f"failed: {plugin.error}",
+        }
+        for plugin in registry.plugins
+        if plugin.error
+    ]
+
+
+def _details(component: Component) -> dict[str, Any]:
+    """The row, with options and documentation; imports the component."""
+    from hdf.options import Options, UnusableSignatureError
+
+    try:
+        target = component.load()
+        options = Options(target)
+    except UserError:
+        return {**_row(component), "options": [], "documentation": ""}
+    except (UnusableSignatureError, NameError) as error:
+        row = {**_row(component), "status": f"failed: {error}"}
+        return {**row, "options": [], "documentation": ""}
+    described = [
+        {
+            "name": option.name,
+            "type": option.type,
+            "required": option.required,
+            **({} if option.required else {"default": _plain(option.default)}),
+        }
+        for option in options.describe()
+    ]
+    documentation = inspect.getdoc(target) or ""
+    return {**_row(component), "options": described, "documentation": documentation}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def _show_one(details: dict[str, Any]) -> None:
+    for column in COLUMNS:
+        click.echo(f"{column}: {details[column]}")
+    click.echo()
+    if details["options"]:
+        rows = [(item["name"], item["type"], _default(item)) for item in details["options"]]
+        show_table(("option", "type", "default"), rows)
+    else:
+        click.echo("no options")
+    click.echo(f"\n{details['documentation']}")
+
+
+def _default(option: dict[str, Any]) -> str:
+    return "(required)" if option["required"] else json.dumps(option["default"])

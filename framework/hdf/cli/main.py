@@ -1,0 +1,47 @@
+"""``hdf``: the commands, and how mistakes end."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from hdf import __version__
+from hdf.cli.check import check
+from hdf.cli.list_plugins import list_plugins
+from hdf.cli.recipes import recipes
+from hdf.cli.run import run
+from hdf.cli.screen import show_error
+from hdf.errors import UserError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="hdf %(version)s")
+def hdf() -> None:
+    """Find the heart in frontal chest radiographs.
+
+    For research only: hdf is not a medical device.
+    """
+
+
+for _command in (run, check, list_plugins, recipes):
+    hdf.add_command(_command)
+
+
+def main() -> None:
+    """The entry point: exit code 2 for a user's mistake, 130 for Ctrl-C."""
+    try:
+        hdf(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except UserError as error:
+        show_error(error)
+        sys.exit(2)
+    except (KeyboardInterrupt, click.Abort):
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

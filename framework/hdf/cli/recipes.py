@@ -1,0 +1,50 @@
+"""``hdf recipes``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hdf.cli.screen import show_table
+from hdf.errors import user_error
+from hdf.recipe.packaged import packaged_recipes
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[NAME ...]")
+@click.option(
+    "--to", type=click.Path(path_type=Path), default=Path(), metavar="DIR", help="Where copies go."
+)
+@click.option("--overwrite", is_flag=True, help="Replace files that are there.")
+def recipes(names: tuple[str, ...], to: Path, overwrite: bool) -> None:
+    """List the packaged recipes, or copy those that are named."""
+    found = {path.stem: path for path in packaged_recipes()}
+    if not names:
+        _show(list(found.values()))
+        return
+    for name in names:
+        if name.removesuffix(".yaml") not in found:
+            raise user_error(f"no recipe is called {name!r}; there are: {', '.join(found)}")
+    for name in names:
+        _copy(found[name.removesuffix(".yaml")], to, overwrite)
+
+
+def _show(found: list[Path]) -> None:
+    show_table(("recipe", "what it does"), [(path.stem, _summary(path)) for path in found])
+
+
+def _summary(path: Path) -> str:
+    """The second line of a recipe says what it does; the first is the command that runs it."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return lines[1].lstrip("# ") if len(lines) > 1 else ""
+
+
+def _copy(source: Path, folder: Path, overwrite: bool) -> None:
+    from hdf.files import write_text
+
+    target = folder / source.name
+    if target.exists() and not overwrite:
+        raise user_error("exists; --overwrite replaces it", where=str(target))
+    write_text(target, source.read_text(encoding="utf-8"))
+    click.echo(target)

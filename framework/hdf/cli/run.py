@@ -1,0 +1,65 @@
+"""``hdf run``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hdf.cli.arguments import plugins_dir_option, recipe_arguments
+from hdf.cli.screen import console
+
+
+@click.command()
+@recipe_arguments
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write into exactly this folder, not runs/NAME/TIME.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace a run that is in --out already.")
+@plugins_dir_option
+def run(
+    recipe: Path,
+    overrides: tuple[str, ...],
+    out: Path | None,
+    overwrite: bool,
+    plugins_dir: Path | None,
+) -> None:
+    """Train, evaluate and draw what a recipe describes.
+
+    RECIPE is a file, or the name of a packaged recipe (see hdf recipes). Values are changed with
+    key.path=value, such as train.epochs=5.
+    """
+    from hdf.recipe.check import check_recipe
+    from hdf.recipe.merge import resolve
+    from hdf.registry import discover
+
+    resolve(recipe, overrides)  # a mistake in the YAML is told before any plugin is loaded
+    registry = discover(plugins_dir)
+    checked = check_recipe(recipe, overrides, registry)
+
+    from hdf.reporting.progress import Reporter
+    from hdf.reporting.run_folder import choose_folder
+    from hdf.training.run import run_recipe
+
+    folder = choose_folder(checked.recipe.name, out, overwrite)
+    reporter = Reporter(console(sys.stderr))
+    summary = run_recipe(checked, registry, folder, reporter)
+    for line in _closing_lines(summary, folder.path):
+        reporter.say(line)
+
+
+def _closing_lines(summary: dict[str, Any], folder: Path) -> list[str]:
+    scores = summary["metrics"]["val"]
+    low, high = scores["iou_mean_95"]
+    return [
+        f"validation: mean IoU {scores['iou_mean']:.3f} (95 % {low:.3f} to {high:.3f}), "
+        f"the constant box {scores['constant_box_iou']:.3f}; "
+        f"median {scores['iou_median']:.3f}, IoU >= 0.75 in {scores['iou_at_75']:.0%}",
+        f"{summary['timing']['seconds']:.0f} s; everything is in {folder}",
+        "For research only: hdf is not a medical device.",
+    ]

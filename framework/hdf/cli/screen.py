@@ -1,0 +1,60 @@
+"""Writing for people and for other programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import IO, TYPE_CHECKING, Any
+
+from hdf.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+MOST_PROBLEMS = 100
+WIDE = 10_000
+
+
+def console(file: IO[str]) -> Console:
+    """A rich console that cuts or wraps nothing where there is no terminal."""
+    from rich.console import Console
+
+    return Console(file=file, width=None if file.isatty() else WIDE)
+
+
+def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table on stdout; off a terminal each row is one line, whatever its length."""
+    from rich.table import Table
+
+    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    for row in rows:
+        table.add_row(*(_literal(cell) for cell in row))
+    screen = console(sys.stdout)
+    with screen.capture() as captured:
+        screen.print(table)
+    for line in captured.get().splitlines():
+        sys.stdout.write(f"{line.rstrip()}\n")
+
+
+def _literal(cell: str) -> str:
+    from rich.markup import escape
+
+    return escape(cell)
+
+
+def show_json(value: Any) -> None:
+    """JSON on stdout, as it is."""
+    json.dump(value, sys.stdout, indent=2)
+    sys.stdout.write("\n")
+
+
+def show_error(error: UserError) -> None:
+    """All problems on stderr, the first hundred in full, then the plugin's own traceback."""
+    if error.traceback:
+        print(error.traceback.rstrip(), file=sys.stderr)
+    for problem in error.problems[:MOST_PROBLEMS]:
+        print(f"error: {problem}", file=sys.stderr)
+    more = len(error.problems) - MOST_PROBLEMS
+    if more > 0:
+        print(f"... and {more} more", file=sys.stderr)

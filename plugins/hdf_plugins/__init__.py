@@ -1,0 +1,75 @@
+"""The plugins that come with hdf, registered as a stranger's would be."""
+
+from __future__ import annotations
+
+import hdf
+from hdf.hookspecs import Register
+
+
+@hdf.hookimpl
+def hdf_loaders(register: Register) -> None:
+    register(
+        "csv_boxes",
+        "hdf_plugins.loaders.csv_boxes:CsvBoxes",
+        summary="A folder of images and a CSV table of boxes",
+    )
+    register(
+        "phantom",
+        "hdf_plugins.loaders.phantom:Phantom",
+        summary="Synthetic chest radiographs from anatomy, with exact boxes and masks",
+    )
+
+
+@hdf.hookimpl
+def hdf_augmentations(register: Register) -> None:
+    home = "hdf_plugins.augmentations"
+    register("affine", f"{home}.affine:affine", summary="Rotate, shift, scale and shear")
+    register(
+        "horizontal_flip",
+        f"{home}.horizontal_flip:horizontal_flip",
+        summary="Mirror left and right; makes a mirrored heart",
+    )
+    register(
+        "random_crop", f"{home}.random_crop:random_crop", summary="Crop, and zoom back to size"
+    )
+    register("gamma", f"{home}.gamma:gamma", summary="Exposure: raise the grey values to a power")
+    register("brightness", f"{home}.brightness:brightness", summary="Add to the grey values")
+    register("contrast", f"{home}.contrast:contrast", summary="Stretch or squeeze the grey values")
+    register(
+        "gaussian_noise", f"{home}.gaussian_noise:gaussian_noise", summary="Add independent noise"
+    )
+    register("gaussian_blur", f"{home}.gaussian_blur:gaussian_blur", summary="Soften the image")
+    register("erasing", f"{home}.erasing:erasing", summary="Cover a random rectangle")
+
+
+@hdf.hookimpl
+def hdf_backbones(register: Register) -> None:
+    for depth in (11, 13, 16, 19):
+        register(
+            f"vgg{depth}",
+            f"hdf_plugins.backbones.vgg:VGG{depth}",
+            summary=f"VGG with {depth - 3} convolutions (Simonyan and Zisserman 2015)",
+        )
+    for depth in (18, 50):
+        register(
+            f"resnet{depth}",
+            f"hdf_plugins.backbones.resnet:ResNet{depth}",
+            summary=f"ResNet with {depth} layers (He et al. 2016)",
+        )
+
+
+@hdf.hookimpl
+def hdf_heads(register: Register) -> None:
+    register(
+        "box_regression",
+        "hdf_plugins.heads.box_regression:BoxRegression",
+        summary="Fully connected layers that regress one box a label",
+    )
+
+
+@hdf.hookimpl
+def hdf_visualizers(register: Register) -> None:
+    home = "hdf_plugins.visualizers"
+    register("overlay", f"{home}.overlay:Overlay", summary="Predicted and true boxes on the images")
+    register("curves", f"{home}.curves:Curves", summary="Loss and IoU over epochs")
+    register("worst", f"{home}.worst:Worst", summary="The worst predictions, worst first")

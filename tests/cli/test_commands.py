@@ -1,0 +1,201 @@
+"""The commands as a user types them: output, exit codes, no tracebacks, quick starts."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Hdf
+
+BROKEN = "import nonexistent_package\n"
+
+
+def test_version_and_help(hdf: Hdf) -> None:
+    assert hdf("--version").stdout == "hdf 0.1.0\n"
+    shown = hdf("--help").stdout
+    assert "not a medical device" in shown
+    for command in ("run", "check", "list-plugins", "recipes"):
+        assert command in shown
+        assert hdf(command, "--help").returncode == 0
+
+
+def test_list_plugins_shows_every_kind_without_importing_torch(hdf: Hdf) -> None:
+    shown = hdf("list-plugins", PYTHONPROFILEIMPORTTIME="1")
+    assert shown.returncode == 0
+    rows = [line.split()[:2] for line in shown.stdout.splitlines()]
+    assert rows[0] == ["kind", "name"]
+    for row in (["loader", "phantom"], ["augmentation", "affine"], ["backbone", "vgg16"]):
+        assert row in rows
+    imported = {line.rpartition("|")[2].strip() for line in shown.stderr.splitlines()}
+    assert "pluggy" in imported
+    assert not imported & {"torch", "numpy", "pydantic", "kornia", "matplotlib"}
+
+
+def test_list_plugins_of_one_kind(hdf: Hdf) -> None:
+    rows = hdf("list-plugins", "--kind", "head").stdout.splitlines()[1:]
+    assert rows
+    assert all(row.startswith("head ") for row in rows)
+
+
+def test_list_plugins_describes_one_component(hdf: Hdf) -> None:
+    shown = hdf("list-plugins", "vgg16").stdout
+    assert "kind: backbone" in shown
+    assert "status: loaded" in shown
+    assert "batch_norm  bool   false" in shown
+
+
+def test_list_plugins_as_json(hdf: Hdf) -> None:
+    found = json.loads(hdf("list-plugins", "--json").stdout)
+    by_name = {item["name"]: item for item in found}
+    (count,) = [o for o in by_name["phantom"]["options"] if o["name"] == "count"]
+    assert count == {"name": "count", "type": "int", "required": False, "default": 300}
+    assert all(item["status"] == "loaded" for item in found)
+    assert all(item["summary"] and item["documentation"] for item in found)
+    assert {"kind", "name", "summary", "distribution", "version", "status"} <= set(found[0])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["vgg61"], "no component is called 'vgg61'; did you mean 'vgg1"),
+        (["--kind", "hed"], "no kind is called 'hed'; there are: loader"),
+        (["--plugins-dir", "nowhere"], "the plugins folder does not exist"),
+    ],
+)
+def test_list_plugins_explains_mistakes(hdf: Hdf, arguments: list[str], message: str) -> None:
+    shown = hdf("list-plugins", *arguments)
+    assert shown.returncode == 2
+    assert message in shown.stderr
+    assert "Traceback" not in shown.stderr
+
+
+def test_a_broken_plugin_is_a_row(hdf: Hdf, tmp_path: Path) -> None:
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "bad.py").write_text(BROKEN)
+    shown = hdf("list-plugins", "--plugins-dir", "plugins")
+    assert shown.returncode == 0
+    assert "failed: ModuleNotFoundError: No module named 'nonexistent_package'" in shown.stdout
+    found = json.loads(hdf("list-plugins", "--json", "--plugins-dir", "plugins").stdout)
+    assert [item["name"] for item in found if item["kind"] == "plugin"] == ["bad"]
+
+
+def test_check_prints_the_resolved_recipe(hdf: Hdf, tiny_recipe: Path) -> None:
+    shown = hdf("check", tiny_recipe, "train.epochs=7")
+    assert shown.returncode == 0
+    assert "epochs: 7" in shown.stdout
+    assert "in order" in shown.stderr
+    (tiny_recipe.parent / "again.yaml").write_text(shown.stdout)
+    assert hdf("check", "again.yaml").stdout == shown.stdout
+
+
+def test_check_tells_all_mistakes(hdf: Hdf, tiny_recipe: Path) -> None:
+    shown = hdf("check", tiny_recipe, "trian.epochs=7", "train.epochs=x")
+    assert shown.returncode == 2
+    assert shown.stdout == ""
+    assert len(shown.stderr.splitlines()) == 2
+    assert all(line.startswith("error: command line: ") for line in shown.stderr.splitlines())
+
+
+def test_a_mistake_in_yaml_is_told_without_torch(hdf: Hdf, tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("a: [1\n")
+    shown = hdf("run", "bad.yaml", PYTHONPROFILEIMPORTTIME="1")
+    assert shown.returncode == 2
+    assert "error: bad.yaml:2: not valid YAML" in shown.stderr
+    assert " torch" not in shown.stderr
+
+
+def test_recipes_are_listed_and_copied(hdf: Hdf, tmp_path: Path) -> None:
+    shown = hdf("recipes").stdout
+    assert "vgg16_mse" in shown
+    assert hdf("recipes", "vgg16_mse", "--to", "mine").returncode == 0
+    assert (tmp_path / "mine" / "vgg16_mse.yaml").read_text().startswith("# hdf run recipes/vgg16")
+    again = hdf("recipes", "vgg16_mse", "--to", "mine")
+    assert again.returncode == 2
+    assert "--overwrite replaces it" in again.stderr
+    assert hdf("recipes", "vgg16_mse", "--to", "mine", "--overwrite").returncode == 0
+    unknown = hdf("recipes", "vgg16_mes")
+    assert unknown.returncode == 2
+    assert "there are: " in unknown.stderr
+
+
+def test_a_packaged_recipe_runs_by_its_name(hdf: Hdf) -> None:
+    assert "name: vgg16_mse" in hdf("check", "vgg16_mse").stdout
+
+
+def test_run_off_a_terminal(hdf: Hdf, tiny_recipe: Path, tmp_path: Path) -> None:
+    shown = hdf("run", tiny_recipe, "--out", "out", "train.epochs=1")
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout == ""
+    lines = shown.stderr.splitlines()
+    assert lines[0] == "device cpu, precision float32: as the recipe says"
+    assert lines[1] == "10 images: 8 to train, 2 to validate"
+    assert lines[2].startswith("epoch 1/1  loss ")
+    assert "constant box" in lines[3]
+    assert lines[-1] == "For research only: hdf is not a medical device."
+    assert "\x1b" not in shown.stderr
+    again = hdf("run", tiny_recipe, "--out", "out")
+    assert again.returncode == 2
+    assert "holds a run (finished); give another folder, or --overwrite" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["missing.yaml"], "error: missing.yaml: can't be read: No such file or directory"),
+        (["tiny.yaml", "data.loader.count=0"], "count"),
+        (["tiny.yaml", "--out", "tiny.yaml"], "is a file; --out names a folder"),
+        (["tiny.yaml", "train.epochs"], "an override is key.path=value"),
+        (["tiny.yaml", "--outt", "x"], "No such option"),
+    ],
+)
+def test_run_explains_mistakes(
+    hdf: Hdf, tiny_recipe: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    before = sorted(tmp_path.iterdir())
+    shown = hdf("run", *arguments)
+    assert shown.returncode == 2
+    assert message in shown.stderr
+    assert "Traceback" not in shown.stderr
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_faults_of_a_table_are_told_at_once_and_a_hundred_at_most(
+    hdf: Hdf, tiny_recipe: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "images").mkdir()
+    rows = "".join(f"heart,1,1,5,5,none{n}\n" for n in range(150))
+    (tmp_path / "hearts.csv").write_text("label,x0,y0,w,h,name\n" + rows)
+    (tmp_path / "images" / "lonely.npy").write_bytes(b"")
+    shown = hdf(
+        "run", tiny_recipe, "data.loader={use: csv_boxes, images: images, table: hearts.csv}"
+    )
+    assert shown.returncode == 2
+    lines = [line for line in shown.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 100
+    assert "... and 51 more" in shown.stderr
+    assert "error: hearts.csv:2: no image for the name 'none0'" in shown.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_plugins_own_traceback_is_shown_where_it_is_used(
+    hdf: Hdf, tiny_recipe: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "lazy.py").write_text(
+        "import hdf\n"
+        "@hdf.hookimpl\ndef hdf_heads(register): register('lazy', 'nonexistent_package:Head')\n"
+    )
+    unused = hdf("check", tiny_recipe, "--plugins-dir", "plugins")
+    assert unused.returncode == 0
+    used = hdf("check", tiny_recipe, "model.head={use: lazy}", "--plugins-dir", "plugins")
+    assert used.returncode == 2
+    assert "Traceback" in used.stderr
+    assert "head 'lazy' of plugins/lazy.py can't be imported: ModuleNotFoundError" in used.stderr
+
+
+def test_the_installed_command_is_there() -> None:
+    command = Path(sys.executable).with_name("hdf")
+    assert command.exists(), "install the package first: pip install -e '.[test]'"
