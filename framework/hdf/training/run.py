@@ -8,6 +8,7 @@ from typing import Any
 from hdf.errors import UserError
 from hdf.evaluation.evaluate import Evaluation
 from hdf.files import write_json, write_text
+from hdf.memory import keep_freed_memory
 from hdf.recipe.check import CheckedRecipe
 from hdf.registry import Registry
 from hdf.reporting.environment import describe_environment
@@ -35,6 +36,7 @@ def run_recipe(
         UserError: the options, the data or the training are at fault.
     """
     began = time.perf_counter()
+    keep_freed_memory()
     run = prepare(checked, registry, folder, reporter)
     _open(run, reporter)
     try:
