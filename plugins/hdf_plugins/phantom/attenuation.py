@@ -1,0 +1,94 @@
+"""What the X-rays meet on their way: line integrals through soft tissue, air, bone and metal."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from hdf_plugins.phantom.anatomy import Thorax
+from hdf_plugins.phantom.beam import Beam
+from hdf_plugins.phantom.disease import lung_density
+from hdf_plugins.phantom.film import smooth
+from hdf_plugins.phantom.patient import Phantom
+from hdf_plugins.phantom.skeleton import TISSUE
+from hdf_plugins.phantom.solids import Ellipsoids, hull, path_scale, union
+from hdf_plugins.phantom.strokes import stroke
+
+DEEP = 22.0  # cm, where the body is as thick as its ellipsoids
+
+
+def attenuation(phantom: Phantom, noise: torch.Generator) -> Tensor:
+    """Line integrals of the attenuation coefficient along all rays, float32 [H, W]."""
+    beam, thorax = phantom.view.beam, phantom.view.thorax
+    scale = path_scale(beam)
+    body = _body(beam, thorax)
+    air = _lung_air(beam, thorax) * scale
+    soft = body - air * (1 - lung_density(phantom.lungs, beam, noise))
+    soft -= _gas(beam, thorax) * scale
+    vessels, strokes = _canvas(beam), _canvas(beam)
+    for part in phantom.vessels:
+        stroke(vessels, beam, part, step=0.7)
+    for part in (*phantom.bones, *phantom.airways, *phantom.devices):
+        stroke(strokes, beam, part)
+    inside = (air / 3).clamp(max=1)
+    total = soft + (vessels[1:-1, 1:-1] * inside) + strokes[1:-1, 1:-1] * body.clamp(max=1)
+    return total.clamp(min=0) * TISSUE
+
+
+def _canvas(beam: Beam) -> Tensor:
+    return torch.zeros(beam.size[0] + 2, beam.size[1] + 2)
+
+
+def _body(beam: Beam, thorax: Thorax) -> Tensor:
+    """Thickness of the patient in cm, on a grid of half the resolution."""
+    half = beam.coarse(2)
+    near, far = hull(half, thorax.body)
+    scale = path_scale(half)
+    # People are flatter than ellipsoids: steep at the sides, even in the middle.
+    thickness = DEEP * ((far - near).clamp(min=0) * scale / DEEP) ** 0.45
+    first, last = hull(half, thorax.breasts)
+    inside = (torch.minimum(last, far) - torch.maximum(first, near)).clamp(min=0)
+    thickness += ((last - first).clamp(min=0) - inside) * scale * _fullness(half, thorax.breasts)
+    thickness = smooth(thickness, 1.2 * min(beam.size) / 224)
+    large = functional.interpolate(thickness[None, None], scale_factor=2, mode="bilinear")[0, 0]
+    return large[: beam.size[0], : beam.size[1]]
+
+
+def _fullness(beam: Beam, breasts: Ellipsoids) -> Tensor:
+    """Breasts hang: nothing at the upper edge, all of the ellipsoid below its middle; [H, 1]."""
+    low, high = (corner[1] for corner in breasts.bounds())
+    _, v = beam.axes()
+    share: Tensor = ((v[:, None] - low) / (0.6 * (high - low))).clamp(0, 1)
+    return share**2
+
+
+def _lung_air(beam: Beam, thorax: Thorax) -> Tensor:
+    """Length of each ray inside the lungs and outside all that reaches into them, in t."""
+    enter, leave = hull(beam, union(thorax.heart, thorax.vessels, thorax.domes, thorax.effusions))
+    back = hull(beam, union(thorax.aorta, thorax.paraspinal))
+    length = torch.zeros(beam.size)
+    for lung in (thorax.right_lung, thorax.left_lung):
+        near, far = hull(beam, lung)
+        # A ray that misses all obstacles enters them at FAR and leaves them at -FAR: one of the two
+        # rests is the whole lung and the other must not count.
+        length += _rest(near, torch.minimum(enter, far), back)
+        length += _rest(torch.maximum(leave, near), far, back) * (leave > enter)
+    return length
+
+
+def _rest(start: Tensor, stop: Tensor, without: tuple[Tensor, Tensor]) -> Tensor:
+    """Length of an interval outside of another."""
+    shared = torch.minimum(stop, without[1]) - torch.maximum(start, without[0])
+    return ((stop - start).clamp(min=0) - shared.clamp(min=0)).clamp(min=0)
+
+
+def _gas(beam: Beam, thorax: Thorax) -> Tensor:
+    """Gas of the stomach, above its fluid level, and of the colon; in t."""
+    near, far = hull(beam, thorax.stomach)
+    low, high = (corner[1] for corner in thorax.stomach.bounds())
+    _, v = beam.axes()
+    above = torch.sigmoid((low + 0.62 * (high - low) - v[:, None]) / 0.08)
+    bubble = (far - near).clamp(min=0) * above
+    near, far = hull(beam, thorax.bowel)
+    return bubble + (far - near).clamp(min=0)

@@ -1,0 +1,199 @@
+"""Ellipsoids and their exact intersections with the rays of a cone beam.
+
+Along P(t) = p + t d an ellipsoid with the frame F and the centre c is the interval between the
+roots of |F^-1 (p + t d - c)|^2 = 1. With p and d linear in the image coordinates (u, v), the three
+coefficients of that equation, and its discriminant, are quadratic polynomials of (u, v).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hdf_plugins.phantom.beam import Array, Beam
+
+FAR = 1e4
+
+
+@dataclass(frozen=True)
+class Ellipsoids:
+    """K ellipsoids: the images of the unit ball under s -> centres + frames @ s.
+
+    Attributes:
+        centres: float64 [K, 3], cm.
+        frames: float64 [K, 3, 3], cm.
+    """
+
+    centres: Array
+    frames: Array
+
+    def scaled(self, scale: Array) -> Ellipsoids:
+        """The same solids in a space stretched by `scale` [3]."""
+        return Ellipsoids(self.centres * scale, self.frames * scale[:, None])
+
+    def moved(self, shift: Array) -> Ellipsoids:
+        return Ellipsoids(self.centres + shift, self.frames)
+
+    def bounds(self) -> tuple[Array, Array]:
+        """Lowest and highest corner [3] of their union, seen along parallel rays."""
+        reach = np.sqrt((self.frames**2).sum(-1))
+        return (self.centres - reach).min(0), (self.centres + reach).max(0)
+
+    def __add__(self, other: Ellipsoids) -> Ellipsoids:
+        centres = np.concatenate([self.centres, other.centres])
+        return Ellipsoids(centres, np.concatenate([self.frames, other.frames]))
+
+    def __getitem__(self, index: slice) -> Ellipsoids:
+        return Ellipsoids(self.centres[index], self.frames[index])
+
+    def __len__(self) -> int:
+        return len(self.centres)
+
+
+def ellipsoid(
+    centre: Sequence[float] | Array, semi_axes: Sequence[float] | Array, roll: float = 0.0
+) -> Ellipsoids:
+    """One ellipsoid; `roll` in degrees turns it clockwise in the image plane."""
+    angle = np.deg2rad(roll)
+    cos, sin = np.cos(angle), np.sin(angle)
+    turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
+    return Ellipsoids(np.array(centre, dtype=np.float64)[None], (turn * np.array(semi_axes))[None])
+
+
+def union(*parts: Ellipsoids) -> Ellipsoids:
+    """Several ellipsoids as one set."""
+    return Ellipsoids(
+        np.concatenate([part.centres for part in parts]),
+        np.concatenate([part.frames for part in parts]),
+    )
+
+
+def chain(first: Ellipsoids, last: Ellipsoids, count: int) -> Ellipsoids:
+    """`count` ellipsoids from one to the other: a smooth body where the two would leave a notch."""
+    part = np.linspace(0, 1, count)[:, None]
+    centres = (1 - part) * first.centres + part * last.centres
+    part = part[:, :, None]
+    return Ellipsoids(centres, (1 - part) * first.frames + part * last.frames)
+
+
+def spans(beam: Beam, solids: Ellipsoids) -> tuple[Array, Array]:
+    """Where each solid's silhouette crosses each row of pixel centres: x on pixel edges.
+
+    Returns two float64 [K, H], left and right; NaN where a row misses the solid.
+    """
+    return _crossings(beam, _coefficients(beam, solids)[0])
+
+
+def _crossings(beam: Beam, discriminant: Array) -> tuple[Array, Array]:
+    """`spans` of the discriminants [K, 6]: the roots of a quadratic in u, row by row."""
+    height = beam.size[0]
+    v = (np.arange(height) + 0.5 - beam.centre[1]) * beam.spacing
+    one, first, second, uu, uv, vv = discriminant.T[..., None]
+    constant, slope = one + second * v + vv * v**2, first + uv * v
+    with np.errstate(invalid="ignore"):
+        half = np.sqrt(slope**2 - 4 * uu * constant) / (-2 * uu)
+    middle = -slope / (2 * uu)
+    return (
+        (middle - half) / beam.spacing + beam.centre[0],
+        (middle + half) / beam.spacing + beam.centre[0],
+    )
+
+
+def silhouette(beam: Beam, solids: Ellipsoids) -> NDArray[np.bool_]:
+    """Which pixel centres the union of the solids covers: bool [H, W]."""
+    return fill(*spans(beam, solids), beam.size)
+
+
+def fill(left: Array, right: Array, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """The pixel centres between `left` and `right` in each row, for `spans` [K, H]: bool [H, W]."""
+    height, width = size
+    solids, rows = (~np.isnan(left)).nonzero()
+    start = np.ceil(left[solids, rows] - 0.5).clip(0, width).astype(np.int32)
+    stop = np.ceil(right[solids, rows] - 0.5).clip(0, width).astype(np.int32)
+    base = rows * (width + 1)
+    depth = np.bincount(base + start, minlength=height * (width + 1))
+    depth -= np.bincount(base + stop, minlength=height * (width + 1))
+    layers = depth.astype(np.int16).reshape(height, width + 1)
+    return np.asarray(layers.cumsum(1, dtype=np.int16)[:, :-1] > 0)
+
+
+def hull(beam: Beam, solids: Ellipsoids) -> tuple[Tensor, Tensor]:
+    """First entry and last exit of each ray among the solids.
+
+    Returns two float32 [H, W] in units of `path_scale`; a ray that misses all of them enters at FAR
+    and leaves at -FAR, so that lengths clamp to zero.
+    """
+    near, far = torch.full(beam.size, FAR), torch.full(beam.size, -FAR)
+    u, v = beam.axes()
+    coefficients = _coefficients(beam, solids)
+    windows = _windows(beam, coefficients[0])
+    polynomials = torch.from_numpy(np.stack(coefficients, 1)).float()
+    for window, forms in zip(windows, polynomials, strict=True):
+        discriminant, middle, square = _evaluate(forms, u[window[1]], v[window[0]])
+        # No root: the ray misses, and enters after it leaves.
+        half = discriminant.sqrt_().nan_to_num_(nan=-FAR * FAR)
+        square.reciprocal_()
+        enter, leave = near[window], far[window]
+        torch.minimum(enter, (middle - half).mul_(square), out=enter)
+        torch.maximum(leave, middle.add_(half).mul_(square), out=leave)
+    return near, far
+
+
+def _windows(beam: Beam, discriminant: Array) -> list[tuple[slice, slice]]:
+    """Rows and columns that hold each silhouette."""
+    width = beam.size[1]
+    left, right = _crossings(beam, discriminant)
+    windows = []
+    for begin, end in zip(left, right, strict=True):
+        rows = np.flatnonzero((end > 0) & (begin < width))
+        if len(rows):
+            first = int(max(0, np.floor(begin[rows].min())))
+            last = int(min(width, np.ceil(end[rows].max())))
+            windows.append((slice(rows[0], rows[-1] + 1), slice(first, last)))
+        else:
+            windows.append((slice(0, 0), slice(0, 0)))
+    return windows
+
+
+def path_scale(beam: Beam) -> Tensor:
+    """cm per unit of t on each ray, float32 [H, W]."""
+    u, v = beam.axes()
+    return (u**2 + v[:, None] ** 2 + beam.source**2).sqrt()
+
+
+def _coefficients(beam: Beam, solids: Ellipsoids) -> tuple[Array, Array, Array]:
+    """Discriminant, -b and a as polynomials in (1, u, v, u^2, uv, v^2): float64 [K, 6] each.
+
+    With p = start and d = step, d - p is the same on all rays, so p x d = p x (d - p) is linear in
+    (u, v), and the discriminant b^2 - ac = |d|^2 - |p x d|^2 is found without cancellation.
+    """
+    plane, heading = beam.rays()
+    inverse = np.linalg.inv(solids.frames)
+    start = inverse @ plane
+    start[:, :, 0] -= np.einsum("kij,kj->ki", inverse, solids.centres)
+    step = inverse @ heading
+    a = step.transpose(0, 2, 1) @ step
+    b = start.transpose(0, 2, 1) @ step
+    cross = np.cross(start, (step - start)[:, :, :1], axis=1)
+    discriminant = a - cross.transpose(0, 2, 1) @ cross
+    return _monomials(discriminant), _monomials(-b), _monomials(a)
+
+
+def _monomials(form: Array) -> Array:
+    """Quadratic forms [K, 3, 3] in (1, u, v) as [K, 6]."""
+    form = form + form.transpose(0, 2, 1)
+    halves = np.array([0.5, 1, 1, 0.5, 1, 0.5])
+    return np.asarray(form[:, [0, 0, 0, 1, 1, 2], [0, 1, 2, 1, 2, 2]] * halves)
+
+
+def _evaluate(coefficients: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    """The polynomials [3, 6] on a grid: float32 [3, H, W]."""
+    one, first, second, uu, uv, vv = coefficients[..., None].unbind(1)
+    by_row = one + second * v + vv * v**2
+    by_column = uu * u**2
+    return torch.addcmul(by_row[:, :, None] + by_column[:, None], (first + uv * v)[:, :, None], u)

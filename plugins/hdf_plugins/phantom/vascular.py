@@ -1,0 +1,86 @@
+"""Pulmonary vessels and airways: random branching trees that fan out from the hila."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hdf_plugins.phantom.beam import Array
+from hdf_plugins.phantom.strokes import Tubes, tubes
+
+LEVELS = 6
+HILUM = np.array([3.0, -0.5, 0.0])
+
+
+def make_vessels(random: np.random.Generator) -> list[Tubes]:
+    """Arteries and veins of both lungs; one batch of segments a level."""
+    starts, headings, radii, lengths = _hila(random)
+    levels = []
+    for amount in np.linspace(1.0, 1.6, LEVELS):
+        paths, ends, arrived = _grow(random, starts, headings, lengths)
+        levels.append(tubes(paths, radii[:, None] * np.linspace(1.0, 0.82, 5), float(amount)))
+        starts, headings, radii, lengths = _fork(random, ends, arrived, radii, lengths)
+    return levels
+
+
+def make_airways(random: np.random.Generator) -> list[Tubes]:
+    """Trachea and main bronchi, filled with air."""
+    drift = random.normal(0.3, 0.25)
+    y = np.linspace(-20, -2.6, 24)
+    x = np.interp(y, [-20, -9, -5, -2.6], [0, 0, drift, 0.2])
+    trachea = np.stack([x, y, np.interp(y, [-20, -2.6], [2.0, -1.5])], -1)[None]
+    part = np.linspace(0, 1, 12)[:, None]
+    carina = np.array([0.2, -2.8, -1.5])
+    mains = np.stack([carina + part * [-3.4, 3.2, 0.5], carina + part * [4.6, 2.9, -0.5]])
+    calibre = random.normal(0.88, 0.08)
+    return [
+        tubes(trachea, calibre, -1.0),
+        tubes(mains, 0.6 * np.linspace(1, 0.7, 12), -1.0),
+    ]
+
+
+def _hila(random: np.random.Generator) -> tuple[Array, Array, Array, Array]:
+    """The first segments: [P, 3] starts, [P, 3] unit headings, [P] radii and lengths, cm."""
+    starts, headings = [], []
+    for side, height, lowest, count in ((-1, -0.2, 76, 10), (1, -1.0, 58, 9)):
+        angle = np.deg2rad(np.linspace(-78, lowest, count) + random.normal(0, 7, count))
+        outward = np.stack([side * np.cos(angle), np.sin(angle)], -1)
+        depth = random.normal(0, 0.5, (count, 1))
+        headings.append(np.concatenate([outward, depth], 1))
+        y = height + 1.6 * np.sin(angle) + random.normal(0, 0.3, count)
+        x = np.full(count, side * 2.9) + random.normal(0, 0.3, count)
+        starts.append(np.stack([x, y, random.normal(0, 1.0, count)], -1))
+    heading = np.concatenate(headings)
+    heading /= np.linalg.norm(heading, axis=1, keepdims=True)
+    downward = heading[:, 1]
+    radii = (0.46 + 0.10 * downward) * random.uniform(0.7, 1.15, len(heading))
+    return np.concatenate(starts), heading, radii, random.uniform(1.3, 2.9, len(heading))
+
+
+def _grow(
+    random: np.random.Generator, starts: Array, headings: Array, lengths: Array
+) -> tuple[Array, Array, Array]:
+    """Gently bent segments: paths [P, 5, 3], end points and headings on arrival."""
+    part = np.linspace(0, 1, 5)[None, :, None]
+    bend = random.normal(0, 0.28, headings.shape)
+    step = lengths[:, None, None]
+    paths = starts[:, None] + step * (part * headings[:, None] + part**2 * bend[:, None] / 2)
+    arrived = headings + bend
+    return paths, paths[:, -1], arrived / np.linalg.norm(arrived, axis=1, keepdims=True)
+
+
+def _fork(
+    random: np.random.Generator, ends: Array, headings: Array, radii: Array, lengths: Array
+) -> tuple[Array, Array, Array, Array]:
+    """Two children a segment: one carries on, the other turns off and is thinner."""
+    children = []
+    for turn, share, reach in ((0.22, 0.76, 0.86), (0.55, 0.64, 0.82)):
+        outward = ends - np.where(ends[:, :1] < 0, [-1, 1, 1], 1) * HILUM
+        outward /= np.linalg.norm(outward, axis=1, keepdims=True) + 1e-6
+        heading = headings + 0.25 * outward + random.normal(0, turn, headings.shape)
+        heading /= np.linalg.norm(heading, axis=1, keepdims=True)
+        spread = random.uniform(0.88, 1.12, len(ends))
+        children.append((ends, heading, radii * share * spread, lengths * reach * spread))
+    starts, turned, thinner, shorter = (
+        np.concatenate(column) for column in zip(*children, strict=True)
+    )
+    return starts, turned, np.maximum(thinner, 0.045), shorter
