@@ -25,14 +25,20 @@ class UserError(Exception):
     """One or many problems in what the user gave; the command line ends with exit code 2.
 
     Args:
-        problems: all that was found, so that they can be mended in one go.
+        problems: all that was found, so that they can be mended in one go; a plain text is a
+            problem whose place the engine knows better.
         traceback: the text of a plugin's own traceback, shown below the problems.
     """
 
-    def __init__(self, problems: Problem | Iterable[Problem], traceback: str = "") -> None:
+    def __init__(self, problems: str | Problem | Iterable[Problem], traceback: str = "") -> None:
+        if isinstance(problems, str):
+            problems = Problem("", problems)
         self.problems = [problems] if isinstance(problems, Problem) else list(problems)
         self.traceback = traceback
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        super().__init__(self.problems, traceback)  # what pickle hands to a new one
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.problems))
 
 
 def user_error(message: str, where: str = "") -> UserError:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from hdf.data.decode import Decoded, decode
+from hdf.data.parallel import map_samples
 from hdf.data.resize import Resize
 from hdf.errors import Problem, UserError, user_error
 from hdf.types import Geometry, Sample, Target, Targets, pad_targets
@@ -69,23 +69,26 @@ def build_store(
     """
     _refuse_repeated(samples)
 
-    def attempt(sample: Sample) -> Decoded | UserError:
-        try:
-            return decode(sample, labels, size, resize, masks)
-        except UserError as error:
-            return error
-
+    read = partial(_attempt, labels=labels, size=size, resize=resize, masks=masks)
     results: list[Decoded | UserError] = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for result in pool.map(attempt, samples):
-            results.append(result)
-            progress(len(results), len(samples))
+    for result in map_samples(read, samples):
+        results.append(result)
+        progress(len(results), len(samples))
     problems = [
         item for error in results if isinstance(error, UserError) for item in error.problems
     ]
     if problems:
         raise UserError(problems)
     return _collect(samples, [item for item in results if isinstance(item, Decoded)], labels)
+
+
+def _attempt(
+    sample: Sample, labels: tuple[str, ...], size: tuple[int, int], resize: Resize, masks: bool
+) -> Decoded | UserError:
+    try:
+        return decode(sample, labels, size, resize, masks)
+    except UserError as error:
+        return error
 
 
 def _refuse_repeated(samples: Sequence[Sample]) -> None:
