@@ -73,7 +73,10 @@ class Detector(nn.Module):
         Args:
             images: float32 [B, 1, H, W] in [0, 1].
         """
-        features = self.backbone(self.normalize(images))
+        return self.run_head(self.backbone(self.normalize(images)))
+
+    def run_head(self, features: list[Tensor]) -> Any:
+        """The head's raw outputs as float32, whatever precision it computed in."""
         return _as_float32(self.head(features))
 
     def normalize(self, images: Tensor) -> Tensor:

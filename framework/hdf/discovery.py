@@ -46,7 +46,7 @@ def folder_sources(folder: Path | None) -> list[Source]:
     if not folder.is_dir():
         raise user_error("the plugins folder does not exist", where=str(folder))
     return [
-        Source(path.stem, str(path), "", partial(_load_file, path))
+        Source(path.stem, path.name, "", partial(_load_file, path))
         for path in sorted(folder.glob("*.py"))
     ]
 

@@ -76,7 +76,7 @@ def load_model(path: Path, registry: Registry) -> Detector:
 def _part(registry: Registry, kind: str, use: dict[str, Any], path: Path) -> Part:
     try:
         component = registry.find(kind, use["use"])
-        options = Options(component.load())
+        options = Options(component.load(), kind)
         values = {key: value for key, value in use.items() if key != "use"}
         return Part(component, options, options.validate(values), str(path))
     except UserError as error:

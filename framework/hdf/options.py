@@ -10,12 +10,22 @@ import inspect
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, NotRequired, Required, cast, get_type_hints
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter
 from typing_extensions import TypedDict
 
-RESERVED = frozenset({"channels", "strides", "labels", "in_channels", "image_size"})
+SUPPLIED = {
+    "loader": {"labels", "image_size"},
+    "augmentation": {"labels", "image_size"},
+    "backbone": {"labels", "image_size", "in_channels"},
+    "head": {"labels", "image_size", "channels", "strides"},
+    "visualizer": {"labels", "image_size"},
+}
+"""What the engine gives to each kind whose signature asks for it."""
+
+RESERVED = frozenset().union(*SUPPLIED.values())
 """Names that the engine supplies; they never appear in recipes."""
 
 
@@ -38,15 +48,19 @@ class Options:
 
     Args:
         target: the component's class or function.
+        kind: one of `SUPPLIED`.
 
     Raises:
-        UnusableSignatureError: a parameter has no type hint, is positional only, or is ``*args`` or
-            ``**kwargs``.
+        UnusableSignatureError: a parameter has no type hint, or one that no value of a recipe can
+            have; it is positional only, or ``*args`` or ``**kwargs``; or it has a reserved name
+            that this kind is not given.
     """
 
-    def __init__(self, target: Callable[..., Any]) -> None:
+    def __init__(self, target: Callable[..., Any], kind: str) -> None:
         parameters = _parameters(target)
         self.supplied = frozenset(parameters) & RESERVED
+        for name in sorted(self.supplied - SUPPLIED[kind]):
+            raise UnusableSignatureError(f"{name!r} is a reserved name, which no {kind} is given")
         self._parameters = {k: v for k, v in parameters.items() if k not in RESERVED}
         self._hints = _hints(target)
         for name, parameter in self._parameters.items():
@@ -60,10 +74,7 @@ class Options:
         }
         options = TypedDict("options", fields)  # type: ignore[misc]
         options.__pydantic_config__ = ConfigDict(extra="forbid", strict=True)  # type: ignore[attr-defined]
-        try:
-            return cast("TypeAdapter[dict[str, Any]]", TypeAdapter(options))
-        except PydanticUserError as error:
-            raise UnusableSignatureError(str(error.message).splitlines()[0]) from error
+        return cast("TypeAdapter[dict[str, Any]]", TypeAdapter(options))
 
     def validate(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Keyword arguments of the right types; options left out keep the component's defaults.
@@ -108,16 +119,30 @@ def _parameters(target: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
 
 def _hints(target: Callable[..., Any]) -> dict[str, Any]:
     function = target.__init__ if inspect.isclass(target) else target
-    return get_type_hints(function, include_extras=True)
+    # What it returns is nobody's option, and its type may be imported for type checkers alone.
+    annotations = {
+        k: v for k, v in getattr(function, "__annotations__", {}).items() if k != "return"
+    }
+    parameters = SimpleNamespace(__annotations__=annotations)
+    namespace = getattr(inspect.unwrap(function), "__globals__", {})
+    return get_type_hints(parameters, globalns=namespace, include_extras=True)
 
 
 def _check(name: str, parameter: inspect.Parameter, hints: Mapping[str, Any]) -> None:
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-        raise UnusableSignatureError(f"*{name} can't be checked; name every option as a parameter")
+        stars = "*" if parameter.kind is parameter.VAR_POSITIONAL else "**"
+        raise UnusableSignatureError(
+            f"{stars}{name} can't be checked; name every option as a parameter"
+        )
     if parameter.kind is parameter.POSITIONAL_ONLY:
         raise UnusableSignatureError(f"{name!r} is positional only; options are keyword parameters")
     if name not in hints:
         raise UnusableSignatureError(f"{name!r} has no type hint, so its values can't be checked")
+    try:
+        TypeAdapter(hints[name])
+    except PydanticUserError as error:
+        message = f"{name!r} is a {_readable(hints[name])}, which no value of a recipe can be"
+        raise UnusableSignatureError(message) from error
 
 
 def _required(parameter: inspect.Parameter) -> bool:

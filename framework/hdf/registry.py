@@ -133,6 +133,7 @@ class Registry:
         module: object = None
         try:
             module = source.load()
+            _refuse_unmarked(module)
             self.manager.register(module, f"{source.distribution}:{source.name}")
             self.manager.check_pending()
             for kind in KINDS:
@@ -180,6 +181,14 @@ def _collect(
     if isinstance(target, str) and not all(target.partition(":")):
         raise ValueError(f"{kind} {name!r}: the target {target!r} is not 'module:attribute'")
     found.append(Component(kind, name, target, summary, plugin))
+
+
+def _refuse_unmarked(module: object) -> None:
+    """A hook without its decorator would be passed over in silence."""
+    for name in vars(hookspecs):
+        function = getattr(module, name, None) if name.startswith("hdf_") else None
+        if callable(function) and not hasattr(function, "hdf_impl"):
+            raise TypeError(f"{name} lacks the decorator @hdf.hookimpl")
 
 
 def _conflict(twins: Sequence[Component]) -> str:

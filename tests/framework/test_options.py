@@ -28,7 +28,7 @@ class Component:
     ) -> None: ...
 
 
-OPTIONS = Options(Component)
+OPTIONS = Options(Component, "head")
 
 
 def test_supplied_names_are_no_options() -> None:
@@ -96,14 +96,14 @@ def test_a_module_without_a_constructor_takes_no_options() -> None:
     class Plain(nn.Module):
         pass
 
-    assert Options(Plain).names() == []
+    assert Options(Plain, "backbone").names() == []
 
 
 def test_a_function_is_a_component_too() -> None:
     def make(*, p: float = 0.5) -> object:
         return p
 
-    assert Options(make).names() == ["p"]
+    assert Options(make, "augmentation").names() == ["p"]
 
 
 def test_parameters_that_cannot_be_checked_are_refused() -> None:
@@ -112,13 +112,22 @@ def test_parameters_that_cannot_be_checked_are_refused() -> None:
     def any_key(**kwargs: int): ...  # type: ignore[no-untyped-def]
     def positional(rate: int, /): ...  # type: ignore[no-untyped-def]
     def odd(*, thing: nn.Module): ...  # type: ignore[no-untyped-def]
+    def reserved(*, channels: int = 1): ...  # type: ignore[no-untyped-def]
 
     for target, reason in [
         (bare, "no type hint"),
-        (many, "name every option"),
-        (any_key, "name every option"),
+        (many, r"^\*args can't be checked; name every option"),
+        (any_key, r"^\*\*kwargs can't be checked; name every option"),
         (positional, "positional only"),
-        (odd, "Module"),
+        (odd, "'thing' is a Module, which no value of a recipe can be"),
+        (reserved, "'channels' is a reserved name, which no loader is given"),
     ]:
         with pytest.raises(UnusableSignatureError, match=reason):
-            Options(target)
+            Options(target, "loader")
+
+
+def test_what_a_component_returns_need_not_be_imported() -> None:
+    def make(*, p: float = 0.5) -> Elsewhere:  # type: ignore[name-defined]  # noqa: F821
+        return p
+
+    assert Options(make, "augmentation").names() == ["p"]

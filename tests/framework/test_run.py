@@ -19,6 +19,7 @@ from hdf.recipe.check import check_recipe
 from hdf.registry import Registry, discover
 from hdf.reporting.progress import Reporter
 from hdf.reporting.run_folder import choose_folder
+from hdf.training import trainer
 from hdf.training.run import run_recipe
 from tests.conftest import read_jsonl
 
@@ -58,8 +59,6 @@ def test_a_run_folder_is_complete(tiny_recipe: Path, tmp_path: Path) -> None:
         "figures/curves.png",
         "checkpoints/last/model.safetensors",
         "checkpoints/last/state.pt",
-        "checkpoints/previous/model.safetensors",
-        "checkpoints/previous/state.pt",
     }
     assert json.loads((out / "summary.json").read_text()) == summary
     assert json.loads((out / "status.json").read_text())["status"] == "finished"
@@ -67,6 +66,17 @@ def test_a_run_folder_is_complete(tiny_recipe: Path, tmp_path: Path) -> None:
     assert (out / "log.txt").read_text() == screen
     state = torch.load(out / "checkpoints/last/state.pt", weights_only=True)
     assert (state["epoch"], state["step"]) == (2, 4)
+
+
+def test_the_checkpoint_before_the_last_is_kept(
+    tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 0.0)
+    run(tiny_recipe, tmp_path / "run")
+    for name, epoch in {"previous": 1, "last": 2}.items():
+        folder = tmp_path / "run" / "checkpoints" / name
+        assert torch.load(folder / "state.pt", weights_only=True)["epoch"] == epoch
+        assert (folder / "model.safetensors").exists()
 
 
 def test_the_summary_says_what_was_done(tiny_recipe: Path, tmp_path: Path) -> None:

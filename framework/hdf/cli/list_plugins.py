@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from difflib import get_close_matches
 from pathlib import Path
@@ -86,27 +85,29 @@ def _failed_plugins(registry: Registry) -> list[dict[str, Any]]:
 
 def _details(component: Component) -> dict[str, Any]:
     """The row, with options and documentation; imports the component."""
+    from hdf.docstrings import description, meanings
     from hdf.options import Options, UnusableSignatureError
 
     try:
         target = component.load()
-        options = Options(target)
+        options = Options(target, component.kind)
     except UserError:
         return {**_row(component), "options": [], "documentation": ""}
     except (UnusableSignatureError, NameError) as error:
         row = {**_row(component), "status": f"failed: {error}"}
         return {**row, "options": [], "documentation": ""}
+    known = meanings(target)
     described = [
         {
             "name": option.name,
             "type": option.type,
             "required": option.required,
+            "meaning": known.get(option.name, ""),
             **({} if option.required else {"default": _plain(option.default)}),
         }
         for option in options.describe()
     ]
-    documentation = inspect.getdoc(target) or ""
-    return {**_row(component), "options": described, "documentation": documentation}
+    return {**_row(component), "options": described, "documentation": description(target)}
 
 
 def _plain(value: Any) -> Any:
@@ -118,13 +119,15 @@ def _plain(value: Any) -> Any:
 def _show_one(details: dict[str, Any]) -> None:
     for column in COLUMNS:
         click.echo(f"{column}: {details[column]}")
-    click.echo()
+    click.echo(f"\n{details['documentation']}\n")
     if details["options"]:
-        rows = [(item["name"], item["type"], _default(item)) for item in details["options"]]
-        show_table(("option", "type", "default"), rows)
+        rows = [
+            (item["name"], item["type"], _default(item), item["meaning"])
+            for item in details["options"]
+        ]
+        show_table(("option", "type", "default", "meaning"), rows)
     else:
         click.echo("no options")
-    click.echo(f"\n{details['documentation']}")
 
 
 def _default(option: dict[str, Any]) -> str:

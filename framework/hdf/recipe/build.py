@@ -67,7 +67,7 @@ def build_detector(backbone: Part, head: Part, spec: ModelSpec) -> Detector:
     Raises:
         UserError: a component can't be built, or lacks what its kind must offer.
     """
-    body = build(backbone, in_channels=1, image_size=spec.image_size)
+    body = build(backbone, in_channels=1, labels=spec.labels, image_size=spec.image_size)
     _require(backbone, body, "channels", "strides", "forward")
     top = build(
         head,

@@ -143,7 +143,7 @@ def _part(registry: Registry, kind: str, path: RecipePath, use: dict[str, Any], 
     values = {key: value for key, value in use.items() if key != "use"}
     try:
         component = registry.find(kind, use["use"])
-        options = Options(component.load())
+        options = Options(component.load(), kind)
         return Part(component, options, options.validate(values), where)
     except ValidationError as error:
         raise UserError(problems(error, tree, path, options.names())) from error

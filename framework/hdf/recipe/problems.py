@@ -37,6 +37,8 @@ def _problem(
     if kind == "extra_forbidden":
         names = known if known is not None else _names_at(path[:-1], tree)
         return Problem(where, f"unknown key {name!r}{suggest(name, names)}")
+    if kind == "missing" and isinstance(path[-1], int):
+        return Problem(tree.locate(path[:-1]), f"expected at least {path[-1] + 1} items")
     if kind == "missing":
         return Problem(where, f"{name!r} is missing")
     if kind == "union_tag_invalid":
@@ -50,7 +52,18 @@ def _message(detail: ErrorDetails) -> str:
     text = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if detail["type"] == "value_error":
         return text
+    for jargon, plain in _PLAIN.items():
+        text = text.replace(jargon, plain)
     return f"expected {text.removeprefix('a valid ')}"
+
+
+_PLAIN = {
+    "array": "list",
+    "a valid dictionary": "a mapping",
+    "an object": "a mapping",
+    "dictionary": "mapping",
+    "String should match pattern": "text of the form",
+}
 
 
 def _shown(value: Any) -> str:

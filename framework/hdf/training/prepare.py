@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from hdf.registry import Registry
 from hdf.reporting.progress import Reporter
 from hdf.reporting.run_folder import RunFolder
 from hdf.training.seeds import seed_weights
+from hdf.trial import try_detector
 from hdf.types import Sample
 
 
@@ -66,13 +68,14 @@ def prepare(
     reporter.say(f"device {compute.device}, precision {compute.precision}: {compute.reason}")
     loader = build(checked.parts["data", "loader"], **_supplied(recipe))
     augment = _build_augment(checked)
-    visualizers = [_build_visualizer(part) for part in checked.list_of("visualize")]
+    visualizers = [_build_visualizer(part, recipe) for part in checked.list_of("visualize")]
     seed_weights(recipe.seed)
     detector = new_detector(
         checked.parts["model", "backbone"], checked.parts["model", "head"], _spec(checked)
     )
     store, split = _read_data(checked, loader, reporter)
     detector.fit(store.targets[split.train])
+    try_detector(detector, checked.parts["model", "backbone"], checked.parts["model", "head"])
     detector = detector.to(compute.device).to(memory_format=torch.channels_last)
     return Run(folder, checked, registry, compute, detector, store, split, augment, visualizers)
 
@@ -86,7 +89,7 @@ def _build_augment(checked: CheckedRecipe) -> Augment | None:
     if not parts:
         return None
     data = checked.recipe.data
-    modules = [build(part, image_size=data.image_size) for part in parts]
+    modules = [build(part, **_supplied(checked.recipe)) for part in parts]
     problems = list(_unusable(parts, modules, data.image_size))
     if problems:
         raise UserError(problems)
@@ -101,8 +104,8 @@ def _unusable(parts: list[Part], modules: list[Any], size: tuple[int, int]) -> I
             yield Problem(part.where, f"{part.component.name}: {error}")
 
 
-def _build_visualizer(part: Part) -> Any:
-    visualizer = build(part)
+def _build_visualizer(part: Part, recipe: Recipe) -> Any:
+    visualizer = build(part, **_supplied(recipe))
     if getattr(visualizer, "when", None) not in ("epoch", "end") or not hasattr(visualizer, "draw"):
         message = (
             f"{part.component.name} must offer when = 'epoch' or 'end', and draw(view, folder)"
@@ -151,11 +154,17 @@ def _inner(split: Split) -> str:
 
 def _records(part: Part, loader: Any) -> list[Sample]:
     """The loader's samples; what it raises is placed at the recipe's line."""
+    name = f"loader {part.component.name!r} of {part.component.provider}"
     try:
-        samples: list[Sample] = loader.records()
-        return samples
+        samples = loader.records()
     except UserError as error:
         problems = [Problem(item.where or part.where, item.message) for item in error.problems]
         raise UserError(problems, error.traceback) from error
     except (ValueError, OSError) as error:
         raise UserError(Problem(part.where, f"{part.component.name}: {error}")) from error
+    except Exception as error:
+        message = f"{name}: records fails: {type(error).__name__}: {error}"
+        raise UserError(Problem(part.where, message), traceback.format_exc()) from error
+    if not isinstance(samples, list) or not all(isinstance(item, Sample) for item in samples):
+        raise user_error(f"{name}: records must give a list of hdf.Sample", where=part.where)
+    return samples

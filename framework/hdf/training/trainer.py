@@ -19,6 +19,8 @@ from hdf.training.optimisation import build_optimizer, build_schedule
 from hdf.training.pictures import draw
 from hdf.training.prepare import Run
 
+CHECKPOINT_SECONDS = 30.0
+
 
 class Trainer:
     """Trains a run's detector.
@@ -48,6 +50,7 @@ class Trainer:
         self.history: list[dict[str, Any]] = []
         self.seconds = 0.0
         self._best_inner = -math.inf
+        self._saved = time.perf_counter()
 
     @property
     def images_per_second(self) -> float:
@@ -86,7 +89,7 @@ class Trainer:
             **learned,
             **self._scores(evaluation),
         }
-        save_checkpoint(self.run.folder, self.learner, epoch)
+        self._save(epoch)
         seconds = time.perf_counter() - began
         speed = len(self.batches.index) / trained
         self._log(metrics, {"epoch": epoch, "seconds": seconds, "train_images_per_second": speed})
@@ -118,6 +121,13 @@ class Trainer:
     def _log(self, metrics: dict[str, Any], timing: dict[str, Any]) -> None:
         self.history.append(metrics)
         self.run.folder.add_metrics(metrics, timing)
+
+    def _save(self, epoch: int) -> None:
+        """Write a checkpoint, if the last one is old enough for the disk's time to be worth it."""
+        now = time.perf_counter()
+        if now - self._saved >= CHECKPOINT_SECONDS or epoch == self.run.recipe.train.epochs:
+            save_checkpoint(self.run.folder, self.learner, epoch)
+            self._saved = time.perf_counter()
 
     def _refuse_not_finite(self, epoch: int, loss: float) -> None:
         if not math.isfinite(loss):

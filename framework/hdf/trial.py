@@ -1,0 +1,116 @@
+"""One try of a new detector, so that a faulty component is told before training, not after."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hdf.detector import Detector
+from hdf.errors import Problem, UserError
+from hdf.recipe.check import Part
+from hdf.types import Batch, Detections, pad_targets
+
+IMAGES = 2
+
+
+@torch.no_grad()
+def try_detector(detector: Detector, backbone: Part, head: Part) -> None:
+    """Run black images through the backbone, the head, its loss and its decoding.
+
+    Raises:
+        UserError: something raises, or is not what its kind must offer.
+    """
+    height, width = detector.spec.image_size
+    images = torch.zeros(IMAGES, 1, height, width)
+    training = detector.training
+    detector.eval()
+    with _blamed_on(backbone, "forward"):
+        features = detector.backbone(detector.normalize(images))
+        _check_features(detector, features, (height, width))
+    with _blamed_on(head, "forward"):
+        raw = detector.run_head(features)
+    with _blamed_on(head, "loss"):
+        _check_loss(detector.loss(raw, _batch(images, len(detector.spec.labels))))
+    with _blamed_on(head, "decode"):
+        _check_detections(detector.decode(raw), len(detector.spec.labels))
+    detector.train(training)
+
+
+@contextmanager
+def _blamed_on(part: Part, method: str) -> Iterator[None]:
+    component = part.component
+    name = f"{component.kind} {component.name!r} of {component.provider}"
+    try:
+        yield
+    except _Mismatch as error:
+        raise UserError(Problem(part.where, f"{name}: {method} {error}")) from error
+    except Exception as error:
+        message = f"{name}: {method} fails: {type(error).__name__}: {error}"
+        raise UserError(Problem(part.where, message), traceback.format_exc()) from error
+
+
+class _Mismatch(Exception):  # noqa: N818
+    """A result is not what was expected."""
+
+
+def _check_features(detector: Detector, features: Any, size: tuple[int, int]) -> None:
+    backbone: Any = detector.backbone
+    if not isinstance(features, list | tuple) or not all(isinstance(f, Tensor) for f in features):
+        raise _Mismatch(f"gives {_kind(features)}, expected a list of feature maps")
+    if not len(features) == len(backbone.channels) == len(backbone.strides):
+        raise _Mismatch(
+            f"gives {len(features)} maps, but there are {len(backbone.channels)} channels "
+            f"and {len(backbone.strides)} strides"
+        )
+    for number, (found, channels, stride) in enumerate(
+        zip(features, backbone.channels, backbone.strides, strict=True)
+    ):
+        near = all(
+            abs(side / stride - cells) < 2
+            for side, cells in zip(size, found.shape[2:], strict=False)
+        )
+        if found.ndim != 4 or found.shape[:2] != (IMAGES, channels) or not near:
+            expected = [IMAGES, channels, size[0] // stride, size[1] // stride]
+            raise _Mismatch(f"gives map {number} as {list(found.shape)}, expected about {expected}")
+
+
+def _check_loss(terms: Any) -> None:
+    if not isinstance(terms, dict) or not terms:
+        raise _Mismatch(f"gives {_kind(terms)}, expected a dict of named terms")
+    for name, term in terms.items():
+        if not isinstance(term, Tensor) or term.ndim:
+            raise _Mismatch(
+                f"gives {_kind(term)} as {name!r}, expected a tensor without dimensions"
+            )
+
+
+def _check_detections(found: Any, labels: int) -> None:
+    if not isinstance(found, list) or not all(isinstance(item, Detections) for item in found):
+        raise _Mismatch(f"gives {_kind(found)}, expected a list of hdf.Detections")
+    if len(found) != IMAGES:
+        raise _Mismatch(f"gives {len(found)} Detections for {IMAGES} images")
+    for item in found:
+        count = len(item.labels)
+        if item.boxes.shape != (count, 4) or item.scores.shape != (count,):
+            shapes = f"{list(item.boxes.shape)} boxes and {list(item.scores.shape)} scores"
+            raise _Mismatch(f"gives {shapes} for {count} labels")
+        if count and not 0 <= int(item.labels.min()) <= int(item.labels.max()) < labels:
+            raise _Mismatch(f"gives labels {item.labels.tolist()}, expected 0 to {labels - 1}")
+
+
+def _kind(value: Any) -> str:
+    shape = f" of shape {list(value.shape)}" if isinstance(value, Tensor) else ""
+    return f"a {type(value).__name__}{shape}"
+
+
+def _batch(images: Tensor, labels: int) -> Batch:
+    """Every label once in every image: the middle quarter."""
+    height, width = images.shape[-2:]
+    box = torch.tensor([width / 4, height / 4, width * 3 / 4, height * 3 / 4])
+    targets = pad_targets([box.repeat(labels, 1)] * IMAGES, [torch.arange(labels)] * IMAGES)
+    return Batch(images, targets, torch.arange(IMAGES))
