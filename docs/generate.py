@@ -1,0 +1,68 @@
+"""Write docs/components.md from what the built-in components say of themselves.
+
+python docs/generate.py
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from hdf.docstrings import description, meanings
+from hdf.options import Option, Options
+from hdf.registry import KINDS, Component, discover
+
+DISTRIBUTION = "heart-detection-framework"
+PAGE = Path(__file__).with_name("components.md")
+COMMAND = "python docs/generate.py"
+INTRODUCTION = f"""\
+# The built-in components
+
+What a recipe may write behind `use`, and the options beside it. `hdf list-plugins NAME` shows the
+same for every component that is installed, a plugin's included.
+
+This page is generated from the components' own documentation: `{COMMAND}`.
+"""
+_HEADINGS = {
+    "loader": "Loaders",
+    "augmentation": "Augmentations",
+    "backbone": "Backbones",
+    "head": "Heads",
+    "visualizer": "Visualizers",
+}
+
+
+def page() -> str:
+    """The whole page."""
+    found = [item for item in discover().components if item.plugin.distribution == DISTRIBUTION]
+    parts = [INTRODUCTION]
+    for kind in KINDS:
+        parts.append(f"## {_HEADINGS[kind]}\n")
+        parts += [_component(item) for item in found if item.kind == kind]
+    return "\n".join(parts)
+
+
+def _component(component: Component) -> str:
+    target = component.load()
+    options = Options(target, component.kind).describe()
+    known = meanings(target)
+    rows = [_row(option, known.get(option.name, "")) for option in options]
+    head = "| option | type | default | meaning |\n|---|---|---|---|\n"
+    table = head + "\n".join(rows) if rows else "No options."
+    text = _markdown(description(target))
+    return f"### `{component.name}`\n\n*{component.summary}.*\n\n{text}\n\n{table}\n"
+
+
+def _row(option: Option, meaning: str) -> str:
+    default = "required" if option.required else f"`{json.dumps(option.default)}`"
+    cells = [f"`{option.name}`", f"`{option.type}`", default, _markdown(meaning)]
+    escaped = [cell.replace("|", r"\|") for cell in cells]
+    return f"| {' | '.join(escaped)} |"
+
+
+def _markdown(text: str) -> str:
+    return text.replace("``", "`")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
