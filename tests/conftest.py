@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny tensors lose more to threads than they gain
+
 from hdf.registry import Registry, discover
 
 Hdf = Callable[..., subprocess.CompletedProcess[str]]

@@ -1,0 +1,16 @@
+"""Hold the newest vgg16_mse run to what the README says of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+newest = max(Path("runs/vgg16_mse").iterdir())
+summary = json.loads((newest / "summary.json").read_text())
+scores, seconds = summary["metrics"]["val"], summary["timing"]["seconds"]
+print(
+    f"{newest}: mean IoU {scores['iou_mean']:.3f}, constant box {scores['constant_box_iou']:.3f}, "
+)
+print(f"{seconds:.0f} s")
+assert scores["iou_mean"] >= 0.85, "the README promises a mean IoU of at least 0.85"
+assert scores["constant_box_iou"] <= 0.70, "the phantoms are too much alike"

@@ -1,0 +1,31 @@
+"""Run benchmarks by name: ``python -m benchmarks [NAME ...]``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+
+from benchmarks import engine, painted_shapes, phantom, start_up
+
+Row = tuple[str, str]
+BENCHMARKS: dict[str, Callable[[], Iterable[Row]]] = {
+    "engine": engine.rows,
+    "painted-shapes": painted_shapes.rows,
+    "phantom": phantom.rows,
+    "start-up": start_up.rows,
+}
+
+
+def main(names: list[str]) -> int:
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        print(f"no benchmark is called {unknown[0]!r}; there are: {', '.join(BENCHMARKS)}")
+        return 2
+    for name in names or BENCHMARKS:
+        print(f"\n{name}: {sys.modules[BENCHMARKS[name].__module__].__doc__}")
+        for what, figure in BENCHMARKS[name]():
+            print(f"  {what:<60} {figure}", flush=True)
+    return 0
+
+
+sys.exit(main(sys.argv[1:]))
