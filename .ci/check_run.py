@@ -11,6 +11,7 @@ scores, seconds = summary["metrics"]["val"], summary["timing"]["seconds"]
 print(
     f"{newest}: mean IoU {scores['iou_mean']:.3f}, constant box {scores['constant_box_iou']:.3f}, "
 )
-print(f"{seconds:.0f} s")
+print(f"{seconds:.0f} s, {summary['peak_memory_mib']} MiB")
 assert scores["iou_mean"] >= 0.85, "the README promises a mean IoU of at least 0.85"
 assert scores["constant_box_iou"] <= 0.70, "the phantoms are too much alike"
+assert summary["peak_memory_mib"] < 4096, "the README promises 4 GiB of memory to be enough"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 
-from benchmarks import engine, painted_shapes, phantom, start_up
+from benchmarks import engine, painted_shapes, phantom, recipes, start_up
 
 Row = tuple[str, str]
 BENCHMARKS: dict[str, Callable[[], Iterable[Row]]] = {
     "engine": engine.rows,
     "painted-shapes": painted_shapes.rows,
     "phantom": phantom.rows,
+    "recipes": recipes.rows,
     "start-up": start_up.rows,
 }
 

@@ -167,5 +167,6 @@ def _keyed_random_numbers(key: Sequence[int], device: torch.device) -> Iterator[
     with torch.random.fork_rng(accelerators, device_type=device.type):
         torch.default_generator.manual_seed(seed)
         if accelerators:
-            torch.get_device_module(device).manual_seed(seed)
+            module = torch.get_device_module(device)
+            getattr(module, "manual_seed_all", module.manual_seed)(seed)
         yield

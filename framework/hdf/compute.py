@@ -57,7 +57,7 @@ def _device(name: str) -> torch.device:
         "mps": not torch.backends.mps.is_available(),
     }
     if absent.get(device.type, False):
-        raise user_error(f"there is no device {name!r} here; cpu always works", "train.device")
+        raise user_error(f"there is no device {name!r} here; cpu always works")
     return device
 
 

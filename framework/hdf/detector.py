@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from hdf.types import Batch, Detections, Targets
 
 
-@runtime_checkable
 class Head(Protocol):
     """What a head offers besides ``forward(features) -> raw``."""
 
@@ -111,6 +110,8 @@ def _as_float32(raw: Any) -> Any:
         return raw.float() if raw.is_floating_point() else raw
     if isinstance(raw, dict):
         return {key: _as_float32(value) for key, value in raw.items()}
+    if isinstance(raw, tuple) and hasattr(raw, "_fields"):
+        return type(raw)(*map(_as_float32, raw))
     if isinstance(raw, list | tuple):
-        return [_as_float32(value) for value in raw]
+        return type(raw)(map(_as_float32, raw))
     return raw

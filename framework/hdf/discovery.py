@@ -14,6 +14,7 @@ from typing import NamedTuple
 from hdf.errors import user_error
 
 GROUP = "hdf"
+FOLDER_MODULE = "hdf_plugins_dir_"
 
 
 class Source(NamedTuple):
@@ -52,7 +53,7 @@ def folder_sources(folder: Path | None) -> list[Source]:
 
 
 def _load_file(path: Path) -> ModuleType:
-    name = f"hdf_plugins_dir_{path.stem}"
+    name = f"{FOLDER_MODULE}{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is no Python module")

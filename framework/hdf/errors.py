@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
 from typing import NamedTuple
 
 
@@ -27,7 +29,7 @@ class UserError(Exception):
     Args:
         problems: all that was found, so that they can be mended in one go; a plain text is a
             problem whose place the engine knows better.
-        traceback: the text of a plugin's own traceback, shown below the problems.
+        traceback: the text of a plugin's own traceback, shown above the problems.
     """
 
     def __init__(self, problems: str | Problem | Iterable[Problem], traceback: str = "") -> None:
@@ -40,7 +42,33 @@ class UserError(Exception):
     def __str__(self) -> str:
         return "\n".join(map(str, self.problems))
 
+    @classmethod
+    def joined(cls, errors: Iterable[UserError]) -> UserError:
+        """The problems of several errors in one."""
+        found = list(errors)
+        problems = [problem for error in found for problem in error.problems]
+        return cls(problems, "\n".join(error.traceback for error in found if error.traceback))
+
 
 def user_error(message: str, where: str = "") -> UserError:
     """A `UserError` with a single problem."""
     return UserError(Problem(where, message))
+
+
+@contextmanager
+def placed(where: str) -> Iterator[None]:
+    """Give a place to problems from within that have none."""
+    try:
+        yield
+    except UserError as error:
+        problems = [Problem(item.where or where, item.message) for item in error.problems]
+        raise UserError(problems, error.traceback) from error
+
+
+def suggest(name: str, names: Iterable[str]) -> str:
+    """``; did you mean …?`` or the list of what there is, to end a message with."""
+    options = sorted(set(names))
+    close = get_close_matches(name, options, n=1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; there are: {', '.join(options)}" if options else "; there are none"

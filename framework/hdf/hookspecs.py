@@ -80,7 +80,7 @@ def hdf_epoch_finished(run: Run, epoch: int, metrics: Mapping[str, float]) -> No
 
 @hookspec
 def hdf_run_finished(run: Run, summary: Mapping[str, Any]) -> None:
-    """Called once, at the end of a run that was not interrupted.
+    """Called once, at the end of a run that neither failed nor was interrupted.
 
     Args:
         run: the run's folder, recipe and detector.

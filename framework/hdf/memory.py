@@ -33,3 +33,14 @@ def keep_freed_memory() -> bool:
     settings = ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, TOP_PAD))
     taken = [mallopt(name, value) for name, value in settings]
     return all(answer == 1 for answer in taken)
+
+
+def peak_mib() -> int | None:
+    """The largest resident size so far of this process or of one of its children, in MiB."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    peak = max(resource.getrusage(kind).ru_maxrss for kind in kinds)
+    return peak // (2**20 if sys.platform == "darwin" else 2**10)

@@ -7,15 +7,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
+import torch
+from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from hdf import __version__
 from hdf.detector import Detector, ModelSpec
-from hdf.errors import Problem, UserError, user_error
+from hdf.errors import placed, user_error
 from hdf.files import replacing
-from hdf.options import Options
+from hdf.options import Options, UnusableSignatureError
 from hdf.recipe.build import build_detector
 from hdf.recipe.check import Part
 from hdf.registry import Registry
@@ -30,7 +31,11 @@ def save_model(detector: Detector, path: Path) -> None:
     about["backbone"] = {
         key: "none" if key == "weights" else value for key, value in about["backbone"].items()
     }
-    tensors = {name: value.contiguous() for name, value in detector.state_dict().items()}
+    # A copy each: safetensors refuses weights that share memory.
+    tensors = {
+        name: value.clone(memory_format=torch.contiguous_format)
+        for name, value in detector.state_dict().items()
+    }
     with replacing(path) as temporary:
         save_file(tensors, temporary, metadata={"hdf": json.dumps(about)})
 
@@ -74,11 +79,12 @@ def load_model(path: Path, registry: Registry) -> Detector:
 
 
 def _part(registry: Registry, kind: str, use: dict[str, Any], path: Path) -> Part:
-    try:
+    with placed(str(path)):
         component = registry.find(kind, use["use"])
-        options = Options(component.load(), kind)
         values = {key: value for key, value in use.items() if key != "use"}
-        return Part(component, options, options.validate(values), str(path))
-    except UserError as error:
-        problems = [Problem(str(path), problem.message) for problem in error.problems]
-        raise UserError(problems, error.traceback) from error
+        try:
+            options = Options(component.load(), kind)
+            return Part(component, options, options.validate(values), str(path))
+        except (UnusableSignatureError, ValidationError) as error:
+            message = f"{component.title} does not take the options that the model was built with"
+            raise user_error(message) from error

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any, NotRequired, Required, cast, get_type_hints
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter
+from pydantic_core import PydanticSerializationError
 from typing_extensions import TypedDict
 
 SUPPLIED = {
@@ -57,12 +58,14 @@ class Options:
     """
 
     def __init__(self, target: Callable[..., Any], kind: str) -> None:
-        parameters = _parameters(target)
+        try:
+            parameters, self._hints = _parameters(target), _hints(target)
+        except Exception as error:  # whatever an odd object, or a hint's text, leads Python to
+            raise UnusableSignatureError(f"its parameters can't be read: {error}") from error
         self.supplied = frozenset(parameters) & RESERVED
         for name in sorted(self.supplied - SUPPLIED[kind]):
             raise UnusableSignatureError(f"{name!r} is a reserved name, which no {kind} is given")
         self._parameters = {k: v for k, v in parameters.items() if k not in RESERVED}
-        self._hints = _hints(target)
         for name, parameter in self._parameters.items():
             _check(name, parameter, self._hints)
         self._adapter = self._build()
@@ -96,10 +99,6 @@ class Options:
 
     def names(self) -> list[str]:
         return list(self._parameters)
-
-    def json_schema(self) -> dict[str, Any]:
-        """The JSON Schema of the options."""
-        return self._adapter.json_schema()
 
     def describe(self) -> list[Option]:
         """The options in the order of the signature."""
@@ -139,8 +138,10 @@ def _check(name: str, parameter: inspect.Parameter, hints: Mapping[str, Any]) ->
     if name not in hints:
         raise UnusableSignatureError(f"{name!r} has no type hint, so its values can't be checked")
     try:
-        TypeAdapter(hints[name])
-    except PydanticUserError as error:
+        adapter = TypeAdapter(hints[name])
+        if not _required(parameter):
+            adapter.dump_python(parameter.default, mode="json", warnings=False)
+    except (PydanticUserError, PydanticSerializationError) as error:
         message = f"{name!r} is a {_readable(hints[name])}, which no value of a recipe can be"
         raise UnusableSignatureError(message) from error
 

@@ -12,7 +12,6 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -22,7 +21,7 @@ import pluggy
 
 from hdf import hookspecs
 from hdf.discovery import Source, folder_sources, installed_sources
-from hdf.errors import Problem, UserError, user_error
+from hdf.errors import Problem, UserError, suggest, user_error
 
 KINDS = ("loader", "augmentation", "backbone", "head", "visualizer")
 
@@ -73,14 +72,23 @@ class Component:
         if isinstance(self.target, str):
             try:
                 self.target = _import(self.target)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 failed = Plugin(self.name, self.plugin.distribution, self.plugin.version)
                 failed.fail(error)
-                self.status = f"failed: {failed.error}"
-                message = f"{self.kind} {self.name!r} of {self.provider} can't be imported: "
-                raise UserError(Problem("", message + failed.error), failed.traceback) from error
-        self.status = "loaded"
+                self._note(f"failed: {failed.error}")
+                message = f"{self.title} can't be imported: {failed.error}"
+                raise UserError(Problem("", message), failed.traceback) from error
+        self._note("loaded")
         return self.target
+
+    def _note(self, status: str) -> None:
+        if not self.status.startswith("conflict"):
+            self.status = status
+
+    @property
+    def title(self) -> str:
+        """Kind, name and provider, for messages."""
+        return f"{self.kind} {self.name!r} of {self.provider}"
 
     @property
     def provider(self) -> str:
@@ -90,6 +98,8 @@ class Component:
 def _import(target: str) -> Callable[..., Any]:
     module, _, attribute = target.partition(":")
     found: Callable[..., Any] = getattr(import_module(module), attribute)
+    if not callable(found):
+        raise TypeError(f"{target} is a {type(found).__name__}, not a class or a function")
     return found
 
 
@@ -114,35 +124,37 @@ class Registry:
         if len(found) > 1:
             raise user_error(_conflict(found))
         if not found:
-            raise user_error(self._unknown(kind, name))
+            raise self._unknown(kind, name)
         return found[0]
 
-    def _unknown(self, kind: str, name: str) -> str:
-        names = sorted({component.name for component in self.of_kind(kind)})
-        close = get_close_matches(name, names, n=1)
-        guess = f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(names)}"
-        broken = [f"{plugin.name} ({plugin.error})" for plugin in self.plugins if plugin.error]
-        hint = f" (plugins that failed to load: {'; '.join(broken)})" if broken else ""
-        return f"no {kind} is called {name!r}{guess}{hint}"
+    def _unknown(self, kind: str, name: str) -> UserError:
+        message = f"no {kind} is called {name!r}"
+        message += suggest(name, (component.name for component in self.of_kind(kind)))
+        broken = [plugin for plugin in self.plugins if plugin.error]
+        if broken:
+            reasons = "; ".join(f"{plugin.name} ({plugin.error})" for plugin in broken)
+            message += f" (plugins that failed to load: {reasons})"
+        return UserError(message, "\n".join(plugin.traceback for plugin in broken))
 
     def add(self, source: Source) -> None:
         """Load one plugin and collect what it registers; a failure is kept, never raised."""
         plugin = Plugin(source.name, source.distribution, source.version)
         self.plugins.append(plugin)
         found: list[Component] = []
-        module: object = None
+        known_as = f"{source.distribution}:{source.name}"
         try:
             module = source.load()
             _refuse_unmarked(module)
-            self.manager.register(module, f"{source.distribution}:{source.name}")
+            self.manager.register(module, known_as)
             self.manager.check_pending()
             for kind in KINDS:
                 register = partial(_collect, found, kind, plugin)
                 self.call_one(module, f"hdf_{kind}s", register=register)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             plugin.fail(error)
-            if self.manager.is_registered(module):
-                self.manager.unregister(module)
+            # A plugin that pluggy refuses half-way stays in its books under this name.
+            if self.manager.has_plugin(known_as):
+                self.manager.unregister(name=known_as)
             return
         self.components += found
         self._mark_conflicts(found)

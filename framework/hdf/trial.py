@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,48 +9,53 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hdf.compute import Compute
 from hdf.detector import Detector
-from hdf.errors import Problem, UserError
+from hdf.errors import user_error
+from hdf.recipe.build import blamed_on
 from hdf.recipe.check import Part
 from hdf.types import Batch, Detections, pad_targets
 
 IMAGES = 2
 
 
-@torch.no_grad()
-def try_detector(detector: Detector, backbone: Part, head: Part) -> None:
-    """Run black images through the backbone, the head, its loss and its decoding.
+def try_detector(detector: Detector, backbone: Part, head: Part, compute: Compute) -> None:
+    """Run black images through the backbone, the head, its loss with gradients, and its decoding.
+
+    Everything happens on the run's device and in its precision; no weight changes.
 
     Raises:
         UserError: something raises, or is not what its kind must offer.
     """
-    height, width = detector.spec.image_size
-    images = torch.zeros(IMAGES, 1, height, width)
+    images = torch.zeros(IMAGES, 1, *detector.spec.image_size, device=compute.device)
+    batch = _batch(images, len(detector.spec.labels))
     training = detector.training
     detector.eval()
-    with _blamed_on(backbone, "forward"):
-        features = detector.backbone(detector.normalize(images))
-        _check_features(detector, features, (height, width))
-    with _blamed_on(head, "forward"):
-        raw = detector.run_head(features)
-    with _blamed_on(head, "loss"):
-        _check_loss(detector.loss(raw, _batch(images, len(detector.spec.labels))))
-    with _blamed_on(head, "decode"):
+    with compute.autocast():
+        with _asking(backbone, "forward"):
+            features = detector.backbone(detector.normalize(images))
+            _check_features(detector, features, detector.spec.image_size)
+        with _asking(head, "forward"):
+            raw = detector.run_head(features)
+    with _asking(head, "loss"):
+        terms = detector.loss(raw, batch)
+        _check_loss(terms)
+        total = torch.stack(list(terms.values())).sum()
+        if total.requires_grad:
+            total.backward()  # type: ignore[no-untyped-call]
+    with _asking(head, "decode"), torch.inference_mode():
         _check_detections(detector.decode(raw), len(detector.spec.labels))
+    detector.zero_grad(set_to_none=True)
     detector.train(training)
 
 
 @contextmanager
-def _blamed_on(part: Part, method: str) -> Iterator[None]:
-    component = part.component
-    name = f"{component.kind} {component.name!r} of {component.provider}"
-    try:
-        yield
-    except _Mismatch as error:
-        raise UserError(Problem(part.where, f"{name}: {method} {error}")) from error
-    except Exception as error:
-        message = f"{name}: {method} fails: {type(error).__name__}: {error}"
-        raise UserError(Problem(part.where, message), traceback.format_exc()) from error
+def _asking(part: Part, method: str) -> Iterator[None]:
+    with blamed_on(part, method, mistakes=()):
+        try:
+            yield
+        except _Mismatch as error:
+            raise user_error(f"{part.component.title}: {method} {error}") from error
 
 
 class _Mismatch(Exception):  # noqa: N818
@@ -82,6 +86,8 @@ def _check_features(detector: Detector, features: Any, size: tuple[int, int]) ->
 def _check_loss(terms: Any) -> None:
     if not isinstance(terms, dict) or not terms:
         raise _Mismatch(f"gives {_kind(terms)}, expected a dict of named terms")
+    if "loss" in terms:
+        raise _Mismatch("names a term 'loss', which is the name of their sum; choose another")
     for name, term in terms.items():
         if not isinstance(term, Tensor) or term.ndim:
             raise _Mismatch(
@@ -113,4 +119,4 @@ def _batch(images: Tensor, labels: int) -> Batch:
     height, width = images.shape[-2:]
     box = torch.tensor([width / 4, height / 4, width * 3 / 4, height * 3 / 4])
     targets = pad_targets([box.repeat(labels, 1)] * IMAGES, [torch.arange(labels)] * IMAGES)
-    return Batch(images, targets, torch.arange(IMAGES))
+    return Batch(images, targets.to(images.device), torch.arange(IMAGES))

@@ -122,12 +122,12 @@ class Targets:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Images and their targets on the training device.
+    """Images and their targets on the run's device.
 
     Attributes:
         images: float32 [B, 1, H, W] in [0, 1].
         targets: the boxes in pixels of these images.
-        index: int64 [B], the position of each image in the store.
+        index: int64 [B] on the CPU, the position of each image in the store.
     """
 
     images: Tensor

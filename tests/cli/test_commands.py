@@ -62,7 +62,7 @@ def test_list_plugins_as_json(hdf: Hdf) -> None:
     ("arguments", "message"),
     [
         (["vgg61"], "no component is called 'vgg61'; did you mean 'vgg1"),
-        (["--kind", "hed"], "no kind is called 'hed'; there are: loader"),
+        (["--kind", "hed"], "no kind is called 'hed'; did you mean 'head'?"),
         (["--plugins-dir", "nowhere"], "the plugins folder does not exist"),
     ],
 )
@@ -90,6 +90,12 @@ def test_check_prints_the_resolved_recipe(hdf: Hdf, tiny_recipe: Path) -> None:
     assert "in order" in shown.stderr
     (tiny_recipe.parent / "again.yaml").write_text(shown.stdout)
     assert hdf("check", "again.yaml").stdout == shown.stdout
+
+
+def test_check_builds_what_reads_no_data(hdf: Hdf, tiny_recipe: Path) -> None:
+    shown = hdf("check", tiny_recipe, "data.loader.count=0", "augment=[{use: affine, degrees: -4}]")
+    assert shown.returncode == 2
+    assert len(shown.stderr.splitlines()) == 2
 
 
 def test_check_tells_all_mistakes(hdf: Hdf, tiny_recipe: Path) -> None:

@@ -21,6 +21,7 @@ from hdf.cli.main import hdf
 from hdf.errors import UserError
 from hdf.options import RESERVED
 from hdf.recipe.check import check_recipe
+from hdf.recipe.merge import resolve
 from hdf.registry import Registry, discover
 from tests.docs.documentation import DOCS, PLUGINS, Finished, blocks, named_blocks, section
 
@@ -94,7 +95,7 @@ def test_the_shortest_plugin_shows_the_options_of_its_target(tmp_path: Path) -> 
 def test_the_shortest_plugin_fits_the_packaged_recipe(tmp_path: Path) -> None:
     registry = discover(plugins_folder(tmp_path, "clahe.py"))
     [override] = re.findall(r'"(augment=.*clahe.*)"', (DOCS / PAGE).read_text(encoding="utf-8"))
-    checked = check_recipe(Path("vgg16_mse"), [override], registry)
+    checked = check_recipe(resolve(Path("vgg16_mse"), [override]), registry)
     assert [part.component.name for part in checked.list_of("augment")] == ["clahe"]
 
 
@@ -150,7 +151,7 @@ def raised_by_preparing(recipe: str, registry: Registry) -> UserError:
     from hdf.training.prepare import prepare
 
     Path("recipe.yaml").write_text(recipe)
-    checked = check_recipe(Path("recipe.yaml"), [], registry)
+    checked = check_recipe(resolve(Path("recipe.yaml"), []), registry)
     with pytest.raises(UserError) as caught:
         prepare(checked, registry, RunFolder(Path("out")), Reporter(Console(quiet=True)))
     return caught.value

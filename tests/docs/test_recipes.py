@@ -16,6 +16,7 @@ from hdf.errors import UserError
 from hdf.recipe import schema
 from hdf.recipe.check import check_recipe
 from hdf.recipe.load import parse
+from hdf.recipe.merge import resolve
 from hdf.registry import Registry
 from tests.docs.documentation import DOCS, blocks, named_blocks
 
@@ -85,7 +86,7 @@ def test_the_defaults_are_the_schema_s(opening: str, model: type[BaseModel]) -> 
 def test_the_defaults_are_those_of_the_shortest_recipe(
     folder: Path, registry: Registry, opening: str, model: type[BaseModel]
 ) -> None:
-    resolved = check_recipe(Path("short.yaml"), [], registry).resolved()
+    resolved = check_recipe(resolve(Path("short.yaml"), []), registry).resolved()
     section = resolved[SECTIONS[model]] if SECTIONS[model] else resolved
     for name, written in table(opening).items():
         if written in ("required", "the file's name"):
@@ -117,11 +118,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("name", ["short.yaml", "longer.yaml", "shorter.yaml"])
 def test_each_recipe_is_in_order(folder: Path, registry: Registry, name: str) -> None:
-    assert check_recipe(Path(name), [], registry).recipe.name in ("short", "lungs")
+    assert check_recipe(resolve(Path(name), []), registry).recipe.name in ("short", "lungs")
 
 
 def test_extending_merges_as_the_page_says(folder: Path, registry: Registry) -> None:
-    recipe = check_recipe(Path("shorter.yaml"), [], registry).recipe
+    recipe = check_recipe(resolve(Path("shorter.yaml"), []), registry).recipe
     assert recipe.train.epochs == 10
     assert recipe.train.schedule == schema.Cosine(use="cosine", warmup=0.1)
     assert recipe.visualize == ()
@@ -129,9 +130,8 @@ def test_extending_merges_as_the_page_says(folder: Path, registry: Registry) -> 
 
 
 def test_a_part_of_a_default_can_be_changed(folder: Path, registry: Registry) -> None:
-    split = check_recipe(
-        Path("short.yaml"), ["data.split={inner: 0.1}"], registry
-    ).recipe.data.split
+    source = resolve(Path("short.yaml"), ["data.split={inner: 0.1}"])
+    split = check_recipe(source, registry).recipe.data.split
     assert split == schema.FractionSplit(val=0.2, inner=0.1)
 
 
@@ -142,9 +142,12 @@ def overrides() -> list[str]:
 
 @pytest.mark.parametrize("override", overrides())
 def test_each_override_takes_effect(folder: Path, registry: Registry, override: str) -> None:
-    checked = check_recipe(Path("longer.yaml"), [override], registry)
+    checked = check_recipe(resolve(Path("longer.yaml"), [override]), registry)
     path, _, text = override.partition("=")
-    before, found = check_recipe(Path("longer.yaml"), [], registry).resolved(), checked.resolved()
+    before, found = (
+        check_recipe(resolve(Path("longer.yaml"), []), registry).resolved(),
+        checked.resolved(),
+    )
     assert found != before
     value: Any = found
     for key in path.split("."):
@@ -159,7 +162,7 @@ def test_each_override_takes_effect(folder: Path, registry: Registry, override: 
 @pytest.mark.parametrize("name", ["wrong.yaml", "twice.yaml"])
 def test_mistakes_are_told_as_printed(folder: Path, registry: Registry, name: str) -> None:
     with pytest.raises(UserError) as caught:
-        check_recipe(Path(name), [], registry)
+        check_recipe(resolve(Path(name), []), registry)
     told = "".join(f"error: {problem}\n" for problem in caught.value.problems)
     assert told in [block.text for block in blocks(PAGE) if block.language == "text"]
 

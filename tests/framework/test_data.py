@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from hdf import Sample, Target, UserError
 from hdf.boxes import mask_bounds
 from hdf.data.batches import Batches
 from hdf.data.resize import resize_image, resize_masks
-from hdf.data.store import Store, build_store
+from hdf.data.store import Store, build_store, refuse_absent_labels, refuse_unusable
 
 SIZE = (32, 48)
 
@@ -76,7 +77,6 @@ def test_a_store_keeps_images_as_8_bit_grey_and_boxes_in_network_pixels() -> Non
     assert store.targets.boxes[0, 0].tolist() == [10, 5, 30, 20]
     assert store.targets.valid.tolist() == [[True], [False]]
     assert store.originals[0].boxes.tolist() == [[20, 10, 60, 40]]
-    assert store.size == SIZE
 
 
 def test_boxes_drawn_in_another_frame_are_rescaled() -> None:
@@ -109,6 +109,10 @@ def test_all_faults_of_all_samples_are_told_at_once() -> None:
         Sample("gone", vanished, where="hearts.csv:3"),
         sample("outside", black, (0, 0, 100, 20), where="hearts.csv:4"),
         sample("flat", black, (5, 5, 5, 20)),
+        sample("beside", black, (96, 5, 96.5, 20)),
+        Sample("array", lambda: np.zeros((1, 4, 4))),  # type: ignore[arg-type, return-value]
+        Sample("nothing", lambda: None),  # type: ignore[arg-type, return-value]
+        sample("empty", torch.zeros(1, 0, 5)),
         sample("nan", black * torch.nan, (1, 1, 5, 5)),
         sample("bright", black + 2, (1, 1, 5, 5)),
         sample("colour", torch.zeros(3, 64, 96), (1, 1, 5, 5)),
@@ -123,6 +127,10 @@ def test_all_faults_of_all_samples_are_told_at_once() -> None:
         "hearts.csv:3: can't be read: OSError: vanished",
         "hearts.csv:4: the heart box (0, 0, 100, 20) reaches outside its image of 96 x 64 pixels",
         "flat: the heart box (5, 5, 5, 20) has no area; expected x0 < x1 and y0 < y1",
+        "beside: the heart box (96, 5, 96.5, 20) reaches outside its image of 96 x 64 pixels",
+        "array: the loader gave a ndarray, expected a tensor float32 [1, H, W]",
+        "nothing: the loader gave a NoneType, expected a tensor float32 [1, H, W]",
+        "empty: the loader gave an image of float32 [1, 0, 5], expected float32 [1, H, W]",
         "nan: the loader gave pixels from nan to nan, expected 0 to 1",
         "bright: the loader gave pixels from 2 to 2, expected 0 to 1",
         "colour: the loader gave an image of float32 [3, 64, 96], expected float32 [1, H, W]",
@@ -135,17 +143,30 @@ def test_all_faults_of_all_samples_are_told_at_once() -> None:
     [
         ([], "the data set is empty"),
         ([sample("a", torch.zeros(1, 9, 9)), sample("a", torch.zeros(1, 9, 9))], "have this id"),
-        ([sample("a", torch.zeros(1, 9, 9))], "no boxes at all"),
     ],
 )
-def test_data_sets_that_teach_nothing_are_refused(samples: list[Sample], message: str) -> None:
+def test_data_sets_that_cannot_be_told_apart_are_refused(
+    samples: list[Sample], message: str
+) -> None:
     with pytest.raises(UserError, match=message):
-        store_of(*samples)
+        refuse_unusable(samples)
+
+
+def test_a_data_set_without_boxes_is_refused() -> None:
+    with pytest.raises(UserError, match="no boxes at all"):
+        refuse_absent_labels(store_of(sample("a", torch.zeros(1, 9, 9))))
+
+
+def test_boxes_of_unwanted_labels_are_not_looked_at() -> None:
+    target = Target(torch.tensor([[1.0, 1, 5, 5], [9, 9, 2, 2]]), ("heart", "lung"))
+    store = store_of(Sample("a", lambda: torch.zeros(1, 9, 9), target))
+    assert store.originals[0].labels == ("heart",)
 
 
 def test_a_label_that_never_occurs_is_told() -> None:
     with pytest.raises(UserError, match=r"data\.labels hart; its labels are: heart"):
-        build_store([sample("a", torch.zeros(1, 9, 9), (1, 1, 5, 5))], ("hart",), SIZE)
+        store = build_store([sample("a", torch.zeros(1, 9, 9), (1, 1, 5, 5))], ("hart",), SIZE)
+        refuse_absent_labels(store)
 
 
 def test_progress_counts_images() -> None:
@@ -160,7 +181,7 @@ def test_progress_counts_images() -> None:
 def batches() -> Batches:
     given = [sample(str(i), torch.full((1, 32, 48), i / 32), (1, 1, 5 + i, 5)) for i in range(11)]
     store = build_store(given, ("heart",), SIZE)
-    return Batches(store, range(1, 10), 4, torch.device("cpu"))
+    return Batches(store, range(1, 10), 4)
 
 
 def test_an_epoch_is_dealt_into_nearly_equal_batches(batches: Batches) -> None:

@@ -6,7 +6,7 @@ import json
 import pickle
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -18,6 +18,7 @@ from hdf.detector import Detector, ModelSpec
 from hdf.model_file import load_model, read_spec, save_model
 from hdf.recipe.build import build_detector, new_detector
 from hdf.recipe.check import check_recipe
+from hdf.recipe.merge import resolve
 from hdf.registry import Registry, discover
 from hdf.types import Batch, pad_targets
 
@@ -31,9 +32,15 @@ class Backbone(nn.Module):
         return [images]
 
 
+class Pair(NamedTuple):
+    map: Tensor
+    rest: int
+
+
 class Head(nn.Module):
     def forward(self, features: list[Tensor]) -> dict[str, Any]:
-        return {"map": features[0], "more": [features[0].half()], "count": 3}
+        half = features[0].half()
+        return {"map": features[0], "more": [half], "pair": Pair(half, 3), "count": 3}
 
     def loss(self, raw: Any, batch: Batch) -> dict[str, Tensor]:
         return {"zero": raw["map"].sum() * 0}
@@ -76,7 +83,8 @@ def test_grey_is_repeated_for_backbones_of_three_channels() -> None:
 def test_raw_outputs_arrive_as_float32() -> None:
     raw = detector()(torch.rand(1, 1, 8, 8))
     assert raw["more"][0].dtype == torch.float32
-    assert raw["count"] == 3
+    assert raw["pair"].map.dtype == torch.float32
+    assert (raw["pair"].rest, raw["count"]) == (3, 3)
 
 
 def test_a_head_without_fit_is_left_alone() -> None:
@@ -85,7 +93,7 @@ def test_a_head_without_fit_is_left_alone() -> None:
 
 @pytest.fixture
 def built(tmp_path: Path, tiny_recipe: Path, registry: Registry) -> Detector:
-    checked = check_recipe(tiny_recipe, [], registry)
+    checked = check_recipe(resolve(tiny_recipe, []), registry)
     parts, plain = checked.parts, checked.resolved()["model"]
     spec = ModelSpec(plain["backbone"], plain["head"], "image", ("heart",), (32, 32), "stretch")
     built = build_detector(parts["model", "backbone"], parts["model", "head"], spec)
@@ -107,6 +115,12 @@ def test_a_model_file_alone_is_enough_to_predict(
     for one, other in zip(first, second, strict=True):
         assert torch.equal(one.boxes, other.boxes)
     assert [path] == list(tmp_path.glob("*.safetensors*"))
+
+
+def test_weights_that_share_memory_are_saved(built: Detector, tmp_path: Path) -> None:
+    built.head.twin = built.head.layers  # type: ignore[union-attr]
+    save_model(built, tmp_path / "model.safetensors")
+    assert (tmp_path / "model.safetensors").exists()
 
 
 def test_where_initial_weights_came_from_is_not_needed_again(
@@ -190,7 +204,7 @@ def test_what_pretrained_weights_expect_is_kept_in_the_model_file(
         "def hdf_backbones(register): register('pretrained', Pretrained)\n"
     )
     registry = discover(tmp_path)
-    checked = check_recipe(tiny_recipe, ["model.backbone={use: pretrained}"], registry)
+    checked = check_recipe(resolve(tiny_recipe, ["model.backbone={use: pretrained}"]), registry)
     parts = checked.parts["model", "backbone"], checked.parts["model", "head"]
     spec = replace(SPEC, backbone={"use": "pretrained"}, head={"use": "box_regression"})
     built = new_detector(*parts, replace(spec, head=checked.resolved()["model"]["head"]))
@@ -206,14 +220,16 @@ def test_what_pretrained_weights_expect_is_kept_in_the_model_file(
         ("no_strides", "ValueError()", "backbone 'no_strides' .* lacks strides"),
         ("no_module", "ValueError()", r"is no torch.nn.Module"),
         ("failing", "ValueError('rate is 0.5: too low')", "failing: rate is 0.5: too low"),
-        ("failing", "RuntimeError('boom')", "can't be built: RuntimeError: boom"),
+        ("failing", "RuntimeError('boom')", "construction fails: RuntimeError: boom"),
     ],
 )
 def test_components_that_do_not_keep_the_contract_are_told(
     tmp_path: Path, tiny_recipe: Path, use: str, error: str, message: str
 ) -> None:
     (tmp_path / "odd.py").write_text(PLUGIN.format(error=error))
-    checked = check_recipe(tiny_recipe, [f"model.backbone={{use: {use}}}"], discover(tmp_path))
+    checked = check_recipe(
+        resolve(tiny_recipe, [f"model.backbone={{use: {use}}}"]), discover(tmp_path)
+    )
     with pytest.raises(UserError, match=message) as caught:
         build_detector(checked.parts["model", "backbone"], checked.parts["model", "head"], SPEC)
     assert "command line: model.backbone=" in str(caught.value)

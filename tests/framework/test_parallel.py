@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from hdf import Sample, UserError
 from hdf.data import parallel
 from hdf.data.parallel import map_samples
 from hdf.data.store import build_store
+from hdf.registry import discover
 
 
 def image(number: int) -> Tensor:
@@ -47,20 +49,33 @@ def test_what_cannot_be_pickled_is_read_by_threads(monkeypatch: pytest.MonkeyPat
     assert [text for text, _ in map_samples(read, given)] == [str(n) for n in range(10)]
 
 
-def die(number: int) -> Tensor:
-    if os.getpid() != PARENT:
+def die(parent: int, number: int) -> Tensor:
+    if os.getpid() != parent:
         os._exit(1)
     return image(number)
 
 
-PARENT = os.getpid()
-
-
 def test_a_worker_that_dies_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "WORTH_PROCESSES", 0.0)
-    monkeypatch.setattr("tests.framework.test_parallel.PARENT", os.getpid())
-    given = [Sample(str(n), partial(die, n)) for n in range(10)]
-    assert [text for text, _ in map_samples(read, given)] == [str(n) for n in range(10)]
+    given = [Sample(str(n), partial(die, os.getpid(), n)) for n in range(10)]
+    found = list(map_samples(read, given))
+    assert [text for text, _ in found] == [str(n) for n in range(10)]
+    assert {process for _, process in found} == {os.getpid()}
+
+
+def test_single_file_plugins_stay_in_this_process(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(parallel, "WORTH_PROCESSES", 0.0)
+    (tmp_path / "slow.py").write_text(
+        "import torch\nfrom functools import partial\nimport hdf\n"
+        "def image(n): return torch.full((1, 4, 4), n / 100)\n"
+        "class Slow:\n"
+        "    def records(self): return [hdf.Sample(str(n), partial(image, n)) for n in range(9)]\n"
+        "@hdf.hookimpl\ndef hdf_loaders(register): register('slow', Slow)\n"
+    )
+    loader = discover(tmp_path).find("loader", "slow").load()()
+    assert {process for _, process in map_samples(read, loader.records())} == {os.getpid()}
 
 
 def test_faults_come_back_from_processes(monkeypatch: pytest.MonkeyPatch) -> None:

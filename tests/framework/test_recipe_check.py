@@ -9,8 +9,9 @@ import yaml
 
 from hdf.errors import UserError
 from hdf.recipe.check import CheckedRecipe, check_recipe
+from hdf.recipe.merge import resolve
 from hdf.recipe.packaged import packaged_recipes
-from hdf.registry import Registry
+from hdf.registry import Registry, discover
 
 GOOD = """\
 data:
@@ -28,12 +29,12 @@ def good(tmp_path: Path) -> Path:
 
 def problems(path: Path, registry: Registry, *overrides: str) -> list[str]:
     with pytest.raises(UserError) as caught:
-        check_recipe(path, list(overrides), registry)
+        check_recipe(resolve(path, list(overrides)), registry)
     return [str(problem) for problem in caught.value.problems]
 
 
 def test_the_smallest_recipe_gets_all_defaults(good: Path, registry: Registry) -> None:
-    checked = check_recipe(good, [], registry)
+    checked = check_recipe(resolve(good, []), registry)
     assert checked.recipe.name == "good"
     assert checked.parts["model", "backbone"].component.name == "vgg16"
     assert checked.resolved()["model"]["head"]["use"] == "box_regression"
@@ -45,7 +46,7 @@ def test_packaged_recipes_are_in_order(path: Path, registry: Registry) -> None:
     first, second, *_ = path.read_text().splitlines()
     assert first.startswith(f"# hdf run recipes/{path.name}")
     assert second.startswith("# ")
-    assert check_recipe(path, [], registry).recipe.name == path.stem
+    assert check_recipe(resolve(path, []), registry).recipe.name == path.stem
 
 
 def test_a_resolved_recipe_resolves_to_itself(
@@ -54,10 +55,10 @@ def test_a_resolved_recipe_resolves_to_itself(
     def resolved(checked: CheckedRecipe) -> str:
         return checked.resolved_yaml()
 
-    first = resolved(check_recipe(good, ["data.split={folds: 5, fold: 2}"], registry))
+    first = resolved(check_recipe(resolve(good, ["data.split={folds: 5, fold: 2}"]), registry))
     again = tmp_path / "resolved.yaml"
     again.write_text(first)
-    assert resolved(check_recipe(again, [], registry)) == first
+    assert resolved(check_recipe(resolve(again, []), registry)) == first
     assert yaml.safe_load(first)["train"]["optimizer"]["lr"] == 0.0001
 
 
@@ -72,8 +73,9 @@ def test_a_resolved_recipe_resolves_to_itself(
         ("train.epochs=0", "expected greater than 0, not 0"),
         ("train.precision=float16", "'auto', 'float32' or 'bfloat16'"),
         ("train.optimizer={use: adm}", "no optimizer is called 'adm'; did you mean 'adam'?"),
+        ("train.optimizer={use: sgd, nesterov: true, momentum: 0.0}", "nesterov needs a momentum"),
         ("train.optimizer={use: sgd, momentun: 1}", "'momentun'; did you mean 'momentum'?"),
-        ("train.optimizer={use: adam, momentum: 0.9}", "unknown key 'momentum'; expected one of"),
+        ("train.optimizer={use: adam, momentum: 0.9}", "unknown key 'momentum'; there are: betas"),
         ("train.optimizer.lr=-1", "(train.optimizer.lr): expected greater than 0, not -1"),
         ("train.schedule=cosine", "(train.schedule)"),
         ("data.labels=[]", "(data.labels)"),
@@ -127,7 +129,7 @@ def test_a_default_component_can_be_changed_without_naming_it(
     good: Path, registry: Registry
 ) -> None:
     overrides = ["train.optimizer.lr=0.5", "model.head.hidden=[7]", "train.schedule.warmup=0.1"]
-    checked = check_recipe(good, overrides, registry)
+    checked = check_recipe(resolve(good, overrides), registry)
     assert checked.recipe.train.optimizer.lr == 0.5
     assert checked.recipe.train.schedule.warmup == 0.1
     assert checked.parts["model", "head"].values == {"hidden": (7,)}
@@ -140,8 +142,6 @@ def test_a_missing_section_is_told(tmp_path: Path, registry: Registry) -> None:
 
 
 def test_a_component_that_cannot_be_checked_is_told(good: Path, tmp_path: Path) -> None:
-    from hdf.registry import discover
-
     folder = tmp_path / "plugins"
     folder.mkdir()
     (folder / "loose.py").write_text(
@@ -152,3 +152,18 @@ def test_a_component_that_cannot_be_checked_is_told(good: Path, tmp_path: Path) 
     (found,) = problems(good, discover(folder), "model.head={use: loose}")
     assert "head 'loose'" in found
     assert "name every option as a parameter" in found
+
+
+def test_any_file_name_gives_a_name(tmp_path: Path, registry: Registry) -> None:
+    path = tmp_path / "my first recipe!.yaml"
+    path.write_text(GOOD)
+    assert check_recipe(resolve(path, []), registry).recipe.name == "my_first_recipe_"
+
+
+def test_a_plugin_that_failed_is_shown_where_a_name_is_missing(good: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "plugins"
+    folder.mkdir()
+    (folder / "late.py").write_text("import nonexistent_package\n")
+    with pytest.raises(UserError, match="no head is called 'late'") as caught:
+        check_recipe(resolve(good, ["model.head={use: late}"]), discover(folder))
+    assert "ModuleNotFoundError" in caught.value.traceback

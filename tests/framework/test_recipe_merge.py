@@ -32,7 +32,7 @@ def base(tmp_path: Path) -> Path:
 
 
 def changed(base: Path, *overrides: str) -> Any:
-    return resolve(base, overrides).plain()
+    return resolve(base, overrides).tree.plain()
 
 
 def test_mappings_merge(base: Path) -> None:
@@ -74,7 +74,7 @@ def test_extends_merges_over_another_file(base: Path, tmp_path: Path) -> None:
     child = tmp_path / "sub" / "child.yaml"
     child.parent.mkdir()
     child.write_text("extends: ../base.yaml\nseed: 2\nmodel:\n  backbone: {use: vgg11}\n")
-    recipe = resolve(child, []).plain()
+    recipe = resolve(child, []).tree.plain()
     assert recipe["seed"] == 2
     assert recipe["model"]["backbone"] == {"use": "vgg11"}
     assert recipe["data"]["split"] == {"val": 0.2}
@@ -84,7 +84,7 @@ def test_extends_merges_over_another_file(base: Path, tmp_path: Path) -> None:
 def test_extends_finds_packaged_recipes(tmp_path: Path) -> None:
     child = tmp_path / "child.yaml"
     child.write_text("extends: vgg16_mse\ntrain: {epochs: 1}\n")
-    recipe = resolve(child, []).plain()
+    recipe = resolve(child, []).tree.plain()
     assert recipe["train"]["epochs"] == 1
     assert recipe["model"]["backbone"]["use"] == "vgg16"
 
@@ -115,7 +115,7 @@ def test_bad_overrides_are_told(base: Path, override: str, message: str) -> None
 
 
 def test_an_override_is_named_as_the_place_of_a_mistake(base: Path) -> None:
-    tree = resolve(base, ["train.epochs=nine"])
+    tree = resolve(base, ["train.epochs=nine"]).tree
     assert tree.locate(("train", "epochs")) == "command line: train.epochs=nine (train.epochs)"
 
 

@@ -55,6 +55,7 @@ def test_a_missing_folder_is_a_users_mistake(tmp_path: Path) -> None:
         ("import nonexistent_package", "ModuleNotFoundError: No module named"),
         ("1 / 0", "ZeroDivisionError"),
         ("def broken(:", "SyntaxError"),
+        ("raise SystemExit('no licence')", "SystemExit: no licence"),
         ("import hdf\n@hdf.hookimpl\ndef hdf_backbnes(register): pass", "unknown hook"),
         ("import hdf\n@hdf.hookimpl\ndef hdf_heads(registry): pass", "found in the hookspec"),
         ("import hdf\n@hdf.hookimpl\ndef hdf_heads(register): 1 / 0", "ZeroDivisionError"),
@@ -127,3 +128,19 @@ def test_hook_implementers_are_listed(folder: Path) -> None:
     registry = discover(folder)
     assert len(registry.implementers("hdf_loaders")) == 2
     assert registry.implementers("hdf_run_started") == []
+
+
+def test_a_conflict_stays_a_conflict_when_it_is_looked_at(folder: Path) -> None:
+    (folder / "twin.py").write_text(GOOD)
+    for component in discover(folder).components:
+        if component.name == "empty":
+            component.load()
+            assert component.status.startswith("conflict: ")
+
+
+def test_a_target_must_be_a_class_or_a_function(folder: Path) -> None:
+    (folder / "odd.py").write_text(
+        "import hdf\n@hdf.hookimpl\ndef hdf_heads(register): register('odd', 'math:pi')\n"
+    )
+    with pytest.raises(UserError, match="math:pi is a float, not a class or a function"):
+        discover(folder).find("head", "odd").load()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -34,14 +35,37 @@ def test_json_is_strict(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_run_gets_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_that_begin_together_get_folders_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    first = choose_folder("name", None, overwrite=False)
-    assert not first.path.exists()
+    folders = [choose_folder("name", None, overwrite=False) for _ in range(3)]
+    for folder in folders:
+        folder.path = folders[0].path  # as within one second
+        assert not folder.figures.exists() or folder.path.exists()
+        folder.create()
+    assert len({folder.path for folder in folders}) == 3
+    assert all(folder.status.exists() for folder in folders)
+    assert {folder.path.parent for folder in folders} == {Path("runs/name")}
+
+
+def test_of_two_runs_with_one_folder_the_second_is_refused(tmp_path: Path) -> None:
+    first, second = (choose_folder("name", tmp_path / "run", False) for _ in range(2))
     first.create()
-    second = choose_folder("name", None, overwrite=False)
-    assert first.path.parent == second.path.parent == Path("runs/name")
-    assert second.path != first.path
+    (first.path / "metrics.jsonl").write_text("{}")
+    with pytest.raises(UserError, match="another run has begun there"):
+        second.create()
+    assert first.metrics.exists()
+
+
+def test_the_working_directory_may_be_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    choose_folder("name", Path(), overwrite=False).create()
+    (tmp_path / "old.txt").write_text("old")
+    choose_folder("name", Path(), overwrite=True).create()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["figures", "status.json"]
 
 
 def test_a_run_is_replaced_only_when_asked(tmp_path: Path) -> None:
@@ -74,6 +98,9 @@ def test_tables(tmp_path: Path) -> None:
     targets = [Target(torch.tensor([[0.0, 0, 10, 10]]), ("heart",)), Target(torch.zeros(0, 4), ())]
     box = torch.tensor([[0.0, 0, 10, 5.5]])
     found = [Detections(box, torch.tensor([0]), torch.ones(1))] * 2
+    several = Target(torch.tensor([[50.0, 50, 60, 60], [0, 0, 10, 11]]), ("heart", "heart"))
+    write_predictions(tmp_path / "q.csv", samples[:1], [several], found[:1], ("heart",))
+    assert (tmp_path / "q.csv").read_text().endswith("0.00,0.00,10.00,11.00,0.5000\n")
     write_predictions(tmp_path / "p.csv", samples, targets, found, ("heart",))
     assert (tmp_path / "p.csv").read_text() == (
         "image,label,score,x0,y0,x1,y1,true_x0,true_y0,true_x1,true_y1,iou\n"
@@ -90,8 +117,11 @@ def train_for_show(console: Console) -> Reporter:
     with reporter.training(epochs=1, steps=2) as display:
         display.start_epoch(1)
         display.step(1, torch.tensor(0.5), 4)
+        time.sleep(0.01)
         display.step(2, torch.tensor(0.5), 4)
         display.end_epoch(METRICS, 1.0, 8.0)
+        time.sleep(0.01)
+        display.step(2, torch.tensor(0.5), 4)
     return reporter
 
 
@@ -106,10 +136,12 @@ def test_off_a_terminal_an_epoch_is_one_line() -> None:
 
 def test_on_a_terminal_the_display_is_live() -> None:
     file = io.StringIO()
-    train_for_show(Console(file=file, width=140, force_terminal=True))
+    train_for_show(Console(file=file, width=80, force_terminal=True))
     shown = file.getvalue()
-    assert "epoch 1/1 batch 2/2" in shown
+    assert "epoch 1/1 batch 2/2 loss 0.5000 " in shown
     assert "images/s" in shown
+    assert "IoU 0.710 (box 0.650)" in shown
+    assert "…" not in shown
 
 
 def test_the_log_holds_what_was_said_before_there_was_one(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from rich.console import Console
 from hdf.errors import UserError
 from hdf.model_file import load_model
 from hdf.recipe.check import check_recipe
+from hdf.recipe.merge import resolve
 from hdf.registry import Registry, discover
 from hdf.reporting.progress import Reporter
 from hdf.reporting.run_folder import choose_folder
@@ -28,7 +29,7 @@ def run(
     recipe: Path, out: Path, *overrides: str, registry: Registry | None = None
 ) -> tuple[dict[str, Any], str]:
     registry = registry or discover()
-    checked = check_recipe(recipe, list(overrides), registry)
+    checked = check_recipe(resolve(recipe, list(overrides)), registry)
     screen = io.StringIO()
     folder = choose_folder(checked.recipe.name, out, overwrite=True)
     summary = run_recipe(checked, registry, folder, Reporter(Console(file=screen, width=1000)))
@@ -194,6 +195,34 @@ def test_a_replaced_run_survives_a_mistake_in_the_new_one(
     assert (tmp_path / "run" / "summary.json").exists()
 
 
+def test_an_inner_side_without_a_box_is_told(tiny_recipe: Path, tmp_path: Path) -> None:
+    (tmp_path / "boxless.py").write_text(
+        "import torch, hdf\n"
+        "def image(): return torch.zeros(1, 32, 32)\n"
+        "class Boxless:\n"
+        "    def records(self):\n"
+        "        box = hdf.Target(torch.tensor([[4.0, 4, 20, 20]]), ('heart',))\n"
+        "        return [hdf.Sample(str(n), image, box if n in (0, 1) else None)"
+        " for n in range(40)]\n"
+        "@hdf.hookimpl\ndef hdf_loaders(register): register('boxless', Boxless)\n"
+    )
+    registry = discover(tmp_path)
+    changes = ("data.loader={use: boxless}", "data.split={val: 0.3, inner: 0.1}")
+    with pytest.raises(UserError, match=r"\(data.split\): no image of the .* side has a box"):
+        run(tiny_recipe, tmp_path / "run", *changes, registry=registry)
+
+
+def test_complaints_of_all_components_come_at_once(tiny_recipe: Path, tmp_path: Path) -> None:
+    changes = (
+        "data.loader.count=0",
+        "augment=[{use: affine, degrees: -4}, {use: gamma, gamma: [2.0, 1.0]}]",
+        "visualize=[{use: overlay, count: 0}]",
+    )
+    with pytest.raises(UserError) as caught:
+        run(tiny_recipe, tmp_path / "run", *changes)
+    assert len(caught.value.problems) == 4
+
+
 PLUGIN = """
 import json
 import hdf
@@ -264,8 +293,8 @@ def test_a_visualizer_without_its_contract_is_told(
 
 def test_a_loss_that_is_not_finite_stops_the_run(tiny_recipe: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    with pytest.raises(UserError, match=r"the training loss is .* try a lower rate"):
+    with pytest.raises(UserError, match=r"loss is .* try a lower rate"):
         run(tiny_recipe, out, "train.optimizer={use: sgd, lr: 1.0e+30}", "train.epochs=9")
     status = json.loads((out / "status.json").read_text())
     assert status["status"] == "failed"
-    assert "the training loss is" in status["reason"]
+    assert "loss is" in status["reason"]

@@ -89,6 +89,7 @@ def odd_run(recipe: Path, folder: Path, *overrides: str, **faults: str) -> None:
             r"gives a Tensor of shape \[2, 4\] as 'a', expected a tensor without",
         ),
         ("loss", "{'a': 1.0}", "gives a float as 'a'"),
+        ("loss", "{'loss': raw.mean()}", "names a term 'loss', which is the name of their sum"),
         ("found", "[one]", "decode gives 1 Detections for 2 images"),
         ("found", "one", "decode gives a Detections, expected a list of hdf.Detections"),
         ("label", "1", r"decode gives labels \[1\], expected 0 to 0"),

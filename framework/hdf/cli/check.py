@@ -13,12 +13,19 @@ from hdf.cli.arguments import plugins_dir_option, recipe_arguments
 @recipe_arguments
 @plugins_dir_option
 def check(recipe: Path, overrides: tuple[str, ...], plugins_dir: Path | None) -> None:
-    """Check a recipe without reading any data, and print it with every default filled in."""
+    """Check a recipe, and print it with every default filled in.
+
+    Everything but the model is built; no data are read and no weights fetched.
+    """
     from hdf.recipe.check import check_recipe
     from hdf.recipe.merge import resolve
     from hdf.registry import discover
 
-    resolve(recipe, overrides)
-    checked = check_recipe(recipe, overrides, discover(plugins_dir))
+    source = resolve(recipe, overrides)
+    checked = check_recipe(source, discover(plugins_dir))
+
+    from hdf.training.components import build_components
+
+    build_components(checked)
     click.echo(checked.resolved_yaml(), nl=False)
-    click.echo(f"{checked.file}: in order", err=True)
+    click.echo(f"{source.file}: in order", err=True)

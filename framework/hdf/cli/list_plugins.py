@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ import click
 
 from hdf.cli.arguments import plugins_dir_option
 from hdf.cli.screen import show_json, show_table
-from hdf.errors import UserError, user_error
+from hdf.errors import UserError, suggest, user_error
 
 if TYPE_CHECKING:
     from hdf.registry import Component, Registry
@@ -32,12 +31,12 @@ def list_plugins(
 
     registry = discover(plugins_dir)
     chosen = _choose(registry, name, kind)
-    failures = [] if name or kind else _failed_plugins(registry)
+    failures = [] if kind else _failed_plugins(registry, name)
     if as_json:
         show_json([*map(_details, chosen), *failures])
     elif name:
-        for component in chosen:
-            _show_one(_details(component))
+        for details in [*map(_details, chosen), *failures]:
+            _show_one(details)
     else:
         rows = [*map(_row, chosen), *failures]
         show_table(COLUMNS, [[row[column] for column in COLUMNS] for row in rows])
@@ -47,13 +46,12 @@ def _choose(registry: Registry, name: str | None, kind: str | None) -> list[Comp
     from hdf.registry import KINDS
 
     if kind is not None and kind not in KINDS:
-        raise user_error(f"no kind is called {kind!r}; there are: {', '.join(KINDS)}")
+        raise user_error(f"no kind is called {kind!r}{suggest(kind, KINDS)}")
     found = [c for c in registry.components if kind in (None, c.kind) and name in (None, c.name)]
-    if name is not None and not found:
-        names = sorted({component.name for component in registry.components})
-        close = get_close_matches(name, names, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(names)}"
-        raise user_error(f"no component is called {name!r}; {hint}")
+    failed = {plugin.name for plugin in registry.plugins if plugin.error}
+    if name is not None and not found and name not in failed:
+        known = (component.name for component in registry.components)
+        raise user_error(f"no component is called {name!r}{suggest(name, known)}")
     return sorted(found, key=lambda component: KINDS.index(component.kind))
 
 
@@ -68,7 +66,7 @@ def _row(component: Component) -> dict[str, Any]:
     }
 
 
-def _failed_plugins(registry: Registry) -> list[dict[str, Any]]:
+def _failed_plugins(registry: Registry, name: str | None) -> list[dict[str, Any]]:
     return [
         {
             "kind": "plugin",
@@ -77,9 +75,11 @@ def _failed_plugins(registry: Registry) -> list[dict[str, Any]]:
             "distribution": plugin.distribution,
             "version": plugin.version,
             "status": f"failed: {plugin.error}",
+            "options": [],
+            "documentation": plugin.traceback,
         }
         for plugin in registry.plugins
-        if plugin.error
+        if plugin.error and name in (None, plugin.name)
     ]
 
 

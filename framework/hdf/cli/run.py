@@ -38,9 +38,9 @@ def run(
     from hdf.recipe.merge import resolve
     from hdf.registry import discover
 
-    resolve(recipe, overrides)  # a mistake in the YAML is told before any plugin is loaded
+    source = resolve(recipe, overrides)  # a mistake in the YAML is told before plugins are loaded
     registry = discover(plugins_dir)
-    checked = check_recipe(recipe, overrides, registry)
+    checked = check_recipe(source, registry)
 
     from hdf.reporting.progress import Reporter
     from hdf.reporting.run_folder import choose_folder

@@ -14,7 +14,7 @@ from hdf.types import Batch
 
 
 class Batches:
-    """A part of the store, resident on the device as 8-bit grey.
+    """A part of the store, in batches on the store's device.
 
     The images of an epoch are dealt into batches whose sizes differ by one at most, so that no
     epoch ends with a batch of a single image.
@@ -24,14 +24,10 @@ class Batches:
         batch_size: the largest number of images in a batch.
     """
 
-    def __init__(
-        self, store: Store, index: Sequence[int], batch_size: int, device: torch.device
-    ) -> None:
-        chosen = torch.tensor(index)
-        self.index = chosen
-        self.images = store.images[chosen].to(device)
-        self.targets = store.targets[chosen].to(device)
-        self.steps = math.ceil(len(chosen) / batch_size)
+    def __init__(self, store: Store, index: Sequence[int], batch_size: int) -> None:
+        self.store = store
+        self.index = torch.tensor(index)
+        self.steps = math.ceil(len(index) / batch_size)
 
     def __len__(self) -> int:
         return self.steps
@@ -46,7 +42,7 @@ class Batches:
         return self._deal(torch.from_numpy(order))
 
     def _deal(self, order: Tensor) -> Iterator[Batch]:
-        for chosen in order.tensor_split(self.steps):
-            here = chosen.to(self.images.device)
-            images = self.images[here].float().div_(255)
-            yield Batch(images, self.targets[here], self.index[chosen])
+        for chosen in self.index[order].tensor_split(self.steps):
+            here = chosen.to(self.store.images.device)
+            images = self.store.images[here].float().div_(255)
+            yield Batch(images, self.store.targets[here], chosen)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hdf.boxes import clip
+from hdf.boxes import area, clip
 from hdf.data.resize import Resize, resize_image, resize_masks
-from hdf.errors import Problem, UserError
+from hdf.errors import Problem, UserError, user_error
 from hdf.types import Geometry, Sample, Target
 
 TOLERANCE = 1.0
@@ -59,19 +59,22 @@ def _read(sample: Sample) -> Tensor:
         raise
     except Exception as error:
         message = f"can't be read: {type(error).__name__}: {error}"
-        raise UserError(Problem(sample.where or sample.id, message)) from error
+        raise user_error(message, sample.where or sample.id) from error
 
 
-def _checked(sample: Sample, image: Tensor) -> Tensor:
+def _checked(sample: Sample, image: object) -> Tensor:
     where = sample.where or sample.id
-    if image.ndim != 3 or image.shape[0] != 1 or image.dtype != torch.float32:
+    if not isinstance(image, Tensor):
+        message = f"the loader gave a {type(image).__name__}, expected a tensor float32 [1, H, W]"
+        raise user_error(message, where)
+    usable = image.ndim == 3 and image.shape[0] == 1 and image.numel() > 0
+    if not usable or image.dtype != torch.float32:
         found = f"{str(image.dtype).removeprefix('torch.')} {list(image.shape)}"
-        message = f"the loader gave an image of {found}, expected float32 [1, H, W]"
-        raise UserError(Problem(where, message))
+        raise user_error(f"the loader gave an image of {found}, expected float32 [1, H, W]", where)
     low, high = image.aminmax()
     if not (low >= 0 and high <= 1):
         message = f"the loader gave pixels from {low:.4g} to {high:.4g}, expected 0 to 1"
-        raise UserError(Problem(where, message))
+        raise user_error(message, where)
     return image
 
 
@@ -81,17 +84,17 @@ def _target(
     """The wanted boxes in original pixels, and their positions in the sample's target."""
     if sample.target is None:
         return Target(torch.zeros(0, 4), ()), []
-    boxes = _in_original_pixels(sample.target, original)
+    kept = [index for index, label in enumerate(sample.target.labels) if label in labels]
+    names = tuple(sample.target.labels[index] for index in kept)
+    boxes = _in_original_pixels(sample.target, original)[kept]
     problems = [
         Problem(sample.where or sample.id, message)
-        for box, label in zip(boxes, sample.target.labels, strict=True)
+        for box, label in zip(boxes, names, strict=True)
         if (message := _box_fault(box, label, original))
     ]
     if problems:
         raise UserError(problems)
-    kept = [index for index, label in enumerate(sample.target.labels) if label in labels]
-    names = tuple(sample.target.labels[index] for index in kept)
-    return Target(clip(boxes[kept], original), names), kept
+    return Target(clip(boxes, original), names), kept
 
 
 def _in_original_pixels(target: Target, original: tuple[int, int]) -> Tensor:
@@ -108,8 +111,10 @@ def _box_fault(box: Tensor, label: str, original: tuple[int, int]) -> str:
     shown = f"the {label} box ({x0:g}, {y0:g}, {x1:g}, {y1:g})"
     if not (x1 > x0 and y1 > y0):
         return f"{shown} has no area; expected x0 < x1 and y0 < y1"
-    inside = min(x0, y0) >= -TOLERANCE and x1 <= width + TOLERANCE and y1 <= height + TOLERANCE
-    return "" if inside else f"{shown} reaches outside its image of {width} x {height} pixels"
+    over = max(-x0, -y0, x1 - width, y1 - height)
+    if over > TOLERANCE or not area(clip(box, original)):
+        return f"{shown} reaches outside its image of {width} x {height} pixels"
+    return ""
 
 
 def _masks(sample: Sample, kept: list[int], size: tuple[int, int], resize: Resize) -> Tensor | None:
@@ -121,4 +126,4 @@ def _masks(sample: Sample, kept: list[int], size: tuple[int, int], resize: Resiz
         raise
     except Exception as error:
         message = f"its masks can't be read: {type(error).__name__}: {error}"
-        raise UserError(Problem(sample.where or sample.id, message)) from error
+        raise user_error(message, sample.where or sample.id) from error

@@ -113,4 +113,4 @@ def _refuse_empty(train: list[int], val: list[int], groups: int) -> None:
     empty = " and ".join(n for n, side in (("training", train), ("validation", val)) if not side)
     if empty:
         message = f"the split leaves nothing for {empty}; the data set has {groups} patients"
-        raise user_error(message, where="data.split")
+        raise user_error(message)

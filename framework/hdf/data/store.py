@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -37,13 +37,12 @@ class Store:
     geometry: list[Geometry]
     labels: tuple[str, ...]
 
-    @property
-    def size(self) -> tuple[int, int]:
-        """(height, width) of the network's image."""
-        return self.images.shape[-2], self.images.shape[-1]
-
     def __len__(self) -> int:
         return len(self.samples)
+
+    def to(self, device: torch.device) -> Store:
+        """The store with images and network targets on `device`."""
+        return replace(self, images=self.images.to(device), targets=self.targets.to(device))
 
 
 def build_store(
@@ -65,9 +64,8 @@ def build_store(
         progress: called with (images done, images in all).
 
     Raises:
-        UserError: with all faults of all samples, or because there is nothing to learn from.
+        UserError: with all faults of all samples.
     """
-    _refuse_repeated(samples)
 
     read = partial(_attempt, labels=labels, size=size, resize=resize, masks=masks)
     results: list[Decoded | UserError] = []
@@ -91,7 +89,12 @@ def _attempt(
         return error
 
 
-def _refuse_repeated(samples: Sequence[Sample]) -> None:
+def refuse_unusable(samples: Sequence[Sample]) -> None:
+    """Refuse a data set of no images, or of images that can't be told apart.
+
+    Raises:
+        UserError: naming every id that is there twice.
+    """
     if not samples:
         raise user_error("the data set is empty: the loader found no images")
     repeated = [id for id, count in Counter(sample.id for sample in samples).items() if count > 1]
@@ -100,7 +103,6 @@ def _refuse_repeated(samples: Sequence[Sample]) -> None:
 
 
 def _collect(samples: Sequence[Sample], items: list[Decoded], labels: tuple[str, ...]) -> Store:
-    _refuse_absent(samples, items, labels)
     numbers = {label: index for index, label in enumerate(labels)}
     targets = pad_targets(
         [item.geometry.to_network(item.target.boxes) for item in items],
@@ -129,12 +131,15 @@ def _masks(items: list[Decoded]) -> list[Tensor] | None:
     ]
 
 
-def _refuse_absent(
-    samples: Sequence[Sample], items: list[Decoded], labels: tuple[str, ...]
-) -> None:
-    found = {name for item in items for name in item.target.labels}
-    absent = [label for label in labels if label not in found]
+def refuse_absent_labels(store: Store) -> None:
+    """Refuse labels that no image has a box of.
+
+    Raises:
+        UserError: naming them, and the labels that are there.
+    """
+    found = {name for target in store.originals for name in target.labels}
+    absent = [label for label in store.labels if label not in found]
     if absent:
-        known = sorted({name for s in samples if s.target for name in s.target.labels})
+        known = sorted({name for s in store.samples if s.target for name in s.target.labels})
         there = f"its labels are: {', '.join(known)}" if known else "it has no boxes at all"
         raise user_error(f"no image has a box for data.labels {', '.join(absent)}; {there}")

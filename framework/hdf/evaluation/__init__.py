@@ -1,1 +1,1 @@
-"""How good the boxes are: `predict` runs the detector, `metrics` compares, `baseline` humbles."""
+"""How good the boxes are: `evaluate` runs the detector, `metrics` compares, `baseline` humbles."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from hdf.boxes import clip
 from hdf.compute import Compute
 from hdf.data.batches import Batches
 from hdf.data.store import Store
@@ -54,7 +55,7 @@ class Evaluator:
         compute: Compute,
     ) -> None:
         self.store, self.index, self.compute = store, list(index), compute
-        self.batches = Batches(store, index, batch_size, compute.device)
+        self.batches = Batches(store, index, batch_size)
         self.targets = [store.originals[i] for i in self.index]
         constant_answer = [constant_detections(constant)] * len(self.index)
         self.constant = match(self.targets, self._to_original(constant_answer), store.labels)
@@ -90,6 +91,10 @@ class Evaluator:
     def _to_original(self, detections: Sequence[Detections]) -> list[Detections]:
         geometry = [self.store.geometry[i] for i in self.index]
         return [
-            place.detections_to_original(item)
+            _within(place.original_size, place.detections_to_original(item))
             for place, item in zip(geometry, detections, strict=True)
         ]
+
+
+def _within(size: tuple[int, int], detections: Detections) -> Detections:
+    return replace(detections, boxes=clip(detections.boxes, size))

@@ -3,14 +3,43 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from torch import nn
 
 from hdf.detector import Detector, ModelSpec
-from hdf.errors import Problem, UserError
+from hdf.errors import Problem, UserError, placed, user_error
 from hdf.recipe.check import Part
+
+
+@contextmanager
+def blamed_on(
+    part: Part, doing: str, mistakes: tuple[type[Exception], ...] = (ValueError, OSError)
+) -> Iterator[None]:
+    """Place what goes wrong within at the recipe's line of a component.
+
+    Args:
+        doing: what the component is asked for, such as ``forward``.
+        mistakes: exceptions that speak to the user; all others come with a traceback.
+
+    Raises:
+        UserError: instead of any other exception.
+    """
+    component = part.component
+    try:
+        with placed(part.where):
+            yield
+    except UserError:
+        raise
+    except mistakes as error:
+        raise UserError(Problem(part.where, f"{component.name}: {error}")) from error
+    except Exception as error:
+        reason = f"{doing} fails: {type(error).__name__}: {error}"
+        problem = Problem(part.where, f"{component.title}: {reason}")
+        raise UserError(problem, traceback.format_exc()) from error
 
 
 def build(part: Part, **supplied: Any) -> Any:
@@ -18,29 +47,15 @@ def build(part: Part, **supplied: Any) -> Any:
 
     Args:
         part: the component as the recipe uses it.
-        supplied: values for the reserved names (`hdf.options.RESERVED`).
+        supplied: values for the reserved names (`hdf.options.SUPPLIED`).
 
     Raises:
-        UserError: the component refuses its options with a ValueError or an OSError (reported at
-            the recipe's line), or raises anything else (with its traceback).
+        UserError: the component refuses its options with a ValueError or an OSError, or raises
+            anything else (with its traceback).
     """
     taken = {name: value for name, value in supplied.items() if name in part.options.supplied}
-    try:
+    with blamed_on(part, "construction"):
         return part.component.load()(**taken, **part.values)
-    except UserError as error:
-        problems = [_placed(part, problem) for problem in error.problems]
-        raise UserError(problems, error.traceback) from error
-    except (ValueError, OSError) as error:
-        raise UserError(Problem(part.where, f"{part.component.name}: {error}")) from error
-    except Exception as error:
-        component = part.component
-        message = f"{component.kind} {component.name!r} of {component.provider} can't be built"
-        reason = f"{message}: {type(error).__name__}: {error}"
-        raise UserError(Problem(part.where, reason), traceback.format_exc()) from error
-
-
-def _placed(part: Part, problem: Problem) -> Problem:
-    return problem if problem.where else Problem(part.where, problem.message)
 
 
 def new_detector(backbone: Part, head: Part, spec: ModelSpec) -> Detector:
@@ -51,14 +66,19 @@ def new_detector(backbone: Part, head: Part, spec: ModelSpec) -> Detector:
     """
     detector = build_detector(backbone, head, spec)
     takes_grey = "in_channels" in backbone.options.supplied
-    body = detector.backbone
     spec = replace(
         spec,
         in_channels=1 if takes_grey else 3,
-        mean=tuple(getattr(body, "mean", None) or spec.mean),
-        std=tuple(getattr(body, "std", None) or spec.std),
+        mean=_stated(detector.backbone, "mean") or spec.mean,
+        std=_stated(detector.backbone, "std") or spec.std,
     )
-    return Detector(body, detector.head, spec)
+    return Detector(detector.backbone, detector.head, spec)
+
+
+def _stated(backbone: nn.Module, name: str) -> tuple[float, ...] | None:
+    """What the weights expect; a buffer of that name is the module's own affair."""
+    value = getattr(backbone, name, None)
+    return tuple(map(float, value)) if isinstance(value, tuple | list) else None
 
 
 def build_detector(backbone: Part, head: Part, spec: ModelSpec) -> Detector:
@@ -83,7 +103,5 @@ def build_detector(backbone: Part, head: Part, spec: ModelSpec) -> Detector:
 def _require(part: Part, built: object, *names: str) -> None:
     missing = [name for name in names if not hasattr(built, name)]
     if missing or not isinstance(built, nn.Module):
-        component = part.component
         lacks = f"lacks {', '.join(missing)}" if missing else "is no torch.nn.Module"
-        message = f"{component.kind} {component.name!r} of {component.provider} {lacks}"
-        raise UserError(Problem(part.where, message))
+        raise user_error(f"{part.component.title} {lacks}", where=part.where)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
-from hdf.errors import Problem, UserError
+from hdf.errors import Problem, UserError, placed, user_error
 from hdf.options import Options, UnusableSignatureError
 from hdf.recipe.load import Node, parse
-from hdf.recipe.merge import merge, relabel, resolve
-from hdf.recipe.packaged import find_recipe
+from hdf.recipe.merge import Source, merge, relabel
 from hdf.recipe.problems import problems
 from hdf.recipe.schema import Recipe
 from hdf.registry import Component, Registry
@@ -52,12 +51,16 @@ class CheckedRecipe:
     Attributes:
         recipe: the typed form.
         parts: the components, by their path in the recipe.
-        file: where it was read from.
+        source: what was written, and where.
     """
 
     recipe: Recipe
     parts: dict[RecipePath, Part]
-    file: Path
+    source: Source
+
+    def where(self, *path: str | int) -> str:
+        """The line that says this part of the recipe, for messages."""
+        return self.source.tree.locate(path)
 
     def list_of(self, section: str) -> list[Part]:
         """The parts of ``augment`` or ``visualize``, in order."""
@@ -80,17 +83,13 @@ class CheckedRecipe:
         )
 
 
-def check_recipe(file: Path, overrides: Sequence[str], registry: Registry) -> CheckedRecipe:
-    """Read, merge and check a recipe.
+def check_recipe(source: Source, registry: Registry) -> CheckedRecipe:
+    """Check a recipe against the schema and against the components that are installed.
 
     Raises:
         UserError: with every problem found, each with its place in the recipe.
     """
-    file = find_recipe(file)
-    defaults = parse(DEFAULTS, "defaults")
-    relabel(defaults, f"{file}:1")
-    tree = merge(defaults, resolve(file, overrides))
-    tree.value.setdefault("name", Node(file.stem, tree.where))
+    tree = _with_defaults(source)
     found: list[Problem] = []
     recipe = _typed(tree, found)
     parts = {}
@@ -103,7 +102,17 @@ def check_recipe(file: Path, overrides: Sequence[str], registry: Registry) -> Ch
             tracebacks.append(error.traceback)
     if found or recipe is None:
         raise UserError(found, "\n".join(filter(None, tracebacks)))
-    return CheckedRecipe(recipe, parts, file)
+    return CheckedRecipe(recipe, parts, replace(source, tree=tree))
+
+
+def _with_defaults(source: Source) -> Node:
+    defaults = parse(DEFAULTS, "defaults")
+    relabel(defaults, f"{source.file}:1")
+    tree = merge(defaults, source.tree)
+    if isinstance(tree.value, dict) and "name" not in tree.value:
+        name = re.sub(r"[^A-Za-z0-9._-]+", "_", source.file.stem).lstrip("._-") or "recipe"
+        tree.value["name"] = Node(name, tree.where)
+    return tree
 
 
 def _typed(tree: Node, found: list[Problem]) -> Recipe | None:
@@ -141,15 +150,14 @@ def _well_formed(
 def _part(registry: Registry, kind: str, path: RecipePath, use: dict[str, Any], tree: Node) -> Part:
     where = tree.locate((*path, "use"))
     values = {key: value for key, value in use.items() if key != "use"}
-    try:
+    with placed(where):
         component = registry.find(kind, use["use"])
-        options = Options(component.load(), kind)
+        target = component.load()
+    try:
+        options = Options(target, kind)
         return Part(component, options, options.validate(values), where)
     except ValidationError as error:
         raise UserError(problems(error, tree, path, options.names())) from error
-    except (UnusableSignatureError, NameError) as error:
-        message = f"{kind} {use['use']!r} of {component.provider} can't be used: {error}"
-        raise UserError(Problem(where, message)) from error
-    except UserError as error:
-        found = [Problem(where, item.message) for item in error.problems]
-        raise UserError(found, error.traceback) from error
+    except UnusableSignatureError as error:
+        message = f"{component.title} can't be used: {error}"
+        raise user_error(message, where=where) from error

@@ -53,25 +53,25 @@ class Node:
             return [node.plain() for node in self.value]
         return self.value
 
+    def child(self, key: str | int) -> Node | None:
+        """The value of a mapping's key or at a list's position, if there is one."""
+        if isinstance(self.value, dict):
+            return self.value.get(str(key))
+        if isinstance(self.value, list) and isinstance(key, int) and key < len(self.value):
+            found: Node = self.value[key]
+            return found
+        return None
+
     def locate(self, path: tuple[str | int, ...]) -> str:
         """Where the deepest known part of `path` was written, with the path itself."""
         node, known = self, []
         for key in path:
-            step = _step(node, key)
+            step = node.child(key)
             if step is None:
                 break
             node = step
             known.append(str(key))
         return f"{node.where} ({'.'.join(known)})" if known else node.where
-
-
-def _step(node: Node, key: str | int) -> Node | None:
-    if isinstance(node.value, dict):
-        return node.value.get(str(key))
-    if isinstance(node.value, list) and isinstance(key, int) and key < len(node.value):
-        found: Node = node.value[key]
-        return found
-    return None
 
 
 class _Loader(yaml.SafeLoader):

@@ -6,6 +6,7 @@ A changed ``use`` drops the old component's options, and one form of ``split`` r
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from hdf.errors import user_error
@@ -15,25 +16,41 @@ from hdf.recipe.packaged import find_recipe
 _SPLIT_FORMS = ("val", "folds", "lists")
 
 
-def resolve(recipe: Path, overrides: Sequence[str]) -> Node:
-    """The recipe's tree with everything it extends below it and the overrides on top.
+@dataclass(frozen=True)
+class Source:
+    """A recipe as it was written, everything merged.
+
+    Attributes:
+        file: the recipe's own file.
+        text: what that file holds.
+        tree: the recipe with all that it extends below it and the overrides on top.
+    """
+
+    file: Path
+    text: str
+    tree: Node
+
+
+def resolve(recipe: Path, overrides: Sequence[str]) -> Source:
+    """Read a recipe, what it extends, and the command line's changes.
+
+    Args:
+        recipe: a file, or the name of a packaged recipe.
 
     Raises:
         UserError: a file can't be read or parsed, ``extends`` goes in circles, or an override is
             not ``key.path=value``.
     """
-    tree = _load(recipe, ())
+    file = find_recipe(recipe)
+    text = read_text(file)
+    tree = _extended(file, text, ())
     for override in overrides:
         tree = _override(tree, override)
-    return tree
+    return Source(file, text, tree)
 
 
-def _load(recipe: Path, above: tuple[Path, ...]) -> Node:
-    path = find_recipe(recipe)
-    if path.resolve() in above:
-        chain = " -> ".join(item.name for item in (*above, path))
-        raise user_error(f"'extends' goes in circles: {chain}", where=str(path))
-    tree = parse(read_text(path), str(path))
+def _extended(file: Path, text: str, above: tuple[Path, ...]) -> Node:
+    tree = parse(text, str(file))
     if not isinstance(tree.value, dict):
         raise user_error("a recipe is a mapping with keys such as 'data' and 'model'", tree.where)
     base = tree.value.pop("extends", None)
@@ -41,8 +58,12 @@ def _load(recipe: Path, above: tuple[Path, ...]) -> Node:
         return tree
     if not isinstance(base.value, str):
         raise user_error("'extends' names one other recipe file", where=base.where)
-    parent = _load(_beside(path, base.value), (*above, path.resolve()))
-    return merge(parent, tree)
+    parent = find_recipe(_beside(file, base.value))
+    chain = (*above, file.resolve())
+    if parent.resolve() in chain:
+        names = " -> ".join(path.name for path in (*chain, parent))
+        raise user_error(f"'extends' goes in circles: {names}", where=base.where)
+    return merge(_extended(parent, read_text(parent), chain), tree)
 
 
 def _beside(path: Path, name: str) -> Path:

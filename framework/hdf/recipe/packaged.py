@@ -25,4 +25,4 @@ def find_recipe(recipe: Path) -> Path:
     """
     packaged = recipes_folder() / f"{recipe.name.removesuffix('.yaml')}.yaml"
     bare = recipe.parent == Path()
-    return packaged if bare and not recipe.exists() and packaged.is_file() else recipe
+    return packaged if bare and not recipe.is_file() and packaged.is_file() else recipe

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from hdf.errors import Problem
+from hdf.errors import Problem, suggest
 from hdf.recipe.load import Node
 
 Path = tuple[str | int, ...]
@@ -74,39 +73,19 @@ def _shown(value: Any) -> str:
     return repr(value)[:80]
 
 
-def suggest(name: str, names: Iterable[str]) -> str:
-    """``; did you mean …?`` or the list of what there is."""
-    options = sorted(names)
-    close = get_close_matches(name, options, n=1)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; expected one of: {', '.join(options)}" if options else "; nothing is expected here"
-
-
 def _without_tags(loc: Path, tree: Node, prefix: Path) -> Path:
     """pydantic puts the name of a union's member into the path; a recipe has no such key."""
     node: Node | None = tree
     for key in prefix:
-        node = _child(node, key)
+        node = node.child(key) if node else None
     path: list[str | int] = []
     for position, key in enumerate(loc):
-        child = _child(node, key)
+        child = node.child(key) if node else None
         if child is None and position < len(loc) - 1:
             continue
         path.append(key)
         node = child
     return tuple(path)
-
-
-def _child(node: Node | None, key: str | int) -> Node | None:
-    if node is None:
-        return None
-    if isinstance(node.value, dict):
-        return node.value.get(str(key))
-    if isinstance(node.value, list) and isinstance(key, int) and key < len(node.value):
-        child: Node = node.value[key]
-        return child
-    return None
 
 
 def _names_at(path: Path, tree: Node) -> list[str]:
@@ -132,7 +111,7 @@ def _fits(model: type[BaseModel], path: Path, tree: Node) -> bool:
     """Whether `model` is the union's member that the recipe's ``use`` names."""
     node: Node | None = tree
     for key in path:
-        node = _child(node, key)
-    use = _child(node, "use")
+        node = node.child(key) if node else None
+    use = node.child("use") if node else None
     field = model.model_fields.get("use")
     return use is None or field is None or str(use.value) in str(field.annotation)

@@ -29,10 +29,6 @@ class Use(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)
     use: str
 
-    @property
-    def options(self) -> dict[str, Any]:
-        return dict(self.model_extra or {})
-
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
@@ -173,6 +169,12 @@ class SGD(Strict):
     momentum: Beta = 0.9
     nesterov: bool = False
     weight_decay: NonNegativeFloat = 0.0
+
+    @model_validator(mode="after")
+    def _nesterov_has_momentum(self) -> Self:
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs a momentum above 0")
+        return self
 
 
 Optimizer = Annotated[Adam | AdamW | SGD, Field(discriminator="use")]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress, TaskID, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
 REFRESH_SECONDS = 0.25
@@ -56,12 +56,11 @@ class Reporter:
             yield TrainingDisplay(self, bar, task, epochs, steps)
 
     def _bar(self) -> Progress:
+        # Without a bar all of it fits a terminal of 80 columns.
         return Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
             TextColumn("{task.fields[info]}"),
             TimeRemainingColumn(),
-            TextColumn("left"),
             console=self.console,
             transient=True,
             disable=not self.console.is_terminal,
@@ -98,15 +97,16 @@ class TrainingDisplay:
             self.task,
             description=f"epoch {self.epoch}/{self.epochs} batch {done}/{self.steps}",
             completed=(self.epoch - 1) * self.steps + done,
-            info=f"loss {float(loss):.4f}  {rate:.0f} images/s{self._score}",
+            info=f"loss {float(loss):.4f} {rate:.0f} images/s{self._score}",
         )
 
     def end_epoch(self, metrics: Mapping[str, float], seconds: float, rate: float) -> None:
         """Print the epoch's line."""
         iou, constant = metrics["iou_mean"], metrics["constant_box_iou"]
-        self._score = f"  IoU {iou:.3f} (constant box {constant:.3f})"
+        self._score = f" IoU {iou:.3f} (box {constant:.3f})"
         self.reporter.say(
             f"epoch {self.epoch}/{self.epochs}  loss {metrics['train_loss']:.4f}"
-            f"  validation loss {metrics['val_loss']:.4f}{self._score}"
+            f"  validation loss {metrics['val_loss']:.4f}"
+            f"  IoU {iou:.3f} (constant box {constant:.3f})"
             f"  {rate:.0f} images/s  {seconds:.1f} s"
         )

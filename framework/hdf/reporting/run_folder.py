@@ -18,9 +18,16 @@ class RunFolder:
 
     Args:
         path: the folder.
+        replaces: whether a run that is there gives way to this one.
+        numbered: whether to write to ``path-2``, ``path-3`` … where `path` is taken by the time the
+            folder is made.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, replaces: bool = False, numbered: bool = False) -> None:
+        self.replaces, self.numbered = replaces, numbered
+        self._name_files(path)
+
+    def _name_files(self, path: Path) -> None:
         self.path = path
         self.figures = path / "figures"
         self.checkpoints = path / "checkpoints"
@@ -32,11 +39,31 @@ class RunFolder:
         self.status = path / "status.json"
 
     def create(self) -> None:
-        """Make the folder, in place of what a run left there before."""
-        if self.path.exists():
-            shutil.rmtree(self.path)
-        self.figures.mkdir(parents=True)
+        """Make the folder, or empty the one that is replaced.
+
+        A replaced folder itself stays, for it may be a mounted volume or the working directory.
+
+        Raises:
+            UserError: it can't be made, or another run has begun there meanwhile.
+        """
+        try:
+            self._make()
+        except FileExistsError as error:
+            raise user_error("another run has begun there", where=str(self.path)) from error
+        except OSError as error:
+            message = f"the run folder can't be made: {error.strerror or error}"
+            raise user_error(message, where=str(self.path)) from error
         self.set_status("running")
+
+    def _make(self) -> None:
+        first, number = self.path, 2
+        while self.numbered and self.path.exists():
+            self._name_files(first.with_name(f"{first.name}-{number}"))
+            number += 1
+        self.path.mkdir(parents=True, exist_ok=True)
+        if self.replaces:
+            _empty(self.path)
+        self.figures.mkdir()  # the one step that only one of two runs can take
 
     def set_status(self, status: str, **details: Any) -> None:
         """Write ``status.json``: ``running``, ``finished``, ``failed`` or ``interrupted``."""
@@ -61,10 +88,11 @@ def choose_folder(name: str, out: Path | None, overwrite: bool) -> RunFolder:
         UserError: the folder holds a run, or something else.
     """
     if out is None:
-        return RunFolder(_unused(Path("runs") / name / f"{datetime.now():%Y-%m-%dT%H-%M-%S}"))
-    folder = RunFolder(out)
+        path = Path("runs") / name / f"{datetime.now():%Y-%m-%dT%H-%M-%S}"
+        return RunFolder(path, numbered=True)
     if out.exists() and not out.is_dir():
         raise user_error("is a file; --out names a folder", where=str(out))
+    folder = RunFolder(out, replaces=overwrite)
     if not out.exists() or not any(out.iterdir()):
         return folder
     status = _status(folder)
@@ -77,11 +105,12 @@ def choose_folder(name: str, out: Path | None, overwrite: bool) -> RunFolder:
     return folder
 
 
-def _unused(path: Path) -> Path:
-    found, number = path, 2
-    while found.exists():
-        found, number = path.with_name(f"{path.name}-{number}"), number + 1
-    return found
+def _empty(folder: Path) -> None:
+    for item in folder.iterdir():
+        if item.is_dir() and not item.is_symlink():
+            shutil.rmtree(item)
+        else:
+            item.unlink()
 
 
 def _status(folder: RunFolder) -> str:

@@ -33,7 +33,7 @@ def write_predictions(
     detections: Sequence[Detections],
     labels: tuple[str, ...],
 ) -> None:
-    """One row a predicted box, in the original image's pixel edges, beside the true box."""
+    """One row a predicted box, in the original image's pixel edges, beside the nearest true one."""
     rows = [
         row
         for sample, target, found in zip(samples, targets, detections, strict=True)
@@ -50,9 +50,11 @@ def _prediction_rows(
         label = labels[int(number)]
         edges = [f"{edge:.2f}" for edge in box.tolist()]
         truth: list[str] = ["", "", "", "", ""]
-        if label in target.labels:
-            true = target.boxes[target.labels.index(label)]
-            truth = [*(f"{edge:.2f}" for edge in true.tolist()), f"{float(iou(box, true)):.4f}"]
+        same = [index for index, name in enumerate(target.labels) if name == label]
+        if same:
+            overlap = iou(box, target.boxes[same])
+            true = target.boxes[same][overlap.argmax()]
+            truth = [*(f"{edge:.2f}" for edge in true.tolist()), f"{float(overlap.max()):.4f}"]
         rows.append((sample.id, label, f"{float(score):.4f}", *edges, *truth))
     return rows
 

@@ -1,1 +1,1 @@
-"""Training: `run` is the whole job; `loop` learns, with `optimisation` and `precision`."""
+"""Training: `run` is the whole job; `loop` learns, with `optimisation`."""

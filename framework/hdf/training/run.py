@@ -8,7 +8,7 @@ from typing import Any
 from hdf.errors import UserError
 from hdf.evaluation.evaluate import Evaluation
 from hdf.files import write_json, write_text
-from hdf.memory import keep_freed_memory
+from hdf.memory import keep_freed_memory, peak_mib
 from hdf.recipe.check import CheckedRecipe
 from hdf.registry import Registry
 from hdf.reporting.environment import describe_environment
@@ -43,8 +43,11 @@ def run_recipe(
         send(registry, reporter, "hdf_run_started", run=run)
         trainer = Trainer(run, reporter)
         evaluation = trainer.fit()
-        summary = _finish(run, trainer, evaluation, began)
-        draw(run, reporter, "end", evaluation, trainer.history, summary["metrics"]["val"])
+        metrics = trainer.validation.metrics(evaluation)
+        _write_predictions(run, evaluation)
+        draw(run, reporter, "end", evaluation, trainer.history, metrics)
+        summary = _summary(run, trainer, metrics, time.perf_counter() - began)
+        write_json(run.folder.summary, summary)
         folder.set_status("finished")
         send(registry, reporter, "hdf_run_finished", run=run, summary=summary)
         return summary
@@ -57,38 +60,38 @@ def _open(run: Run, reporter: Reporter) -> None:
     """Make the folder and write what is known before training."""
     folder = run.folder
     folder.create()
-    write_text(folder.path / "recipe.yaml", run.checked.file.read_text(encoding="utf-8"))
+    write_text(folder.path / "recipe.yaml", run.checked.source.text)
     write_text(folder.path / "resolved.yaml", run.checked.resolved_yaml())
     write_json(folder.path / "environment.json", describe_environment(run.compute, run.registry))
     write_split(folder.path / "split.csv", run.store.samples, run.split)
     reporter.log = folder.log
 
 
-def _finish(run: Run, trainer: Trainer, evaluation: Evaluation, began: float) -> dict[str, Any]:
-    """Write the predictions and the summary."""
-    samples = [run.store.samples[index] for index in evaluation.index]
+def _write_predictions(run: Run, evaluation: Evaluation) -> None:
     write_predictions(
         run.folder.path / "predictions.csv",
-        samples,
+        [run.store.samples[index] for index in evaluation.index],
         evaluation.targets,
         evaluation.detections,
         run.store.labels,
     )
-    summary = {
+
+
+def _summary(run: Run, trainer: Trainer, metrics: dict[str, Any], seconds: float) -> dict[str, Any]:
+    return {
         "recipe": run.recipe.name,
         "seed": run.recipe.seed,
         "device": str(run.compute.device),
         "precision": run.compute.precision,
         "dataset": {"train": len(run.split.train), "val": len(run.split.val)},
-        "metrics": {"val": trainer.validation.metrics(evaluation)},
+        "metrics": {"val": metrics},
         "timing": {
-            "seconds": round(time.perf_counter() - began, 2),
+            "seconds": round(seconds, 2),
             "train_images_per_second": round(trainer.images_per_second, 2),
         },
+        "peak_memory_mib": peak_mib(),
         "weights": str(run.folder.best),
     }
-    write_json(run.folder.summary, summary)
-    return summary
 
 
 def _close(folder: RunFolder, error: BaseException) -> None:

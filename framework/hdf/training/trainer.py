@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from hdf.data.batches import Batches
@@ -33,14 +34,14 @@ class Trainer:
     def __init__(self, run: Run, reporter: Reporter) -> None:
         self.run, self.reporter = run, reporter
         settings, store, split = run.recipe.train, run.store, run.split
-        self.batches = Batches(store, split.train, settings.batch_size, run.compute.device)
+        self.batches = Batches(store, split.train, settings.batch_size)
         optimizer = build_optimizer(run.detector, settings.optimizer)
         steps = settings.epochs * len(self.batches)
         schedule = build_schedule(optimizer, settings.schedule, steps)
         self.learner = Learner(
             run.detector, run.augment, optimizer, schedule, run.compute, run.recipe.seed
         )
-        constant = constant_boxes(store.targets[split.train], len(store.labels))
+        constant = constant_boxes(store.targets[split.train], len(store.labels)).cpu()
 
         def evaluator(index: list[int]) -> Evaluator:
             return Evaluator(store, index, constant, settings.batch_size, run.compute)
@@ -81,7 +82,7 @@ class Trainer:
         learned = self.learner.epoch(self.batches, epoch, display.step)
         trained = time.perf_counter() - began
         self.seconds += trained
-        self._refuse_not_finite(epoch, learned["train_loss"])
+        self._refuse_not_finite(epoch, learned)
         evaluation = self.validation.evaluate(self.run.detector)
         metrics: dict[str, float] = {
             "epoch": epoch,
@@ -89,6 +90,7 @@ class Trainer:
             **learned,
             **self._scores(evaluation),
         }
+        self._refuse_not_finite(epoch, metrics)
         self._save(epoch)
         seconds = time.perf_counter() - began
         speed = len(self.batches.index) / trained
@@ -129,10 +131,11 @@ class Trainer:
             save_checkpoint(self.run.folder, self.learner, epoch)
             self._saved = time.perf_counter()
 
-    def _refuse_not_finite(self, epoch: int, loss: float) -> None:
-        if not math.isfinite(loss):
-            message = (
-                f"the training loss is {loss} in epoch {epoch}; try a lower rate "
-                "(train.optimizer.lr) or train.precision=float32"
-            )
-            raise user_error(message, where="train")
+    def _refuse_not_finite(self, epoch: int, metrics: Mapping[str, float]) -> None:
+        for name, value in metrics.items():
+            if not math.isfinite(value):
+                message = (
+                    f"{name} is {value} in epoch {epoch}; try a lower rate "
+                    "(train.optimizer.lr) or train.precision=float32"
+                )
+                raise user_error(message, where=self.run.checked.where("train"))

@@ -23,6 +23,8 @@ T = TypeVar("T")
 class CsvBoxes:
     """Images found by the stem of their file name, boxes from a table.
 
+    Such a table names no patients: each image counts as a patient of its own.
+
     Args:
         images: folder of ``.npy``, ``.png`` or ``.jpg`` files; sub-folders are not searched.
         table: CSV with the columns ``label,x0,y0,w,h,name[,img_shape_x,img_shape_y]`` or

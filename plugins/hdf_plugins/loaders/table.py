@@ -19,6 +19,7 @@ FRAME = ("img_shape_x", "img_shape_y")
 DEFAULT_LABEL = "heart"
 MAX_BYTES = 100_000_000
 MAX_COORDINATE = 1e7
+TOLERANCE = 1.0  # pixels that a box may reach over its frame: rounding, not a mistake
 NO_BOX = (0.0, 0.0, 0.0, 0.0)
 
 
@@ -173,5 +174,5 @@ def _misplaced(box: Box, frame: tuple[int, int] | None) -> Iterator[str]:
     if frame is None:
         return
     height, width = frame
-    if min(x0, y0) < 0 or x1 > width or y1 > height:
+    if max(-x0, -y0, x1 - width, y1 - height) > TOLERANCE:
         yield f"{told} leaves its frame, {width} pixels wide and {height} high"

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
+from hdf.files import replacing
 from hdf_plugins.phantom.patient import make_phantom
 from hdf_plugins.phantom.radiograph import render_image
 
@@ -22,5 +23,6 @@ def contact_sheet(
     ]
     lines = [torch.cat(tiles[row * columns : (row + 1) * columns], 1) for row in range(rows)]
     grey = (torch.cat(lines) * 255).round().to(torch.uint8)
-    Image.fromarray(grey.numpy()).save(path)
+    with replacing(path) as temporary:
+        Image.fromarray(grey.numpy()).save(temporary, format="PNG")
     return path

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from threading import Lock
 
 import numpy as np
 import torch
@@ -39,7 +39,7 @@ def render(
 def render_image(phantom: Phantom) -> Tensor:
     """The radiograph, float32 [1, H, W] in [0, 1], bone bright."""
     noise = torch.Generator().manual_seed(phantom.noise)
-    with _one_thread(), torch.inference_mode():
+    with _ONE_THREAD, torch.inference_mode():
         exposed = expose(attenuation(phantom, noise), phantom.exposure, noise)
     image = exposed.clone()  # an ordinary tensor, which may take part in training
     marks = np.random.default_rng(phantom.noise)
@@ -48,12 +48,28 @@ def render_image(phantom: Phantom) -> Tensor:
     return image[None]
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Many small steps: a second thread gives little, and on a busy machine takes a lot."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+class _OneThread:
+    """Many small steps: a second thread gives little, and on a busy machine takes a lot.
+
+    The count belongs to the process, so among several threads that render at a time the first one
+    lowers it and the last one restores it.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._before = Lock(), 0, 1
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._before = torch.get_num_threads()
+            self._inside += 1
+            torch.set_num_threads(1)
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                torch.set_num_threads(self._before)
+
+
+_ONE_THREAD = _OneThread()
