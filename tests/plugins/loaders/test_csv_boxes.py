@@ -140,7 +140,7 @@ ROWS = {
     "heart,5,6,1e300,10,a,50,40": "w is '1e300'",
     "heart,-2,6,20,10,a,50,40": "leaves its frame, 50 pixels wide and 40 high",
     "heart,5,6,47,10,a,50,40": "leaves its frame",
-    "heart,5,6,20,36,a,50,40": "right 25, bottom 41) leaves its frame",
+    "heart,5,6,20,36,a,50,40": "right 25, bottom 42) leaves its frame",
     "heart,5,6,20,10,a,50,0": "the frame is 50 x 0; expected whole numbers",
     "heart,5,6,20,10,a,50.5,40": "the frame is 50.5 x 40",
     "heart,5,6,20,10,a,wide,40": "img_shape_x is 'wide'",
