@@ -206,3 +206,12 @@ def test_a_plugins_own_traceback_is_shown_where_it_is_used(
 def test_the_installed_command_is_there() -> None:
     command = Path(sys.executable).with_name("hdf")
     assert command.exists(), "install the package first: pip install -e '.[test]'"
+
+
+def test_two_processes_give_the_same_run(hdf: Hdf, tiny_recipe: Path, tmp_path: Path) -> None:
+    for out in ("first", "second"):
+        shown = hdf("run", tiny_recipe, "--out", out, "train.precision=auto", OMP_NUM_THREADS="2")
+        assert shown.returncode == 0, shown.stderr
+    for file in ("metrics.jsonl", "best.safetensors", "predictions.csv"):
+        first, second = (tmp_path / out / file for out in ("first", "second"))
+        assert first.read_bytes() == second.read_bytes()
