@@ -55,16 +55,16 @@ class Reporter:
             task = bar.add_task("training", total=epochs * steps, info="")
             yield TrainingDisplay(self, bar, task, epochs, steps)
 
-    def _bar(self) -> Progress:
+    @contextmanager
+    def _bar(self) -> Iterator[Progress]:
         # Without a bar all of it fits a terminal of 80 columns.
-        return Progress(
-            TextColumn("{task.description}"),
-            TextColumn("{task.fields[info]}"),
-            TimeRemainingColumn(),
-            console=self.console,
-            transient=True,
-            disable=not self.console.is_terminal,
-        )
+        columns = (TextColumn("{task.description}"), TextColumn("{task.fields[info]}"))
+        progress = Progress(*columns, TimeRemainingColumn(), console=self.console, transient=True)
+        if not self.console.is_terminal:
+            yield progress  # never started: off a terminal, only whole lines are written
+            return
+        with progress:
+            yield progress
 
 
 class TrainingDisplay:
