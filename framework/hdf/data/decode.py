@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -43,7 +45,9 @@ def decode(
     """
     if sample.faults:
         raise UserError(Problem("", fault) for fault in sample.faults)
-    image = _checked(sample, _read(sample))
+    with _reading(sample):
+        pixels = sample.read()
+    image = _checked(sample, pixels)
     original = (image.shape[-2], image.shape[-1])
     target, kept = _target(sample, original, labels)
     placed, geometry = resize_image(image, size, resize)
@@ -52,13 +56,15 @@ def decode(
     return Decoded(eight_bit, geometry, target, warped)
 
 
-def _read(sample: Sample) -> Tensor:
+@contextmanager
+def _reading(sample: Sample, what: str = "") -> Iterator[None]:
+    """Name the sample in whatever its loader's functions raise."""
     try:
-        return sample.read()
+        yield
     except UserError:
         raise
     except Exception as error:
-        message = f"can't be read: {type(error).__name__}: {error}"
+        message = f"{what}can't be read: {type(error).__name__}: {error}"
         raise user_error(message, sample.where or sample.id) from error
 
 
@@ -120,10 +126,5 @@ def _box_fault(box: Tensor, label: str, original: tuple[int, int]) -> str:
 def _masks(sample: Sample, kept: list[int], size: tuple[int, int], resize: Resize) -> Tensor | None:
     if sample.read_masks is None:
         return None
-    try:
+    with _reading(sample, "its masks "):
         return resize_masks(sample.read_masks()[kept], size, resize)
-    except UserError:
-        raise
-    except Exception as error:
-        message = f"its masks can't be read: {type(error).__name__}: {error}"
-        raise user_error(message, sample.where or sample.id) from error

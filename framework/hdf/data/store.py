@@ -66,17 +66,14 @@ def build_store(
     Raises:
         UserError: with all faults of all samples.
     """
-
     read = partial(_attempt, labels=labels, size=size, resize=resize, masks=masks)
     results: list[Decoded | UserError] = []
     for result in map_samples(read, samples):
         results.append(result)
         progress(len(results), len(samples))
-    problems = [
-        item for error in results if isinstance(error, UserError) for item in error.problems
-    ]
-    if problems:
-        raise UserError(problems)
+    errors = [result for result in results if isinstance(result, UserError)]
+    if errors:
+        raise UserError.joined(errors)
     return _collect(samples, [item for item in results if isinstance(item, Decoded)], labels)
 
 

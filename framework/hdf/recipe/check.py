@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from hdf.errors import Problem, UserError, placed, user_error
+from hdf.errors import UserError, placed, user_error
 from hdf.options import Options, UnusableSignatureError
 from hdf.recipe.load import Node, parse
 from hdf.recipe.merge import Source, merge, relabel
@@ -90,18 +90,16 @@ def check_recipe(source: Source, registry: Registry) -> CheckedRecipe:
         UserError: with every problem found, each with its place in the recipe.
     """
     tree = _with_defaults(source)
-    found: list[Problem] = []
-    recipe = _typed(tree, found)
+    errors: list[UserError] = []
+    recipe = _typed(tree, errors)
     parts = {}
-    tracebacks = []
     for kind, path, use in _uses(tree.plain()):
         try:
             parts[path] = _part(registry, kind, path, use, tree)
         except UserError as error:
-            found += error.problems
-            tracebacks.append(error.traceback)
-    if found or recipe is None:
-        raise UserError(found, "\n".join(filter(None, tracebacks)))
+            errors.append(error)
+    if errors or recipe is None:
+        raise UserError.joined(errors)
     return CheckedRecipe(recipe, parts, replace(source, tree=tree))
 
 
@@ -115,11 +113,11 @@ def _with_defaults(source: Source) -> Node:
     return tree
 
 
-def _typed(tree: Node, found: list[Problem]) -> Recipe | None:
+def _typed(tree: Node, errors: list[UserError]) -> Recipe | None:
     try:
         return Recipe.model_validate_json(json.dumps(tree.plain()))
     except ValidationError as error:
-        found += problems(error, tree)
+        errors.append(UserError(problems(error, tree)))
         return None
 
 

@@ -62,6 +62,13 @@ class Node:
             return found
         return None
 
+    def at(self, path: tuple[str | int, ...]) -> Node | None:
+        """The value at the end of `path`, if there is one."""
+        node: Node | None = self
+        for key in path:
+            node = node.child(key) if node else None
+        return node
+
     def locate(self, path: tuple[str | int, ...]) -> str:
         """Where the deepest known part of `path` was written, with the path itself."""
         node, known = self, []

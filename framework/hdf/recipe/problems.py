@@ -75,9 +75,7 @@ def _shown(value: Any) -> str:
 
 def _without_tags(loc: Path, tree: Node, prefix: Path) -> Path:
     """pydantic puts the name of a union's member into the path; a recipe has no such key."""
-    node: Node | None = tree
-    for key in prefix:
-        node = node.child(key) if node else None
+    node = tree.at(prefix)
     path: list[str | int] = []
     for position, key in enumerate(loc):
         child = node.child(key) if node else None
@@ -109,9 +107,6 @@ def _names_at(path: Path, tree: Node) -> list[str]:
 
 def _fits(model: type[BaseModel], path: Path, tree: Node) -> bool:
     """Whether `model` is the union's member that the recipe's ``use`` names."""
-    node: Node | None = tree
-    for key in path:
-        node = node.child(key) if node else None
-    use = node.child("use") if node else None
+    use = tree.at((*path, "use"))
     field = model.model_fields.get("use")
     return use is None or field is None or str(use.value) in str(field.annotation)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
-import torch
 from torch import Tensor
 
+from hdf.boxes import mask_bounds
 from hdf.types import Sample, Target
 from hdf_plugins.phantom.patient import make_phantom
 from hdf_plugins.phantom.radiograph import render_image
-from hdf_plugins.phantom.silhouettes import LABELS, mask_box, organ_masks
+from hdf_plugins.phantom.silhouettes import LABELS, organ_masks
 from hdf_plugins.phantom.view import make_view
 
 SMALLEST = 32
@@ -53,11 +53,10 @@ class Phantom:
 
     def _record(self, index: int) -> Sample:
         masks = read_masks(self.seed, index, self.size)
-        boxes = torch.stack([mask_box(mask) for mask in masks])
         return Sample(
             id=f"phantom-{self.seed}-{index:05d}",
             read=partial(read_image, self.seed, index, self.size),
-            target=Target(boxes, LABELS),
+            target=Target(mask_bounds(masks), LABELS),
             source="phantom",
             read_masks=partial(read_masks, self.seed, index, self.size),
         )

@@ -31,14 +31,6 @@ def organ_masks(thorax: Thorax, beam: Beam) -> Tensor:
     return torch.from_numpy(np.stack([largest_component(mask) for mask in masks]))
 
 
-def mask_box(mask: Tensor) -> Tensor:
-    """Bounds of a mask [H, W] on pixel edges: float32 [4] (x0, y0, x1, y1); zeros if empty."""
-    rows, columns = (np.flatnonzero(mask.numpy().any(axis)) for axis in (1, 0))
-    if not len(rows):
-        return torch.zeros(4)
-    return torch.tensor([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]).float()
-
-
 def largest_component(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The largest 4-connected part of a mask, bool [H, W].
 

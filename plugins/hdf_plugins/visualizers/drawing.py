@@ -30,6 +30,17 @@ LARGEST_SIDE = 1024
 DPI = 150
 
 
+def checked_count(count: int) -> int:
+    """`count`, a number of images to draw.
+
+    Raises:
+        ValueError: it is below 1.
+    """
+    if count < 1:
+        raise ValueError(f"count must be at least 1, not {count}")
+    return count
+
+
 def draw_pages(
     view: View, indices: Sequence[int], title: str, folder: Path, name: str
 ) -> list[Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hdf import View
-from hdf_plugins.visualizers.drawing import draw_pages, validation_title
+from hdf_plugins.visualizers.drawing import checked_count, draw_pages, validation_title
 
 
 class Overlay:
@@ -21,9 +21,7 @@ class Overlay:
     when = "end"
 
     def __init__(self, *, count: int = 12) -> None:
-        if count < 1:
-            raise ValueError(f"count must be at least 1, not {count}")
-        self.count = count
+        self.count = checked_count(count)
 
     def draw(self, view: View, folder: Path) -> list[Path]:
         """Write ``overlay.png``, or ``overlay_01.png`` and further where there are more pages."""

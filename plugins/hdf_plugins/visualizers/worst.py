@@ -6,7 +6,7 @@ from math import isnan
 from pathlib import Path
 
 from hdf import View
-from hdf_plugins.visualizers.drawing import draw_pages, validation_title
+from hdf_plugins.visualizers.drawing import checked_count, draw_pages, validation_title
 
 
 class Worst:
@@ -22,9 +22,7 @@ class Worst:
     when = "end"
 
     def __init__(self, *, count: int = 12) -> None:
-        if count < 1:
-            raise ValueError(f"count must be at least 1, not {count}")
-        self.count = count
+        self.count = checked_count(count)
 
     def draw(self, view: View, folder: Path) -> list[Path]:
         """Write ``worst.png``, or ``worst_01.png`` and further where there are more pages."""

@@ -5,9 +5,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from hdf.boxes import mask_bounds
 from hdf_plugins.phantom.anatomy import make_thorax
 from hdf_plugins.phantom.heart import draw_heart_box, make_heart
-from hdf_plugins.phantom.silhouettes import largest_component, mask_box, organ_masks
+from hdf_plugins.phantom.silhouettes import largest_component, organ_masks
 from hdf_plugins.phantom.view import make_view
 
 COUNT, SIZE = 400, (224, 224)
@@ -27,7 +28,7 @@ def masks_of(index: int, size: tuple[int, int] = SIZE) -> Tensor:
 @pytest.fixture(scope="module")
 def boxes() -> np.ndarray:
     """Boxes of heart, left and right lung as fractions of the image, [COUNT, 3, 4]."""
-    found = [torch.stack([mask_box(mask) for mask in masks_of(index)]) for index in range(COUNT)]
+    found = [mask_bounds(masks_of(index)) for index in range(COUNT)]
     return torch.stack(found).numpy().astype(np.float64) / SIZE[0]
 
 
@@ -108,11 +109,11 @@ def test_largest_component_of_nothing_and_of_everything() -> None:
         assert np.array_equal(largest_component(mask), mask)
 
 
-def test_mask_box_is_on_pixel_edges() -> None:
+def test_mask_bounds_are_on_pixel_edges() -> None:
     mask = torch.zeros(100, 150, dtype=torch.bool)
     mask[10:20, 40:120] = True
-    assert mask_box(mask).tolist() == [40, 10, 120, 20]
-    assert mask_box(mask & False).tolist() == [0, 0, 0, 0]
+    assert mask_bounds(mask).tolist() == [40, 10, 120, 20]
+    assert mask_bounds(mask & False).tolist() == [0, 0, 0, 0]
 
 
 def test_chambers_fill_the_drawn_box() -> None:

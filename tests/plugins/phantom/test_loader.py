@@ -5,8 +5,8 @@ import pickle
 import pytest
 import torch
 
+from hdf.boxes import mask_bounds
 from hdf_plugins.loaders.phantom import Phantom
-from hdf_plugins.phantom.silhouettes import mask_box
 
 SIZE = (64, 80)
 
@@ -19,7 +19,7 @@ def test_records_hold_exact_boxes_of_their_masks() -> None:
         assert image.shape == (1, *SIZE)
         assert masks.shape == (3, *SIZE)
         assert sample.target.labels == ("heart", "left_lung", "right_lung")
-        assert torch.equal(sample.target.boxes, torch.stack([mask_box(mask) for mask in masks]))
+        assert torch.equal(sample.target.boxes, mask_bounds(masks))
 
 
 def test_ids_name_seed_and_index() -> None:
