@@ -24,7 +24,7 @@ def check(recipe: Path, overrides: tuple[str, ...], plugins_dir: Path | None) ->
     source = resolve(recipe, overrides)
     checked = check_recipe(source, discover(plugins_dir))
 
-    from hdf.training.components import build_components
+    from hdf.components import build_components
 
     build_components(checked)
     click.echo(checked.resolved_yaml(), nl=False)

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from hdf.augment import Augment
-from hdf.detector import Detector, ModelSpec
 from hdf.errors import UserError, user_error
-from hdf.recipe.build import blamed_on, build, new_detector
+from hdf.recipe.build import blamed_on, build
 from hdf.recipe.check import CheckedRecipe, Part
-from hdf.training.seeds import seed_weights
 
 Built = TypeVar("Built")
 
@@ -69,23 +67,3 @@ def _visualizer(part: Part, **supplied: Any) -> Any:
         message = f"{name} must offer when = 'epoch' or 'end', and draw(view, folder)"
         raise user_error(message, where=part.where)
     return visualizer
-
-
-def build_model(checked: CheckedRecipe) -> Detector:
-    """The detector, with initial weights that the recipe's seed determines.
-
-    Raises:
-        UserError: a component can't be built.
-    """
-    plain, data = checked.resolved()["model"], checked.recipe.data
-    spec = ModelSpec(
-        plain["backbone"],
-        plain["head"],
-        checked.recipe.model.normalize,
-        data.labels,
-        data.image_size,
-        data.resize,
-    )
-    seed_weights(checked.recipe.seed)
-    parts = checked.parts
-    return new_detector(parts["model", "backbone"], parts["model", "head"], spec)
