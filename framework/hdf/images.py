@@ -9,8 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hdf.errors import user_error
-from hdf.formats import FORMATS, Format, Pixels
+from hdf.dicom import dicom_facts
+from hdf.errors import UserError, user_error
+from hdf.formats import DICOM_SUFFIXES, FORMATS, Format, Pixels
+from hdf.types import ImageFacts
 
 SUFFIXES = tuple(FORMATS)
 MAX_PIXELS = 100_000_000
@@ -22,14 +24,17 @@ def read_image(path: Path) -> Tensor:
     """One radiograph in [0, 1], whatever the file.
 
     Booleans become 0 and 1, 8-bit pixels are divided by 255, floats that lie within [0, 1] stay as
-    they are. Everything else (16-bit PNG; integers and other floats in ``.npy``) is stretched: the
-    0.5th percentile of the image becomes 0 and the 99.5th becomes 1, with clipping; where those
-    two coincide the smallest and largest value take their places. Colours become the luminance of
-    ITU-R BT.601 and transparency is laid on black. A JPEG's orientation tag is not applied.
+    they are. A DICOM is shown through its modality LUT, its VOI LUT or window and its presentation
+    shape (`hdf.windows`). Everything else (16-bit files and DICOMs without a window; integers and
+    other floats in NumPy's files) is stretched: the 0.5th percentile of the image becomes 0 and the
+    99.5th becomes 1, with clipping; where those two coincide the smallest and largest value take
+    their places. Colours become the luminance of ITU-R BT.601 and transparency is laid on black. A
+    JPEG's orientation tag is not applied.
 
     Args:
         path: ``.npy`` ([H, W] of integers, floats or booleans, or one or three channels in front
-            or behind), ``.png``, ``.jpg`` or ``.jpeg``.
+            or behind), ``.npz`` (one such array, or one called ``image``), ``.png``, ``.jpg``,
+            ``.jpeg``, ``.tif``, ``.tiff``, ``.dcm`` or ``.dicom``.
 
     Returns:
         float32 [1, H, W] in [0, 1].
@@ -66,6 +71,8 @@ def image_size(path: Path) -> tuple[int, int]:
     kind = _format(path)
     try:
         height, width = kind.size(path)
+    except UserError:
+        raise
     except Exception as error:
         raise user_error(_reason(kind, error), where=str(path)) from error
     if not height or not width:
@@ -74,6 +81,23 @@ def image_size(path: Path) -> tuple[int, int]:
         message = f"{height} x {width} pixels are too many; at most {MAX_PIXELS:,} are read"
         raise user_error(message, where=str(path))
     return height, width
+
+
+def image_facts(path: Path) -> ImageFacts:
+    """What the file says beside its pixels, from the header alone; nothing but for a DICOM.
+
+    Raises:
+        UserError: the header can't be read.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in DICOM_SUFFIXES:
+        return ImageFacts()
+    try:
+        return dicom_facts(path)
+    except UserError:
+        raise
+    except Exception as error:
+        raise user_error(_reason(_format(path), error), where=str(path)) from error
 
 
 def _format(path: Path) -> Format:
@@ -89,6 +113,8 @@ def _read_pixels(path: Path) -> Pixels:
     kind = _format(path)
     try:
         pixels = kind.pixels(path)
+    except UserError:
+        raise
     except Exception as error:  # decoders raise whatever a damaged file leads them to
         raise user_error(_reason(kind, error), where=str(path)) from error
     if pixels.dtype.kind == "f" and not (finite := np.isfinite(pixels)).all():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import NoReturn, Self
+from typing import Literal, NoReturn, Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -33,6 +33,24 @@ class Target:
         shape = tuple(self.boxes.shape)
         if shape != (len(self.labels), 4):
             raise ValueError(f"{len(self.labels)} labels need boxes of shape [N, 4], not {shape}")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What a file says of its radiograph beside the pixels; empty where it says nothing.
+
+    Attributes:
+        pixel_spacing: (row, column) in mm.
+        spacing_at: where the spacing was measured: ``patient`` (calibrated), ``detector``
+            (magnified by the distance between patient and detector), or ``unknown``.
+        view: DICOM's ViewPosition, such as ``PA`` or ``AP``.
+        patient: a salted hash (`hdf.privacy.group_of`); never the identifier itself.
+    """
+
+    pixel_spacing: tuple[float, float] | None = None
+    spacing_at: Literal["patient", "detector", "unknown", ""] = ""
+    view: str = ""
+    patient: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +86,23 @@ class Sample:
     def broken(cls, id: str, *faults: str) -> Self:
         """A record that can't be read, with the reasons."""
         return cls(id=id, read=_nothing_to_read, faults=faults)
+
+
+@runtime_checkable
+class Loader(Protocol):
+    """What lists the samples of a data set.
+
+    An option annotated `Loader`, or as a mapping of names to `Loader`, takes components from a
+    recipe, built and ready.
+    """
+
+    def records(self) -> list[Sample]:
+        """Every sample, the broken ones included; no image is read.
+
+        Raises:
+            UserError: nothing can be listed at all.
+        """
+        ...
 
 
 def _nothing_to_read() -> NoReturn:

@@ -201,7 +201,7 @@ def test_files_that_are_no_image(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"")
     assert "can't be read as a PNG image" in _message(tmp_path / "a.png")
     assert "No such file" in _message(tmp_path / "missing.png")
-    assert "use .npy, .png" in _message(tmp_path / "a.tiff")
+    assert "use .npy, .npz, .png" in _message(tmp_path / "a.bmp")
 
 
 def test_transparent_images_and_lost_bits_are_refused(tmp_path: Path) -> None:
@@ -265,3 +265,78 @@ def test_a_flipped_bit_that_would_decode_is_found(tmp_path: Path) -> None:
     damaged[place] ^= 1
     (tmp_path / "a.png").write_bytes(damaged)
     assert "can't be read as a PNG image" in _message(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_deflate", "tiff_lzw", "packbits"])
+def test_tiff_of_8_and_16_bits(tmp_path: Path, compression: str | None) -> None:
+    options = {"compression": compression} if compression else {}
+    image = read_image(_save(tmp_path / "a.tif", GREY, **options))
+    assert torch.equal(image[0], torch.from_numpy(GREY).float() / 255)
+    deep = RNG.integers(0, 65536, (20, 30)).astype(np.uint16)
+    image = read_image(_save(tmp_path / "b.tiff", deep, **options))
+    assert np.allclose(image[0].numpy(), _stretched(deep), atol=1e-6)
+
+
+def _tiff(pixels: NDArray[Any], photometric: int, order: str = "<") -> bytes:
+    """An uncompressed TIFF of [H, W] or [H, W, 3], 8 or 16 bits (TIFF 6.0, section 2)."""
+    channels = pixels.shape[2] if pixels.ndim == 3 else 1
+    data = pixels.astype(pixels.dtype.newbyteorder(order)).tobytes()
+    bits = pixels.dtype.itemsize * 8
+    many = 8 + len(data)  # where the bits of three channels are listed
+    extra = struct.pack(f"{order}3H", bits, bits, bits) if channels == 3 else b""
+    entries = [
+        (256, 3, 1, pixels.shape[1]),
+        (257, 3, 1, pixels.shape[0]),
+        (258, 3, channels, many if channels == 3 else bits),
+        (259, 3, 1, 1),
+        (262, 3, 1, photometric),
+        (273, 4, 1, 8),
+        (277, 3, 1, channels),
+        (278, 3, 1, pixels.shape[0]),
+        (279, 4, 1, len(data)),
+    ]
+    start = many + len(extra)
+    mark = b"II" if order == "<" else b"MM"
+    table = struct.pack(f"{order}H", len(entries))
+    for tag, kind, count, value in entries:
+        short = kind == 3 and count == 1
+        packed = struct.pack(f"{order}H2x" if short else f"{order}I", value)
+        table += struct.pack(f"{order}HHI", tag, kind, count) + packed
+    head = mark + struct.pack(f"{order}HI", 42, start)
+    return head + data + extra + table + bytes(4)
+
+
+# Pillow knows no big-endian 16-bit TIFF whose zero is white; such a file is refused.
+@pytest.mark.parametrize(("kind", "order"), [(np.uint8, "<"), (np.uint8, ">"), (np.uint16, "<")])
+def test_tiff_whose_zero_is_white_is_inverted_once(tmp_path: Path, kind: Any, order: str) -> None:
+    dark = (RAMP * (100 if kind is np.uint16 else 0.4)).astype(kind)
+    for name, photometric in (("white", 0), ("black", 1)):
+        (tmp_path / f"{name}.tif").write_bytes(_tiff(dark, photometric, order))
+    black, white = read_image(tmp_path / "black.tif"), read_image(tmp_path / "white.tif")
+    assert torch.allclose(white, 1 - black, atol=1e-6)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_tiff_of_16_bit_colours(tmp_path: Path, order: str) -> None:
+    deep = RNG.integers(0, 65536, (20, 30, 3)).astype(np.uint16)
+    (tmp_path / "a.tif").write_bytes(_tiff(deep, 2, order))
+    wanted = _stretched(deep @ np.array([0.299, 0.587, 0.114]))
+    assert np.allclose(read_image(tmp_path / "a.tif")[0].numpy(), wanted, atol=1e-5)
+
+
+def test_tiff_of_several_pages_is_refused(tmp_path: Path) -> None:
+    page = Image.fromarray(GREY)
+    page.save(tmp_path / "a.tif", save_all=True, append_images=[page])
+    with pytest.raises(UserError, match="2 pages"):
+        read_image(tmp_path / "a.tif")
+
+
+def test_npz_holds_one_image(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    for arrays in ({"anything": GREY}, {"image": GREY, "spacing": RAMP}):
+        np.savez_compressed(path, **arrays)
+        assert torch.equal(read_image(path)[0], torch.from_numpy(GREY).float() / 255)
+        assert image_size(path) == GREY.shape
+    np.savez(path, first=GREY, second=GREY)
+    with pytest.raises(UserError, match="one called image; it holds first"):
+        read_image(path)

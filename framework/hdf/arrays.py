@@ -1,0 +1,120 @@
+"""NumPy's files, read without running anything that is in them."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from math import prod
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[Any]
+
+
+class _NpyHeader(NamedTuple):
+    dtype: np.dtype[Any]
+    fortran: bool
+    shape: tuple[int, ...]
+    offset: int
+
+
+_DTYPE = re.compile(r"'descr'\s*:\s*'([<>|=]?[biuf]\d+)'")
+_FORTRAN = re.compile(r"'fortran_order'\s*:\s*(True|False)")
+_SHAPE = re.compile(r"'shape'\s*:\s*\(([\dL, ]*)\)")
+
+
+def _header(file: IO[bytes], end: int) -> _NpyHeader:
+    # numpy's own reader evaluates the header as Python, and warns on standard error about a damaged
+    # one. https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+    start = file.read(8)
+    if start[:6] != b"\x93NUMPY":
+        raise ValueError("the file does not begin as one")
+    prefix = file.read(2 if start[6:7] == b"\x01" else 4)
+    length = int.from_bytes(prefix, "little")
+    header = file.read(min(length, 10_000)).decode("latin-1")
+    offset = len(start) + len(prefix) + len(header)
+    if re.search(r"'\|?O\d*'", header):
+        raise ValueError("it holds pickled Python objects, which are never loaded")
+    dtype, fortran, shape = (part.search(header) for part in (_DTYPE, _FORTRAN, _SHAPE))
+    if not (dtype and fortran and shape):
+        raise ValueError("its header describes no array of integers, floats or booleans")
+    sides = tuple(int(side) for side in re.findall(r"\d+", shape[1]))
+    found = _NpyHeader(np.dtype(dtype[1]), fortran[1] == "True", sides, offset)
+    expected = prod(sides) * found.dtype.itemsize
+    if end - offset != expected:
+        raise ValueError(f"the header promises {expected} bytes of pixels, not {end - offset}")
+    return found
+
+
+def _size(header: _NpyHeader) -> tuple[int, int]:
+    axis = _channel_axis(header.shape)
+    height, width = (side for index, side in enumerate(header.shape) if index != axis)
+    return height, width
+
+
+def _channel_axis(shape: tuple[int, ...]) -> int | None:
+    if len(shape) == 2:
+        return None
+    if len(shape) == 3 and shape[2] in (1, 3):
+        return 2
+    if len(shape) == 3 and shape[0] in (1, 3):
+        return 0
+    raise ValueError(f"its shape is {list(shape)}; expected [H, W] with one channel or three")
+
+
+def _pixels(header: _NpyHeader, flat: Pixels) -> Pixels:
+    pixels = flat.reshape(header.shape, order="F" if header.fortran else "C")
+    if header.dtype.itemsize > 8:  # extended floats, of which torch knows nothing
+        with np.errstate(all="ignore"):
+            pixels = pixels.astype(np.float64)
+    axis = _channel_axis(header.shape)
+    if axis is None:
+        return pixels
+    return pixels.squeeze(axis) if header.shape[axis] == 1 else np.moveaxis(pixels, axis, -1)
+
+
+def npy_size(path: Path) -> tuple[int, int]:
+    """(height, width) of a ``.npy`` file."""
+    with path.open("rb") as file:
+        return _size(_header(file, path.stat().st_size))
+
+
+def npy_pixels(path: Path) -> Pixels:
+    """The array of a ``.npy`` file, channels last."""
+    with path.open("rb") as file:
+        header = _header(file, path.stat().st_size)
+    count = prod(header.shape)
+    return _pixels(header, np.fromfile(path, header.dtype, count, offset=header.offset))
+
+
+def npz_size(path: Path) -> tuple[int, int]:
+    """(height, width) of the image in a ``.npz`` file."""
+    with zipfile.ZipFile(path) as archive, archive.open(member := _image_of(archive)) as file:
+        return _size(_header(file, member.file_size))
+
+
+def npz_pixels(path: Path) -> Pixels:
+    """The image in a ``.npz`` file, channels last; never more is inflated than it needs."""
+    with zipfile.ZipFile(path) as archive, archive.open(member := _image_of(archive)) as file:
+        header = _header(file, member.file_size)
+        expected = prod(header.shape) * header.dtype.itemsize
+        content = file.read(expected)
+        if len(content) != expected or file.read(1):  # reading to the end checks its checksum
+            raise ValueError("the array is cut off, or longer than it says")
+    return _pixels(header, np.frombuffer(content, header.dtype).copy())
+
+
+def _image_of(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    """The only array, or the one that is called ``image``."""
+    arrays = [item for item in archive.infolist() if item.filename.endswith(".npy")]
+    named = [item for item in arrays if item.filename == "image.npy"]
+    if len(named or arrays) != 1:
+        names = ", ".join(ascii(item.filename)[1:40].rstrip("'") for item in arrays[:5])
+        raise ValueError(f"expected one array, or one called image; it holds {names or 'none'}")
+    member = (named or arrays)[0]
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError("it is compressed neither by deflate nor not at all")
+    return member

@@ -1,0 +1,55 @@
+"""The compressed pixels of a DICOM, looked at before a decoder is trusted with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+    from pydicom.uid import UID
+
+_JPEG_SIZES = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}
+_SIZ = b"\xff\x4f\xff\x51"
+
+
+def check_codestream(dataset: Dataset, syntax: UID) -> None:
+    """Refuse a codestream of another size than the header's, or one that is cut off.
+
+    Decoders reserve memory for the codestream's own size, whatever the header says, and some fill
+    up what is missing.
+
+    Raises:
+        ValueError: it is one of these.
+    """
+    from pydicom.encaps import get_frame
+    from pydicom.uid import RLELossless
+
+    if syntax == RLELossless:
+        return  # its segments are decoded into the header's size
+    data = get_frame(dataset.PixelData, 0, number_of_frames=1)
+    size = _jpeg_2000_size(data) if _SIZ in data[:4096] else _jpeg_size(data)
+    if size != (dataset.Rows, dataset.Columns):
+        raise ValueError("its compressed pixels have another size than Rows and Columns say")
+    if not data[-16:].rstrip(b"\0").endswith(b"\xff\xd9"):
+        raise ValueError("its compressed pixels are cut off")
+
+
+def _jpeg_2000_size(data: bytes) -> tuple[int, int]:
+    """ISO/IEC 15444-1, A.5.1: the reference grid less its offset."""
+    at = data.index(_SIZ) + len(_SIZ) + 4
+    width, height, left, top = (
+        int.from_bytes(data[start : start + 4], "big") for start in range(at, at + 16, 4)
+    )
+    return height - top, width - left
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int]:
+    """The frame header of JPEG (ISO/IEC 10918-1, B.2.2) and JPEG-LS (ISO/IEC 14495-1, C.2.2)."""
+    at = 2
+    while data[at : at + 1] == b"\xff" and at + 9 <= len(data):
+        marker = data[at + 1]
+        if marker in _JPEG_SIZES:
+            height, width = data[at + 5 : at + 7], data[at + 7 : at + 9]
+            return int.from_bytes(height, "big"), int.from_bytes(width, "big")
+        at += 1 if marker == 0xFF else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    raise ValueError("its compressed pixels have no frame header")

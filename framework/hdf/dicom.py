@@ -1,0 +1,164 @@
+"""Radiographs in DICOM: the pixels as a viewer shows them, and what the header says of them."""
+
+from __future__ import annotations
+
+import logging
+import math
+import warnings
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from hdf.codestreams import check_codestream
+from hdf.errors import user_error
+from hdf.privacy import group_of
+from hdf.types import ImageFacts
+from hdf.windows import Pixels, shown
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+MAX_BYTES = 700_000_000
+"""Of a file, and of what a deflated one holds."""
+
+HEADER = (
+    "Rows",
+    "Columns",
+    "SamplesPerPixel",
+    "NumberOfFrames",
+    "PhotometricInterpretation",
+)
+FACTS = (
+    "PatientID",
+    "IssuerOfPatientID",
+    "ViewPosition",
+    "PixelSpacing",
+    "PixelSpacingCalibrationType",
+    "ImagerPixelSpacing",
+)
+SHADES = ("MONOCHROME1", "MONOCHROME2")
+COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+MAX_SPACING = 100.0  # mm
+
+
+def dicom_size(path: Path) -> tuple[int, int]:
+    """(height, width), from the header alone.
+
+    Raises:
+        ValueError: the object is no single image of grey or true colour.
+    """
+    header = _read(path, HEADER)
+    kind = str(header.get("PhotometricInterpretation", ""))
+    rows, columns = header.get("Rows"), header.get("Columns")
+    if not isinstance(rows, int) or not isinstance(columns, int):
+        raise ValueError("it holds no image: Rows and Columns are missing")
+    if int(header.get("NumberOfFrames") or 1) != 1:
+        raise ValueError(f"it holds {int(header.NumberOfFrames)} frames; a radiograph has one")
+    samples = 1 if kind in SHADES else 3
+    if kind not in SHADES + COLOURS or header.get("SamplesPerPixel", 1) != samples:
+        raise ValueError("its PhotometricInterpretation is neither grey nor true colour")
+    return rows, columns
+
+
+def dicom_pixels(path: Path) -> Pixels:
+    """The image after modality LUT, VOI LUT or window, and inversion, as `hdf.windows.shown` gives
+    it.
+
+    Raises:
+        ValueError: the pixels are missing, damaged, or in a compression that can't be read.
+    """
+    from pydicom.pixels.utils import pixel_array
+
+    dataset = _read(path)
+    if "PixelData" not in dataset:
+        raise ValueError("it holds no pixels")
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if syntax.is_compressed and not syntax.is_deflated:
+        check_codestream(dataset, syntax)
+    try:
+        pixels = np.asarray(pixel_array(dataset))
+    except Exception as error:
+        missing = isinstance(error, RuntimeError | NotImplementedError)
+        reason = "there is no decoder for" if missing else "its pixels are damaged; they are in"
+        raise ValueError(f"{reason} the transfer syntax {syntax.name}") from error
+    if pixels.shape[:2] != (dataset.Rows, dataset.Columns):
+        raise ValueError("its pixels have another size than Rows and Columns say")
+    return pixels if pixels.ndim == 3 else shown(pixels, dataset)
+
+
+def dicom_facts(path: Path) -> ImageFacts:
+    """What the header says; the patient as a salted hash.
+
+    ImagerPixelSpacing is measured at the detector; PixelSpacing is calibrated to the patient where
+    PixelSpacingCalibrationType says so or where the two differ (DICOM PS3.3, 10.7.1.3).
+    """
+    header = _read(path, FACTS)
+    calibrated = _spacing(header, "PixelSpacing")
+    detector = _spacing(header, "ImagerPixelSpacing")
+    stated = str(header.get("PixelSpacingCalibrationType", "")).strip()
+    differs = detector is not None and calibrated != detector
+    spacing: tuple[float, float] | None
+    plane: Literal["patient", "detector", "unknown", ""]
+    if calibrated and (stated in ("GEOMETRY", "FIDUCIAL") or differs):
+        spacing, plane = calibrated, "patient"
+    elif detector:
+        spacing, plane = detector, "detector"
+    else:
+        spacing, plane = calibrated, "unknown" if calibrated else ""
+    view = str(header.get("ViewPosition") or "").strip()
+    patient = str(header.get("PatientID") or "").strip()
+    issuer = str(header.get("IssuerOfPatientID") or "").strip()
+    group = group_of(f"{issuer}\n{patient}" if issuer else patient) if patient else ""
+    return ImageFacts(spacing, plane, view if view.isalnum() and len(view) <= 16 else "", group)
+
+
+def _spacing(header: Dataset, name: str) -> tuple[float, float] | None:
+    try:
+        row, column = map(float, header.get(name) or ())
+    except (TypeError, ValueError):
+        return None
+    usable = all(math.isfinite(side) and 0 < side < MAX_SPACING for side in (row, column))
+    return (row, column) if usable else None
+
+
+def _read(path: Path, tags: tuple[str, ...] | None = None) -> Dataset:
+    """The data set, or these elements of it; never more than `MAX_BYTES`."""
+    try:
+        from pydicom import dcmread
+        from pydicom.filereader import read_file_meta_info
+    except ModuleNotFoundError as error:
+        message = "reading DICOM needs pydicom: pip install 'heart-detection-framework[dicom]'"
+        raise user_error(message, str(path)) from error
+    # A damaged header makes pydicom warn; what matters of it is checked here.
+    warnings.filterwarnings("ignore", module=r"pydicom\b")
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+    with path.open("rb") as file:
+        beginning = file.read(132)
+    if beginning[128:] != b"DICM":
+        raise ValueError("the file does not begin as one")
+    if path.stat().st_size > MAX_BYTES:
+        raise ValueError(f"it is larger than {MAX_BYTES // 10**6} MB")
+    if getattr(read_file_meta_info(path).get("TransferSyntaxUID"), "is_deflated", False):
+        _refuse_bomb(path)
+    wanted: Any = None if tags is None else list(tags)
+    found: Dataset = dcmread(path, specific_tags=wanted, stop_before_pixels=tags is not None)
+    if "TransferSyntaxUID" not in found.file_meta:
+        raise ValueError("it does not say its transfer syntax")
+    return found
+
+
+def _refuse_bomb(path: Path) -> None:
+    """Inflate a deflated data set, which pydicom does without a limit, up to ours."""
+    content = path.read_bytes()
+    if content[132:138] != b"\x02\0\0\0UL":
+        raise ValueError("its file meta information does not state its length")
+    start = 144 + int.from_bytes(content[140:144], "little")
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    size, rest = 0, content[start:]
+    while rest and size <= MAX_BYTES:
+        size += len(inflater.decompress(rest, 1 << 20))
+        rest = inflater.unconsumed_tail
+    if size > MAX_BYTES:
+        raise ValueError(f"it inflates to more than {MAX_BYTES // 10**6} MB")

@@ -1,0 +1,68 @@
+"""Keeping patients together without saying who they are."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import suppress
+from hashlib import blake2b
+from pathlib import Path
+
+from hdf.errors import user_error
+
+SALT_VARIABLE = "HDF_SALT"
+
+
+def group_of(patient_id: str) -> str:
+    """What stands for a patient in hdf: a keyed hash of the identifier.
+
+    The key is the text in the environment variable ``HDF_SALT``, or else a random one that is made
+    once for each user and that only the user can read, so that nobody else can find the identifier
+    by hashing all that are possible.
+
+    Args:
+        patient_id: as a table or a DICOM states it; blanks around it don't count.
+
+    Returns:
+        12 hexadecimal digits; empty for an empty identifier.
+
+    Raises:
+        UserError: the user's key can't be read or made.
+    """
+    name = patient_id.strip()
+    if not name:
+        return ""
+    return blake2b(name.encode(), key=_salt(), digest_size=6).hexdigest()
+
+
+def _salt() -> bytes:
+    stated = os.environ.get(SALT_VARIABLE, "")
+    if stated:
+        return blake2b(stated.encode(), digest_size=32).digest()
+    base = os.environ.get("XDG_CONFIG_HOME", "")
+    path = (Path(base) if base else Path.home() / ".config") / "hdf" / "salt"
+    try:
+        return _read(path) or _made(path)
+    except OSError as error:
+        message = f"the key that hides patients can't be kept there: {error.strerror}; set "
+        raise user_error(f"{message}{SALT_VARIABLE} to a secret text", str(path)) from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()[:32]
+    except FileNotFoundError:
+        return b""
+
+
+def _made(path: Path) -> bytes:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = path.with_name(f".salt.{secrets.token_hex(8)}")
+    try:
+        with os.fdopen(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as f:
+            f.write(secrets.token_bytes(32))
+        with suppress(FileExistsError):  # the first of several processes wins
+            os.link(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return _read(path)

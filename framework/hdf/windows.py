@@ -1,0 +1,113 @@
+"""From a DICOM's stored values to what is shown (PS3.3, C.11 and C.7.6.3.1.2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+Pixels = NDArray[Any]
+
+
+def shown(pixels: Pixels, dataset: Dataset) -> Pixels:
+    """Modality LUT, VOI LUT or window, and one inversion.
+
+    PresentationLUTShape decides on the inversion; where it is absent, MONOCHROME1 asks for it
+    (PS3.3, C.11.6 and C.7.6.3.1.2). Pixels of PixelPaddingValue (C.7.5.1.1.2) become black.
+
+    Args:
+        pixels: integers [H, W], as stored.
+
+    Returns:
+        uint8 [H, W] for 8 bits that no LUT or window changes; float64 in [0, 1] after a VOI LUT or
+        window; the values of the modality LUT, for whoever knows no window, in all other cases.
+
+    Raises:
+        ValueError: a LUT or window is not usable.
+    """
+    values = _modality(pixels, dataset)
+    windowed = _voi(values, dataset)
+    if windowed is not None:
+        values = 1 - windowed if _is_inverse(dataset) else windowed
+    elif values is pixels and pixels.dtype == np.uint8 and dataset.BitsStored == 8:
+        values = 255 - pixels if _is_inverse(dataset) else pixels
+    else:
+        values = -values.astype(np.float64) if _is_inverse(dataset) else values
+    return _without_padding(values, pixels, dataset)
+
+
+def _is_inverse(dataset: Dataset) -> bool:
+    shape = str(dataset.get("PresentationLUTShape") or "").strip()
+    if shape:
+        return shape == "INVERSE"
+    return str(dataset.PhotometricInterpretation) == "MONOCHROME1"
+
+
+def _modality(pixels: Pixels, dataset: Dataset) -> Pixels:
+    """PS3.3, C.11.1; the pixels themselves where it changes nothing."""
+    from pydicom.pixels.processing import apply_modality_lut
+
+    if dataset.get("ModalityLUTSequence"):
+        return np.asarray(apply_modality_lut(pixels, dataset))
+    slope, intercept = _number(dataset, "RescaleSlope", 1), _number(dataset, "RescaleIntercept", 0)
+    if slope == 0:
+        raise ValueError("its RescaleSlope is 0")
+    return pixels if (slope, intercept) == (1, 0) else pixels * slope + intercept
+
+
+def _voi(values: Pixels, dataset: Dataset) -> Pixels | None:
+    """PS3.3, C.11.2; the first LUT or, where there is none, the first window."""
+    from pydicom.pixels.processing import apply_voi
+
+    if dataset.get("VOILUTSequence"):
+        bits = int(dataset.VOILUTSequence[0].LUTDescriptor[2])
+        whole = np.rint(values).astype(np.int64)
+        return np.asarray(apply_voi(whole, dataset) / (2**bits - 1)).clip(0, 1)
+    if dataset.get("WindowCenter") is None or dataset.get("WindowWidth") is None:
+        return None
+    center, width = _number(dataset, "WindowCenter", 0), _number(dataset, "WindowWidth", 1)
+    return _windowed(values, center, width, str(dataset.get("VOILUTFunction") or "LINEAR"))
+
+
+def _windowed(values: Pixels, center: float, width: float, function: str) -> Pixels:
+    """PS3.3, C.11.2.1.2 and C.11.2.1.3."""
+    if function == "LINEAR" and width >= 1:
+        if width == 1:
+            return (values > center - 0.5).astype(np.float64)
+        return np.asarray((values - (center - 0.5)) / (width - 1) + 0.5).clip(0, 1)
+    if width <= 0 or function == "LINEAR":
+        raise ValueError(f"its WindowWidth is {width:g}")
+    if function == "LINEAR_EXACT":
+        return np.asarray((values - center) / width + 0.5).clip(0, 1)
+    if function == "SIGMOID":
+        exponent = np.asarray(-4 * (values - center) / width).clip(-700, 700)
+        return np.asarray(1 / (1 + np.exp(exponent)))
+    raise ValueError("its VOILUTFunction is none of LINEAR, LINEAR_EXACT and SIGMOID")
+
+
+def _without_padding(values: Pixels, stored: Pixels, dataset: Dataset) -> Pixels:
+    first = dataset.get("PixelPaddingValue")
+    if not isinstance(first, int):
+        return values
+    last = dataset.get("PixelPaddingRangeLimit")
+    last = last if isinstance(last, int) else first
+    padding = (stored >= min(first, last)) & (stored <= max(first, last))
+    if padding.all():
+        raise ValueError("every pixel is padding")
+    return np.where(padding, values[~padding].min(), values) if padding.any() else values
+
+
+def _number(dataset: Dataset, name: str, default: float) -> float:
+    """The first value of an element that is a number or several."""
+    value = dataset.get(name)
+    if value is None or value == "":
+        return default
+    first = value[0] if isinstance(value, list | tuple) or hasattr(value, "append") else value
+    number = float(first)
+    if not np.isfinite(number):
+        raise ValueError(f"its {name} is no number")
+    return number
