@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hdf.errors import UserError
     from hdf.images import read_image
     from hdf.reporting.view import View
-    from hdf.types import Batch, Detections, Geometry, Sample, Target, Targets
+    from hdf.types import Batch, Detections, Geometry, Loader, Sample, Target, Targets
 
 __version__ = "0.1.0"
 
@@ -23,6 +23,7 @@ _HOMES = {
     "Batch": "hdf.types",
     "Detections": "hdf.types",
     "Geometry": "hdf.types",
+    "Loader": "hdf.types",
     "Sample": "hdf.types",
     "Target": "hdf.types",
     "Targets": "hdf.types",
@@ -35,6 +36,7 @@ __all__ = [
     "Batch",
     "Detections",
     "Geometry",
+    "Loader",
     "Sample",
     "Target",
     "Targets",

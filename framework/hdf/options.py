@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, NotRequired, Required, cast, get_type_hints
+from typing import Any, Literal, NotRequired, Required, cast, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter
 from pydantic_core import PydanticSerializationError
@@ -29,6 +29,9 @@ SUPPLIED = {
 RESERVED = frozenset().union(*SUPPLIED.values())
 """Names that the engine supplies; they never appear in recipes."""
 
+Nesting = Literal["one", "named"]
+"""Whether an option holds one component, or a mapping of names to components."""
+
 
 @dataclass(frozen=True, slots=True)
 class Option:
@@ -40,12 +43,27 @@ class Option:
     default: Any = None
 
 
+class _Use(TypedDict):
+    """A component inside an option; its own options are checked on their own."""
+
+    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
+    use: str
+
+
+_NESTED: dict[Nesting, Any] = {"one": _Use, "named": dict[str, _Use]}
+_NESTED_NAMES = {"one": "loader", "named": "mapping of names to loaders"}
+
+
 class UnusableSignatureError(TypeError):
     """A component whose parameters can't be options; says which and why."""
 
 
 class Options:
     """What a recipe may say of one component.
+
+    Attributes:
+        nested: the options that hold loaders of their own; only a loader has such options.
+        supplied: the names that the engine gives to the component.
 
     Args:
         target: the component's class or function.
@@ -66,9 +84,21 @@ class Options:
         for name in sorted(self.supplied - SUPPLIED[kind]):
             raise UnusableSignatureError(f"{name!r} is a reserved name, which no {kind} is given")
         self._parameters = {k: v for k, v in parameters.items() if k not in RESERVED}
+        self.nested = self._nested(kind)
         for name, parameter in self._parameters.items():
             _check(name, parameter, self._hints)
         self._adapter = self._build()
+
+    def _nested(self, kind: str) -> dict[str, Nesting]:
+        """The options that hold loaders; from here on a mapping with ``use`` stands for each."""
+        hints = self._hints if kind == "loader" else {}
+        found = {
+            name: nesting
+            for name in self._parameters
+            if (nesting := _nesting(hints.get(name))) is not None
+        }
+        self._hints |= {name: _NESTED[nesting] for name, nesting in found.items()}
+        return found
 
     def _build(self) -> TypeAdapter[dict[str, Any]]:
         fields = {
@@ -103,9 +133,23 @@ class Options:
     def describe(self) -> list[Option]:
         """The options in the order of the signature."""
         return [
-            Option(name, _readable(self._hints[name]), _required(item), _default(item))
+            Option(name, self._type(name), _required(item), _default(item))
             for name, item in self._parameters.items()
         ]
+
+    def _type(self, name: str) -> str:
+        if name in self.nested:
+            return _NESTED_NAMES[self.nested[name]]
+        return _readable(self._hints[name])
+
+
+def _nesting(hint: Any) -> Nesting | None:
+    from hdf.types import Loader  # not above: it imports torch, seconds before a first message
+
+    if hint is Loader:
+        return "one"
+    is_mapping = get_origin(hint) in (dict, Mapping)
+    return "named" if is_mapping and get_args(hint) == (str, Loader) else None
 
 
 def _parameters(target: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:

@@ -8,14 +8,27 @@ from hdf.hookspecs import Register
 
 @hdf.hookimpl
 def hdf_loaders(register: Register) -> None:
+    home = "hdf_plugins.loaders"
     register(
         "csv_boxes",
-        "hdf_plugins.loaders.csv_boxes:CsvBoxes",
+        f"{home}.csv_boxes:CsvBoxes",
         summary="A folder of images and a CSV table of boxes",
     )
+    register("coco", f"{home}.coco:Coco", summary="A folder of images and boxes in COCO's JSON")
+    register(
+        "mask_boxes",
+        f"{home}.mask_boxes:MaskBoxes",
+        summary="A folder of images and folders of masks, whose bounds are the boxes",
+    )
+    register(
+        "image_folder",
+        f"{home}.image_folder:ImageFolder",
+        summary="A folder of images without boxes, to predict on",
+    )
+    register("concat", f"{home}.concat:Concat", summary="Several sources as one data set")
     register(
         "phantom",
-        "hdf_plugins.loaders.phantom:Phantom",
+        f"{home}.phantom:Phantom",
         summary="Synthetic chest radiographs from anatomy, with exact boxes and masks",
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from torch import nn
 
 from hdf.options import Options, UnusableSignatureError
+from hdf.types import Loader
 
 
 class Component:
@@ -129,6 +130,42 @@ def test_parameters_that_cannot_be_checked_are_refused() -> None:
     ]:
         with pytest.raises(UnusableSignatureError, match=reason):
             Options(target, "loader")
+
+
+def test_options_that_hold_loaders() -> None:
+    def both(*, sources: Mapping[str, Loader], other: Loader, count: int = 1) -> object: ...
+
+    options = Options(both, "loader")
+    assert options.nested == {"sources": "named", "other": "one"}
+    given = {"other": {"use": "x", "size": [1, 2]}, "sources": {"a": {"use": "y"}}}
+    assert options.validate(given) == given
+    assert options.resolved(given) == {**given, "count": 1}
+    assert [option.type for option in options.describe()] == [
+        "mapping of names to loaders",
+        "loader",
+        "int",
+    ]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{}, {"sources": [{"use": "x"}]}, {"sources": {"a": {}}}, {"sources": {"a": {"use": 1}}}],
+)
+def test_what_is_no_loader_is_refused(wrong: dict[str, Any]) -> None:
+    def one(*, sources: dict[str, Loader]) -> object: ...
+
+    with pytest.raises(ValidationError):
+        Options(one, "loader").validate(wrong)
+
+
+def test_loaders_hold_loaders_and_nothing_else_does() -> None:
+    def single(*, source: Loader) -> object: ...
+    def listed(*, sources: list[Loader]) -> object: ...
+
+    with pytest.raises(UnusableSignatureError, match="'source' is a Loader, which no value"):
+        Options(single, "head")
+    with pytest.raises(UnusableSignatureError, match="'sources' is a list"):
+        Options(listed, "loader")
 
 
 def test_what_a_component_returns_need_not_be_imported() -> None:

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from hdf.errors import UserError
+from hdf.recipe.build import build
 from hdf.recipe.check import CheckedRecipe, check_recipe
 from hdf.recipe.merge import resolve
 from hdf.recipe.packaged import packaged_recipes
@@ -123,6 +124,127 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path, registry: Registry) -> No
     )
     lines = [problem.removeprefix(f"{path}:").split(" ")[0] for problem in problems(path, registry)]
     assert sorted(lines) == ["1", "3", "4", "6", "7", "8"]
+
+
+NESTED = """\
+data:
+  loader:
+    use: concat
+    sources:
+      one: {use: phantom, count: 5}
+      two:
+        use: concat
+        sources:
+          three: {use: phantom, seed: 3}
+"""
+
+
+@pytest.fixture
+def nested(tmp_path: Path) -> Path:
+    path = tmp_path / "nested.yaml"
+    path.write_text(NESTED)
+    return path
+
+
+def test_components_inside_components_get_their_defaults(nested: Path, registry: Registry) -> None:
+    checked = check_recipe(resolve(nested, ["data.loader.sources.one.count=7"]), registry)
+    sources = checked.resolved()["data"]["loader"]["sources"]
+    phantom = {"use": "phantom", "count": 300, "seed": 0, "size": [224, 224]}
+    assert sources["one"] == {**phantom, "count": 7}
+    assert sources["two"]["sources"]["three"] == {**phantom, "seed": 3}
+    again = nested.with_name("again.yaml")
+    again.write_text(checked.resolved_yaml())
+    assert check_recipe(resolve(again, []), registry).resolved() == {
+        **checked.resolved(),
+        "name": "nested",
+    }
+
+
+def test_components_inside_components_are_built(nested: Path, registry: Registry) -> None:
+    checked = check_recipe(resolve(nested, ["data.loader.sources.two.use=concat"]), registry)
+    samples = build(checked.parts["data", "loader"], labels=("heart",)).records()
+    assert len(samples) == 305
+    assert samples[5].id == "two/three/phantom-3-00000"
+
+
+def test_mistakes_inside_components_are_told_at_once(tmp_path: Path, registry: Registry) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(
+        "data:\n"
+        "  loader:\n"
+        "    use: concat\n"
+        "    sorces: 1\n"
+        "    sources:\n"
+        "      a: {use: phantom, cuont: 30}\n"
+        "      b: {use: phantm}\n"
+        "      c:\n"
+        "        use: csv_boxes\n"
+        "        images: 3\n"
+        "      d: {use: concat, sources: {e: {use: phantom, count: x}, f: {}}}\n"
+        "      e: 7\n"
+    )
+    found = sorted(problem.removeprefix(f"{path}:") for problem in problems(path, registry))
+    assert found == sorted(
+        [
+            "4 (data.loader.sorces): unknown key 'sorces'; did you mean 'sources'?",
+            "6 (data.loader.sources.a.cuont): unknown key 'cuont'; did you mean 'count'?",
+            "7 (data.loader.sources.b.use): no loader is called 'phantm'; did you mean 'phantom'?",
+            "8 (data.loader.sources.c): 'table' is missing",
+            "10 (data.loader.sources.c.images): expected string, not 3",
+            "11 (data.loader.sources.d.sources.e.count): expected integer, not the text 'x'",
+            "11 (data.loader.sources.d.sources.f): 'use' is missing",
+            "12 (data.loader.sources.e): expected a mapping, not 7",
+        ]
+    )
+
+
+def test_inner_components_that_refuse_their_options_are_told_together(
+    nested: Path, registry: Registry
+) -> None:
+    changes = ["data.loader.sources.one.count=0", "data.loader.sources.two.sources.three.seed=-1"]
+    checked = check_recipe(resolve(nested, changes), registry)
+    with pytest.raises(UserError) as caught:
+        build(checked.parts["data", "loader"], labels=("heart",))
+    first, second = map(str, caught.value.problems)
+    assert first.startswith(f"{nested}:5 (data.loader.sources.one.use): phantom: ")
+    assert second.startswith(f"{nested}:9 (data.loader.sources.two.sources.three.use): phantom: ")
+
+
+def test_one_loader_inside_another(good: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "plugins"
+    folder.mkdir()
+    (folder / "first.py").write_text(
+        "import hdf\n"
+        "from hdf.types import Loader\n"
+        "class First:\n"
+        "    def __init__(self, *, source: Loader, count: int = 1, labels: tuple[str, ...]):\n"
+        "        self.source, self.count = source, count\n"
+        "    def records(self):\n"
+        "        return self.source.records()[:self.count]\n"
+        "@hdf.hookimpl\ndef hdf_loaders(register): register('first', First)\n"
+    )
+    registry = discover(folder)
+    override = "data.loader={use: first, source: {use: phantom, count: 4}, count: 2}"
+    checked = check_recipe(resolve(good, [override]), registry)
+    resolved = checked.resolved()["data"]["loader"]
+    assert resolved["source"] == {"use": "phantom", "count": 4, "seed": 0, "size": [224, 224]}
+    assert len(build(checked.parts["data", "loader"], labels=("heart",)).records()) == 2
+    (found,) = problems(good, registry, "data.loader={use: first}")
+    assert "(data.loader): 'source' is missing" in found
+
+
+def test_an_inner_component_that_lists_nothing_is_told(nested: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "plugins"
+    folder.mkdir()
+    (folder / "blank.py").write_text(
+        "import hdf\n"
+        "def blank(): return 3\n"
+        "@hdf.hookimpl\ndef hdf_loaders(register): register('blank', blank)\n"
+    )
+    source = resolve(nested, ["data.loader.sources.one={use: blank}"])
+    checked = check_recipe(source, discover(folder))
+    with pytest.raises(UserError, match=r"loader 'blank' of .* lacks records"):
+        build(checked.parts["data", "loader"])
 
 
 def test_a_default_component_can_be_changed_without_naming_it(

@@ -13,6 +13,7 @@ from torch import nn
 from hdf.detector import Detector, ModelSpec
 from hdf.errors import Problem, UserError, placed, user_error
 from hdf.recipe.check import Part
+from hdf.types import Loader
 
 
 @contextmanager
@@ -45,6 +46,8 @@ def blamed_on(
 def build(part: Part, **supplied: Any) -> Any:
     """Call a component with its options and with those supplied names that it takes.
 
+    Loaders inside its options are built first, and are given the same supplied names.
+
     Args:
         part: the component as the recipe uses it.
         supplied: values for the reserved names (`hdf.options.SUPPLIED`).
@@ -54,8 +57,31 @@ def build(part: Part, **supplied: Any) -> Any:
             anything else (with its traceback).
     """
     taken = {name: value for name, value in supplied.items() if name in part.options.supplied}
+    values = _with_loaders(part, supplied)
     with blamed_on(part, "construction"):
-        return part.component.load()(**taken, **part.values)
+        return part.component.load()(**taken, **values)
+
+
+def _with_loaders(part: Part, supplied: dict[str, Any]) -> dict[str, Any]:
+    """The part's values, its inner loaders built; with the complaints of all of them."""
+    errors: list[UserError] = []
+
+    def built(inner: Part) -> Any:
+        try:
+            return _loader(inner, build(inner, **supplied))
+        except UserError as error:
+            errors.append(error)
+
+    values = part.with_nested(built)
+    if errors:
+        raise UserError.joined(errors)
+    return values
+
+
+def _loader(part: Part, built: Any) -> Any:
+    if not isinstance(built, Loader):
+        raise user_error(f"{part.component.title} lacks records", where=part.where)
+    return built
 
 
 def new_detector(backbone: Part, head: Part, spec: ModelSpec) -> Detector:

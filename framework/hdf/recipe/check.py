@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,7 +34,8 @@ class Part:
     """A component as the recipe uses it, checked.
 
     Attributes:
-        values: validated keyword arguments.
+        values: validated keyword arguments; a `Part`, or a dict of them by name, where the option
+            holds components (`Options.nested`).
         where: the line of the recipe, for what the constructor still refuses.
     """
 
@@ -42,6 +43,23 @@ class Part:
     options: Options
     values: dict[str, Any]
     where: str
+
+    def resolved(self) -> dict[str, Any]:
+        """The component as plain values, with every default filled in."""
+        plain = self.with_nested(Part.resolved)
+        return {"use": self.component.name, **self.options.resolved(plain)}
+
+    def with_nested(self, change: Callable[[Part], Any]) -> dict[str, Any]:
+        """`values`, with something else in the place of each part inside them."""
+        values = dict(self.values)
+        for name in (name for name in self.options.nested if name in values):
+            held = values[name]
+            values[name] = (
+                change(held)
+                if isinstance(held, Part)
+                else {key: change(part) for key, part in held.items()}
+            )
+        return values
 
 
 @dataclass(frozen=True)
@@ -73,7 +91,7 @@ class CheckedRecipe:
             section: Any = plain
             for key in path[:-1]:
                 section = section[key]
-            section[path[-1]] = {"use": part.component.name, **part.options.resolved(part.values)}
+            section[path[-1]] = part.resolved()
         return plain
 
     def resolved_yaml(self) -> str:
@@ -147,15 +165,51 @@ def _well_formed(
 
 def _part(registry: Registry, kind: str, path: RecipePath, use: dict[str, Any], tree: Node) -> Part:
     where = tree.locate((*path, "use"))
-    values = {key: value for key, value in use.items() if key != "use"}
     with placed(where):
         component = registry.find(kind, use["use"])
-        target = component.load()
+        options = _options(component)
+    values: dict[str, Any] = {}
+    errors: list[UserError] = []
     try:
-        options = Options(target, kind)
-        return Part(component, options, options.validate(values), where)
+        values = options.validate({key: value for key, value in use.items() if key != "use"})
     except ValidationError as error:
-        raise UserError(problems(error, tree, path, options.names())) from error
+        errors.append(UserError(problems(error, tree, path, options.names())))
+    nested = _nested(registry, options, path, use, tree, errors)
+    if errors:
+        raise UserError.joined(errors)
+    return Part(component, options, {**values, **nested}, where)
+
+
+def _nested(
+    registry: Registry,
+    options: Options,
+    path: RecipePath,
+    use: dict[str, Any],
+    tree: Node,
+    errors: list[UserError],
+) -> dict[str, Any]:
+    """Parts for the options that hold loaders; what is no ``{use: …}`` has been reported before."""
+
+    def checked(path: RecipePath, value: Any) -> Part | None:
+        for kind, _, inner in _well_formed("loader", path, value):
+            try:
+                return _part(registry, kind, path, inner, tree)
+            except UserError as error:
+                errors.append(error)
+        return None
+
+    found: dict[str, Any] = {}
+    for name, value in ((name, use[name]) for name in options.nested if name in use):
+        if options.nested[name] == "one":
+            found[name] = checked((*path, name), value)
+        elif isinstance(value, dict):
+            found[name] = {key: checked((*path, name, key), item) for key, item in value.items()}
+    return found
+
+
+def _options(component: Component) -> Options:
+    target = component.load()
+    try:
+        return Options(target, component.kind)
     except UnusableSignatureError as error:
-        message = f"{component.title} can't be used: {error}"
-        raise user_error(message, where=where) from error
+        raise user_error(f"{component.title} can't be used: {error}") from error

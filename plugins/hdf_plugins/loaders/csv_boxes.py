@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Literal, TypeVar
-
-import torch
-from torch import Tensor
+from typing import Literal
 
 from hdf import Sample, Target, UserError, read_image
-from hdf.errors import Problem, user_error
-from hdf.images import SUFFIXES, image_size, read_mask
-from hdf_plugins.loaders.table import Row, read_table
-
-Files = dict[str, list[Path]]  # by stem
-T = TypeVar("T")
+from hdf.errors import Problem
+from hdf.images import SUFFIXES
+from hdf_plugins.loaders.folders import Files, files_by_stem, mask_files, read_masks, tried
+from hdf_plugins.loaders.patients import patient_group
+from hdf_plugins.loaders.placement import boxes_tensor
+from hdf_plugins.loaders.table import Row, Table, read_table
 
 
 class CsvBoxes:
     """Images found by the stem of their file name, boxes from a table.
 
-    Such a table names no patients: each image counts as a patient of its own.
+    Images of one patient, as a column ``patient`` or the images' own DICOM headers name it, stay
+    on one side of a split. Where neither does, each image counts as a patient of its own.
 
     Args:
-        images: folder of ``.npy``, ``.png`` or ``.jpg`` files; sub-folders are not searched.
-        table: CSV with the columns ``label,x0,y0,w,h,name[,img_shape_x,img_shape_y]`` or
-            ``name,x_min,y_min,x_max,y_max[,label]``, in pixels of the image, or of a frame
-            ``img_shape_x`` wide and ``img_shape_y`` high. ``name`` may carry the file's suffix.
+        images: folder of image files; sub-folders are not searched.
+        table: CSV with the columns ``label,x0,y0,w,h,name`` or
+            ``name,x_min,y_min,x_max,y_max[,label]``, each with ``[,img_shape_x,img_shape_y]`` and
+            ``[,patient]``, or the RSNA Pneumonia challenge's own,
+            ``patientId,x,y,width,height,Target``. Boxes are in pixels of the image, or of a frame
+            ``img_shape_x`` wide and ``img_shape_y`` high. A name may carry the file's suffix.
+        label: what the boxes are, where the table has no column ``label``; left out, they are
+            ``heart``, and ``opacity`` in the challenge's table.
         masks: folder with one sub-folder for each label, holding masks of the images' stems;
             inside is where a pixel is not zero.
         unlisted: what to do with an image that the table does not name: report it, or leave it
@@ -41,11 +43,15 @@ class CsvBoxes:
         *,
         images: Path,
         table: Path,
+        label: str | None = None,
         masks: Path | None = None,
         unlisted: Literal["error", "ignore"] = "error",
     ) -> None:
+        if label == "":
+            raise ValueError("csv_boxes: label must not be empty")
         self.images = Path(images)
         self.table = Path(table)
+        self.label = label
         self.masks = None if masks is None else Path(masks)
         self.unlisted = unlisted
         self.source = self.images.absolute().name
@@ -57,35 +63,51 @@ class CsvBoxes:
             UserError: a folder or the table can't be used at all; all reasons at once.
         """
         problems: list[Problem] = []
-        files = _tried(partial(_files_by_stem, self.images), problems)
-        rows = _tried(partial(read_table, self.table), problems)
-        labels = {row.label for row in rows or [] if not row.faults}
-        masks = _tried(partial(_mask_files, self.masks, labels), problems)
-        if files is None or rows is None or masks is None:
+        files = tried(partial(files_by_stem, self.images), problems)
+        table = tried(partial(read_table, self.table, self.label), problems)
+        masks = tried(partial(self._mask_files, table), problems)
+        if files is None or table is None or masks is None:
             raise UserError(problems)
-        rows_of = _rows_by_stem(rows, files)
+        rows_of = _rows_by_stem(table.rows, files)
         listed = rows_of if self.unlisted == "ignore" else files.keys() | rows_of.keys()
+        several = table.form.several and self.masks is None
         return [
-            self._sample(stem, files.get(stem, []), rows_of.get(stem, []), masks)
+            self._sample(stem, files.get(stem, []), rows_of.get(stem, []), masks, several)
             for stem in sorted(listed)
         ]
 
+    def _mask_files(self, table: Table | None) -> dict[str, Files]:
+        if self.masks is None:
+            return {}
+        return mask_files(self.masks, table.labels if table else ())
+
     def _sample(
-        self, stem: str, files: list[Path], rows: list[Row], masks: dict[str, Files]
+        self,
+        stem: str,
+        files: list[Path],
+        rows: list[Row],
+        masks: dict[str, Files],
+        several: bool,
     ) -> Sample:
-        faults = [*self._unpaired(files, rows), *_table_faults(rows)]
+        faults = [*self._unpaired(files, rows), *_table_faults(rows, several)]
         if self.masks is not None:
             faults += _mask_faults(self.masks, stem, rows, masks)
+        problems: list[Problem] = []
+        if not faults:
+            group = tried(partial(patient_group, files[0], rows[0].patient), problems)
+        faults += map(str, problems)
         if faults:
             return Sample.broken(stem, *faults)
-        layers = [masks[row.label][stem][0] for row in rows] if masks else []
+        boxed = [row for row in rows if row.box]
+        layers = [masks[row.label][stem][0] for row in boxed] if masks else []
         return Sample(
             stem,
             read=partial(read_image, files[0]),
             target=_target(rows),
+            group=group or "",
             source=self.source,
             where=", ".join(row.place for row in rows),
-            read_masks=partial(_read_masks, files[0], layers) if layers else None,
+            read_masks=partial(read_masks, files[0], layers) if layers else None,
         )
 
     def _unpaired(self, files: list[Path], rows: list[Row]) -> Iterator[str]:
@@ -102,39 +124,6 @@ class CsvBoxes:
                 yield f"{row.place}: no image for the name {row.name[:80]!r} in {self.images}"
 
 
-def _tried(read: Callable[[], T], problems: list[Problem]) -> T | None:
-    try:
-        return read()
-    except UserError as error:
-        problems += error.problems
-        return None
-
-
-def _files_by_stem(folder: Path) -> Files:
-    if not folder.is_dir():
-        raise user_error("there is no such folder", where=str(folder))
-    found: Files = defaultdict(list)
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file():
-            found[path.stem].append(path)
-    if not found:
-        raise user_error(f"the folder holds no {', '.join(SUFFIXES)} file", where=str(folder))
-    return dict(found)
-
-
-def _mask_files(folder: Path | None, labels: Iterable[str]) -> dict[str, Files]:
-    if folder is None:
-        return {}
-    if not folder.is_dir():
-        raise user_error("there is no such folder of masks", where=str(folder))
-    inside = {path.name: path for path in folder.iterdir()}
-    missing = [label for label in sorted(labels) if label not in inside]
-    if missing:
-        message = "no sub-folder for the masks of the table's label {!r}"
-        raise UserError(Problem(str(folder), message.format(label[:80])) for label in missing)
-    return {label: _files_by_stem(inside[label]) for label in labels}
-
-
 def _rows_by_stem(rows: list[Row], files: Files) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
@@ -149,22 +138,29 @@ def _stem(name: str, files: Files) -> str:
     return name
 
 
-def _table_faults(rows: list[Row]) -> Iterator[str]:
+def _table_faults(rows: list[Row], several: bool) -> Iterator[str]:
     first: dict[str, Row] = {}
     for row in rows:
         yield from row.faults
+        if row.faults or rows[0].faults:
+            continue
+        if (row.box is None) != (rows[0].box is None):
+            yield f"{row.place}: the image has a box and has none, see {rows[0].place}"
+        if row.frame != rows[0].frame:
+            yield f"{row.place}: another img_shape than in {rows[0].place}, for one image"
+        if row.patient != rows[0].patient:
+            yield f"{row.place}: another patient than in {rows[0].place}, for one image"
+    for row in (row for row in rows if row.box and not several):
         earlier = first.setdefault(row.label, row)
         if earlier is not row and not row.faults:
             yield f"{row.place}: a second {row.label!r} box of {row.name!r}, see {earlier.place}"
-        if row.frame != rows[0].frame and not (row.faults or rows[0].faults):
-            yield f"{row.place}: another img_shape than in {rows[0].place}, for one image"
 
 
 def _mask_faults(
     folder: Path, stem: str, rows: list[Row], masks: dict[str, Files]
 ) -> Iterator[str]:
     for row in rows:
-        if row.faults:
+        if row.faults or not row.box:
             continue
         found = masks[row.label].get(stem, [])
         if len(found) != 1:
@@ -173,15 +169,6 @@ def _mask_faults(
 
 
 def _target(rows: list[Row]) -> Target:
-    boxes = torch.tensor([row.box for row in rows], dtype=torch.float32)
-    return Target(boxes, tuple(row.label for row in rows), frame=rows[0].frame)
-
-
-def _read_masks(image: Path, masks: Sequence[Path]) -> Tensor:
-    size = image_size(image)
-    layers = [read_mask(path) for path in masks]
-    for path, layer in zip(masks, layers, strict=True):
-        if layer.shape != size:
-            sizes = " pixels; its image has ".join(f"{h} x {w}" for h, w in (layer.shape, size))
-            raise user_error(f"the mask has {sizes}", where=str(path))
-    return torch.stack(layers)
+    boxed = [(row.box, row.label) for row in rows if row.box]
+    boxes = boxes_tensor([box for box, _ in boxed])
+    return Target(boxes, tuple(label for _, label in boxed), frame=rows[0].frame)

@@ -7,19 +7,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from hdf.errors import user_error
+from hdf_plugins.loaders.placement import (
+    Box,
+    from_corner_and_size,
+    from_corners,
+    is_coordinate,
+    misplaced,
+)
+from hdf_plugins.loaders.table_forms import FRAME, Form, form_of
 
-Box = tuple[float, float, float, float]
-
-CORNER_AND_SIZE = ("label", "x0", "y0", "w", "h", "name")
-CORNERS = ("name", "x_min", "y_min", "x_max", "y_max")
-FRAME = ("img_shape_x", "img_shape_y")
-DEFAULT_LABEL = "heart"
 MAX_BYTES = 100_000_000
-MAX_COORDINATE = 1e7
-TOLERANCE = 1.0  # pixels that a box may reach over its frame: rounding, not a mistake
 NO_BOX = (0.0, 0.0, 0.0, 0.0)
 
 
@@ -32,30 +30,44 @@ class Row:
         name: the image's name as written; empty where the row has none.
         label: the structure in the box.
         box: (x0, y0, x1, y1) on pixel edges of `frame`, rounded to float32; zeros where it can't be
-            read.
+            read, None where the row says that its image has no box.
         frame: (height, width) in which the box was drawn, or None where the table doesn't say.
+        patient: whose image it is, as written; empty where the table doesn't say.
         faults: what is wrong with the row, each opening with `place`.
     """
 
     place: str
     name: str
     label: str
-    box: Box
+    box: Box | None
     frame: tuple[int, int] | None
+    patient: str
     faults: tuple[str, ...]
 
 
-def read_table(path: Path) -> list[Row]:
-    """All rows of a table, the faulty ones included; columns in any order, others ignored.
+@dataclass(frozen=True, slots=True)
+class Table:
+    """All rows of a table, the faulty ones included, in the order of the file."""
+
+    rows: list[Row]
+    form: Form
+
+    @property
+    def labels(self) -> set[str]:
+        """The labels of all sound boxes."""
+        return {row.label for row in self.rows if row.box and not row.faults}
+
+
+def read_table(path: Path, label: str | None = None) -> Table:
+    """Read a table of one of the forms of `table_forms`; columns in any order, others ignored.
 
     Args:
-        path: CSV in UTF-8 with the columns ``label,x0,y0,w,h,name`` (upper left corner and size)
-            or ``name,x_min,y_min,x_max,y_max[,label]`` (without a label: `heart`), each with
-            ``img_shape_x,img_shape_y`` where boxes were drawn in another frame than the image's.
+        path: CSV in UTF-8.
+        label: that of all boxes, in a table without a column of labels; the form's own if None.
 
     Raises:
-        UserError: the file is missing, too large, empty, no UTF-8 text or no CSV, or columns are
-            missing.
+        UserError: the file is missing, too large, empty, no UTF-8 text or no CSV, columns are
+            missing, or the table has labels of its own besides `label`.
     """
     if not path.is_file():
         raise user_error("there is no such table", where=str(path))
@@ -63,24 +75,29 @@ def read_table(path: Path) -> list[Row]:
         message = f"is larger than a table of boxes may be ({MAX_BYTES // 10**6} MB)"
         raise user_error(message, where=str(path))
     try:
-        rows = _parse(path)
+        table = _parse(path, label)
     except UnicodeDecodeError as error:
         message = f"is not UTF-8 text ({error.reason}); save the table as 'CSV UTF-8'"
         raise user_error(message, where=str(path)) from error
     except OSError as error:
         raise user_error(f"can't be opened: {error.strerror}", where=str(path)) from error
-    if not rows:
+    if not table.rows:
         raise user_error("the table has no rows", where=str(path))
-    return rows
+    return table
 
 
-def _parse(path: Path) -> list[Row]:
+def _parse(path: Path, label: str | None) -> Table:
     with path.open(encoding="utf-8-sig", newline="") as file:
         lines = _numbered(path, csv.reader(file, strict=True))
         line, header = next(lines, (1, []))
         columns = [cell.strip().lower() for cell in header]
-        _check_columns(columns, f"{path}:{line}")
-        return [_row(f"{path.name}:{line}", columns, cells) for line, cells in lines]
+        form = form_of(columns, f"{path}:{line}")
+        if label is not None and "label" in columns:
+            message = "the table has a column of labels; remove the loader's option `label`"
+            raise user_error(message, f"{path}:{line}")
+        common = label or form.label
+        rows = [_row(f"{path.name}:{line}", columns, cells, form, common) for line, cells in lines]
+    return Table(rows, form)
 
 
 def _numbered(path: Path, reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
@@ -96,47 +113,41 @@ def _numbered(path: Path, reader: Iterator[list[str]]) -> Iterator[tuple[int, li
         ) from error
 
 
-def _check_columns(columns: list[str], where: str) -> None:
-    if not columns:
-        raise user_error("the table is empty", where)
-    twice = sorted({name for name in columns if name and columns.count(name) > 1})
-    if twice:
-        raise user_error(f"the header names twice: {', '.join(twice)}", where)
-    known = any(set(wanted) <= set(columns) for wanted in (CORNER_AND_SIZE, CORNERS))
-    if known and len(set(FRAME) & set(columns)) != 1:
-        return
-    message = (
-        f"the columns are {','.join(columns)[:200]}; expected {','.join(CORNER_AND_SIZE)}"
-        f"[,{','.join(FRAME)}] or {','.join(CORNERS)}[,label][,{','.join(FRAME)}]"
-    )
-    raise user_error(message, where)
-
-
-def _row(place: str, columns: list[str], cells: list[str]) -> Row:
+def _row(place: str, columns: list[str], cells: list[str], form: Form, label: str) -> Row:
     if len(cells) != len(columns):
-        at = columns.index("name")
+        at = columns.index(form.name)
         name = cells[at] if at < len(cells) else ""
         fault = f"{place}: {len(cells)} cells, but the header has {len(columns)}"
-        return Row(place, name, "", NO_BOX, None, (fault,))
+        return Row(place, name, "", NO_BOX, None, "", (fault,))
     row = dict(zip(columns, cells, strict=True))
-    faults: list[str] = [f"the {key} is empty" for key in ("name", "label") if row.get(key) == ""]
+    faults: list[str] = []
     frame = _frame(row, faults)
-    box = _box(row, faults)
-    if not faults:
-        faults += _misplaced(box, frame)
-    label = row.get("label", DEFAULT_LABEL)
-    return Row(place, row["name"], label, box, frame, tuple(f"{place}: {f}" for f in faults))
+    box = _box(row, form, faults)
+    if box is not None and not faults:
+        faults += misplaced(box, frame)
+    patient = row[form.patient] if form.patient else ""
+    label = row.get("label", label)
+    texts = {"name": row[form.name], "label": label or box is None, "patient": patient}
+    needed = ("name", "label", *(["patient"] if form.patient else []))
+    faults += [f"the {key} is empty" for key in needed if not texts[key]]
+    told = tuple(f"{place}: {fault}" for fault in faults)
+    return Row(place, row[form.name], label, box, frame, patient, told)
 
 
-def _box(row: dict[str, str], faults: list[str]) -> Box:
-    sized = set(CORNER_AND_SIZE) <= set(row)
-    numbers = _numbers(row, CORNER_AND_SIZE[1:5] if sized else CORNERS[1:], faults)
+def _box(row: dict[str, str], form: Form, faults: list[str]) -> Box | None:
+    if form.target and row[form.target] != "1":
+        written = [column for column in form.box if row[column]]
+        if row[form.target] != "0":
+            faults.append(f"Target is '{row[form.target][:40]}'; expected 0 or 1")
+        elif written:
+            faults.append(f"Target is 0, no box, but there is a value for {written[0]}")
+        return None
+    numbers = _numbers(row, form.box, faults)
     if numbers is None:
         return NO_BOX
-    x0, y0, x1, y1 = numbers
-    edges = [x0, y0, x0 + x1, y0 + y1] if sized else numbers
-    x0, y0, x1, y1 = torch.tensor(edges, dtype=torch.float32).tolist()
-    return x0, y0, x1, y1
+    first, second, third, fourth = numbers
+    make = from_corner_and_size if form.sized else from_corners
+    return make(first, second, third, fourth)
 
 
 def _frame(row: dict[str, str], faults: list[str]) -> tuple[int, int] | None:
@@ -163,16 +174,4 @@ def _number(cell: str) -> float | None:
         number = float(cell)
     except ValueError:
         return None
-    return number if abs(number) <= MAX_COORDINATE else None  # NaN is not, either
-
-
-def _misplaced(box: Box, frame: tuple[int, int] | None) -> Iterator[str]:
-    x0, y0, x1, y1 = box
-    told = f"the box (left {x0:g}, top {y0:g}, right {x1:g}, bottom {y1:g})"
-    if x1 <= x0 or y1 <= y0:
-        yield f"{told} has no area"
-    if frame is None:
-        return
-    height, width = frame
-    if max(-x0, -y0, x1 - width, y1 - height) > TOLERANCE:
-        yield f"{told} leaves its frame, {width} pixels wide and {height} high"
+    return number if is_coordinate(number) else None

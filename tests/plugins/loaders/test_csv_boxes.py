@@ -193,7 +193,7 @@ def test_two_files_of_one_stem(folder: Path) -> None:
 
 
 def test_tables_that_are_none(folder: Path) -> None:
-    both = "expected label,x0,y0,w,h,name[,img_shape_x,img_shape_y] or name,x_min"
+    both = "expected label,x0,y0,w,h,name or name,x_min,y_min,x_max,y_max[,label] or patientId,x"
     cases: dict[str, str | bytes] = {
         both: "name,x0,y0,w,h\na,1,2,3,4\n",
         "expected label": "label;x0;y0;w;h;name\nheart;1;2;3;4;a\n",
@@ -223,7 +223,91 @@ def test_missing_files_are_told_together(tmp_path: Path) -> None:
 def test_an_empty_folder(folder: Path) -> None:
     for path in (folder / "images").iterdir():
         path.rename(path.with_suffix(".txt"))
-    assert "the folder holds no .npy, .png" in _refusal(folder)[0]
+    assert "the folder holds no .npy, " in _refusal(folder)[0]
+
+
+CHALLENGE = "patientId,x,y,width,height,Target\n"
+
+
+def test_the_table_of_the_challenge(folder: Path) -> None:
+    rows = "a,5,6,20,10,1\na,30.0,2,4.5,8,1\nb,,,,,0\nc,1,2,3,4,1\n"
+    _table(folder, CHALLENGE + rows)
+    samples = _records(folder)
+    targets = [sample.target for sample in samples.values()]
+    assert not any(sample.faults for sample in samples.values())
+    assert [target.labels for target in targets if target] == [("opacity",) * 2, (), ("opacity",)]
+    first, second, _ = targets
+    assert first is not None
+    assert second is not None
+    assert first.boxes.tolist() == [[5, 6, 25, 16], [30, 2, 34.5, 10]]
+    assert second.boxes.shape == (0, 4)
+    assert samples["a"].where == "hearts.csv:2, hearts.csv:3"
+    named = _records(folder, label="heart")["c"].target
+    assert named is not None
+    assert named.labels == ("heart",)
+
+
+CHALLENGE_ROWS = {
+    "a,5,6,20,10,0": "Target is 0, no box, but there is a value for x",
+    "a,,,,10,0": "Target is 0, no box, but there is a value for height",
+    "a,,,,,1": "x is ''; expected a number of pixels",
+    "a,5,6,20,10,yes": "Target is 'yes'; expected 0 or 1",
+    "a,5,6,20,10,": "Target is ''; expected 0 or 1",
+    "a,5,6,0,10,1": "has no area",
+    "b,,,,,0": "the image has a box and has none, see hearts.csv:2",
+    ",5,6,20,10,1": "the name is empty",
+}
+
+
+@pytest.mark.parametrize("row", CHALLENGE_ROWS)
+def test_faulty_rows_of_the_challenge(folder: Path, row: str) -> None:
+    _table(folder, f"{CHALLENGE}b,1,2,3,4,1\n{row}\n")
+    faults = _faults(folder, unlisted="ignore")
+    assert [fault for fault in faults if fault.startswith("hearts.csv:3: ")] == faults
+    assert any(CHALLENGE_ROWS[row] in fault for fault in faults), faults
+
+
+def test_masks_show_one_box_of_a_label_alone(folder: Path) -> None:
+    _table(folder, CHALLENGE + "a,5,6,20,10,1\na,30,2,4,8,1\nb,,,,,0\n")
+    (folder / "masks" / "opacity").mkdir(parents=True)
+    Image.new("1", (50, 40)).save(folder / "masks" / "opacity" / "a.png")
+    samples = _records(folder, masks=folder / "masks", unlisted="ignore")
+    assert "a second 'opacity' box" in samples["a"].faults[0]
+    assert samples["b"].faults == ()
+    assert samples["b"].read_masks is None
+
+
+def test_a_label_beside_a_column_of_labels(folder: Path) -> None:
+    (refusal,) = _refusal(folder, label="lung")
+    assert "the table has a column of labels; remove the loader's option `label`" in refusal
+    _table(folder, "name,x_min,y_min,x_max,y_max\na,5,6,25,16\n")
+    target = _records(folder, label="lung", unlisted="ignore")["a"].target
+    assert target is not None
+    assert target.labels == ("lung",)
+    with pytest.raises(ValueError, match="label must not be empty"):
+        _records(folder, label="")
+
+
+@pytest.mark.parametrize("column", ["patient", "patient_id", "patientId"])
+def test_images_of_one_patient_are_one_group(
+    folder: Path, column: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HDF_SALT", "a secret of the tests")
+    rows = "a,5,6,25,16,Smith\nb,5,6,25,16,Jones\nc,5,6,25,16,Smith\n"
+    _table(folder, f"name,x_min,y_min,x_max,y_max,{column}\n{rows}")
+    samples = _records(folder)
+    assert samples["a"].group == samples["c"].group != samples["b"].group
+    assert not any(name in repr(samples) for name in ("Smith", "Jones"))
+
+
+def test_faults_of_patients_do_not_name_them(folder: Path) -> None:
+    rows = "a,5,6,25,16,heart,Smith\na,5,6,25,16,lung,Jones\nb,5,6,25,16,heart,\n"
+    _table(folder, f"name,x_min,y_min,x_max,y_max,label,patient\n{rows}")
+    faults = _faults(folder, unlisted="ignore")
+    assert faults == [
+        "hearts.csv:3: another patient than in hearts.csv:2, for one image",
+        "hearts.csv:4: the patient is empty",
+    ]
 
 
 CELLS = st.one_of(
@@ -263,6 +347,26 @@ def test_any_table_gives_samples_that_hold_or_clear_faults(
         assert (y1 > y0).all()
         assert (x1 <= width).all()
         assert (y1 <= height).all()
+
+
+@QUICK
+@given(st.lists(st.lists(CELLS | st.just("1"), min_size=5, max_size=7), min_size=1, max_size=6))
+def test_any_table_of_the_challenge_gives_boxes_none_or_clear_faults(
+    folder: Path, rows: list[list[str]]
+) -> None:
+    text = CHALLENGE + "\n".join(",".join(row) for row in rows)
+    _table(folder, text.encode("utf-8", "surrogatepass"))
+    try:
+        samples = _records(folder)
+    except UserError:  # a lone quotation mark ends the reading
+        assert any('"' in cell for row in rows for cell in row)
+        return
+    for sample in samples.values():
+        assert sample.faults or sample.target
+        if sample.target:
+            x0, y0, x1, y1 = sample.target.boxes.unbind(-1)
+            assert (x1 > x0).all()
+            assert (y1 > y0).all()
 
 
 @QUICK
@@ -324,7 +428,7 @@ def test_chest200_images() -> None:
 
 @real
 def test_a_table_with_dots_in_no_names_and_another_frame() -> None:
-    rows = read_table(Path(DATA) / "rsna_heart_detection.csv")
+    rows = read_table(Path(DATA) / "rsna_heart_detection.csv").rows
     assert len(rows) == 496
     assert {row.frame for row in rows} == {(224, 224)}
     assert not any(row.faults for row in rows)

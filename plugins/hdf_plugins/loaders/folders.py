@@ -1,0 +1,79 @@
+"""Images and masks found in folders by the stem of their file name."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from hdf.errors import Problem, UserError, user_error
+from hdf.images import SUFFIXES, image_size, read_mask
+
+Files = dict[str, list[Path]]  # by stem
+T = TypeVar("T")
+
+
+def tried(read: Callable[[], T], problems: list[Problem]) -> T | None:
+    """What `read` returns; None where it can't, its problems added to `problems`."""
+    try:
+        return read()
+    except UserError as error:
+        problems += error.problems
+        return None
+
+
+def is_image(path: Path) -> bool:
+    """Whether a path's suffix is one that can be read; hidden files are another system's."""
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+
+
+def files_by_stem(folder: Path) -> Files:
+    """The folder's image files; sub-folders are not searched.
+
+    Raises:
+        UserError: there is no such folder, or no image in it.
+    """
+    if not folder.is_dir():
+        raise user_error("there is no such folder", where=str(folder))
+    found: Files = defaultdict(list)
+    for path in sorted(folder.iterdir()):
+        if is_image(path) and path.is_file():
+            found[path.stem].append(path)
+    if not found:
+        raise user_error(f"the folder holds no {', '.join(SUFFIXES)} file", where=str(folder))
+    return dict(found)
+
+
+def mask_files(folder: Path, labels: Iterable[str]) -> dict[str, Files]:
+    """The masks of each label, from the sub-folder of its name.
+
+    Raises:
+        UserError: the folder or a sub-folder is missing or empty.
+    """
+    if not folder.is_dir():
+        raise user_error("there is no such folder of masks", where=str(folder))
+    inside = {path.name: path for path in folder.iterdir()}
+    missing = [label for label in sorted(labels) if label not in inside]
+    if missing:
+        message = "no sub-folder for the masks of the table's label {!r}"
+        raise UserError(Problem(str(folder), message.format(label[:80])) for label in missing)
+    return {label: files_by_stem(inside[label]) for label in labels}
+
+
+def read_masks(image: Path, masks: Sequence[Path]) -> Tensor:
+    """Masks of one image, bool [N, H, W].
+
+    Raises:
+        UserError: a file can't be read, or a mask has another size than the image.
+    """
+    size = image_size(image)
+    layers = [read_mask(path) for path in masks]
+    for path, layer in zip(masks, layers, strict=True):
+        if layer.shape != size:
+            sizes = " pixels; its image has ".join(f"{h} x {w}" for h, w in (layer.shape, size))
+            raise user_error(f"the mask has {sizes}", where=str(path))
+    return torch.stack(layers)

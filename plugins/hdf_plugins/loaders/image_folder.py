@@ -1,0 +1,69 @@
+"""A folder of radiographs of which nothing is known."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from hdf import Sample, read_image
+from hdf.errors import Problem, user_error
+from hdf.images import SUFFIXES
+from hdf_plugins.loaders.folders import is_image, tried
+from hdf_plugins.loaders.patients import patient_group
+
+
+class ImageFolder:
+    """Images without boxes, to predict on.
+
+    Args:
+        images: folder of image files.
+        recursive: whether to search its sub-folders too; an image's id is then its path below
+            `images`, without the suffix.
+    """
+
+    def __init__(self, *, images: Path, recursive: bool = False) -> None:
+        self.images = Path(images)
+        self.recursive = recursive
+        self.source = self.images.absolute().name
+
+    def records(self) -> list[Sample]:
+        """One sample an image, in the order of their ids.
+
+        Raises:
+            UserError: there is no such folder, or no image in it.
+        """
+        if not self.images.is_dir():
+            raise user_error("there is no such folder", where=str(self.images))
+        found: dict[str, list[Path]] = defaultdict(list)
+        for path in self._files():
+            found[path.relative_to(self.images).with_suffix("").as_posix()].append(path)
+        if not found:
+            hint = "" if self.recursive else "; `recursive: true` searches its sub-folders"
+            message = f"the folder holds no {', '.join(SUFFIXES)} file{hint}"
+            raise user_error(message, where=str(self.images))
+        return [self._sample(name, found[name]) for name in sorted(found)]
+
+    def _files(self) -> Iterator[Path]:
+        for folder, inside, names in os.walk(self.images):
+            # Hidden folders hold thumbnails and versions, not data.
+            inside[:] = [name for name in inside if self.recursive and not name.startswith(".")]
+            yield from (path for name in sorted(names) if is_image(path := Path(folder, name)))
+
+    def _sample(self, name: str, paths: list[Path]) -> Sample:
+        if len(paths) > 1:
+            names = ", ".join(path.name for path in paths)
+            return Sample.broken(name, f"{self.source}: {names} have one stem; keep one of them")
+        problems: list[Problem] = []
+        group = tried(partial(patient_group, paths[0]), problems)
+        if problems:
+            return Sample.broken(name, *map(str, problems))
+        return Sample(
+            name,
+            read=partial(read_image, paths[0]),
+            group=group or "",
+            source=self.source,
+            where=str(paths[0]),
+        )

@@ -1,0 +1,137 @@
+"""A folder of radiographs with folders of masks; the boxes come from the masks."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from hdf import Sample, Target, UserError, read_image
+from hdf.boxes import mask_bounds
+from hdf.errors import Problem, user_error
+from hdf.images import read_mask
+from hdf_plugins.loaders.connected import largest_component
+from hdf_plugins.loaders.folders import Files, files_by_stem, mask_files, read_masks, tried
+from hdf_plugins.loaders.patients import patient_group
+
+
+class MaskBoxes:
+    """Images and masks found by the stem of their file name; a box bounds a mask.
+
+    A box bounds the largest part of its mask whose pixels share sides, so that specks elsewhere
+    don't count. An image without a mask of one label, or with an empty one, lacks that label. Only
+    masks of the recipe's ``data.labels`` are read, whenever the images are listed. Images of one
+    patient, as the images' own DICOM headers name it, stay on one side of a split. Where they
+    don't, each image counts as a patient of its own.
+
+    Args:
+        images: folder of image files; sub-folders are not searched.
+        masks: folder with one sub-folder for each label, holding masks of the images' stems;
+            inside is where a pixel is not zero. Where a mask has another size than its image, the
+            boxes are rescaled, and ``box_bounds: mask`` is refused.
+        unlisted: what to do with an image that has no mask at all: report it, or leave it out.
+    """
+
+    def __init__(
+        self,
+        labels: tuple[str, ...],
+        *,
+        images: Path,
+        masks: Path,
+        unlisted: Literal["error", "ignore"] = "error",
+    ) -> None:
+        self.labels = labels
+        self.images = Path(images)
+        self.masks = Path(masks)
+        self.unlisted = unlisted
+        self.source = self.images.absolute().name
+
+    def records(self) -> list[Sample]:
+        """One sample for each stem, in their order.
+
+        Raises:
+            UserError: a folder can't be used at all; all reasons at once.
+        """
+        problems: list[Problem] = []
+        images = tried(partial(files_by_stem, self.images), problems)
+        masks = tried(self._mask_files, problems)
+        if images is None or masks is None:
+            raise UserError(problems)
+        masked = {stem for files in masks.values() for stem in files}
+        listed = masked if self.unlisted == "ignore" else masked | images.keys()
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            make = partial(self._sample, images, masks)
+            return list(pool.map(make, sorted(listed)))
+
+    def _mask_files(self) -> dict[str, Files]:
+        present = [label for label in self.labels if (self.masks / label).is_dir()]
+        if not present and self.masks.is_dir():
+            there = ", ".join(sorted(path.name for path in self.masks.iterdir() if path.is_dir()))
+            wanted = ", ".join(self.labels)
+            message = f"no sub-folder for data.labels {wanted}; there are: {there or 'none'}"
+            raise user_error(message, where=str(self.masks))
+        return mask_files(self.masks, present)
+
+    def _sample(self, images: Files, masks: dict[str, Files], stem: str) -> Sample:
+        found = {label: files[stem] for label, files in masks.items() if stem in files}
+        faults = [
+            f"{paths[0].parent}: {', '.join(path.name for path in paths)} have one stem; keep one"
+            for paths in [images.get(stem, []), *found.values()]
+            if len(paths) > 1
+        ]
+        if stem not in images:
+            faults += (
+                f"{paths[0]}: no image of this name in {self.images}" for paths in found.values()
+            )
+        if not found:
+            faults.append(
+                f"{self.source}/{images[stem][0].name}: no mask of any label in {self.masks}; add "
+                "one, or set the loader's `unlisted: ignore` to leave out such images"
+            )
+        if faults:
+            return Sample.broken(stem, *faults)
+        return self._read(
+            stem, images[stem][0], {label: paths[0] for label, paths in found.items()}
+        )
+
+    def _read(self, stem: str, image: Path, masks: dict[str, Path]) -> Sample:
+        try:
+            group = patient_group(image)
+            target = _target(masks)
+        except UserError as error:
+            return Sample.broken(stem, *map(str, error.problems))
+        layers = [masks[label] for label in target.labels]
+        return Sample(
+            stem,
+            read=partial(read_image, image),
+            target=target,
+            group=group,
+            source=self.source,
+            where=", ".join(map(str, masks.values())),
+            read_masks=partial(_largest_parts, image, layers) if layers else None,
+        )
+
+
+def _target(masks: dict[str, Path]) -> Target:
+    bounds: dict[str, Tensor] = {}
+    frame: tuple[int, int] | None = None
+    for label, path in masks.items():
+        mask = read_mask(path)
+        size = (mask.shape[0], mask.shape[1])
+        frame = frame or size
+        if size != frame:
+            message = "the mask has {} x {} pixels; another of this image has {} x {}"
+            raise user_error(message.format(*size, *frame), where=str(path))
+        if mask.any():
+            bounds[label] = mask_bounds(largest_component(mask))
+    boxes = torch.stack(list(bounds.values())) if bounds else torch.zeros(0, 4)
+    return Target(boxes, tuple(bounds), frame=frame)
+
+
+def _largest_parts(image: Path, masks: list[Path]) -> Tensor:
+    return torch.stack([largest_component(mask) for mask in read_masks(image, masks)])

@@ -1,0 +1,47 @@
+"""Whether a box that somebody wrote down can be one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+
+Box = tuple[float, float, float, float]
+"""(x0, y0, x1, y1) on pixel edges."""
+
+MAX_COORDINATE = 1e7
+TOLERANCE = 1.0  # pixels that a box may reach over its frame: rounding, not a mistake
+
+
+def is_coordinate(number: float) -> bool:
+    """Whether a number can be one of pixels: finite, and no larger than any image."""
+    return abs(number) <= MAX_COORDINATE  # NaN is not, either
+
+
+def from_corner_and_size(x0: float, y0: float, width: float, height: float) -> Box:
+    """A box from its upper left corner and its size, rounded to float32."""
+    return from_corners(x0, y0, x0 + width, y0 + height)
+
+
+def from_corners(x0: float, y0: float, x1: float, y1: float) -> Box:
+    """A box rounded to float32, as it will be compared and stored."""
+    x0, y0, x1, y1 = torch.tensor([x0, y0, x1, y1], dtype=torch.float32).tolist()
+    return x0, y0, x1, y1
+
+
+def misplaced(box: Box, frame: tuple[int, int] | None) -> Iterator[str]:
+    """What is wrong with a box in a frame of (height, width) pixels, where that is known."""
+    x0, y0, x1, y1 = box
+    told = f"the box (left {x0:g}, top {y0:g}, right {x1:g}, bottom {y1:g})"
+    if x1 <= x0 or y1 <= y0:
+        yield f"{told} has no area"
+    if frame is None:
+        return
+    height, width = frame
+    if max(-x0, -y0, x1 - width, y1 - height) > TOLERANCE:
+        yield f"{told} leaves its frame, {width} pixels wide and {height} high"
+
+
+def boxes_tensor(boxes: Sequence[Box]) -> torch.Tensor:
+    """float32 [N, 4], N from 0."""
+    return torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4)

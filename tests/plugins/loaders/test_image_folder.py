@@ -1,0 +1,50 @@
+"""Folders of images without boxes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from hdf import UserError
+from hdf_plugins.loaders.image_folder import ImageFolder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("b.png", "a.jpg", "ward/a.png", "ward/x/1.2.840.png", ".hidden/c.png", "._a.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (50, 40), 128).save(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no image")
+    return tmp_path
+
+
+def test_one_folder(folder: Path) -> None:
+    samples = ImageFolder(images=folder).records()
+    assert [sample.id for sample in samples] == ["a", "b"]
+    assert all(sample.target is None for sample in samples)
+    assert samples[0].source == folder.name
+    assert samples[0].read().shape == (1, 40, 50)
+
+
+def test_sub_folders(folder: Path) -> None:
+    samples = ImageFolder(images=folder, recursive=True).records()
+    assert [sample.id for sample in samples] == ["a", "b", "ward/a", "ward/x/1.2.840"]
+    assert not any(sample.faults for sample in samples)
+
+
+def test_two_files_of_one_stem(folder: Path) -> None:
+    Image.new("L", (50, 40)).save(folder / "b.jpg")
+    broken = ImageFolder(images=folder).records()[1]
+    assert broken.faults == (f"{folder.name}: b.jpg, b.png have one stem; keep one of them",)
+
+
+def test_folders_without_an_image(folder: Path) -> None:
+    with pytest.raises(UserError, match="there is no such folder"):
+        ImageFolder(images=folder / "nowhere").records()
+    (folder / "empty" / "deep").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"holds no .*`recursive: true` searches"):
+        ImageFolder(images=folder / "empty").records()
+    with pytest.raises(UserError, match=r"holds no \.npy"):
+        ImageFolder(images=folder / "empty", recursive=True).records()
