@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 
-from benchmarks import engine, painted_shapes, phantom, recipes, start_up
+from benchmarks import engine, painted_shapes, phantom, recipes, start_up, store, streaming
 
 Row = tuple[str, str]
 BENCHMARKS: dict[str, Callable[[], Iterable[Row]]] = {
@@ -14,6 +14,8 @@ BENCHMARKS: dict[str, Callable[[], Iterable[Row]]] = {
     "phantom": phantom.rows,
     "recipes": recipes.rows,
     "start-up": start_up.rows,
+    "store": store.rows,
+    "streaming": streaming.rows,
 }
 
 

@@ -54,7 +54,7 @@ def _engine_epoch(store: Store, augmented: bool):  # type: ignore[no-untyped-def
     schedule = build_schedule(optimizer, Constant(use="constant"), 10_000)
     augment = Augment(_modules(), SIZE) if augmented else None
     learner = Learner(detector, augment, optimizer, schedule, compute, seed=0)
-    batches = Batches(store, range(len(store)), BATCH, compute.device)
+    batches = Batches(store, range(len(store)), BATCH)
     return lambda: learner.epoch(batches, 1, lambda done, loss, images: None)
 
 

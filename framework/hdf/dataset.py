@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from hdf.data.folder import StoreFolder
+from hdf.data.place import choose_folder, code_of
+from hdf.data.prepared import read_prepared
 from hdf.data.split import Split, split_samples
-from hdf.data.store import Store, build_store, refuse_absent_labels, refuse_unusable
-from hdf.errors import placed, user_error
+from hdf.data.store import Skipped, Store, read_usable, refuse_absent_labels, refuse_unusable
+from hdf.errors import UserError, placed, user_error
 from hdf.recipe.build import blamed_on
 from hdf.recipe.check import CheckedRecipe
 from hdf.reporting.progress import Reporter
@@ -21,10 +24,16 @@ class Dataset:
     Attributes:
         store: every image, ready for training.
         split: which of them are trained on.
+        skipped: the id of each sample that was left out, and why.
+        folder: where the images are kept; None for memory.
+        reused: how many images were in the folder already.
     """
 
     store: Store
     split: Split
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    folder: StoreFolder | None = None
+    reused: int = 0
 
 
 def list_samples(checked: CheckedRecipe, loader: Any) -> list[Sample]:
@@ -55,27 +64,51 @@ def split_of(checked: CheckedRecipe, samples: list[Sample]) -> Split:
 
 
 def read_dataset(checked: CheckedRecipe, loader: Any, reporter: Reporter) -> Dataset:
-    """List, split and read the recipe's samples.
+    """List, read and split the recipe's samples.
 
     Raises:
         UserError: with all that is wrong with the data.
     """
     samples = list_samples(checked, loader)
-    split = split_of(checked, samples)
     data = checked.recipe.data
-    masks = data.box_bounds == "mask"
-    with reporter.counting("reading images") as progress:
-        store = build_store(
-            samples, data.labels, data.image_size, data.resize, masks=masks, progress=progress
-        )
+    if data.on_bad == "error":
+        split_of(checked, samples)  # told before images are read
+    folder = _folder(checked, samples)
+    store, bad, reused = _read(checked, samples, folder, reporter)
+    if bad and data.on_bad == "error":
+        raise UserError.joined([error for _, error in bad])
+    split = split_of(checked, store.samples)
     with placed(checked.where("data", "labels")):
         refuse_absent_labels(store)
     with placed(checked.where("data", "split")):
         _refuse_boxless_sides(store, split)
     sizes = f"{len(split.train)} to train, {len(split.val)} to validate"
     inner = f", {len(split.inner)} to choose the best epoch" if split.inner else ""
-    reporter.say(f"{len(store)} images: {sizes}{inner}")
-    return Dataset(store, split)
+    left_out = f"; {len(bad)} left out" if bad else ""
+    reporter.say(f"{len(store)} images: {sizes}{inner}{left_out}")
+    skipped = [(id, str(error)) for id, error in bad]
+    return Dataset(store, split, skipped, folder, reused)
+
+
+def _folder(checked: CheckedRecipe, samples: list[Sample]) -> StoreFolder | None:
+    data = checked.recipe.data
+    part = checked.parts["data", "loader"]
+    with placed(checked.where("data", "store")):
+        return choose_folder(data, samples, {"loader": part.resolved(), "code": code_of(part)})
+
+
+def _read(
+    checked: CheckedRecipe, samples: list[Sample], folder: StoreFolder | None, reporter: Reporter
+) -> tuple[Store, list[Skipped], int]:
+    data = checked.recipe.data
+    with reporter.counting("reading images") as progress:
+        if folder is not None:
+            return read_prepared(folder, samples, data.labels, data.resize, progress)
+        masks = data.box_bounds == "mask"
+        store, bad = read_usable(
+            samples, data.labels, data.image_size, data.resize, masks=masks, progress=progress
+        )
+        return store, bad, 0
 
 
 def _refuse_boxless_sides(store: Store, split: Split) -> None:

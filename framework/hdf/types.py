@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal, NoReturn, Protocol, Self, runtime_checkable
 
 import torch
@@ -67,6 +68,8 @@ class Sample:
         read_masks: returns bool [N, H, W], in the order of the target's labels.
         faults: why the sample can't be used, each naming file and line or row. A loader reports a
             bad record here instead of raising, so that all of them can be shown at once.
+        files: what the image is read from; their size and date tell whether a prepared copy is
+            still right. Empty for an image that no file holds.
     """
 
     id: str
@@ -77,6 +80,7 @@ class Sample:
     where: str = ""
     read_masks: Callable[[], Tensor] | None = None
     faults: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.group:

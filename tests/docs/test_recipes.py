@@ -30,6 +30,7 @@ TABLES = {
     "A fold of a cross-validation.": schema.FoldSplit,
     "Fixed lists:": schema.ListSplit,
     "| `lists` |": schema.Lists,
+    "The two ends.": schema.EndsSplit,
     "### model": schema.Model,
     "### train": schema.Train,
     "`use: adam` ": schema.Adam,

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from hdf.cli.main import hdf
-from tests.docs.documentation import DOCS, Finished, blocks
+from tests.docs.documentation import DOCS, Finished, blocks, section
 
 PAGE = "run-folder.md"
 TEXT = (DOCS / PAGE).read_text(encoding="utf-8")
@@ -88,7 +88,7 @@ def test_json(inner_run: Path, file: str) -> None:
     assert set(json.loads((inner_run / file).read_text())) <= described(file)
 
 
-@pytest.mark.parametrize("file", ["split.csv", "predictions.csv"])
+@pytest.mark.parametrize("file", ["split.csv", "predictions.csv", "matches.csv"])
 def test_tables(inner_run: Path, file: str) -> None:
     with (inner_run / file).open(newline="") as lines:
         columns = next(csv.reader(lines))
@@ -118,3 +118,19 @@ def test_the_resolved_recipe_reproduces_the_run(inner_run: Path, tmp_path: Path)
     assert result.exit_code == 0, result.output
     again = tmp_path / "again" / "metrics.jsonl"
     assert again.read_bytes() == (inner_run / "metrics.jsonl").read_bytes()
+
+
+def test_a_cross_validation(inner_run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    changes = ("data.split={folds: 2}", "train.epochs=1", "--out", str(out))
+    arguments = ["crossval", str(inner_run / "recipe.yaml"), *changes]
+    result = CliRunner().invoke(hdf, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    [tree] = [block.text for block in blocks(PAGE) if block.text.startswith("NAME-crossval/")]
+    assert {line.strip().rstrip("/") for line in tree.splitlines()[1:]} == {
+        path.name for path in out.iterdir()
+    }
+    rows = re.findall(
+        r"^\| `(\w+)` \|", section(PAGE, "### The cross-validation's summary.json"), re.M
+    )
+    assert rows == list(json.loads((out / "summary.json").read_text()))

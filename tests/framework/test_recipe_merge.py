@@ -67,6 +67,9 @@ def test_one_form_of_split_replaces_the_others(base: Path) -> None:
     }
     recipe = changed(base, "data.split.folds=5", "data.split.fold=1")
     assert recipe["data"]["split"] == {"folds": 5, "fold": 1}
+    ends = ("data.split.first=400", "data.split.last=96", "data.split.first=300")
+    assert changed(base, *ends)["data"]["split"] == {"first": 300, "last": 96}
+    assert changed(base, *ends, "data.split={folds: 5}")["data"]["split"] == {"folds": 5}
     assert changed(base, "data.split.inner=0.1")["data"]["split"] == {"val": 0.2, "inner": 0.1}
 
 

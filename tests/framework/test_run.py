@@ -55,6 +55,8 @@ def test_a_run_folder_is_complete(tiny_recipe: Path, tmp_path: Path) -> None:
         "metrics.jsonl",
         "timing.jsonl",
         "predictions.csv",
+        "matches.csv",
+        "skipped.csv",
         "best.safetensors",
         "figures/overlay.png",
         "figures/curves.png",

@@ -1,15 +1,20 @@
-"""Splits by patient: fractions, folds, lists, inner."""
+"""Splits by patient: fractions, folds, lists, ends, inner; each source gets its share."""
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given as drawn
+from hypothesis import settings
+from hypothesis import strategies as st
 
 from hdf import Sample, UserError
 from hdf.data.split import split_samples
-from hdf.recipe.schema import FoldSplit, FractionSplit, Lists, ListSplit
+from hdf.recipe.schema import EndsSplit, FoldSplit, FractionSplit, Lists, ListSplit
 
 
 def samples(count: int, per_patient: int = 1) -> list[Sample]:
@@ -82,3 +87,85 @@ def test_an_empty_side_is_told() -> None:
         split_samples(samples(3, per_patient=3), FractionSplit(val=0.2), seed=0)
     with pytest.raises(UserError, match="nothing for validation"):
         split_samples(samples(2), FoldSplit(folds=5, fold=4), seed=0)
+
+
+def of_sources(patients: list[tuple[str, ...]]) -> list[Sample]:
+    """One image of each patient in each of the patient's sources."""
+    return [
+        Sample(f"{source}/i{n:03}", lambda: torch.zeros(1, 2, 2), group=f"p{n:03}", source=source)
+        for n, sources in enumerate(patients)
+        for source in sources
+    ]
+
+
+SOURCES = [("a",), ("b",), ("c",), ("a", "b"), ("a", "c")]
+PATIENTS = st.lists(st.sampled_from(SOURCES), min_size=12, max_size=60)
+
+
+@settings(max_examples=100, deadline=None)
+@drawn(PATIENTS, st.integers(2, 6))
+def test_every_fold_has_its_share_of_each_source(
+    patients: list[tuple[str, ...]], folds: int
+) -> None:
+    given = of_sources(patients)
+    sides = [split_samples(given, FoldSplit(folds=folds, fold=k), 0) for k in range(folds)]
+    groups = [{given[index].group for index in side.val} for side in sides]
+    assert sorted(name for side in groups for name in side) == sorted({s.group for s in given})
+    for side in sides:
+        assert sorted(side.train + side.val) == list(range(len(given)))
+    kinds = {f"p{n:03}": sources for n, sources in enumerate(patients)}
+    counts = [Counter(kinds[name] for name in side) for side in groups]
+    for kind in SOURCES:
+        sizes = [count[kind] for count in counts]
+        assert max(sizes) - min(sizes) <= 1
+    totals = [len(side) for side in groups]
+    assert max(totals) - min(totals) <= 1
+
+
+@settings(max_examples=100, deadline=None)
+@drawn(PATIENTS, st.floats(0.05, 0.9), st.integers(0, 3))
+def test_a_random_part_has_its_share_of_each_source(
+    patients: list[tuple[str, ...]], fraction: float, seed: int
+) -> None:
+    given = of_sources(patients)
+    split = split_samples(given, FractionSplit(val=fraction), seed)
+    kinds = {f"p{n:03}": sources for n, sources in enumerate(patients)}
+    chosen = {given[index].group for index in split.val}
+    assert not chosen & {given[index].group for index in split.train}
+    for kind in SOURCES:
+        size, part = patients.count(kind), sum(kinds[name] == kind for name in chosen)
+        assert abs(part - fraction * size) < 1
+    assert 0 <= len(chosen) - fraction * len(patients) < 1
+
+
+def test_one_source_is_split_as_if_it_had_no_name() -> None:
+    plain, named = samples(50), of_sources([("a",)] * 50)
+    for split in (FractionSplit(val=0.3), FractionSplit(val=0.2, inner=0.2), FoldSplit(folds=5)):
+        assert split_samples(named, split, seed=3) == split_samples(plain, split, seed=3)
+    # The draw of the first release, for which published splits must not change.
+    order = np.random.default_rng([3, 50]).permutation(50)
+    assert split_samples(named, FractionSplit(val=0.3), seed=3).val == sorted(order[:15].tolist())
+
+
+def test_the_first_are_trained_on_and_the_last_reported() -> None:
+    given = samples(10)[::-1]
+    split = split_samples(given, EndsSplit(first=6, last=3), seed=0)
+    assert sorted(given[i].id for i in split.train) == [f"i00{n}" for n in range(6)]
+    assert sorted(given[i].id for i in split.val) == ["i007", "i008", "i009"]
+    inner = split_samples(given, EndsSplit(first=6, last=3, inner=0.5), seed=0)
+    assert sorted(inner.train + inner.inner) == split.train
+    assert (len(inner.inner), inner.val) == (3, split.val)
+
+
+def test_ends_that_overlap_are_told() -> None:
+    assert (
+        split_samples(samples(10), EndsSplit(first=6, last=4), seed=0).sides(10).count("val") == 4
+    )
+    with pytest.raises(UserError, match="first: 7 and last: 4 overlap; the data set has 10 images"):
+        split_samples(samples(10), EndsSplit(first=7, last=4), seed=0)
+
+
+def test_a_patient_at_both_ends_is_told() -> None:
+    split_samples(samples(10, per_patient=2), EndsSplit(first=6, last=4), seed=0)
+    with pytest.raises(UserError, match="the patient 'p002' is among the first and among the last"):
+        split_samples(samples(10, per_patient=2), EndsSplit(first=5, last=5), seed=0)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from hdf.data.image_file import ImageFile
 from hdf.data.store import Store
 from hdf.types import Batch
 
@@ -26,6 +28,7 @@ class Batches:
 
     def __init__(self, store: Store, index: Sequence[int], batch_size: int) -> None:
         self.store = store
+        self.device = store.targets.boxes.device
         self.index = torch.tensor(index)
         self.steps = math.ceil(len(index) / batch_size)
 
@@ -42,7 +45,23 @@ class Batches:
         return self._deal(torch.from_numpy(order))
 
     def _deal(self, order: Tensor) -> Iterator[Batch]:
-        for chosen in self.index[order].tensor_split(self.steps):
-            here = chosen.to(self.store.images.device)
-            images = self.store.images[here].float().div_(255)
-            yield Batch(images, self.store.targets[here], chosen)
+        dealt = self.index[order].tensor_split(self.steps)
+        for chosen, eight_bit in zip(dealt, self._images(dealt), strict=True):
+            here = chosen.to(self.device)
+            yield Batch(eight_bit.float().div_(255), self.store.targets[here], chosen)
+
+    def _images(self, dealt: Sequence[Tensor]) -> Iterator[Tensor]:
+        images = self.store.images
+        if isinstance(images, Tensor):
+            return (images[chosen.to(self.device)] for chosen in dealt)
+        return (batch.to(self.device) for batch in _ahead(images, dealt))
+
+
+def _ahead(images: ImageFile, dealt: Sequence[Tensor]) -> Iterator[Tensor]:
+    """Batches from the file; the next one is read while this one is computed with."""
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(images.__getitem__, dealt[0])
+        for following in dealt[1:]:
+            ready, coming = coming.result(), reader.submit(images.__getitem__, following)
+            yield ready
+        yield coming.result()

@@ -35,6 +35,19 @@ class Decoded:
     masks: Tensor | None
 
 
+@dataclass(frozen=True)
+class Placed:
+    """An image as a store keeps it: what depends on the files alone, and not on the boxes.
+
+    Attributes:
+        image: uint8 [1, H, W], network pixels.
+        geometry: how the image was placed.
+    """
+
+    image: Tensor
+    geometry: Geometry
+
+
 def decode(
     sample: Sample, labels: tuple[str, ...], size: tuple[int, int], resize: Resize, masks: bool
 ) -> Decoded:
@@ -43,17 +56,24 @@ def decode(
     Raises:
         UserError: with the sample's own faults, or those of its image and boxes.
     """
+    placed = place(sample, size, resize)
+    target, kept = target_of(sample, placed.geometry.original_size, labels)
+    warped = _masks(sample, kept, size, resize) if masks else None
+    return Decoded(placed.image, placed.geometry, target, warped)
+
+
+def place(sample: Sample, size: tuple[int, int], resize: Resize) -> Placed:
+    """Read one image, whatever its boxes are.
+
+    Raises:
+        UserError: with the sample's own faults, or those of its image.
+    """
     if sample.faults:
         raise UserError(Problem("", fault) for fault in sample.faults)
     with _reading(sample):
         pixels = sample.read()
-    image = _checked(sample, pixels)
-    original = (image.shape[-2], image.shape[-1])
-    target, kept = _target(sample, original, labels)
-    placed, geometry = resize_image(image, size, resize)
-    eight_bit = (placed * 255).round().to(torch.uint8)
-    warped = _masks(sample, kept, size, resize) if masks else None
-    return Decoded(eight_bit, geometry, target, warped)
+    placed, geometry = resize_image(_checked(sample, pixels), size, resize)
+    return Placed((placed * 255).round().to(torch.uint8), geometry)
 
 
 @contextmanager
@@ -84,10 +104,17 @@ def _checked(sample: Sample, image: object) -> Tensor:
     return image
 
 
-def _target(
+def target_of(
     sample: Sample, original: tuple[int, int], labels: tuple[str, ...]
 ) -> tuple[Target, list[int]]:
-    """The wanted boxes in original pixels, and their positions in the sample's target."""
+    """The wanted boxes in original pixels, and their positions in the sample's target.
+
+    Args:
+        original: (height, width) of the image as read.
+
+    Raises:
+        UserError: with the faults of all boxes.
+    """
     if sample.target is None:
         return Target(torch.zeros(0, 4), ()), []
     kept = [index for index, label in enumerate(sample.target.labels) if label in labels]

@@ -6,15 +6,30 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from hdf.data.decode import Decoded, decode
+from hdf.data.image_file import ImageFile
 from hdf.data.parallel import map_samples
+from hdf.data.residence import fits
 from hdf.data.resize import Resize
 from hdf.errors import Problem, UserError, user_error
 from hdf.types import Geometry, Sample, Target, Targets, pad_targets
+
+Progress = Callable[[int, int], None]
+
+
+class Known(Protocol):
+    """What is known of an image beside its pixels."""
+
+    @property
+    def geometry(self) -> Geometry: ...
+
+    @property
+    def target(self) -> Target: ...
 
 
 @dataclass(frozen=True)
@@ -23,7 +38,7 @@ class Store:
 
     Attributes:
         samples: in the order of `images`.
-        images: uint8 [N, 1, H, W], network pixels.
+        images: uint8 [N, 1, H, W], network pixels; both kinds are indexed with int64 [B].
         targets: boxes in network pixels; labels are indices into `labels`.
         originals: the same boxes in the pixels of the original images.
         geometry: how each image was placed.
@@ -31,7 +46,7 @@ class Store:
     """
 
     samples: list[Sample]
-    images: Tensor
+    images: Tensor | ImageFile
     targets: Targets
     originals: list[Target]
     geometry: list[Geometry]
@@ -41,8 +56,20 @@ class Store:
         return len(self.samples)
 
     def to(self, device: torch.device) -> Store:
-        """The store with images and network targets on `device`."""
-        return replace(self, images=self.images.to(device), targets=self.targets.to(device))
+        """The store with network targets on `device`, and images as well where they fit.
+
+        Images that take more than a part of the device's free memory stay in their file.
+        """
+        images = self.images
+        if isinstance(images, ImageFile) and fits(images.nbytes, device):
+            images = images[torch.arange(len(images))]
+        if isinstance(images, Tensor):
+            images = images.to(device)
+        return replace(self, images=images, targets=self.targets.to(device))
+
+
+Skipped = tuple[str, UserError]
+"""A sample's id, and why it can't be used."""
 
 
 def build_store(
@@ -52,9 +79,9 @@ def build_store(
     resize: Resize = "letterbox",
     *,
     masks: bool = False,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = lambda done, total: None,
 ) -> Store:
-    """Read every sample.
+    """Read every sample into memory.
 
     Args:
         labels: the structures to keep, in order.
@@ -66,15 +93,42 @@ def build_store(
     Raises:
         UserError: with all faults of all samples.
     """
+    store, bad = read_usable(samples, labels, size, resize, masks=masks, progress=progress)
+    if bad:
+        raise UserError.joined([error for _, error in bad])
+    return store
+
+
+def read_usable(
+    samples: Sequence[Sample],
+    labels: tuple[str, ...],
+    size: tuple[int, int],
+    resize: Resize = "letterbox",
+    *,
+    masks: bool = False,
+    progress: Progress = lambda done, total: None,
+) -> tuple[Store, list[Skipped]]:
+    """As `build_store`, with bad samples left out and listed instead of raised.
+
+    Raises:
+        UserError: no sample can be used.
+    """
     read = partial(_attempt, labels=labels, size=size, resize=resize, masks=masks)
-    results: list[Decoded | UserError] = []
-    for result in map_samples(read, samples):
-        results.append(result)
-        progress(len(results), len(samples))
-    errors = [result for result in results if isinstance(result, UserError)]
-    if errors:
-        raise UserError.joined(errors)
-    return _collect(samples, [item for item in results if isinstance(item, Decoded)], labels)
+    good: list[tuple[Sample, Decoded]] = []
+    bad: list[Skipped] = []
+    for done, (sample, result) in enumerate(
+        zip(samples, map_samples(read, samples), strict=True), 1
+    ):
+        if isinstance(result, UserError):
+            bad.append((sample.id, result))
+        else:
+            good.append((sample, result))
+        progress(done, len(samples))
+    if not good:
+        raise UserError.joined([error for _, error in bad])
+    items = [item for _, item in good]
+    pixels = torch.stack([item.image for item in items])
+    return collect([sample for sample, _ in good], items, pixels, labels, _masks(items)), bad
 
 
 def _attempt(
@@ -99,21 +153,22 @@ def refuse_unusable(samples: Sequence[Sample]) -> None:
         raise UserError(Problem(id, "two samples have this id; ids must differ") for id in repeated)
 
 
-def _collect(samples: Sequence[Sample], items: list[Decoded], labels: tuple[str, ...]) -> Store:
+def collect(
+    samples: list[Sample],
+    items: Sequence[Known],
+    images: Tensor | ImageFile,
+    labels: tuple[str, ...],
+    masks: list[Tensor] | None = None,
+) -> Store:
+    """Put images, and what is known of each, into one store."""
     numbers = {label: index for index, label in enumerate(labels)}
-    targets = pad_targets(
+    targets = [item.target for item in items]
+    padded = pad_targets(
         [item.geometry.to_network(item.target.boxes) for item in items],
-        [torch.tensor([numbers[name] for name in item.target.labels]).long() for item in items],
-        _masks(items),
+        [torch.tensor([numbers[name] for name in target.labels]).long() for target in targets],
+        masks,
     )
-    return Store(
-        list(samples),
-        torch.stack([item.image for item in items]),
-        targets,
-        [item.target for item in items],
-        [item.geometry for item in items],
-        labels,
-    )
+    return Store(samples, images, padded, targets, [item.geometry for item in items], labels)
 
 
 def _masks(items: list[Decoded]) -> list[Tensor] | None:

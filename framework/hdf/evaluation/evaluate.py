@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,7 +14,8 @@ from hdf.data.batches import Batches
 from hdf.data.store import Store
 from hdf.detector import Detector
 from hdf.evaluation.baseline import constant_detections
-from hdf.evaluation.metrics import Matches, box_metrics, label_metrics, match
+from hdf.evaluation.comparison import Comparison
+from hdf.evaluation.metrics import Matches, match
 from hdf.types import Detections, Target
 
 
@@ -80,13 +80,15 @@ class Evaluator:
         matches = match(self.targets, detections, self.store.labels)
         return Evaluation(self.index, self.targets, detections, matches, loss / len(self.index))
 
-    def metrics(self, evaluation: Evaluation) -> dict[str, Any]:
-        """The validation part of ``summary.json``."""
-        metrics = box_metrics(evaluation.matches)
-        metrics["constant_box_iou"] = self.constant_iou
-        if len(self.store.labels) > 1:
-            metrics["labels"] = label_metrics(evaluation.matches)
-        return metrics
+    def compare(self, evaluation: Evaluation) -> Comparison:
+        """The detector's answers beside the constant box."""
+        samples = [self.store.samples[i] for i in self.index]
+        return Comparison(
+            [sample.id for sample in samples],
+            [sample.source for sample in samples],
+            evaluation.matches,
+            self.constant.iou,
+        )
 
     def _to_original(self, detections: Sequence[Detections]) -> list[Detections]:
         geometry = [self.store.geometry[i] for i in self.index]

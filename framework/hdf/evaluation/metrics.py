@@ -34,6 +34,11 @@ class Matches:
     iou: Tensor
     edge_error: Tensor
 
+    def part(self, rows: Tensor) -> Matches:
+        """The true boxes where `rows`, bool [M], is set."""
+        labels = [self.label[index] for index in rows.nonzero()[:, 0].tolist()]
+        return Matches(self.image[rows], labels, self.iou[rows], self.edge_error[rows])
+
 
 def match(
     targets: Sequence[Target], detections: Sequence[Detections], labels: tuple[str, ...]
@@ -67,7 +72,7 @@ def box_metrics(matches: Matches) -> dict[str, Any]:
     error = matches.edge_error.double().abs().nanmean(0)
     return {
         "iou_mean": float(scores.mean()),
-        "iou_mean_95": bootstrap_interval(_per_image(matches)),
+        "iou_mean_95": mean_interval(matches.iou, matches.image),
         "iou_median": float(scores.quantile(0.5)),
         "iou_at_50": float((scores >= 0.5).double().mean()),
         "iou_at_75": float((scores >= 0.75).double().mean()),
@@ -75,30 +80,22 @@ def box_metrics(matches: Matches) -> dict[str, Any]:
     }
 
 
-def label_metrics(matches: Matches) -> dict[str, dict[str, Any]]:
-    """`box_metrics` of each label that has a true box."""
-    found = {}
-    for label in dict.fromkeys(matches.label):
-        rows = torch.tensor([name == label for name in matches.label])
-        part = Matches(
-            matches.image[rows],
-            [label] * int(rows.sum()),
-            matches.iou[rows],
-            matches.edge_error[rows],
-        )
-        found[label] = box_metrics(part)
-    return found
+def mean_interval(values: Tensor, image: Tensor) -> list[float]:
+    """The 95 % percentile interval of the mean of `values` over images.
 
+    The boxes of one image are resampled together (Efron and Tibshirani 1993, chapter 13).
 
-def bootstrap_interval(values: np.ndarray[Any, np.dtype[np.float64]]) -> list[float]:
-    """The 95 % percentile interval of a mean (Efron and Tibshirani 1993, chapter 13)."""
-    draws = np.random.default_rng(0).integers(len(values), size=(RESAMPLES, len(values)))
-    low, high = np.percentile(values[draws].mean(1), [2.5, 97.5])
+    Args:
+        values: [M], one a true box.
+        image: int64 [M], the image of each.
+    """
+    _, position = np.unique(image.numpy(), return_inverse=True)
+    sums = np.bincount(position, weights=values.double().numpy())
+    counts = np.bincount(position)
+    rng = np.random.default_rng(0)
+    means = np.empty(RESAMPLES)
+    for number in range(RESAMPLES):  # one at a time: memory stays that of one resample
+        draw = rng.integers(len(sums), size=len(sums))
+        means[number] = sums[draw].sum() / counts[draw].sum()
+    low, high = np.percentile(means, [2.5, 97.5])
     return [float(low), float(high)]
-
-
-def _per_image(matches: Matches) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Mean IoU of each image, so that boxes of one image are resampled together."""
-    images, position = np.unique(matches.image.numpy(), return_inverse=True)
-    sums = np.bincount(position, weights=matches.iou.double().numpy(), minlength=len(images))
-    return np.asarray(sums / np.bincount(position))

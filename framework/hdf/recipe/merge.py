@@ -13,7 +13,7 @@ from hdf.errors import user_error
 from hdf.recipe.load import Node, parse, read_text
 from hdf.recipe.packaged import find_recipe
 
-_SPLIT_FORMS = ("val", "folds", "lists")
+_SPLIT_FORMS = {"val": "val", "folds": "folds", "lists": "lists", "first": "ends", "last": "ends"}
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _use(node: Node) -> object:
 
 
 def _forms(node: Node) -> set[str]:
-    return {form for form in _SPLIT_FORMS if form in node.value}
+    return {form for key, form in _SPLIT_FORMS.items() if key in node.value}
 
 
 def _override(tree: Node, override: str) -> Node:

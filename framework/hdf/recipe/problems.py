@@ -93,7 +93,12 @@ def _names_at(path: Path, tree: Node) -> list[str]:
     sections: dict[Path, list[type[BaseModel]]] = {
         (): [schema.Recipe],
         ("data",): [schema.Data],
-        ("data", "split"): [schema.FractionSplit, schema.FoldSplit, schema.ListSplit],
+        ("data", "split"): [
+            schema.FractionSplit,
+            schema.FoldSplit,
+            schema.ListSplit,
+            schema.EndsSplit,
+        ],
         ("data", "split", "lists"): [schema.Lists],
         ("model",): [schema.Model],
         ("train",): [schema.Train],

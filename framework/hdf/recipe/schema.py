@@ -34,7 +34,7 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
 class FractionSplit(Strict):
-    """A random part of the groups is kept for validation.
+    """A random part of each source's groups is kept for validation.
 
     Attributes:
         val: the fraction of groups that is reported.
@@ -46,7 +46,7 @@ class FractionSplit(Strict):
 
 
 class FoldSplit(Strict):
-    """The i-th group in sorted order belongs to fold i mod `folds`.
+    """The i-th group, sorted by source and name, belongs to fold i mod `folds`.
 
     Attributes:
         folds: how many.
@@ -84,15 +84,33 @@ class ListSplit(Strict):
     inner: Fraction | None = None
 
 
+class EndsSplit(Strict):
+    """The two ends of all samples, sorted by id.
+
+    Attributes:
+        first: how many from the start are trained on.
+        last: how many at the end are reported.
+        inner: the fraction of the training groups that chooses ``best``; none if left out.
+    """
+
+    first: PositiveInt
+    last: PositiveInt
+    inner: Fraction | None = None
+
+
+_SPLIT_FORMS = {"folds": "folds", "lists": "lists", "first": "ends", "last": "ends"}
+
+
 def _split_form(split: Any) -> str:
     keys = split if isinstance(split, dict) else type(split).model_fields
-    return next((f"by {form}" for form in ("folds", "lists") if form in keys), "by fraction")
+    return next((f"by {form}" for key, form in _SPLIT_FORMS.items() if key in keys), "by fraction")
 
 
 Split = Annotated[
     Annotated[FractionSplit, Tag("by fraction")]
     | Annotated[FoldSplit, Tag("by folds")]
-    | Annotated[ListSplit, Tag("by lists")],
+    | Annotated[ListSplit, Tag("by lists")]
+    | Annotated[EndsSplit, Tag("by ends")],
     Discriminator(_split_form),
 ]
 Pixels = Annotated[int, Field(ge=16, le=4096)]
@@ -109,6 +127,9 @@ class Data(Strict):
         split: training and validation.
         box_bounds: what a box bounds when its image is rotated or sheared: the ``ellipse``
             inscribed in it, the whole ``rectangle``, or the ``mask`` where the loader has one.
+        store: where decoded images are kept: ``auto`` (the cache folder, for images that files
+            hold), ``memory``, or a folder.
+        on_bad: whether a sample that can't be used is an ``error``, or is left out (``skip``).
     """
 
     loader: Use
@@ -117,6 +138,8 @@ class Data(Strict):
     resize: Literal["letterbox", "stretch"] = "letterbox"
     split: Split
     box_bounds: Literal["ellipse", "rectangle", "mask"] = "ellipse"
+    store: Annotated[str, Field(min_length=1)] = "auto"
+    on_bad: Literal["error", "skip"] = "error"
 
     @model_validator(mode="after")
     def _labels_differ(self) -> Self:

@@ -26,6 +26,11 @@ def write_split(path: Path, samples: Sequence[Sample], split: Split) -> None:
     write_text(path, _table(("image", "group", "source", "split"), rows))
 
 
+def write_skipped(path: Path, skipped: Sequence[tuple[str, str]]) -> None:
+    """One row a sample that was left out: ``image,reason``."""
+    write_text(path, _table(("image", "reason"), skipped))
+
+
 def write_predictions(
     path: Path,
     samples: Sequence[Sample],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -37,6 +37,7 @@ class Run:
         split: which of them are trained on.
         augment: what happens to training batches; None without augmentation.
         visualizers: what draws the pictures.
+        skipped: the id of each sample that was left out, and why.
     """
 
     folder: RunFolder
@@ -48,6 +49,7 @@ class Run:
     split: Split
     augment: Augment | None
     visualizers: list[Any]
+    skipped: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def recipe(self) -> Recipe:
@@ -81,6 +83,7 @@ def prepare(
         split,
         components.augment,
         components.visualizers,
+        dataset.skipped,
     )
 
 

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from hdf.errors import UserError
+from hdf.evaluation.comparison import write_matches
 from hdf.evaluation.evaluate import Evaluation
 from hdf.files import write_json, write_text
 from hdf.memory import keep_freed_memory, peak_mib
@@ -14,7 +15,7 @@ from hdf.registry import Registry
 from hdf.reporting.environment import describe_environment
 from hdf.reporting.progress import Reporter
 from hdf.reporting.run_folder import RunFolder
-from hdf.reporting.tables import write_predictions, write_split
+from hdf.reporting.tables import write_predictions, write_skipped, write_split
 from hdf.training.events import send
 from hdf.training.pictures import draw
 from hdf.training.prepare import Run, prepare
@@ -43,8 +44,10 @@ def run_recipe(
         send(registry, reporter, "hdf_run_started", run=run)
         trainer = Trainer(run, reporter)
         evaluation = trainer.fit()
-        metrics = trainer.validation.metrics(evaluation)
+        comparison = trainer.validation.compare(evaluation)
+        metrics = comparison.metrics(run.store.labels)
         _write_predictions(run, evaluation)
+        write_matches(folder.path / "matches.csv", comparison)
         draw(run, reporter, "end", evaluation, trainer.history, metrics)
         summary = _summary(run, trainer, metrics, time.perf_counter() - began)
         write_json(run.folder.summary, summary)
@@ -52,7 +55,7 @@ def run_recipe(
         send(registry, reporter, "hdf_run_finished", run=run, summary=summary)
         return summary
     except BaseException as error:
-        _close(folder, error)
+        close(folder, error)
         raise
 
 
@@ -64,6 +67,7 @@ def _open(run: Run, reporter: Reporter) -> None:
     write_text(folder.path / "resolved.yaml", run.checked.resolved_yaml())
     write_json(folder.path / "environment.json", describe_environment(run.compute, run.registry))
     write_split(folder.path / "split.csv", run.store.samples, run.split)
+    write_skipped(folder.path / "skipped.csv", run.skipped)
     reporter.log = folder.log
 
 
@@ -94,7 +98,8 @@ def _summary(run: Run, trainer: Trainer, metrics: dict[str, Any], seconds: float
     }
 
 
-def _close(folder: RunFolder, error: BaseException) -> None:
+def close(folder: RunFolder, error: BaseException) -> None:
+    """Write into ``status.json`` why a run has ended early."""
     if isinstance(error, KeyboardInterrupt):
         folder.set_status("interrupted")
     else:

@@ -76,6 +76,7 @@ class Coco:
         return Sample(
             id,
             read=partial(read_image, path),
+            files=(path,),
             target=_target(image),
             group=group or "",
             source=self.source,

@@ -103,6 +103,7 @@ class CsvBoxes:
         return Sample(
             stem,
             read=partial(read_image, files[0]),
+            files=(files[0],),
             target=_target(rows),
             group=group or "",
             source=self.source,

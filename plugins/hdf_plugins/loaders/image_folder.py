@@ -63,6 +63,7 @@ class ImageFolder:
         return Sample(
             name,
             read=partial(read_image, paths[0]),
+            files=(paths[0],),
             group=group or "",
             source=self.source,
             where=str(paths[0]),

@@ -109,6 +109,7 @@ class MaskBoxes:
         return Sample(
             stem,
             read=partial(read_image, image),
+            files=(image,),
             target=target,
             group=group,
             source=self.source,

@@ -1,0 +1,62 @@
+"""Peak memory of an epoch streamed from 27,000 images of 224 px; 1 GiB above the start at most."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from hdf.data.batches import Batches
+from hdf.data.decode import Placed
+from hdf.data.folder import StoreFolder, fingerprint
+from hdf.data.prepared import read_prepared
+from hdf.data.resize import place
+from hdf.memory import peak_mib
+from hdf.types import Sample, Target
+
+COUNT, SIZE, BATCH = 27_000, (224, 224), 32
+
+
+def rows() -> Iterator[tuple[str, str]]:
+    """The growth of the peak from before the store was filled to after an epoch of a small net."""
+    before = peak_mib() or 0
+    target = Target(torch.tensor([[50.0, 50, 150, 150]]), ("heart",))
+    samples = [Sample(str(n), _unread, target) for n in range(COUNT)]
+    with tempfile.TemporaryDirectory() as root:
+        folder = StoreFolder(Path(root) / "store", SIZE, {})
+        _fill(folder, samples)
+        began = time.perf_counter()
+        store, _, reused = read_prepared(folder, samples, ("heart",), "letterbox")
+        yield "seconds to open and check", f"{time.perf_counter() - began:.1f}"
+        assert reused == COUNT
+        began = time.perf_counter()
+        _train(Batches(store, range(COUNT), BATCH))
+        yield "images a second", f"{COUNT / (time.perf_counter() - began):.0f}"
+    yield "peak memory above the start, MiB", f"{(peak_mib() or 0) - before}"
+
+
+def _unread() -> torch.Tensor:
+    raise RuntimeError("the image is in the store already")
+
+
+def _fill(folder: StoreFolder, samples: list[Sample]) -> None:
+    random = np.random.default_rng(0)
+    geometry, _ = place(SIZE, SIZE, "letterbox")
+    with folder.writing() as writer:
+        for sample in samples:
+            pixels = torch.from_numpy(random.integers(0, 256, (1, *SIZE), dtype=np.uint8))
+            writer.add(sample, fingerprint(sample), Placed(pixels, geometry))
+
+
+def _train(batches: Batches) -> None:
+    net = torch.nn.Conv2d(1, 4, 7, stride=8)
+    optimizer = torch.optim.SGD(net.parameters(), 1e-3)
+    for batch in batches.shuffled(0, 1):
+        loss = net(batch.images).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()

@@ -1,0 +1,1 @@
+"""Finding mistakes in a data set: duplicates, leaks, wrong boxes, bad exposures."""

@@ -1,0 +1,92 @@
+"""``hdf crossval``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hdf.cli.arguments import plugins_dir_option, recipe_arguments
+from hdf.cli.screen import console, show_table
+
+COLUMNS = ("", "images", "mean IoU", "95 %", "median", "IoU >= 0.75", "constant box")
+
+
+@click.command()
+@recipe_arguments
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write into exactly this folder, not runs/NAME-crossval/TIME; go on with what is there.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace what is in --out already.")
+@plugins_dir_option
+def crossval(
+    recipe: Path,
+    overrides: tuple[str, ...],
+    out: Path | None,
+    overwrite: bool,
+    plugins_dir: Path | None,
+) -> None:
+    """Run every fold of a recipe, and score the answers for all images together.
+
+    RECIPE needs a split into folds, such as data.split={folds: 5}. One that was stopped goes on
+    with the same command and --out: finished folds are not run again.
+    """
+    from hdf.recipe.check import check_recipe
+    from hdf.recipe.merge import resolve
+    from hdf.registry import discover
+
+    source = resolve(recipe, overrides)
+    registry = discover(plugins_dir)
+    checked = check_recipe(source, registry)
+
+    from hdf.reporting.progress import Reporter
+    from hdf.training.crossval import cross_validate, folds_of
+    from hdf.training.crossval_folder import choose_crossval_folder
+
+    folder = choose_crossval_folder(folds_of(checked), out, overwrite)
+    reporter = Reporter(console(sys.stderr))
+    summary = cross_validate(registry, folder, reporter)
+    show_table(COLUMNS, _rows(summary))
+    for line in _closing_lines(summary, folder.path):
+        reporter.say(line)
+
+
+def _rows(summary: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    for fold in summary["folds"]:
+        images = str(fold["dataset"]["val"])
+        yield _row(f"fold {fold['fold']}", images, fold["metrics"]["val"])
+    together = summary["metrics"]["val"]
+    yield _row("all", str(summary["dataset"]["val"]), together)
+    for kind in ("labels", "sources"):
+        for name, scores in together.get(kind, {}).items():
+            yield _row(name, "", scores)
+
+
+def _row(name: str, images: str, scores: dict[str, Any]) -> tuple[str, ...]:
+    low, high = scores["iou_mean_95"]
+    return (
+        name or "(no name)",
+        images,
+        f"{scores['iou_mean']:.3f}",
+        f"{low:.3f} to {high:.3f}",
+        f"{scores['iou_median']:.3f}",
+        f"{scores['iou_at_75']:.0%}",
+        f"{scores['constant_box_iou']:.3f}",
+    )
+
+
+def _closing_lines(summary: dict[str, Any], folder: Path) -> list[str]:
+    scores = summary["metrics"]["val"]
+    low, high = scores["above_constant_box_95"]
+    return [
+        f"all folds: mean IoU {scores['iou_mean']:.3f}, {scores['above_constant_box']:+.3f} "
+        f"(95 % {low:+.3f} to {high:+.3f}) from the constant box",
+        f"{summary['timing']['seconds']:.0f} s; everything is in {folder}",
+        "For research only: hdf is not a medical device.",
+    ]

@@ -1,0 +1,44 @@
+"""``hdf prepare``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from hdf.cli.arguments import plugins_dir_option, recipe_arguments
+from hdf.cli.screen import console
+
+
+@click.command()
+@recipe_arguments
+@plugins_dir_option
+def prepare(recipe: Path, overrides: tuple[str, ...], plugins_dir: Path | None) -> None:
+    """Decode a recipe's images into its store, so that hdf run starts at once.
+
+    No model is built. A prepare that was stopped goes on where it was.
+    """
+    from hdf.recipe.check import check_recipe
+    from hdf.recipe.merge import resolve
+    from hdf.registry import discover
+
+    source = resolve(recipe, overrides)
+    checked = check_recipe(source, discover(plugins_dir))
+
+    from hdf.components import build_components
+    from hdf.dataset import read_dataset
+    from hdf.reporting.progress import Reporter
+
+    dataset = read_dataset(checked, build_components(checked).loader, Reporter(console(sys.stderr)))
+    for id, reason in dataset.skipped:
+        click.echo(f"left out: {id}: {reason}", err=True)
+    count, folder = len(dataset.store), dataset.folder
+    if folder is None:
+        click.echo(f"memory: {count} images are read anew by each run; nothing was kept")
+        return
+    mebibytes = folder.images.stat().st_size / 2**20
+    click.echo(
+        f"{folder.path}: {count} images, {dataset.reused} of them reused, {mebibytes:.1f} MiB, "
+        f"{len(dataset.skipped)} left out"
+    )

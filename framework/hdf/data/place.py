@@ -1,0 +1,64 @@
+"""Where the decoded images of a recipe are kept."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hdf import __version__
+from hdf.data.folder import VERSION, StoreFolder
+from hdf.errors import user_error
+from hdf.recipe.check import Part
+from hdf.recipe.schema import Data
+from hdf.types import Sample
+
+
+def cache_folder() -> Path:
+    """``$HDF_CACHE``, else ``hdf`` below ``$XDG_CACHE_HOME`` or ``~/.cache``."""
+    if own := os.environ.get("HDF_CACHE"):
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hdf"
+
+
+def choose_folder(
+    data: Data, samples: Sequence[Sample], loader: Mapping[str, Any]
+) -> StoreFolder | None:
+    """The folder that ``data.store`` asks for; None for memory.
+
+    Args:
+        loader: all that decides how the loader reads an image.
+
+    Raises:
+        UserError: masks are wanted in a folder, or the folder can't be used.
+    """
+    masks = data.box_bounds == "mask"
+    no_file = any(not sample.files and not sample.faults for sample in samples)
+    if data.store == "memory" or (data.store == "auto" and (masks or no_file)):
+        return None
+    if masks:
+        raise user_error("box_bounds: mask keeps images in memory; set data.store to memory")
+    depends = {"loader": _hash(loader), "resize": data.resize, "hdf": __version__}
+    if data.store != "auto":
+        return StoreFolder(Path(data.store), data.image_size, depends)
+    name = _hash({**depends, "image_size": data.image_size, "version": VERSION})
+    return StoreFolder(cache_folder() / "stores" / name, data.image_size, depends)
+
+
+def code_of(part: Part) -> str:
+    """A hash of the loader's source: a changed plugin may read the same files differently."""
+    plugin = part.component.plugin
+    try:
+        source = Path(inspect.getfile(part.component.load())).read_bytes()
+    except (OSError, TypeError):
+        source = b""
+    return _hash([str(plugin.version), hashlib.sha256(source).hexdigest()])
+
+
+def _hash(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]

@@ -1,0 +1,308 @@
+"""Cross-validation on tiny phantoms: pooled figures, folds as ordinary runs, going on."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from hdf.errors import UserError
+from hdf.recipe.check import check_recipe
+from hdf.recipe.merge import resolve
+from hdf.registry import Registry, discover
+from hdf.reporting.progress import Reporter
+from hdf.reporting.run_folder import choose_folder
+from hdf.training import crossval
+from hdf.training.crossval import cross_validate, folds_of
+from hdf.training.crossval_folder import choose_crossval_folder
+from hdf.training.run import run_recipe
+
+RECIPE = """\
+name: tiny
+data:
+  loader:
+    use: concat
+    sources:
+      east: {use: phantom, count: 8, size: [64, 64], seed: 1}
+      west: {use: phantom, count: 5, size: [64, 64], seed: 2}
+  labels: [heart, left_lung]
+  image_size: [32, 32]
+  split: {folds: 3}
+model:
+  backbone: {use: vgg11, width: 0.125}
+  head: {use: box_regression, hidden: [8]}
+train: {epochs: 1, batch_size: 4, precision: float32}
+"""
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recipe") / "tiny.yaml"
+    path.write_text(RECIPE)
+    return path
+
+
+def validate(
+    recipe: Path, out: Path, *overrides: str, overwrite: bool = False, registry: Registry
+) -> tuple[dict[str, Any], str]:
+    checked = check_recipe(resolve(recipe, list(overrides)), registry)
+    folder = choose_crossval_folder(folds_of(checked), out, overwrite)
+    screen = io.StringIO()
+    return cross_validate(registry, folder, Reporter(Console(file=screen, width=1000))), (
+        screen.getvalue()
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(
+    recipe: Path, tmp_path_factory: pytest.TempPathFactory, registry: Registry
+) -> tuple[Path, dict[str, Any]]:
+    out = tmp_path_factory.mktemp("finished") / "out"
+    summary, _ = validate(recipe, out, registry=registry)
+    return out, summary
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def status(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "status.json").read_text())
+    return found
+
+
+def test_the_folder_is_complete(finished: tuple[Path, dict[str, Any]]) -> None:
+    out, summary = finished
+    assert {path.name for path in out.iterdir()} == {
+        "fold-0",
+        "fold-1",
+        "fold-2",
+        "lock",
+        "log.txt",
+        "matches.csv",
+        "predictions.csv",
+        "recipe.yaml",
+        "resolved.yaml",
+        "status.json",
+        "summary.json",
+    }
+    assert json.loads((out / "summary.json").read_text()) == summary
+    assert (status(out)["status"], status(out)["folds"]) == ("finished", 3)
+    assert "fold 2: mean IoU" in (out / "log.txt").read_text()
+
+
+def test_every_image_is_predicted_once_by_a_fold_that_did_not_train_on_it(
+    finished: tuple[Path, dict[str, Any]],
+) -> None:
+    out, summary = finished
+    rows = table(out / "predictions.csv")
+    assert len({row["image"] for row in rows}) == summary["dataset"]["val"] == 13
+    assert len(rows) == 2 * 13
+    for row in rows:
+        sides = {r["image"]: r["split"] for r in table(out / f"fold-{row['fold']}" / "split.csv")}
+        assert sides[row["image"]] == "val"
+
+
+def test_pooled_figures_are_those_counted_by_hand(
+    finished: tuple[Path, dict[str, Any]],
+) -> None:
+    out, summary = finished
+    rows = [row for n in range(3) for row in table(out / f"fold-{n}" / "matches.csv")]
+    scores = summary["metrics"]["val"]
+    ious = np.array([float(row["iou"]) for row in rows])
+    constant = np.array([float(row["constant_iou"]) for row in rows])
+    assert scores["iou_mean"] == pytest.approx(ious.mean())
+    assert scores["iou_median"] == pytest.approx(np.median(ious))
+    assert scores["iou_at_50"] == pytest.approx((ious >= 0.5).mean())
+    assert scores["constant_box_iou"] == pytest.approx(constant.mean())
+    assert scores["above_constant_box"] == pytest.approx((ious - constant).mean())
+    for kind, column in {"sources": "source", "labels": "label"}.items():
+        names = np.array([row[column] for row in rows])
+        assert set(scores[kind]) == set(names)
+        for name, part in scores[kind].items():
+            assert part["iou_mean"] == pytest.approx(ious[names == name].mean())
+            assert part["constant_box_iou"] == pytest.approx(constant[names == name].mean())
+    low, high = scores["iou_mean_95"]
+    assert low < scores["iou_mean"] < high
+
+
+def test_the_shown_ious_are_those_of_the_predictions(
+    finished: tuple[Path, dict[str, Any]],
+) -> None:
+    out, _ = finished
+    shown = {(r["image"], r["label"]): float(r["iou"]) for r in table(out / "predictions.csv")}
+    for row in table(out / "matches.csv"):
+        assert shown[row["image"], row["label"]] == pytest.approx(float(row["iou"]), abs=1e-4)
+
+
+def test_the_figures_of_a_fold_are_those_of_its_run(
+    finished: tuple[Path, dict[str, Any]],
+) -> None:
+    out, summary = finished
+    for number, fold in enumerate(summary["folds"]):
+        run = json.loads((out / f"fold-{number}" / "summary.json").read_text())
+        assert (fold["fold"], fold["metrics"]) == (number, run["metrics"])
+
+
+def test_a_fold_is_the_ordinary_run(
+    finished: tuple[Path, dict[str, Any]], recipe: Path, tmp_path: Path, registry: Registry
+) -> None:
+    checked = check_recipe(resolve(recipe, ["data.split.fold=2"]), registry)
+    folder = choose_folder("tiny", tmp_path / "run", overwrite=False)
+    run_recipe(checked, registry, folder, Reporter(Console(file=io.StringIO())))
+    for name in ("metrics.jsonl", "predictions.csv", "matches.csv", "resolved.yaml"):
+        assert (tmp_path / "run" / name).read_bytes() == (
+            finished[0] / "fold-2" / name
+        ).read_bytes()
+
+
+def test_the_constant_box_is_that_of_its_own_fold(
+    finished: tuple[Path, dict[str, Any]],
+) -> None:
+    out, summary = finished
+    parts = [fold["metrics"]["val"]["constant_box_iou"] for fold in summary["folds"]]
+    weights = [len(table(out / f"fold-{number}" / "matches.csv")) for number in range(3)]
+    pooled = summary["metrics"]["val"]["constant_box_iou"]
+    assert pooled == pytest.approx(np.average(parts, weights=weights))
+    assert len(set(parts)) == 3
+
+
+class Killed(BaseException):
+    """The power goes."""
+
+
+def kill_in_fold(monkeypatch: pytest.MonkeyPatch, number: int, error: BaseException) -> list[int]:
+    """Let training end in one fold; returns the folds that were begun, as they come."""
+    begun: list[int] = []
+
+    def run(checked: Any, registry: Any, folder: Any, reporter: Any) -> Any:
+        begun.append(checked.recipe.data.split.fold)
+        if begun[-1] == number:
+            folder.create()
+            raise error
+        return run_recipe(checked, registry, folder, reporter)
+
+    monkeypatch.setattr(crossval, "run_recipe", run)
+    return begun
+
+
+@pytest.mark.parametrize("error", [Killed(), KeyboardInterrupt()])
+def test_one_that_was_stopped_goes_on_with_the_unfinished_fold(
+    finished: tuple[Path, dict[str, Any]],
+    recipe: Path,
+    tmp_path: Path,
+    registry: Registry,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+) -> None:
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch, pytest.raises(type(error)):
+        kill_in_fold(patch, 1, error)
+        validate(recipe, out, registry=registry)
+    expected = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+    assert status(out)["status"] == expected
+    assert status(out / "fold-1")["status"] == "running"
+    assert f"--out {out}" in (out / "log.txt").read_text()
+    (out / "fold-1" / "metrics.jsonl").write_text("half a line")
+
+    begun = kill_in_fold(monkeypatch, -1, error)
+    summary, screen = validate(recipe, out, registry=registry)
+    assert begun == [1, 2]
+    assert "fold 0 (of 3, counted from 0): finished before" in screen
+    assert summary["metrics"] == finished[1]["metrics"]
+    assert status(out)["status"] == "finished"
+
+
+def test_a_finished_one_is_only_counted_again(
+    finished: tuple[Path, dict[str, Any]],
+    recipe: Path,
+    registry: Registry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun = kill_in_fold(monkeypatch, -1, Killed())
+    summary, _ = validate(recipe, finished[0], "data.split.fold=1", registry=registry)
+    assert begun == []
+    assert summary == finished[1]
+
+
+def test_another_recipe_is_refused_with_the_difference(
+    finished: tuple[Path, dict[str, Any]], recipe: Path, registry: Registry
+) -> None:
+    changes = ("train.epochs=2", "data.loader.sources.west.count=6")
+    with pytest.raises(UserError) as caught:
+        validate(recipe, finished[0], *changes, registry=registry)
+    assert [str(problem) for problem in caught.value.problems][1:] == [
+        "data.loader.sources.west.count: 5 there, 6 here",
+        "train.epochs: 1 there, 2 here",
+    ]
+    assert status(finished[0])["status"] == "finished"
+
+
+def test_overwriting_starts_again(recipe: Path, tmp_path: Path, registry: Registry) -> None:
+    small = ("data.split={folds: 2}", "visualize=[]")
+    validate(recipe, tmp_path / "out", *small, registry=registry)
+    (tmp_path / "out" / "fold-7").mkdir()
+    with pytest.raises(UserError):
+        mistake = "data.loader.sources.west.count=0"
+        validate(recipe, tmp_path / "out", mistake, registry=registry, overwrite=True)
+    assert status(tmp_path / "out")["status"] == "finished"
+    summary, screen = validate(
+        recipe, tmp_path / "out", *small, "seed=1", registry=registry, overwrite=True
+    )
+    assert summary["seed"] == 1
+    assert "finished before" not in screen
+    assert not (tmp_path / "out" / "fold-7").exists()
+
+
+def test_data_that_have_changed_in_between_are_told(
+    recipe: Path, tmp_path: Path, registry: Registry
+) -> None:
+    out, small = tmp_path / "out", ("data.split={folds: 2}",)
+    validate(recipe, out, *small, registry=registry)
+    split = out / "fold-1" / "split.csv"
+    split.write_text(split.read_text().replace("east/", "elsewhere/"))
+    with pytest.raises(UserError, match="the data have changed since fold 0"):
+        validate(recipe, out, *small, registry=registry)
+    assert status(out)["status"] == "failed"
+
+
+def test_mistakes_leave_no_folder(recipe: Path, tmp_path: Path, registry: Registry) -> None:
+    for change, message in {
+        "data.labels=[spleen]": "no image has a box for data.labels spleen",
+        "data.split={folds: 14}": "nothing for validation",
+        "data.split={val: 0.2}": r"needs a split into folds; try 'data.split=\{folds: 5\}'",
+    }.items():
+        with pytest.raises(UserError, match=message):
+            validate(recipe, tmp_path / "out", change, registry=registry)
+        assert not (tmp_path / "out").exists()
+
+
+def test_other_folders_are_refused(recipe: Path, tmp_path: Path, registry: Registry) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    for overwrite in (False, True):
+        with pytest.raises(UserError, match="holds other files"):
+            validate(recipe, tmp_path, registry=registry, overwrite=overwrite)
+    choose_folder("run", tmp_path / "run", overwrite=False).create()
+    with pytest.raises(UserError, match=r"holds a run \(running\)"):
+        validate(recipe, tmp_path / "run", registry=registry)
+
+
+def test_two_at_once_do_not_share_a_folder(
+    recipe: Path, tmp_path: Path, registry: Registry
+) -> None:
+    folds = folds_of(check_recipe(resolve(recipe, []), discover()))
+    first = choose_crossval_folder(folds, tmp_path / "out", overwrite=False)
+    first.create()
+    second = choose_crossval_folder(folds, tmp_path / "out", overwrite=False)
+    with pytest.raises(UserError, match="another run has begun there"):
+        second.create()
+    first.close()
+    second.create()
+    second.close()
