@@ -11,6 +11,7 @@ from hdf.cli.check import check
 from hdf.cli.crossval import crossval
 from hdf.cli.list_plugins import list_plugins
 from hdf.cli.prepare import prepare
+from hdf.cli.preview import preview
 from hdf.cli.recipes import recipes
 from hdf.cli.run import run
 from hdf.cli.screen import show_error
@@ -26,7 +27,7 @@ def hdf() -> None:
     """
 
 
-for _command in (run, crossval, prepare, check, list_plugins, recipes):
+for _command in (run, crossval, prepare, preview, check, list_plugins, recipes):
     hdf.add_command(_command)
 
 

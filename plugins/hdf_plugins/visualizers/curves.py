@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from hdf import View
-from hdf_plugins.visualizers.drawing import COLOURS, save
+from hdf.colours import COLOURS
+from hdf_plugins.visualizers.drawing import save
 
 ORANGE, SKY_BLUE = COLOURS[:2]
 GREY = "#555555"

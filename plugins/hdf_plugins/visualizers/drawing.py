@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import cycle, islice
 from math import ceil, isnan, sqrt
 from pathlib import Path
 from statistics import median
@@ -17,10 +16,9 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from hdf import View
+from hdf.colours import COLOURS, true_colours
 from hdf.files import replacing
 
-# M. Okabe and K. Ito, Color Universal Design (2008): told apart by colour-blind people, too.
-COLOURS = ("#E69F00", "#56B4E9", "#CC79A7", "#009E73", "#F0E442", "#D55E00")
 LineStyle = str | tuple[float, tuple[float, ...]]
 PREDICTED: LineStyle = "-"
 TRUE: LineStyle = (0, (4, 2.5))
@@ -150,9 +148,8 @@ def _legend_line(text: str, colour: str, style: LineStyle) -> Line2D:
 
 def _colours(labels: tuple[str, ...]) -> list[tuple[str, str]]:
     """The colours of true and predicted boxes; several labels have one colour each."""
-    if len(labels) == 1:
-        return [(COLOURS[1], COLOURS[0])]
-    return [(colour, colour) for colour in islice(cycle(COLOURS), len(labels))]
+    true = true_colours(len(labels))
+    return list(zip(true, COLOURS[:1] if len(labels) == 1 else true, strict=True))
 
 
 def _panel_title(view: View, index: int) -> str:

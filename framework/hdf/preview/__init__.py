@@ -1,0 +1,1 @@
+"""A picture of what the network will see, made without a model."""
