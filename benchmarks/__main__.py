@@ -5,10 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 
-from benchmarks import engine, painted_shapes, phantom, recipes, start_up, store, streaming
+from benchmarks import (
+    dicoms,
+    engine,
+    painted_shapes,
+    phantom,
+    recipes,
+    start_up,
+    store,
+    streaming,
+)
 
 Row = tuple[str, str]
 BENCHMARKS: dict[str, Callable[[], Iterable[Row]]] = {
+    "dicoms": dicoms.rows,
     "engine": engine.rows,
     "painted-shapes": painted_shapes.rows,
     "phantom": phantom.rows,

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[Any]
 
+MAX_BYTES = 800_000_000
+"""Of an array: the most pixels that are read, in grey of 64 bits."""
+
 
 class _NpyHeader(NamedTuple):
     dtype: np.dtype[Any]
@@ -47,6 +50,13 @@ def _header(file: IO[bytes], end: int) -> _NpyHeader:
     if end - offset != expected:
         raise ValueError(f"the header promises {expected} bytes of pixels, not {end - offset}")
     return found
+
+
+def _bytes(header: _NpyHeader) -> int:
+    size = prod(header.shape) * header.dtype.itemsize
+    if size > MAX_BYTES:
+        raise ValueError(f"its array is larger than {MAX_BYTES // 10**6} MB")
+    return size
 
 
 def _size(header: _NpyHeader) -> tuple[int, int]:
@@ -86,7 +96,7 @@ def npy_pixels(path: Path) -> Pixels:
     """The array of a ``.npy`` file, channels last."""
     with path.open("rb") as file:
         header = _header(file, path.stat().st_size)
-    count = prod(header.shape)
+    count = _bytes(header) // header.dtype.itemsize
     return _pixels(header, np.fromfile(path, header.dtype, count, offset=header.offset))
 
 
@@ -100,7 +110,7 @@ def npz_pixels(path: Path) -> Pixels:
     """The image in a ``.npz`` file, channels last; never more is inflated than it needs."""
     with zipfile.ZipFile(path) as archive, archive.open(member := _image_of(archive)) as file:
         header = _header(file, member.file_size)
-        expected = prod(header.shape) * header.dtype.itemsize
+        expected = _bytes(header)
         content = file.read(expected)
         if len(content) != expected or file.read(1):  # reading to the end checks its checksum
             raise ValueError("the array is cut off, or longer than it says")

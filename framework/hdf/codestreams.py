@@ -10,10 +10,23 @@ if TYPE_CHECKING:
 
 _JPEG_SIZES = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}
 _SIZ = b"\xff\x4f\xff\x51"
+_SOS = b"\xff\xda"
+MAX_SCANS = 100
+"""Ten are usual in a progressive JPEG."""
+
+
+def refuse_many_scans(data: bytes) -> None:
+    """Each scan of a JPEG goes over all of its pixels, however short it is.
+
+    Raises:
+        ValueError: there are more than `MAX_SCANS`.
+    """
+    if data.count(_SOS) > MAX_SCANS:
+        raise ValueError(f"it has more than {MAX_SCANS} scans")
 
 
 def check_codestream(dataset: Dataset, syntax: UID) -> None:
-    """Refuse a codestream of another size than the header's, or one that is cut off.
+    """Refuse a codestream of another size than the header's, one that is cut off, or has no end.
 
     Decoders reserve memory for the codestream's own size, whatever the header says, and some fill
     up what is missing.
@@ -32,6 +45,7 @@ def check_codestream(dataset: Dataset, syntax: UID) -> None:
         raise ValueError("its compressed pixels have another size than Rows and Columns say")
     if not data[-16:].rstrip(b"\0").endswith(b"\xff\xd9"):
         raise ValueError("its compressed pixels are cut off")
+    refuse_many_scans(data)
 
 
 def _jpeg_2000_size(data: bytes) -> tuple[int, int]:

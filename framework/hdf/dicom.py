@@ -14,6 +14,7 @@ import numpy as np
 from hdf.codestreams import check_codestream
 from hdf.errors import user_error
 from hdf.privacy import group_of
+from hdf.stepped import SteppedFile
 from hdf.types import ImageFacts
 from hdf.windows import Pixels, shown
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 700_000_000
 """Of a file, and of what a deflated one holds."""
+
+MAX_READS = 100_000
+"""Each element takes a few; a radiograph has some hundred elements."""
 
 HEADER = (
     "Rows",
@@ -85,7 +89,8 @@ def dicom_pixels(path: Path) -> Pixels:
         raise ValueError(f"{reason} the transfer syntax {syntax.name}") from error
     if pixels.shape[:2] != (dataset.Rows, dataset.Columns):
         raise ValueError("its pixels have another size than Rows and Columns say")
-    return pixels if pixels.ndim == 3 else shown(pixels, dataset)
+    with np.errstate(all="ignore"):  # values that are not finite are refused by whoever reads them
+        return pixels if pixels.ndim == 3 else shown(pixels, dataset)
 
 
 def dicom_facts(path: Path) -> ImageFacts:
@@ -127,36 +132,39 @@ def _read(path: Path, tags: tuple[str, ...] | None = None) -> Dataset:
     """The data set, or these elements of it; never more than `MAX_BYTES`."""
     try:
         from pydicom import dcmread
-        from pydicom.filereader import read_file_meta_info
     except ModuleNotFoundError as error:
         message = "reading DICOM needs pydicom: pip install 'heart-detection-framework[dicom]'"
         raise user_error(message, str(path)) from error
     # A damaged header makes pydicom warn; what matters of it is checked here.
     warnings.filterwarnings("ignore", module=r"pydicom\b")
-    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
-    with path.open("rb") as file:
-        beginning = file.read(132)
-    if beginning[128:] != b"DICM":
-        raise ValueError("the file does not begin as one")
+    logger = logging.getLogger("pydicom")
+    if logger.level != logging.CRITICAL:  # to set it takes longer than to look
+        logger.setLevel(logging.CRITICAL)
     if path.stat().st_size > MAX_BYTES:
         raise ValueError(f"it is larger than {MAX_BYTES // 10**6} MB")
-    if getattr(read_file_meta_info(path).get("TransferSyntaxUID"), "is_deflated", False):
-        _refuse_bomb(path)
     wanted: Any = None if tags is None else list(tags)
-    found: Dataset = dcmread(path, specific_tags=wanted, stop_before_pixels=tags is not None)
+    with _File(path, MAX_READS) as file:
+        if file.peek(132)[128:132] != b"DICM":
+            raise ValueError("the file does not begin as one")
+        found: Dataset = dcmread(file, specific_tags=wanted, stop_before_pixels=tags is not None)
     if "TransferSyntaxUID" not in found.file_meta:
         raise ValueError("it does not say its transfer syntax")
     return found
 
 
-def _refuse_bomb(path: Path) -> None:
+class _File(SteppedFile):
+    def read(self, size: int | None = -1, /) -> Any:
+        """As a file's; all that is left is asked for only to inflate it, without a limit."""
+        content = super().read(size)
+        if size is None or size < 0:
+            _refuse_bomb(content)
+        return content
+
+
+def _refuse_bomb(rest: bytes) -> None:
     """Inflate a deflated data set, which pydicom does without a limit, up to ours."""
-    content = path.read_bytes()
-    if content[132:138] != b"\x02\0\0\0UL":
-        raise ValueError("its file meta information does not state its length")
-    start = 144 + int.from_bytes(content[140:144], "little")
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    size, rest = 0, content[start:]
+    size = 0
     while rest and size <= MAX_BYTES:
         size += len(inflater.decompress(rest, 1 << 20))
         rest = inflater.unconsumed_tail

@@ -69,6 +69,7 @@ def image_size(path: Path) -> tuple[int, int]:
     """
     path = Path(path)
     kind = _format(path)
+    _refuse_special(path)
     try:
         height, width = kind.size(path)
     except UserError:
@@ -92,12 +93,19 @@ def image_facts(path: Path) -> ImageFacts:
     path = Path(path)
     if path.suffix.lower() not in DICOM_SUFFIXES:
         return ImageFacts()
+    _refuse_special(path)
     try:
         return dicom_facts(path)
     except UserError:
         raise
     except Exception as error:
         raise user_error(_reason(_format(path), error), where=str(path)) from error
+
+
+def _refuse_special(path: Path) -> None:
+    """A pipe would be waited for, and a device has no end."""
+    if path.exists() and not path.is_file():
+        raise user_error("is no file but a folder, a pipe or a device", where=str(path))
 
 
 def _format(path: Path) -> Format:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import ctypes
 import sys
+import warnings
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import _imaging
 from PIL.Image import Image
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
+from hdf.codestreams import refuse_many_scans
+from hdf.stepped import SteppedFile
+
 Pixels = NDArray[Any]
+
+MAX_READS = 1_000_000
+"""A marker of a JPEG and a chunk of a PNG take a few."""
 
 _PHOTOMETRIC = 262  # TIFF 6.0, section 8: 0 is WhiteIsZero
 _NATIVE = "N" if sys.byteorder == "little" else ""
@@ -31,20 +41,21 @@ class _Jpeg(JpegImageFile):
 
 def png_size(path: Path) -> tuple[int, int]:
     """(height, width) of a PNG."""
-    with PngImageFile(path) as image:
+    with SteppedFile(path, MAX_READS) as file, PngImageFile(file) as image:
         return image.height, image.width
 
 
 def png_pixels(path: Path) -> Pixels:
     """The pixels of a PNG, at 8 or 16 bits, on black."""
-    with PngImageFile(path) as image:
+    with SteppedFile(path, MAX_READS) as file, PngImageFile(file) as image:
         raw_mode = str(image.tile[0][3])
         pixels = _decoded(image)
     if raw_mode == "LA;16B":
         raise ValueError("grey with alpha at 16 bits is not supported; save it without alpha")
     if raw_mode not in ("RGB;16B", "RGBA;16B"):
         return _on_black(pixels)
-    with PngImageFile(path) as image:  # Pillow decodes the high bytes of 16-bit colours alone
+    # Pillow decodes the high bytes of 16-bit colours alone.
+    with SteppedFile(path, MAX_READS) as file, PngImageFile(file) as image:
         low_bytes = raw_mode.replace("16B", "16L")
         image.tile = [(*image.tile[0][:3], low_bytes)]  # type: ignore[list-item]
         low = np.asarray(image)
@@ -53,19 +64,36 @@ def png_pixels(path: Path) -> Pixels:
 
 def jpeg_size(path: Path) -> tuple[int, int]:
     """(height, width) of a JPEG."""
-    with _Jpeg(path) as image:
+    with SteppedFile(path, MAX_READS) as file, _Jpeg(file) as image:
         return image.height, image.width
 
 
 def jpeg_pixels(path: Path) -> Pixels:
     """The pixels of a JPEG."""
-    with _Jpeg(path) as image:
+    refuse_many_scans(path.read_bytes())
+    with SteppedFile(path, MAX_READS) as file, _Jpeg(file) as image:
         return _on_black(_decoded(image))
+
+
+def _tiff(path: Path) -> TiffImageFile:
+    # A damaged header makes Pillow warn; what matters of it is checked here.
+    warnings.filterwarnings("ignore", module=r"PIL\b")
+    _silence_libtiff()
+    return TiffImageFile(path)
+
+
+@cache
+def _silence_libtiff() -> None:
+    """libtiff writes to standard error, past Python, what Pillow raises as an error anyway."""
+    handler = getattr(ctypes.CDLL(_imaging.__file__), "TIFFSetErrorHandler", None)
+    if handler is not None:  # Pillow's libtiff can be found
+        handler.argtypes, handler.restype = [ctypes.c_void_p], ctypes.c_void_p
+        handler(None)
 
 
 def tiff_size(path: Path) -> tuple[int, int]:
     """(height, width) of a TIFF of one page."""
-    with TiffImageFile(path) as image:
+    with _tiff(path) as image:
         if getattr(image, "n_frames", 1) != 1:
             raise ValueError(f"it holds {image.n_frames} pages; a radiograph has one")
         return image.height, image.width
@@ -73,7 +101,7 @@ def tiff_size(path: Path) -> tuple[int, int]:
 
 def tiff_pixels(path: Path) -> Pixels:
     """The pixels of a TIFF, at 8 or 16 bits, on black."""
-    with TiffImageFile(path) as image:
+    with _tiff(path) as image:
         raw_mode = _raw_mode(image)
         inverse = image.tag_v2.get(_PHOTOMETRIC) == 0 and image.mode.startswith("I;16")
         pixels = _decoded(image)
@@ -81,7 +109,7 @@ def tiff_pixels(path: Path) -> Pixels:
         pixels = np.iinfo(np.uint16).max - pixels
     if not raw_mode.startswith("RGB;16"):
         return _on_black(pixels)
-    with TiffImageFile(path) as image:  # as for PNG, the other byte of each pair
+    with _tiff(path) as image:  # as for PNG, the other byte of each pair
         other = "RGB;16B" if raw_mode[-1] in ("L", _NATIVE) else "RGB;16L"
         image.tile = [tile._replace(args=_args(tile.args, other)) for tile in image.tile]
         low = np.asarray(image)

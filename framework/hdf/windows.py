@@ -32,6 +32,8 @@ def shown(pixels: Pixels, dataset: Dataset) -> Pixels:
     values = _modality(pixels, dataset)
     windowed = _voi(values, dataset)
     if windowed is not None:
+        if windowed.min() == windowed.max():
+            raise ValueError("its VOI LUT or window makes all pixels equal")
         values = 1 - windowed if _is_inverse(dataset) else windowed
     elif values is pixels and pixels.dtype == np.uint8 and dataset.BitsStored == 8:
         values = 255 - pixels if _is_inverse(dataset) else pixels

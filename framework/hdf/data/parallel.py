@@ -5,13 +5,15 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from functools import partial
-from itertools import islice
+from contextlib import contextmanager, suppress
+from itertools import chain, islice, takewhile
+from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -19,55 +21,134 @@ import torch
 from hdf.discovery import FOLDER_MODULE
 from hdf.types import Sample
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-PROBED = 4
+AHEAD = 8
+"""Samples under way for each worker."""
 MOST_WORKERS = 16
+JUDGED_AFTER = 1.0
+"""Seconds of reading from which it is judged whether threads do."""
 WORTH_PROCESSES = 8.0
-"""Seconds of reading in one process from which starting others pays."""
+"""Seconds that other processes must save, about twice what starting them takes."""
+
+
+IDLE = 0.3
+"""The part of the cores from which threads are thought to wait for Python's lock."""
+
+
+class _UnsendableError(Exception):
+    """No other process could load a sample."""
 
 
 def map_samples(read: Callable[[Sample], Result], samples: Sequence[Sample]) -> Iterator[Result]:
     """`read` of every sample, in order.
 
-    Threads serve files, whose decoders let go of Python's lock. Where the first samples turn out to
-    be slow, as generated ones are, and can be pickled, processes take over. A sample that no other
-    process can load, such as one of a single-file plugin, is read by threads all the same.
+    Threads serve decoders that let go of Python's lock, as those of files do. Where they leave
+    cores idle, as with generated samples, and much remains, processes take over. A sample that no
+    other process can load, such as one of a single-file plugin, is read by threads all the same,
+    and so are those after it.
     """
-    began = time.perf_counter()
-    for sample in samples[:PROBED]:
-        yield read(sample)
-    rest = samples[PROBED:]
-    seconds = (time.perf_counter() - began) / PROBED * len(rest)
     done = 0
-    if seconds > WORTH_PROCESSES and _can_be_sent(read, rest):
-        try:
-            for result in _run(_processes(), read, rest):
-                yield result
-                done += 1
-        except BrokenProcessPool:
-            pass
-    yield from _run(ThreadPoolExecutor(_workers()), read, rest[done:])
+    suffice = _Judge(len(samples)).threads_suffice
+    readers: list[Callable[[Sequence[Sample]], Iterator[Result]]] = [
+        lambda rest: map(read, rest[:1]),  # one thread imports the decoders
+        lambda rest: _by_threads(read, takewhile(suffice, rest)),
+        lambda rest: _by_processes(read, rest),
+        lambda rest: _by_threads(read, rest),
+    ]
+    with _one_torch_thread():
+        while done < len(samples):
+            with suppress(BrokenProcessPool, _UnsendableError):
+                for result in readers.pop(0)(samples[done:]):
+                    done += 1
+                    yield result
 
 
-def _run(
-    pool: Executor, read: Callable[[Sample], Result], samples: Sequence[Sample]
-) -> Iterator[Result]:
-    """Results in order; never more samples under way than a few for each worker."""
+class _Judge:
+    """Whether threads keep the cores busy, judged again and again.
+
+    Args:
+        total: the number of samples.
+    """
+
+    def __init__(self, total: int) -> None:
+        self.total, self.asked = total, 0
+        self.last = (0, 0.0, 0.0, 0.0)
+
+    def threads_suffice(self, sample: Sample) -> bool:
+        """To be asked before each sample is given to a thread."""
+        self.asked += 1
+        now = (self.asked, time.perf_counter(), time.process_time(), _idle_seconds())
+        count, seconds, used, idle = (b - a for a, b in zip(self.last, now, strict=True))
+        if self.asked <= AHEAD * _workers():  # which are given at once
+            self.last = now
+        elif seconds > JUDGED_AFTER:
+            self.last = now
+            unused = min(1 - used / seconds / _workers(), idle / seconds / _workers())
+            saved = seconds / count * (self.total - self.asked) * unused
+            return unused < IDLE or saved <= WORTH_PROCESSES
+        return True
+
+
+def _idle_seconds() -> float:
+    """Seconds that the machine's cores had nothing to do, whoever wanted them; see proc(5)."""
+    try:
+        ticks = Path("/proc/stat").read_text(encoding="ascii").split(maxsplit=6)[4]
+    except OSError:  # not Linux: nobody else is known
+        return time.perf_counter() * _workers()
+    return int(ticks) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def _one_torch_thread() -> Iterator[None]:
+    """Let torch compute in one thread: several readers share the cores already.
+
+    Its threads would wait for each other in loops that keep the cores from the readers.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _run(pool: Executor, call: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Results in order; never more items under way than a few for each worker."""
     with pool:
-        waiting = iter(samples)
-        under_way = deque(pool.submit(read, sample) for sample in islice(waiting, 8 * _workers()))
+        waiting = iter(items)
+        under_way = deque(pool.submit(call, item) for item in islice(waiting, AHEAD * _workers()))
         while under_way:
             yield under_way.popleft().result()
-            under_way.extend(pool.submit(read, sample) for sample in islice(waiting, 1))
+            under_way.extend(pool.submit(call, item) for item in islice(waiting, 1))
 
 
-def _can_be_sent(read: Callable[[Sample], Result], samples: Sequence[Sample]) -> bool:
+def _by_threads(read: Callable[[Sample], Result], samples: Iterable[Sample]) -> Iterator[Result]:
+    return _run(ThreadPoolExecutor(_workers()), read, samples)
+
+
+def _by_processes(read: Callable[[Sample], Result], samples: Sequence[Sample]) -> Iterator[Result]:
+    # As bytes: torch would open a socket and share memory for the few numbers of each tensor.
+    sent = (_packed(read, sample) for sample in samples)
+    first = list(islice(sent, 1))  # before processes are started
+    for packed in _run(_processes(), _read_packed, chain(first, sent)):
+        yield pickle.loads(packed)
+
+
+def _packed(read: Callable[[Sample], Result], sample: Sample) -> bytes:
     try:
-        sent = pickle.dumps((read, samples[0]))
-    except Exception:  # pickling calls code of the sample's, which may raise anything
-        return False
-    return FOLDER_MODULE.encode() not in sent  # only this process has loaded such a module
+        packed = pickle.dumps((read, sample))
+    except Exception as error:  # pickling calls code of the sample's, which may raise anything
+        raise _UnsendableError from error
+    if FOLDER_MODULE.encode() in packed:  # only this process has loaded such a module
+        raise _UnsendableError
+    return packed
+
+
+def _read_packed(packed: bytes) -> bytes:
+    read, sample = pickle.loads(packed)
+    return pickle.dumps(read(sample))
 
 
 def _workers() -> int:
@@ -78,8 +159,18 @@ def _workers() -> int:
 
 def _processes() -> ProcessPoolExecutor:
     # A forked child would inherit the locks of torch's threads.
-    return ProcessPoolExecutor(
-        _workers(),
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=partial(torch.set_num_threads, 1),
-    )
+    spawn = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(_workers(), mp_context=spawn, initializer=_start_worker)
+
+
+def _start_worker() -> None:
+    torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for its next sample for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
