@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterable
 
 from benchmarks import (
+    audit,
     dicoms,
     engine,
     painted_shapes,
@@ -18,6 +19,7 @@ from benchmarks import (
 
 Row = tuple[str, str]
 BENCHMARKS: dict[str, Callable[[], Iterable[Row]]] = {
+    "audit": audit.rows,
     "dicoms": dicoms.rows,
     "engine": engine.rows,
     "painted-shapes": painted_shapes.rows,

@@ -1,21 +1,29 @@
 """Draw the pictures of the README and of the documentation from phantoms.
 
-python docs/pictures.py RUN    (RUN: the folder of a finished run of recipes/vgg16_mse.yaml)
+python -m docs.pictures RUN    (RUN: the folder of a finished run of recipes/vgg16_mse.yaml)
 """
 
 from __future__ import annotations
 
+import csv
+import shutil
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
+import numpy as np
+from benchmarks.planted_faults import copy_of, plant
 from PIL import Image
 from rich.console import Console
 
+from hdf.boxes import mask_bounds
 from hdf.preview.make import Choice, make_preview
 from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve
 from hdf.registry import discover
 from hdf.reporting.progress import Reporter
+from hdf_plugins.loaders.phantom import read_image, read_masks
 from hdf_plugins.phantom.contact import contact_sheet
 
 IMAGES = Path(__file__).parent / "images"
@@ -34,11 +42,57 @@ def preview(path: Path) -> None:
     sheet.quantize(256).save(path, optimize=True)
 
 
+AUDIT = """
+data:
+  loader: {use: csv_boxes, images: images, table: hearts.csv}
+  split: {lists: {train: train.txt, val: val.txt}}
+  store: memory
+"""
+CHROMIUM = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run")
+
+
+def phantom_set(folder: Path, count: int, side: int) -> Path:
+    """Write phantoms as PNGs with a table of their hearts, as other data sets are laid out."""
+    (folder / "images").mkdir(parents=True)
+    columns = ("label", "x0", "y0", "w", "h", "name", "img_shape_x", "img_shape_y")
+    with (folder / "heart_boxes.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        for number in range(count):
+            name, size = f"p{number:03}", (side, side)
+            pixels = (read_image(9, number, size)[0].numpy() * 255).round().astype(np.uint8)
+            Image.fromarray(pixels).save(folder / "images" / f"{name}.png")
+            x0, y0, x1, y1 = mask_bounds(read_masks(9, number, size))[0].int().tolist()
+            writer.writerow(("heart", x0, y0, x1 - x0, y1 - y0, name, side, side))
+    return folder
+
+
+def audit(path: Path) -> None:
+    """Write what ``hdf audit --html`` shows of phantoms with planted faults; needs Chromium."""
+    browser = shutil.which("chromium")
+    if browser is None:
+        print(f"{path.name} is left as it is: there is no chromium")
+        return
+    with tempfile.TemporaryDirectory() as place:
+        copy = copy_of(phantom_set(Path(place) / "source", 80, 256), Path(place) / "set", seed=3)
+        plant(copy)
+        (copy.folder / "hearts.yaml").write_text(AUDIT)
+        hdf = (sys.executable, "-m", "hdf.cli.main", "audit", "hearts.yaml", "--html", "page.html")
+        subprocess.run(hdf, cwd=copy.folder, check=True, stdout=subprocess.DEVNULL)
+        shot, profile = Path(place) / "shot.png", Path(place) / "profile"
+        page = (copy.folder / "page.html").as_uri()
+        options = (f"--user-data-dir={profile}", f"--screenshot={shot}", "--window-size=1000,1180")
+        subprocess.run((browser, *CHROMIUM, *options, page), check=True, capture_output=True)
+        with Image.open(shot) as picture:
+            picture.convert("RGB").quantize(128).save(path, optimize=True)
+
+
 def main(run: Path) -> None:
-    """Write ``phantoms.png``, ``preview.png`` and a smaller copy of the run's ``overlay.png``."""
+    """Write all pictures; the run's ``overlay.png`` as a smaller copy."""
     IMAGES.mkdir(exist_ok=True)
     contact_sheet(IMAGES / "phantoms.png", pixels=240)
     preview(IMAGES / "preview.png")
+    audit(IMAGES / "audit.png")
     with Image.open(run / "figures" / "overlay.png") as picture:
         small = picture.convert("RGB").reduce(2)
     small.quantize(128).save(IMAGES / "overlay.png", optimize=True)

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from hdf.errors import UserError
     from hdf.images import read_image
     from hdf.reporting.view import View
-    from hdf.types import Batch, Detections, Geometry, Loader, Sample, Target, Targets
+    from hdf.types import Batch, Detections, Fault, Geometry, Loader, Sample, Target, Targets
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Batch": "hdf.types",
     "Detections": "hdf.types",
+    "Fault": "hdf.types",
     "Geometry": "hdf.types",
     "Loader": "hdf.types",
     "Sample": "hdf.types",
@@ -35,6 +36,7 @@ _HOMES = {
 __all__ = [
     "Batch",
     "Detections",
+    "Fault",
     "Geometry",
     "Loader",
     "Sample",

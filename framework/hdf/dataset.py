@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hdf.data.folder import StoreFolder
@@ -75,7 +75,7 @@ def read_dataset(checked: CheckedRecipe, loader: Any, reporter: Reporter) -> Dat
         split_of(checked, samples)  # told before images are read
     folder = _folder(checked, samples)
     store, bad, reused = _read(checked, samples, folder, reporter)
-    if bad and data.on_bad == "error":
+    if store is None or (bad and data.on_bad == "error"):
         raise UserError.joined([error for _, error in bad])
     split = split_of(checked, store.samples)
     with placed(checked.where("data", "labels")):
@@ -90,6 +90,23 @@ def read_dataset(checked: CheckedRecipe, loader: Any, reporter: Reporter) -> Dat
     return Dataset(store, split, skipped, folder, reused)
 
 
+def read_images(
+    checked: CheckedRecipe, samples: list[Sample], reporter: Reporter
+) -> tuple[Store | None, list[Skipped]]:
+    """All images that can be read, without their boxes, so that a wrong box takes no image away.
+
+    Returns:
+        The images, or None where none can be read; and the samples of those that can't, the broken
+        ones included.
+
+    Raises:
+        UserError: the store's folder can't be used.
+    """
+    bare = [replace(sample, target=None, read_masks=None) for sample in samples]
+    store, bad, _ = _read(checked, bare, _folder(checked, samples), reporter)
+    return store, bad
+
+
 def _folder(checked: CheckedRecipe, samples: list[Sample]) -> StoreFolder | None:
     data = checked.recipe.data
     part = checked.parts["data", "loader"]
@@ -99,7 +116,7 @@ def _folder(checked: CheckedRecipe, samples: list[Sample]) -> StoreFolder | None
 
 def _read(
     checked: CheckedRecipe, samples: list[Sample], folder: StoreFolder | None, reporter: Reporter
-) -> tuple[Store, list[Skipped], int]:
+) -> tuple[Store | None, list[Skipped], int]:
     data = checked.recipe.data
     with reporter.counting("reading images") as progress:
         if folder is not None:

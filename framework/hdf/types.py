@@ -54,6 +54,31 @@ class ImageFacts:
     patient: str = ""
 
 
+class Fault(str):
+    """Why a sample can't be used; a plain text says the same, and leaves out the kind.
+
+    Attributes:
+        kind: what `hdf audit` calls it (`hdf.audit.finding.KINDS`).
+    """
+
+    kind: str
+
+    def __new__(cls, message: str, kind: str = "record") -> Self:
+        fault = super().__new__(cls, message)
+        fault.kind = kind
+        return fault
+
+    @classmethod
+    def at(cls, place: str, message: str) -> Self:
+        """A message behind the place that a person would open; its kind stays."""
+        return cls(f"{place}: {message}", kind_of(message))
+
+
+def kind_of(message: str) -> str:
+    """The kind of a fault; ``record`` for a plain text."""
+    return message.kind if isinstance(message, Fault) else "record"
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One radiograph that has not been read yet.
@@ -66,8 +91,9 @@ class Sample:
         source: the data set it came from.
         where: the place a person would mend a wrong target, such as ``hearts.csv:17``.
         read_masks: returns bool [N, H, W], in the order of the target's labels.
-        faults: why the sample can't be used, each naming file and line or row. A loader reports a
-            bad record here instead of raising, so that all of them can be shown at once.
+        faults: why the sample can't be used, each naming file and line or row; a `Fault` states
+            its kind as well. A loader reports a bad record here instead of raising, so that all of
+            them can be shown at once.
         files: what the image is read from; their size and date tell whether a prepared copy is
             still right. Empty for an image that no file holds.
     """

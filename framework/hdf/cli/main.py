@@ -7,6 +7,7 @@ import sys
 import click
 
 from hdf import __version__
+from hdf.cli.audit import audit
 from hdf.cli.check import check
 from hdf.cli.crossval import crossval
 from hdf.cli.list_plugins import list_plugins
@@ -27,7 +28,7 @@ def hdf() -> None:
     """
 
 
-for _command in (run, crossval, prepare, preview, check, list_plugins, recipes):
+for _command in (run, crossval, prepare, audit, preview, check, list_plugins, recipes):
     hdf.add_command(_command)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from hdf.boxes import area, clip
 from hdf.data.resize import Resize, resize_image, resize_masks
 from hdf.errors import Problem, UserError, user_error
-from hdf.types import Geometry, Sample, Target
+from hdf.types import Fault, Geometry, Sample, Target
 
 TOLERANCE = 1.0
 """Pixels by which a box may reach over the edge of its image: rounding, not a mistake."""
@@ -119,18 +119,16 @@ def target_of(
         return Target(torch.zeros(0, 4), ()), []
     kept = [index for index, label in enumerate(sample.target.labels) if label in labels]
     names = tuple(sample.target.labels[index] for index in kept)
-    boxes = _in_original_pixels(sample.target, original)[kept]
-    problems = [
-        Problem(sample.where or sample.id, message)
-        for box, label in zip(boxes, names, strict=True)
-        if (message := _box_fault(box, label, original))
-    ]
-    if problems:
-        raise UserError(problems)
+    boxes = in_original_pixels(sample.target, original)[kept]
+    faults = [box_fault(box, label, original) for box, label in zip(boxes, names, strict=True)]
+    if any(faults):
+        where = sample.where or sample.id
+        raise UserError(Problem(where, fault) for fault in faults if fault)
     return Target(clip(boxes, original), names), kept
 
 
-def _in_original_pixels(target: Target, original: tuple[int, int]) -> Tensor:
+def in_original_pixels(target: Target, original: tuple[int, int]) -> Tensor:
+    """Boxes float32 [N, 4] in the pixels of an image of (height, width)."""
     boxes = target.boxes.float()
     if target.frame is None:
         return boxes
@@ -138,16 +136,18 @@ def _in_original_pixels(target: Target, original: tuple[int, int]) -> Tensor:
     return boxes * boxes.new_tensor([ratio_x, ratio_y, ratio_x, ratio_y])
 
 
-def _box_fault(box: Tensor, label: str, original: tuple[int, int]) -> str:
+def box_fault(box: Tensor, label: str, original: tuple[int, int]) -> Fault:
+    """What is wrong with a box [4] in an image of (height, width) pixels; empty if nothing."""
     height, width = original
     x0, y0, x1, y1 = box.tolist()
     shown = f"the {label} box ({x0:g}, {y0:g}, {x1:g}, {y1:g})"
     if not (x1 > x0 and y1 > y0):
-        return f"{shown} has no area; expected x0 < x1 and y0 < y1"
+        return Fault(f"{shown} has no area; expected x0 < x1 and y0 < y1", "box_empty")
     over = max(-x0, -y0, x1 - width, y1 - height)
     if over > TOLERANCE or not area(clip(box, original)):
-        return f"{shown} reaches outside its image of {width} x {height} pixels"
-    return ""
+        message = f"{shown} reaches outside its image of {width} x {height} pixels"
+        return Fault(message, "box_outside")
+    return Fault("")
 
 
 def _masks(sample: Sample, kept: list[int], size: tuple[int, int], resize: Resize) -> Tensor | None:

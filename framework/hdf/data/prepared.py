@@ -37,17 +37,18 @@ def read_prepared(
     labels: tuple[str, ...],
     resize: Resize,
     progress: Progress = lambda done, total: None,
-) -> tuple[Store, list[Skipped], int]:
+) -> tuple[Store | None, list[Skipped], int]:
     """Fill the folder with what it lacks, and open it.
 
     Boxes come from the samples each time, so that mending one decodes nothing. A bad image is tried
     again each time: a decoder that was missing may be there by now.
 
     Returns:
-        The store, the samples that can't be used, and how many images were there already.
+        The store, or None where no sample can be used; the samples that can't be used; and how
+        many images were there already.
 
     Raises:
-        UserError: no sample can be used, or the folder can't be written.
+        UserError: the folder can't be written.
     """
     marks = {sample.id: fingerprint(sample) for sample in samples}
     there = _still_right(folder, samples, marks)
@@ -63,11 +64,12 @@ def read_prepared(
             good.append((sample, Stored(entry, target)))
         except UserError as error:
             bad[sample.id] = error
+    skipped = [(item.id, bad[item.id]) for item in samples if item.id in bad]
     if not good:
-        raise UserError.joined(list(bad.values()))
+        return None, skipped, reused
     images = folder.open_images([item.entry for _, item in good])
     store = collect([sample for sample, _ in good], [item for _, item in good], images, labels)
-    return store, [(item.id, bad[item.id]) for item in samples if item.id in bad], reused
+    return store, skipped, reused
 
 
 def _still_right(

@@ -48,11 +48,26 @@ def split_samples(samples: Sequence[Sample], split: AnySplit, seed: int) -> Spli
         UserError: a side would be empty, a list names what is not there, or a patient would be on
             both sides.
     """
+    sides, problems = assign(samples, split, seed)
+    problems += _leaks(shared_groups(samples, sides), split)
+    if problems:
+        raise UserError(problems)
+    _refuse_empty(sides.train, sides.val, len({sample.group for sample in samples}))
+    return sides
+
+
+def assign(samples: Sequence[Sample], split: AnySplit, seed: int) -> tuple[Split, list[Problem]]:
+    """The sides as the recipe says, even where a patient is on both or a side is empty.
+
+    Returns:
+        The sides, and what the recipe names that is not there.
+    """
     groups = [sample.group for sample in samples]
+    problems: list[Problem] = []
     if isinstance(split, ListSplit):
-        train, val = _by_lists(samples, split.lists)
+        train, val = _by_lists(samples, split.lists, problems)
     elif isinstance(split, EndsSplit):
-        train, val = _ends(samples, split)
+        train, val = _ends(samples, split, problems)
     else:
         chosen = (
             _fold(samples, split)
@@ -66,8 +81,21 @@ def split_samples(samples: Sequence[Sample], split: AnySplit, seed: int) -> Spli
         kept = _part([samples[index] for index in train], split.inner, seed + 1)
         inner = [index for index in train if groups[index] in kept]
         train = [index for index in train if groups[index] not in kept]
-    _refuse_empty(train, val, len(set(groups)))
-    return Split(train, val, inner)
+    return Split(train, val, inner), problems
+
+
+def shared_groups(samples: Sequence[Sample], split: Split) -> list[str]:
+    """The patients who are reported and learned from as well, sorted."""
+    learned = {samples[index].group for index in [*split.train, *split.inner]}
+    return sorted(learned & {samples[index].group for index in split.val})
+
+
+def _leaks(groups: list[str], split: AnySplit) -> list[Problem]:
+    if isinstance(split, ListSplit):
+        message = "this patient is in the training and in the validation list"
+        return [Problem(f"{split.lists.val}: {group}", message) for group in groups]
+    message = "is among the first and among the last images; change the numbers, or use lists"
+    return [Problem("", f"the patient {group!r} {message}") for group in groups]
 
 
 def _strata(samples: Sequence[Sample]) -> list[list[str]]:
@@ -110,39 +138,34 @@ def _shares(sizes: Sequence[int], fraction: float) -> list[int]:
     return shares
 
 
-def _ends(samples: Sequence[Sample], split: EndsSplit) -> tuple[list[int], list[int]]:
+def _ends(
+    samples: Sequence[Sample], split: EndsSplit, problems: list[Problem]
+) -> tuple[list[int], list[int]]:
     if split.first + split.last > len(samples):
         message = (
             f"first: {split.first} and last: {split.last} overlap; "
             f"the data set has {len(samples)} images"
         )
-        raise user_error(message)
+        problems.append(Problem("", message))
+        return [], []
     order = sorted(range(len(samples)), key=lambda index: samples[index].id)
-    train, val = order[: split.first], order[-split.last :]
-    both = {samples[index].group for index in train} & {samples[index].group for index in val}
-    if both:
-        message = "is among the first and among the last images; change the numbers, or use lists"
-        raise UserError(Problem("", f"the patient {group!r} {message}") for group in sorted(both))
-    return sorted(train), sorted(val)
+    return sorted(order[: split.first]), sorted(order[-split.last :])
 
 
-def _by_lists(samples: Sequence[Sample], lists: Lists) -> tuple[list[int], list[int]]:
+def _by_lists(
+    samples: Sequence[Sample], lists: Lists, problems: list[Problem]
+) -> tuple[list[int], list[int]]:
     position = {sample.id: index for index, sample in enumerate(samples)}
-    problems: list[Problem] = []
     sides = []
     for file in (lists.train, lists.val):
-        side = []
+        side = set()
         for line, name in _names(Path(file)):
             if name in position:
-                side.append(position[name])
+                side.add(position[name])
             else:
                 problems.append(Problem(f"{file}:{line}", f"no image is called {name!r}"))
-        sides.append(side)
-    train, val = sides
-    problems += _on_both_sides(samples, train, val, lists)
-    if problems:
-        raise UserError(problems)
-    return sorted(set(train)), sorted(set(val))
+        sides.append(sorted(side))
+    return sides[0], sides[1]
 
 
 def _names(file: Path) -> list[tuple[int, str]]:
@@ -151,14 +174,6 @@ def _names(file: Path) -> list[tuple[int, str]]:
     except (OSError, UnicodeDecodeError) as error:
         raise user_error(f"the list can't be read: {error}", where=str(file)) from error
     return [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
-
-
-def _on_both_sides(
-    samples: Sequence[Sample], train: list[int], val: list[int], lists: Lists
-) -> list[Problem]:
-    both = {samples[i].group for i in train} & {samples[i].group for i in val}
-    message = "this patient is in the training and in the validation list"
-    return [Problem(f"{lists.val}: {group}", message) for group in sorted(both)]
 
 
 def _refuse_empty(train: list[int], val: list[int], groups: int) -> None:

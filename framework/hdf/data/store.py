@@ -94,7 +94,7 @@ def build_store(
         UserError: with all faults of all samples.
     """
     store, bad = read_usable(samples, labels, size, resize, masks=masks, progress=progress)
-    if bad:
+    if bad or store is None:
         raise UserError.joined([error for _, error in bad])
     return store
 
@@ -107,11 +107,11 @@ def read_usable(
     *,
     masks: bool = False,
     progress: Progress = lambda done, total: None,
-) -> tuple[Store, list[Skipped]]:
+) -> tuple[Store | None, list[Skipped]]:
     """As `build_store`, with bad samples left out and listed instead of raised.
 
-    Raises:
-        UserError: no sample can be used.
+    Returns:
+        The store, or None where no sample can be used; and the samples that were left out.
     """
     read = partial(_attempt, labels=labels, size=size, resize=resize, masks=masks)
     good: list[tuple[Sample, Decoded]] = []
@@ -125,7 +125,7 @@ def read_usable(
             good.append((sample, result))
         progress(done, len(samples))
     if not good:
-        raise UserError.joined([error for _, error in bad])
+        return None, bad
     items = [item for _, item in good]
     pixels = torch.stack([item.image for item in items])
     return collect([sample for sample, _ in good], items, pixels, labels, _masks(items)), bad

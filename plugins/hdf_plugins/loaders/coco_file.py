@@ -12,6 +12,7 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from hdf.errors import Problem, UserError, user_error
+from hdf.types import Fault
 from hdf_plugins.loaders.json_file import read_json
 from hdf_plugins.loaders.placement import Box, from_corner_and_size, is_coordinate, misplaced
 
@@ -175,7 +176,7 @@ def _annotate(
         if record.get("iscrowd") in (1, True):
             continue
         faults = list(_add_box(image, record, labels))
-        image.faults += (f"{place}: {fault}" for fault in faults)
+        image.faults += (Fault.at(place, fault) for fault in faults)
     return lost
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
+from hdf.types import Fault
+
 Box = tuple[float, float, float, float]
 """(x0, y0, x1, y1) on pixel edges."""
 
@@ -29,17 +31,18 @@ def from_corners(x0: float, y0: float, x1: float, y1: float) -> Box:
     return x0, y0, x1, y1
 
 
-def misplaced(box: Box, frame: tuple[int, int] | None) -> Iterator[str]:
+def misplaced(box: Box, frame: tuple[int, int] | None) -> Iterator[Fault]:
     """What is wrong with a box in a frame of (height, width) pixels, where that is known."""
     x0, y0, x1, y1 = box
     told = f"the box (left {x0:g}, top {y0:g}, right {x1:g}, bottom {y1:g})"
     if x1 <= x0 or y1 <= y0:
-        yield f"{told} has no area"
+        yield Fault(f"{told} has no area", "box_empty")
     if frame is None:
         return
     height, width = frame
     if max(-x0, -y0, x1 - width, y1 - height) > TOLERANCE:
-        yield f"{told} leaves its frame, {width} pixels wide and {height} high"
+        message = f"{told} leaves its frame, {width} pixels wide and {height} high"
+        yield Fault(message, "box_outside")
 
 
 def boxes_tensor(boxes: Sequence[Box]) -> torch.Tensor:

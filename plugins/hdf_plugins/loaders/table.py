@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hdf.errors import user_error
+from hdf.types import Fault
 from hdf_plugins.loaders.placement import (
     Box,
     from_corner_and_size,
@@ -130,7 +131,7 @@ def _row(place: str, columns: list[str], cells: list[str], form: Form, label: st
     texts = {"name": row[form.name], "label": label or box is None, "patient": patient}
     needed = ("name", "label", *(["patient"] if form.patient else []))
     faults += [f"the {key} is empty" for key in needed if not texts[key]]
-    told = tuple(f"{place}: {fault}" for fault in faults)
+    told = tuple(Fault.at(place, fault) for fault in faults)
     return Row(place, row[form.name], label, box, frame, patient, told)
 
 

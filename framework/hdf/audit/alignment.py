@@ -1,0 +1,137 @@
+"""How alike two radiographs are once one is mirrored, zoomed, turned and shifted onto the other."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+MOST_SHIFT = 0.125
+"""Of the side, in either direction."""
+
+NOISE = 0.2
+"""Standard deviations of grey below which a contrast is noise."""
+
+
+class Pose(NamedTuple):
+    """How each of B images is laid onto another.
+
+    Attributes:
+        zoom: float32 [B], above 1 where less is seen.
+        angle: float32 [B], degrees.
+        mirrored: bool [B].
+    """
+
+    zoom: Tensor
+    angle: Tensor
+    mirrored: Tensor
+
+    def of(self, index: Tensor) -> Pose:
+        """The poses at these positions."""
+        return Pose(self.zoom[index], self.angle[index], self.mirrored[index])
+
+
+def posed(images: Tensor, pose: Pose) -> Tensor:
+    """Images [B, N, N] seen in their poses; what lies beyond their edge is reflected."""
+    angle = torch.deg2rad(pose.angle)
+    cosine, sine = torch.cos(angle) / pose.zoom, torch.sin(angle) / pose.zoom
+    sign = torch.where(pose.mirrored, -1.0, 1.0)
+    rows = (cosine * sign, -sine, cosine * 0, sine * sign, cosine, cosine * 0)
+    matrices = torch.stack(rows, 1).view(-1, 2, 3)
+    grid = F.affine_grid(matrices, [len(images), 1, *images.shape[1:]], align_corners=False)
+    mode = {"padding_mode": "reflection", "align_corners": False}
+    return F.grid_sample(images[:, None], grid, **mode)[:, 0]  # type: ignore[arg-type]
+
+
+def structure(images: Tensor, sigma: float, smooth: float) -> Tensor:
+    """Edges and textures whatever the exposure, float32 [B, N, N] of mean 0.
+
+    Each pixel's difference from its neighbourhood, over the contrast there.
+
+    Args:
+        sigma: of the neighbourhood, in pixels.
+        smooth: of the result, in pixels.
+    """
+    spread, mean = torch.std_mean(images, (1, 2), keepdim=True)
+    images = (images - mean) / spread.clamp(min=1e-3)
+    detail = images - blurred(images, sigma)
+    contrast = blurred(detail.square(), sigma).clamp(min=0).sqrt()
+    found = blurred(detail / (contrast + NOISE), smooth)
+    return found - found.mean((1, 2), keepdim=True)
+
+
+def blurred(images: Tensor, sigma: float) -> Tensor:
+    """A Gaussian blur of [B, N, N]."""
+    reach = max(1, round(2.5 * sigma))
+    at = torch.arange(-reach, reach + 1)
+    weights = torch.exp(-at.square() / (2 * sigma**2))
+    weights = (weights / weights.sum()).view(1, 1, 1, -1)
+    padded = F.pad(images[:, None], [reach] * 4, mode="reflect")
+    return F.conv2d(F.conv2d(padded, weights), weights.mT)[:, 0]
+
+
+def correlation(first: Tensor, second: Tensor) -> Tensor:
+    """The correlation of what two structures share, at the best of all shifts, [B] in [-1, 1].
+
+    Its sign is negative where one shows the other's negative. Padfield, Masked object registration
+    in the Fourier domain, 2012, with whole images as masks.
+
+    Args:
+        first: float32 [B, N, N].
+        second: likewise.
+    """
+    side = first.shape[-1]
+    reach = round(side * MOST_SHIFT)
+    size = (side + reach, side + reach)
+
+    def transformed(images: Tensor) -> Tensor:
+        found: Tensor = torch.fft.rfft2(images, s=size)
+        return found
+
+    def crossed(one: Tensor, other: Tensor) -> Tensor:
+        found: Tensor = torch.fft.irfft2(one * other.conj(), s=size)
+        within = found.roll((reach, reach), (1, 2))[:, : 2 * reach + 1, : 2 * reach + 1]
+        return within.flatten(1)
+
+    whole = transformed(torch.ones(1, side, side))
+    energy = crossed(transformed(first.square()), whole) * crossed(
+        whole, transformed(second.square())
+    )
+    found = crossed(transformed(first), transformed(second)) / energy.clamp(min=1e-6).sqrt()
+    return found.gather(1, found.abs().argmax(1, keepdim=True))[:, 0]
+
+
+def refined(
+    first: Tensor,
+    second: Tensor,
+    start: Pose,
+    zooms: tuple[float, ...],
+    angles: tuple[float, ...],
+    sigma: float,
+    smooth: float,
+) -> tuple[Tensor, Pose]:
+    """The best of the poses around `start`, and the correlation [B] there.
+
+    Args:
+        first: images that are laid onto `second`, float32 [B, N, N].
+        zooms: factors to try.
+        angles: degrees to add.
+        sigma: as `structure` takes it.
+        smooth: likewise.
+    """
+    target = structure(second, sigma, smooth)
+    best, pose = torch.zeros(len(first)), start
+    for zoom in zooms:
+        for angle in angles:
+            tried = start._replace(zoom=start.zoom * zoom, angle=start.angle + angle)
+            found = correlation(structure(posed(first, tried), sigma, smooth), target)
+            better = found.abs() > best.abs()
+            best = torch.where(better, found, best)
+            pose = Pose(
+                torch.where(better, tried.zoom, pose.zoom),
+                torch.where(better, tried.angle, pose.angle),
+                start.mirrored,
+            )
+    return best, pose

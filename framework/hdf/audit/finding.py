@@ -1,0 +1,59 @@
+"""What an audit finds."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Severity = Literal["severe", "warning"]
+
+KINDS = {
+    "record": "Records that can't be used",
+    "unreadable": "Files that can't be read",
+    "label": "Labels without a box",
+    "split": "Mistakes in the split",
+    "patient_on_both_sides": "Patients on both sides of the split",
+    "duplicate": "Images that are there twice",
+    "near_duplicate": "Images that are nearly the same",
+    "box_empty": "Boxes without area",
+    "box_outside": "Boxes that reach outside their image",
+    "box_tiny": "Tiny boxes",
+    "box_mirrored": "Boxes on the wrong side",
+    "box_far": "Boxes far from where the others are",
+    "image_mirrored": "Images that seem mirrored",
+    "inverted": "Inverted grey scale",
+    "blank": "Images that show next to nothing",
+    "clipped": "Clipped exposures",
+    "unlike": "Images unlike the others",
+}
+"""Every kind of finding, and what people call it."""
+
+
+class Finding(NamedTuple):
+    """One thing that is probably wrong.
+
+    Attributes:
+        name: the sample's id; empty where it concerns the whole data set.
+        kind: a key of `KINDS`.
+        severity: ``severe`` where a training would suffer or be reported wrongly, ``warning`` where
+            a person should look.
+        detail: what was seen, in a sentence.
+        others: the ids of images to look at beside it.
+    """
+
+    name: str
+    kind: str
+    severity: Severity
+    detail: str
+    others: tuple[str, ...] = ()
+
+
+def in_order(findings: list[Finding]) -> list[Finding]:
+    """Severe ones first, then by kind as in `KINDS`; within a kind as they were found."""
+    kinds = list(KINDS)
+    return sorted(findings, key=lambda item: (item.severity != "severe", kinds.index(item.kind)))
+
+
+def as_json(findings: list[Finding]) -> dict[str, list[dict[str, str]]]:
+    """``{"findings": [{"name", "kind", "severity", "detail"}]}``."""
+    keys = ("name", "kind", "severity", "detail")
+    return {"findings": [{key: getattr(item, key) for key in keys} for item in findings]}

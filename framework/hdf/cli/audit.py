@@ -1,0 +1,79 @@
+"""``hdf audit``."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hdf.cli.arguments import plugins_dir_option, recipe_arguments
+from hdf.cli.screen import console, show_json, show_table
+
+if TYPE_CHECKING:
+    from hdf.audit.audit import Audit
+
+
+@click.command()
+@recipe_arguments
+@click.option("--json", "json_wanted", is_flag=True, help="Print the findings as JSON.")
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.html",
+    help="Write a page with the images that were found as well; it contains these images.",
+)
+@click.option("--strict", is_flag=True, help="End with exit code 1 where a finding is severe.")
+@plugins_dir_option
+def audit(
+    recipe: Path,
+    overrides: tuple[str, ...],
+    json_wanted: bool,
+    html: Path | None,
+    strict: bool,
+    plugins_dir: Path | None,
+) -> None:
+    """Look for mistakes in a recipe's data set before it is trained on.
+
+    Duplicates, patients on both sides of the split, boxes where no organ lies, inverted, blank and
+    clipped images, and all that hdf run would refuse. No model is built.
+    """
+    from hdf.recipe.check import check_recipe
+    from hdf.recipe.merge import resolve
+    from hdf.registry import discover
+
+    source = resolve(recipe, overrides)
+    checked = check_recipe(source, discover(plugins_dir))
+
+    from hdf.audit.audit import audit as look
+    from hdf.audit.finding import as_json
+    from hdf.audit.page import write_page
+    from hdf.components import build_components
+    from hdf.reporting.progress import Reporter
+
+    found = look(checked, build_components(checked).loader, Reporter(console(sys.stderr)))
+    if html is not None:
+        write_page(html, checked.recipe.name, found)
+        click.echo(f"{html}: contains images of the data set; treat it as you treat them", err=True)
+    if json_wanted:
+        show_json(as_json(found.findings))
+    else:
+        _show(found)
+    if strict and found.severe:
+        sys.exit(1)
+
+
+def _show(found: Audit) -> None:
+    rows = [
+        (item.severity, item.kind, item.name or "(all)", item.detail) for item in found.findings
+    ]
+    if rows:
+        show_table(("severity", "kind", "image", "what was seen"), rows)
+        click.echo()
+    severe = len({item.name for item in found.severe})
+    kinds = Counter(item.kind for item in found.findings)
+    told = ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "nothing"
+    click.echo(f"{len(found.samples)} images, {severe} of them with severe findings; found: {told}")
+    click.echo("A finding is a place to look, not a verdict.")
