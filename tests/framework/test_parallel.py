@@ -45,7 +45,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.setattr(parallel, "WORTH_PROCESSES", -1.0)
     monkeypatch.setattr(parallel, "IDLE", -1.0)
     monkeypatch.setattr(parallel, "JUDGED_AFTER", 0.0)
-    monkeypatch.setattr(parallel, "_workers", lambda: 2)
+    monkeypatch.setattr(parallel, "workers", lambda: 2)
     return 1 + 2 * parallel.AHEAD
 
 
@@ -87,7 +87,7 @@ from hdf.data import parallel
 from tests.framework.test_parallel import endless
 if __name__ == "__main__":
     parallel.WORTH_PROCESSES, parallel.IDLE, parallel.JUDGED_AFTER = -1.0, -1.0, 0.0
-    parallel._workers = lambda: 2
+    parallel.workers = lambda: 2
     given = [Sample(str(n), partial(endless, n)) for n in range(10**6)]
     for number in parallel.map_samples(endless, given):
         print(number, flush=True)

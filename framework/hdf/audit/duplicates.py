@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -19,10 +22,14 @@ from hdf.audit.alignment import refined
 from hdf.audit.finding import Finding, Severity
 from hdf.audit.shortlist import QUERIES, Candidates, shortlist
 from hdf.audit.survey import Survey
+from hdf.data.parallel import one_torch_thread, workers
 from hdf.data.store import Progress
 
 MIDDLE, FINE = (48, 4.0, 1.0), (112, 4.0, 0.8)
 """Side in pixels, and what `structure` takes."""
+
+TOGETHER = 64
+"""Pairs that are looked at together."""
 
 WORTH_LAYING, WORTH_A_CLOSE_LOOK = 0.8, 0.89
 """Correlations at 48 px, before and after one image is laid onto the other."""
@@ -104,28 +111,31 @@ def same_radiographs(survey: Survey, usable: Tensor, progress: Progress) -> list
 def _nearly_same(survey: Survey, alone: Tensor, progress: Progress) -> Iterator[Pair]:
     best: dict[tuple[int, int], Pair] = {}
     done = 0
-    for given in shortlist(survey.small[alone]):
-        there = given._replace(first=alone[given.first], second=alone[given.second])
-        for pair in _decided(survey, there):
-            first, second = sorted((pair.first, pair.second))
-            if (first, second) not in best or best[first, second].likeness < pair.likeness:
-                best[first, second] = replace(pair, first=first, second=second)
-        done = min(done + QUERIES, len(alone))
-        progress(done, len(alone))
+    with one_torch_thread(), ThreadPoolExecutor(workers()) as pool:
+        for given in shortlist(survey.small[alone]):
+            there = given._replace(first=alone[given.first], second=alone[given.second])
+            for pair in chain(*pool.map(partial(_decided, survey), there.pieces(TOGETHER))):
+                first, second = sorted((pair.first, pair.second))
+                if (first, second) not in best or best[first, second].likeness < pair.likeness:
+                    best[first, second] = replace(pair, first=first, second=second)
+            done = min(done + QUERIES, len(alone))
+            progress(done, len(alone))
     yield from best.values()
 
 
-def _decided(survey: Survey, given: Candidates) -> Iterator[Pair]:
+def _decided(survey: Survey, given: Candidates) -> list[Pair]:
     """The pairs among these that show the same radiograph."""
     given, _ = _alike(survey, given, MIDDLE, (1.0,), (0.0,), WORTH_LAYING)
     zooms, angles = (0.95, 1.0, 1.05), (-4.0, -2.0, 0.0, 2.0, 4.0)
     given, _ = _alike(survey, given, MIDDLE, zooms, angles, WORTH_A_CLOSE_LOOK)
     given, found = _alike(survey, given, FINE, (0.975, 1.0, 1.025), (-1.0, 0.0, 1.0), ALIKE)
+    pairs = []
     for row, likeness in enumerate(found.tolist()):
         change = ", mirrored" if given.pose.mirrored[row] else ""
         change += ", inverted" if likeness < 0 else ""
         below_1 = min(abs(likeness), 0.999)  # 1 stands for equal pixels
-        yield Pair(int(given.first[row]), int(given.second[row]), below_1, change)
+        pairs.append(Pair(int(given.first[row]), int(given.second[row]), below_1, change))
+    return pairs
 
 
 def _alike(

@@ -32,6 +32,12 @@ class Candidates(NamedTuple):
         """The pairs at these positions."""
         return Candidates(self.first[index], self.second[index], self.pose.of(index))
 
+    def pieces(self, count: int) -> list[Candidates]:
+        """The same pairs, at most so many together."""
+        starts = range(0, len(self.first), count)
+        every = torch.arange(len(self.first))
+        return [self.of(every[start : start + count]) for start in starts]
+
 
 def shortlist(small: Tensor) -> Iterator[Candidates]:
     """Candidates for up to `QUERIES` images at a time.

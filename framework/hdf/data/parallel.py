@@ -57,7 +57,7 @@ def map_samples(read: Callable[[Sample], Result], samples: Sequence[Sample]) -> 
         lambda rest: _by_processes(read, rest),
         lambda rest: _by_threads(read, rest),
     ]
-    with _one_torch_thread():
+    with one_torch_thread():
         while done < len(samples):
             with suppress(BrokenProcessPool, _UnsendableError):
                 for result in readers.pop(0)(samples[done:]):
@@ -81,11 +81,11 @@ class _Judge:
         self.asked += 1
         now = (self.asked, time.perf_counter(), time.process_time(), _idle_seconds())
         count, seconds, used, idle = (b - a for a, b in zip(self.last, now, strict=True))
-        if self.asked <= AHEAD * _workers():  # which are given at once
+        if self.asked <= AHEAD * workers():  # which are given at once
             self.last = now
         elif seconds > JUDGED_AFTER:
             self.last = now
-            unused = min(1 - used / seconds / _workers(), idle / seconds / _workers())
+            unused = min(1 - used / seconds / workers(), idle / seconds / workers())
             saved = seconds / count * (self.total - self.asked) * unused
             return unused < IDLE or saved <= WORTH_PROCESSES
         return True
@@ -96,15 +96,15 @@ def _idle_seconds() -> float:
     try:
         ticks = Path("/proc/stat").read_text(encoding="ascii").split(maxsplit=6)[4]
     except OSError:  # not Linux: nobody else is known
-        return time.perf_counter() * _workers()
+        return time.perf_counter() * workers()
     return int(ticks) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
-def _one_torch_thread() -> Iterator[None]:
-    """Let torch compute in one thread: several readers share the cores already.
+def one_torch_thread() -> Iterator[None]:
+    """Let torch compute in one thread: several threads of ours share the cores already.
 
-    Its threads would wait for each other in loops that keep the cores from the readers.
+    Its own would wait for each other in loops that keep the cores from the others.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -118,14 +118,14 @@ def _run(pool: Executor, call: Callable[[Item], Result], items: Iterable[Item]) 
     """Results in order; never more items under way than a few for each worker."""
     with pool:
         waiting = iter(items)
-        under_way = deque(pool.submit(call, item) for item in islice(waiting, AHEAD * _workers()))
+        under_way = deque(pool.submit(call, item) for item in islice(waiting, AHEAD * workers()))
         while under_way:
             yield under_way.popleft().result()
             under_way.extend(pool.submit(call, item) for item in islice(waiting, 1))
 
 
 def _by_threads(read: Callable[[Sample], Result], samples: Iterable[Sample]) -> Iterator[Result]:
-    return _run(ThreadPoolExecutor(_workers()), read, samples)
+    return _run(ThreadPoolExecutor(workers()), read, samples)
 
 
 def _by_processes(read: Callable[[Sample], Result], samples: Sequence[Sample]) -> Iterator[Result]:
@@ -151,7 +151,7 @@ def _read_packed(packed: bytes) -> bytes:
     return pickle.dumps(read(sample))
 
 
-def _workers() -> int:
+def workers() -> int:
     """Cores that this process may use; each worker process imports torch, so not too many."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return min(allowed or 1, MOST_WORKERS)
@@ -160,7 +160,7 @@ def _workers() -> int:
 def _processes() -> ProcessPoolExecutor:
     # A forked child would inherit the locks of torch's threads.
     spawn = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(_workers(), mp_context=spawn, initializer=_start_worker)
+    return ProcessPoolExecutor(workers(), mp_context=spawn, initializer=_start_worker)
 
 
 def _start_worker() -> None:
