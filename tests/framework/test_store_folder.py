@@ -91,6 +91,21 @@ def test_a_changed_file_is_decoded_alone(originals: Path, tmp_path: Path) -> Non
     assert same_as_memory(store, samples(originals))
 
 
+def test_two_data_sets_of_the_same_names_share_a_store(originals: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    for file in originals.iterdir():
+        (other / file.name).write_text("30")
+    for folder in (originals, other):
+        prepared(tmp_path / "store", samples(folder))
+    READ.clear()
+    for folder in (originals, other):
+        store, _, reused = prepared(tmp_path / "store", samples(folder))
+        assert (READ, reused) == ([], COUNT)
+        assert same_as_memory(store, samples(folder))
+        READ.clear()
+
+
 def cut_images(store: Path) -> None:
     os.truncate(store / "images.u8", SIZE[0] * SIZE[1] * 2 + 5)
 

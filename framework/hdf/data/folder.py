@@ -107,14 +107,20 @@ class StoreFolder:
                 str(file),
             )
 
-    def entries(self) -> dict[str, Entry]:
-        """The last good line of each id, its image's checksum verified."""
+    def entries(self, marks: Mapping[str, str]) -> dict[str, Entry]:
+        """The last good line of each id, its image's checksum verified.
+
+        Args:
+            marks: the fingerprint that is wanted of each id. Images of the same id and other files
+                may be there as well, such as those of a data set in another folder.
+        """
         if not self.journal.exists() or not self.images.exists():
             return {}
-        lines = self.journal.read_bytes().splitlines()
-        last = {entry.id: entry for line in lines if (entry := _entry(line))}
-        with self.images.open("rb") as file:
-            return {id: entry for id, entry in last.items() if self._is_whole(file, entry)}
+        with self.journal.open("rb") as journal:
+            found = (entry for line in journal if (entry := _entry(line)))
+            last = {entry.id: entry for entry in found if marks.get(entry.id) == entry.fingerprint}
+        with self.images.open("rb") as images:
+            return {id: entry for id, entry in last.items() if self._is_whole(images, entry)}
 
     def _is_whole(self, file: Any, entry: Entry) -> bool:
         count = self.size[0] * self.size[1]

@@ -50,8 +50,9 @@ def read_prepared(
     Raises:
         UserError: the folder can't be written.
     """
-    marks = {sample.id: fingerprint(sample) for sample in samples}
-    there = _still_right(folder, samples, marks)
+    usable = (sample for sample in samples if not sample.faults)
+    marks = {sample.id: mark for sample in usable if (mark := fingerprint(sample))}
+    there = folder.entries(marks)
     reused = len(there)
     bad: dict[str, UserError] = {}
     if reused < len(samples):
@@ -72,20 +73,6 @@ def read_prepared(
     return store, skipped, reused
 
 
-def _still_right(
-    folder: StoreFolder, samples: Sequence[Sample], marks: dict[str, str]
-) -> dict[str, Entry]:
-    entries = folder.entries()
-    return {
-        sample.id: entry
-        for sample in samples
-        if not sample.faults
-        and marks[sample.id]
-        and (entry := entries.get(sample.id))
-        and entry.fingerprint == marks[sample.id]
-    }
-
-
 def _fill(
     folder: StoreFolder,
     samples: Sequence[Sample],
@@ -96,14 +83,14 @@ def _fill(
 ) -> dict[str, Entry]:
     read = partial(_attempt, size=folder.size, resize=resize)
     with folder.writing() as writer:
-        there = _still_right(folder, samples, marks)  # another process may have added some
+        there = folder.entries(marks)  # another process may have added some
         missing = [sample for sample in samples if sample.id not in there]
         results = map_samples(read, missing)
         for sample, result in zip(missing, results, strict=True):
             if isinstance(result, UserError):
                 bad[sample.id] = result
             else:
-                there[sample.id] = writer.add(sample, marks[sample.id], result)
+                there[sample.id] = writer.add(sample, marks.get(sample.id, ""), result)
             progress(len(there) + len(bad), len(samples))
     return there
 
