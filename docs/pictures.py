@@ -6,15 +6,18 @@ python -m docs.pictures RUN    (RUN: the folder of a finished run of recipes/vgg
 from __future__ import annotations
 
 import csv
+import os
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 from benchmarks.planted_faults import copy_of, plant
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from rich.console import Console
 
 from hdf.boxes import mask_bounds
@@ -48,6 +51,12 @@ data:
   split: {lists: {train: train.txt, val: val.txt}}
   store: memory
 """
+CROSSVAL = (
+    "crossval resnet18_smooth_l1 'data.split={folds: 5}' data.loader.count=300 train.epochs=20 "
+    "--out five"
+)
+MONO = ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSansMono.ttf"), 14)
+MOST_COLUMNS = 128
 CHROMIUM = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run")
 
 
@@ -87,12 +96,57 @@ def audit(path: Path) -> None:
             picture.convert("RGB").quantize(128).save(path, optimize=True)
 
 
+def terminal(path: Path, folder: Path, *commands: str) -> None:
+    """Write what commands of ``hdf`` print in a folder, as a terminal shows it."""
+    lines: list[str] = []
+    for command in commands:
+        arguments = shlex.split(command)
+        shown = subprocess.run(
+            [sys.executable, "-m", "hdf.cli.main", *arguments],
+            cwd=folder,
+            env={**os.environ, "HDF_CACHE": str(folder / "cache")},
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=True,
+        )
+        output = shown.stdout.replace(str(folder / "cache"), "~/.cache/hdf")
+        lines += [f"$ hdf {command}", *output.splitlines(), ""]
+    _draw_terminal(lines[:-1]).quantize(16).save(path, optimize=True)
+
+
+def _draw_terminal(lines: list[str]) -> Image.Image:
+    height, margin = 19, 14
+    width = max(MONO.getlength(line[:MOST_COLUMNS]) for line in lines)
+    size = (round(width) + 2 * margin, len(lines) * height + 2 * margin)
+    picture = Image.new("RGB", size, "#1E1E1E")
+    pen = ImageDraw.Draw(picture)
+    for number, line in enumerate(lines):
+        shown = line if len(line) <= MOST_COLUMNS else f"{line[: MOST_COLUMNS - 1]}\u2026"
+        colour = "#8FD0FF" if line.startswith("$ ") else "#E4E4E4"
+        pen.text((margin, margin + number * height), shown, colour, MONO)
+    return picture
+
+
+def terminals() -> None:
+    """Write what ``hdf prepare``, ``crossval`` and ``audit`` print."""
+    with tempfile.TemporaryDirectory() as place:
+        copy = copy_of(phantom_set(Path(place) / "source", 80, 256), Path(place) / "set", seed=3)
+        copy.write()
+        (copy.folder / "hearts.yaml").write_text(AUDIT.replace("  store: memory\n", ""))
+        terminal(IMAGES / "prepare.png", copy.folder, *["prepare hearts.yaml"] * 2)
+        plant(copy)
+        terminal(IMAGES / "audit-terminal.png", copy.folder, "audit hearts.yaml")
+        terminal(IMAGES / "crossval.png", copy.folder, CROSSVAL)
+
+
 def main(run: Path) -> None:
     """Write all pictures; the run's ``overlay.png`` as a smaller copy."""
     IMAGES.mkdir(exist_ok=True)
     contact_sheet(IMAGES / "phantoms.png", pixels=240)
     preview(IMAGES / "preview.png")
     audit(IMAGES / "audit.png")
+    terminals()
     with Image.open(run / "figures" / "overlay.png") as picture:
         small = picture.convert("RGB").reduce(2)
     small.quantize(128).save(IMAGES / "overlay.png", optimize=True)

@@ -120,7 +120,15 @@ def _read(
     data = checked.recipe.data
     with reporter.counting("reading images") as progress:
         if folder is not None:
-            return read_prepared(folder, samples, data.labels, data.resize, progress)
+            waiting = f"{folder.path}: another hdf fills this store; waiting for it"
+            return read_prepared(
+                folder,
+                samples,
+                data.labels,
+                data.resize,
+                progress,
+                on_wait=lambda: reporter.say(waiting),
+            )
         masks = data.box_bounds == "mask"
         store, bad = read_usable(
             samples, data.labels, data.image_size, data.resize, masks=masks, progress=progress

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from hdf.errors import user_error
 
 
 @contextmanager
@@ -39,3 +41,24 @@ def append_json_line(path: Path, value: Mapping[str, Any]) -> None:
     """Add one line to a ``.jsonl`` file."""
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(value, allow_nan=False) + "\n")
+
+
+def refuse_path(path: Path, what: str, is_own: Callable[[Path], bool], overwrite: bool) -> None:
+    """Refuse a path that holds anything but hdf's own, or that can't be written.
+
+    Args:
+        what: what hdf writes there, such as ``preview``.
+        is_own: whether a file that is there is such a one, which may be replaced.
+        overwrite: whether any file may be replaced.
+
+    Raises:
+        UserError: saying what to do instead.
+    """
+    if path.is_dir():
+        raise user_error(f"is a folder; the {what} is a file", str(path))
+    if path.exists() and not overwrite and not (path.is_file() and is_own(path)):
+        message = f"is there already, and is no {what}; give another path, or --overwrite"
+        raise user_error(message, str(path))
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not (above.is_dir() and os.access(above, os.W_OK)):
+        raise user_error(f"can't be written into {above}", str(path))

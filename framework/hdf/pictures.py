@@ -26,6 +26,9 @@ Pixels = NDArray[Any]
 MAX_READS = 1_000_000
 """A marker of a JPEG and a chunk of a PNG take a few."""
 
+MAX_JPEG_BYTES = 400_000_000
+"""More than the most pixels that are read take in colour at the best quality."""
+
 _PHOTOMETRIC = 262  # TIFF 6.0, section 8: 0 is WhiteIsZero
 _NATIVE = "N" if sys.byteorder == "little" else ""
 
@@ -70,6 +73,8 @@ def jpeg_size(path: Path) -> tuple[int, int]:
 
 def jpeg_pixels(path: Path) -> Pixels:
     """The pixels of a JPEG."""
+    if path.stat().st_size > MAX_JPEG_BYTES:
+        raise ValueError(f"it is larger than {MAX_JPEG_BYTES // 10**6} MB")
     refuse_many_scans(path.read_bytes())
     with SteppedFile(path, MAX_READS) as file, _Jpeg(file) as image:
         return _on_black(_decoded(image))
@@ -94,8 +99,8 @@ def _silence_libtiff() -> None:
 def tiff_size(path: Path) -> tuple[int, int]:
     """(height, width) of a TIFF of one page."""
     with _tiff(path) as image:
-        if getattr(image, "n_frames", 1) != 1:
-            raise ValueError(f"it holds {image.n_frames} pages; a radiograph has one")
+        if image.is_animated:  # to count its pages takes time that grows with their square
+            raise ValueError("it holds several pages; a radiograph has one")
         return image.height, image.width
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from hdf.errors import user_error
 
 SALT_VARIABLE = "HDF_SALT"
+SALT_BYTES = 32
 
 
 def group_of(patient_id: str) -> str:
@@ -42,15 +43,20 @@ def _salt() -> bytes:
     base = os.environ.get("XDG_CONFIG_HOME", "")
     path = (Path(base) if base else Path.home() / ".config") / "hdf" / "salt"
     try:
-        return _read(path) or _made(path)
+        salt = _read(path) or _made(path)
     except OSError as error:
         message = f"the key that hides patients can't be kept there: {error.strerror}; set "
         raise user_error(f"{message}{SALT_VARIABLE} to a secret text", str(path)) from error
+    if len(salt) < SALT_BYTES:
+        message = "the key that hides patients is damaged; delete it, and a new one is made"
+        raise user_error(message, str(path))
+    return salt
 
 
 def _read(path: Path) -> bytes:
+    """The key, or nothing where there is none."""
     try:
-        return path.read_bytes()[:32]
+        return path.read_bytes()[:SALT_BYTES]
     except FileNotFoundError:
         return b""
 
@@ -60,7 +66,9 @@ def _made(path: Path) -> bytes:
     temporary = path.with_name(f".salt.{secrets.token_hex(8)}")
     try:
         with os.fdopen(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as f:
-            f.write(secrets.token_bytes(32))
+            f.write(secrets.token_bytes(SALT_BYTES))
+            f.flush()
+            os.fsync(f.fileno())
         with suppress(FileExistsError):  # the first of several processes wins
             os.link(temporary, path)
     finally:

@@ -29,6 +29,7 @@ from hdf.audit.survey import survey
 from hdf.boxes import mask_bounds
 from hdf.components import build_components
 from hdf.data.store import Store, build_store
+from hdf.dataset import read_dataset
 from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve
 from hdf.recipe.schema import EndsSplit, FoldSplit, FractionSplit, Lists, ListSplit
@@ -172,6 +173,13 @@ def test_copies_are_severe_on_different_sides_alone() -> None:
     assert "i3 (val)" in found[0].detail and "itself in train" in found[0].detail
 
 
+def test_copies_of_copies_are_on_different_sides_too() -> None:
+    seen = survey(store_of([*films(0), *films(0), *films(0)]), nothing)
+    pairs = same_radiographs(seen, torch.ones(3, dtype=torch.bool), nothing)
+    found = find_duplicates(pairs, seen.names, ["unused", "train", "val"])
+    assert [item.severity for item in found] == ["warning", "severe", "severe"]
+
+
 def test_one_image_alone_is_no_duplicate() -> None:
     seen = survey(store_of(films(0)), nothing)
     assert same_radiographs(seen, torch.ones(1, dtype=torch.bool), nothing) == []
@@ -262,7 +270,7 @@ def test_patients_on_both_sides(tmp_path: Path) -> None:
     ("split", "told"),
     [
         (EndsSplit(first=5, last=5), "overlap"),
-        (FoldSplit(folds=7, fold=6), "the side val is empty"),
+        (FoldSplit(folds=7, fold=0), "the side fold 6 is empty"),
         (ListSplit(lists=Lists(train="nowhere", val="nowhere")), "can't be read"),
     ],
 )
@@ -273,10 +281,42 @@ def test_splits_that_can_not_be_made(split: Any, told: str) -> None:
     assert len(parts_of(samples, split, 0)) == 6
 
 
+def test_an_image_in_both_lists(tmp_path: Path) -> None:
+    (tmp_path / "train").write_text("i0\ni1\n")
+    (tmp_path / "val").write_text("i0\n")
+    split = ListSplit(lists=Lists(train=str(tmp_path / "train"), val=str(tmp_path / "val")))
+    found = list(find_bad_splits([labelled(0, "a"), labelled(1, "b")], split, 0))
+    assert [(item.name, item.detail) for item in found] == [
+        ("i0", "is in the training and in the validation list")
+    ]
+
+
 def test_folds_are_sides() -> None:
     samples = [labelled(n, str(n)) for n in range(4)]
     assert parts_of(samples, FoldSplit(folds=2), 0) == ["fold 0", "fold 1"] * 2
     assert set(parts_of(samples, FractionSplit(val=0.5), 0)) == {"train", "val"}
+
+
+def test_what_a_run_leaves_out_takes_no_part_in_the_split(
+    phantoms: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    copy = copy_of(phantoms, tmp_path / "copy", seed=1)
+    first = next(iter(copy.rows))
+    copy.rows[first]["w"] = 0
+    copy.write()
+    changes = ["data.split={val: 0.3}", "data.on_bad=skip", "seed=4"]
+    monkeypatch.chdir(copy.folder)
+    (copy.folder / "recipe.yaml").write_text(RECIPE)
+    checked = check_recipe(resolve(Path("recipe.yaml"), changes), registry)
+    quiet = Reporter(Console(quiet=True))
+    sides = read_dataset(checked, build_components(checked).loader, quiet)
+    seen: list[Any] = []
+    monkeypatch.setattr(
+        "hdf.audit.audit.find_duplicates", lambda pairs, names, parts: seen.append(parts) or []
+    )
+    audit(checked, build_components(checked).loader, quiet)
+    run = dict(zip([s.id for s in sides.store.samples], sides.split.sides(COUNT - 1), strict=True))
+    assert seen == [[run[name] for name in sorted(copy.rows) if name != first]]
 
 
 def test_findings_in_order() -> None:

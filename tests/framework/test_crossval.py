@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from hdf.boxes import mask_bounds
 from hdf.errors import UserError
 from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve
@@ -22,6 +24,7 @@ from hdf.training import crossval
 from hdf.training.crossval import cross_validate, folds_of
 from hdf.training.crossval_folder import choose_crossval_folder
 from hdf.training.run import run_recipe
+from hdf_plugins.loaders import phantom
 
 RECIPE = """\
 name: tiny
@@ -262,15 +265,26 @@ def test_overwriting_starts_again(recipe: Path, tmp_path: Path, registry: Regist
 
 
 def test_data_that_have_changed_in_between_are_told(
-    recipe: Path, tmp_path: Path, registry: Registry
+    recipe: Path, tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, small = tmp_path / "out", ("data.split={folds: 2}",)
     validate(recipe, out, *small, registry=registry)
-    split = out / "fold-1" / "split.csv"
-    split.write_text(split.read_text().replace("east/", "elsewhere/"))
-    with pytest.raises(UserError, match="the data have changed since fold 0"):
+    shutil.rmtree(out / "fold-1")
+    monkeypatch.setattr(phantom, "mask_bounds", lambda masks: mask_bounds(masks) + 0.25)
+    with pytest.raises(UserError, match="true boxes have changed since fold 0"):
         validate(recipe, out, *small, registry=registry)
     assert status(out)["status"] == "failed"
+
+
+def test_a_fold_that_was_killed_at_once_is_run_again(
+    recipe: Path, tmp_path: Path, registry: Registry
+) -> None:
+    out, small = tmp_path / "out", ("data.split={folds: 2}", "visualize=[]")
+    validate(recipe, out, *small, registry=registry)
+    shutil.rmtree(out / "fold-1")
+    (out / "fold-1" / "figures").mkdir(parents=True)
+    summary, _ = validate(recipe, out, *small, registry=registry)
+    assert len(summary["folds"]) == 2
 
 
 def test_mistakes_leave_no_folder(recipe: Path, tmp_path: Path, registry: Registry) -> None:
@@ -298,11 +312,15 @@ def test_two_at_once_do_not_share_a_folder(
     recipe: Path, tmp_path: Path, registry: Registry
 ) -> None:
     folds = folds_of(check_recipe(resolve(recipe, []), discover()))
-    first = choose_crossval_folder(folds, tmp_path / "out", overwrite=False)
+    first, second = (
+        choose_crossval_folder(folds, tmp_path / "out", overwrite=False) for _ in range(2)
+    )
     first.create()
-    second = choose_crossval_folder(folds, tmp_path / "out", overwrite=False)
     with pytest.raises(UserError, match="another run has begun there"):
         second.create()
     first.close()
-    second.create()
-    second.close()
+    with pytest.raises(UserError, match="another run has begun there"):
+        second.create()  # the first has finished meanwhile
+    third = choose_crossval_folder(folds, tmp_path / "out", overwrite=False)
+    third.create()  # it goes on
+    third.close()

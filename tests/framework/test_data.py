@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -13,8 +14,12 @@ from torch import Tensor
 from hdf import Sample, Target, UserError
 from hdf.boxes import mask_bounds
 from hdf.data.batches import Batches
+from hdf.data.place import code_of
 from hdf.data.resize import resize_image, resize_masks
 from hdf.data.store import Store, build_store, refuse_absent_labels, refuse_unusable
+from hdf.recipe.check import check_recipe
+from hdf.recipe.merge import resolve
+from hdf.registry import discover
 
 SIZE = (32, 48)
 
@@ -207,3 +212,28 @@ def test_the_order_depends_on_seed_and_epoch_alone(batches: Batches) -> None:
 
     assert order(0, 1) == order(0, 1)
     assert len({tuple(order(seed, epoch)) for seed in (0, 1) for epoch in (1, 2)}) == 4
+
+
+def test_the_code_of_loaders_inside_a_loader_counts(tmp_path: Path) -> None:
+    (tmp_path / "plugin.py").write_text(PLUGIN)
+    (tmp_path / "recipe.yaml").write_text(
+        "data:\n  loader: {use: concat, sources: {a: {use: mine}}}\n"
+    )
+
+    def code() -> str:
+        checked = check_recipe(resolve(tmp_path / "recipe.yaml", []), discover(tmp_path))
+        return code_of(checked.parts["data", "loader"])
+
+    before = code()
+    assert code() == before
+    (tmp_path / "plugin.py").write_text(PLUGIN + "# another version\n")
+    assert code() != before
+
+
+PLUGIN = """
+import hdf
+class Mine:
+    def records(self): return []
+@hdf.hookimpl
+def hdf_loaders(register): register("mine", Mine)
+"""

@@ -239,6 +239,9 @@ def test_the_salt_is_made_once_and_is_the_users_own(
     salt.write_bytes(b"x" * 32)
     assert group_of("17") != first
     assert group_of("") == ""
+    salt.write_bytes(b"")
+    with pytest.raises(UserError, match="the key that hides patients is damaged"):
+        group_of("17")
 
 
 def _refusal(path: Path) -> str:

@@ -10,6 +10,7 @@ import io
 import os
 import resource
 import shutil
+import struct
 import sys
 import tempfile
 import time
@@ -262,6 +263,32 @@ def test_endless_scans_are_not_decoded(tmp_path: Path) -> None:
     last = content.rindex(b"\xff\xda")
     path.write_bytes(content[:last] + content[last:-2] * 200 + content[-2:])
     assert "more than 100 scans" in _limited(path)
+
+
+def test_a_tiff_of_many_pages_is_not_counted_through(tmp_path: Path) -> None:
+    (tmp_path / "a.tif").write_bytes(_pages(40_000))
+    began = time.perf_counter()
+    assert "several pages" in _limited(tmp_path / "a.tif")
+    assert time.perf_counter() - began < SLOWEST
+
+
+def _pages(count: int) -> bytes:
+    """A TIFF of so many pages of 16 x 16 pixels, all of them the same."""
+    sides = [(256, 3, 16), (257, 3, 16), (258, 3, 8), (259, 3, 1), (262, 3, 1)]
+    strip = [(273, 4, 8), (277, 3, 1), (278, 3, 16), (279, 4, 256)]
+    tags = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in sides + strip)
+    page = struct.pack("<H", len(sides + strip)) + tags
+    start, step = 8 + 256, len(page) + 4
+    following = [start + step * number for number in range(1, count)] + [0]
+    pages = b"".join(page + struct.pack("<I", place) for place in following)
+    return b"II*\0" + struct.pack("<I", start) + bytes(range(256)) + pages
+
+
+def test_a_huge_jpeg_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    Image.fromarray(GREY).save(path)
+    os.truncate(path, 3_000_000_000)
+    assert "larger than" in _limited(path)
 
 
 def test_pickles_are_never_loaded(tmp_path: Path) -> None:

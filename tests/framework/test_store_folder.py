@@ -7,7 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +21,8 @@ from torch import Tensor
 from hdf import Sample, Target, UserError
 from hdf.data import residence
 from hdf.data.batches import Batches
-from hdf.data.folder import StoreFolder
+from hdf.data.decode import place
+from hdf.data.folder import StoreFolder, fingerprint
 from hdf.data.image_file import ImageFile
 from hdf.data.prepared import read_prepared
 from hdf.data.store import Skipped, Store, build_store
@@ -187,11 +191,40 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [tmp_path / "thesis.txt"]
 
 
-def test_two_writers_are_refused(originals: Path, tmp_path: Path) -> None:
+def test_a_second_writer_waits_for_the_first(originals: Path, tmp_path: Path) -> None:
     folder = StoreFolder(tmp_path / "store", SIZE, SETTINGS)
-    with folder.writing(), pytest.raises(UserError, match="another hdf is filling this store"):
-        prepared(tmp_path / "store", samples(originals))
+    with ThreadPoolExecutor(1) as pool, ExitStack() as first:
+        writer = first.enter_context(folder.writing())
+        told = threading.Event()
+        other = StoreFolder(tmp_path / "store", SIZE, SETTINGS)
+        given = samples(originals)
+        second = pool.submit(read_prepared, other, given, ("heart",), "stretch", on_wait=told.set)
+        assert told.wait(30)
+        for sample in given[:3]:
+            writer.add(sample, fingerprint(sample), place(sample, SIZE, "stretch"))
+        READ.clear()
+        first.close()
+        store, _, _ = second.result(30)
+    assert len(READ) == COUNT - 3  # what the first has added is not read again
+    assert store is not None and same_as_memory(store, given)
+
+
+def test_nothing_is_written_where_only_bad_samples_are_missing(
+    originals: Path, tmp_path: Path
+) -> None:
+    prepared(tmp_path / "store", samples(originals))
+    given = [*samples(originals), Sample.broken("x", "hearts.csv:9: no image")]
+    with StoreFolder(tmp_path / "store", SIZE, SETTINGS).writing():
+        store, skipped, reused = prepared(tmp_path / "store", given)
+    assert (len(store), [id for id, _ in skipped], reused) == (COUNT, ["x"], COUNT)
+
+
+def test_a_store_whose_making_was_killed_is_made(originals: Path, tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store/CONTAINS_IMAGES.txt").write_text("half")
+    (tmp_path / "store/.header.json.77.tmp").write_text("{")
     assert prepared(tmp_path / "store", samples(originals))[2] == 0
+    assert prepared(tmp_path / "store", samples(originals))[2] == COUNT
 
 
 def test_bad_samples_are_listed_in_order_and_tried_again(originals: Path, tmp_path: Path) -> None:

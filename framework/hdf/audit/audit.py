@@ -10,7 +10,7 @@ from hdf.audit.anatomy import find_odd_boxes
 from hdf.audit.duplicates import find_duplicates, same_radiographs
 from hdf.audit.exposure import BLANK, find_bad_exposures, likeness_to_all, upright
 from hdf.audit.finding import Finding, in_order
-from hdf.audit.records import find_absent_labels, find_bad_boxes, find_bad_records
+from hdf.audit.records import Box, find_absent_labels, find_bad_boxes, find_bad_records
 from hdf.audit.sides import find_bad_splits, parts_of
 from hdf.audit.survey import survey
 from hdf.data.store import Store
@@ -36,6 +36,11 @@ class Audit:
     findings: list[Finding]
 
     @property
+    def severe_images(self) -> int:
+        """The number of images with severe findings."""
+        return len({finding.name for finding in self.severe if finding.name})
+
+    @property
     def severe(self) -> list[Finding]:
         return [finding for finding in self.findings if finding.severity == "severe"]
 
@@ -50,23 +55,26 @@ def audit(checked: CheckedRecipe, loader: Any, reporter: Reporter) -> Audit:
     samples = list_samples(checked, loader)
     store, bad = read_images(checked, samples, reporter)
     recipe = checked.recipe
-    findings = [
-        *find_bad_splits(samples, recipe.data.split, recipe.seed),
-        *find_bad_records(samples, bad),
-    ]
+    findings: list[Finding] = []
+    boxes: list[Box] = []
     if store is not None:
-        parts = parts_of(samples, recipe.data.split, recipe.seed)
-        findings += _of_images(samples, store, parts, reporter)
+        targets = {sample.id: sample for sample in samples}
+        findings, boxes = find_bad_boxes(store, [targets[sample.id] for sample in store.samples])
+    split, left_out = recipe.data.split, {name for name, _ in bad}
+    left_out |= {finding.name for finding in findings}
+    kept = [s for s in samples if recipe.data.on_bad == "error" or s.id not in left_out]
+    findings += find_bad_splits(kept, split, recipe.seed)
+    findings += find_bad_records(samples, bad)
+    if store is not None:
+        ids = [sample.id for sample in kept]
+        parts = dict(zip(ids, parts_of(kept, split, recipe.seed), strict=True))
+        findings += _of_images(store, boxes, parts, reporter)
     return Audit(samples, store, in_order(findings))
 
 
 def _of_images(
-    samples: list[Sample], store: Store, parts: list[str], reporter: Reporter
+    store: Store, boxes: list[Box], parts: dict[str, str], reporter: Reporter
 ) -> Iterator[Finding]:
-    by_name = {sample.id: place for place, sample in enumerate(samples)}
-    there = [by_name[sample.id] for sample in store.samples]
-    findings, boxes = find_bad_boxes(store, [samples[place] for place in there])
-    yield from findings
     yield from find_absent_labels(store.labels, boxes)
     with reporter.counting("looking at images") as progress:
         seen = survey(store, progress)
@@ -76,4 +84,6 @@ def _of_images(
     yield from find_odd_boxes(boxes, upright(seen.small, likeness), seen.names)
     with reporter.counting("looking for duplicates") as progress:
         pairs = same_radiographs(seen, shows, progress)
-    yield from find_duplicates(pairs, seen.names, [parts[place] for place in there])
+    yield from find_duplicates(
+        pairs, seen.names, [parts.get(name, "unused") for name in seen.names]
+    )

@@ -15,7 +15,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 
+import numpy as np
 import torch
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from hdf.audit.alignment import refined
@@ -70,12 +73,11 @@ def find_duplicates(
     for pair in pairs:
         partners[pair.first].append((pair.second, pair))
         partners[pair.second].append((pair.first, pair))
+    sides = _sides_of_the_same(pairs, parts)
     for image in sorted(partners):
         of_one = sorted(partners[image], key=lambda item: -item[1].likeness)
         kind = "duplicate" if of_one[0][1].likeness == 1 else "near_duplicate"
-        across = any(
-            pair.likeness >= SAME and _apart(parts[image], parts[other]) for other, pair in of_one
-        )
+        across = parts[image] != "unused" and len(sides[image]) > 1
         told = ", ".join(_told(names[other], parts[other], pair) for other, pair in of_one[:4])
         shows = "shows" if of_one[0][1].likeness >= SAME else "may show"
         detail = f"{shows} the same radiograph as {told}; it is itself in {parts[image]}"
@@ -84,8 +86,16 @@ def find_duplicates(
         yield Finding(names[image], kind, severity, detail, others)
 
 
-def _apart(one: str, other: str) -> bool:
-    return one != other and "unused" not in (one, other)
+def _sides_of_the_same(pairs: Sequence[Pair], parts: Sequence[str]) -> list[set[str]]:
+    """For each image the sides of all that are surely the same radiograph, by whatever steps."""
+    sure = [pair for pair in pairs if pair.likeness >= SAME]
+    ends = ([pair.first for pair in sure], [pair.second for pair in sure])
+    links = coo_array((np.ones(len(sure)), ends), shape=(len(parts), len(parts)))
+    _, group = connected_components(links, directed=False)
+    sides: dict[int, set[str]] = defaultdict(set)
+    for image, part in enumerate(parts):
+        sides[group[image]] |= {part} - {"unused"}
+    return [sides[group[image]] for image in range(len(parts))]
 
 
 def _told(name: str, part: str, pair: Pair) -> str:

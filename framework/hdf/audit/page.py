@@ -20,10 +20,12 @@ from hdf.audit.finding import KINDS, Finding
 from hdf.audit.survey import unpadded
 from hdf.colours import true_colours
 from hdf.data.decode import in_original_pixels
+from hdf.errors import user_error
 from hdf.files import write_text
 
 SIDE = 208
 QUALITY = 82
+MADE_BY = "hdf audit"
 MOST_CARDS = 100
 """Of each kind; further ones are told without pictures."""
 
@@ -52,8 +54,18 @@ class Picture:
     frames: list[Frame]
 
 
+def is_page(path: Path) -> bool:
+    """Whether a file was made by `write_page`."""
+    with path.open("rb") as file:
+        return MADE_BY.encode() in file.read(1000)
+
+
 def write_page(path: Path, title: str, found: Audit) -> None:
-    """Write the findings, those of images with pictures; the page holds images of the data set."""
+    """Write the findings, those of images with pictures; the page holds images of the data set.
+
+    Raises:
+        UserError: it can't be written.
+    """
     loader = PackageLoader("hdf.audit")
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -67,12 +79,16 @@ def write_page(path: Path, title: str, found: Audit) -> None:
         title=title,
         version=__version__,
         count=len(found.samples),
-        severe=len({item.name for item in found.severe}),
+        severe=found.severe_images,
         labels=list(zip(album.labels, album.colours, strict=True)),
         sections=sections,
+        made_by=MADE_BY,
         most=MOST_CARDS,
     )
-    write_text(path, text)
+    try:
+        write_text(path, text.encode("utf-8", "replace").decode())  # file names may be no UTF-8
+    except OSError as error:
+        raise user_error(f"can't be written: {error.strerror or error}", str(path)) from error
 
 
 class _Album:

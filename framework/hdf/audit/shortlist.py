@@ -47,7 +47,10 @@ def shortlist(small: Tensor) -> Iterator[Candidates]:
     Args:
         small: float32 [N, SIDE, SIDE].
     """
-    rows = standardised(structure(small, SIGMA, SMOOTH))
+    if not len(small):
+        return
+    pieces = (structure(piece, SIGMA, SMOOTH) for piece in torch.split(small, QUERIES))
+    rows = torch.cat([standardised(piece) for piece in pieces])
     for start in range(0, len(small), QUERIES):
         queries = torch.arange(start, min(start + QUERIES, len(small)))
         likeness, variant = _best_variant(small[queries], rows)

@@ -32,6 +32,12 @@ def parts_of(samples: Sequence[Sample], split: AnySplit, seed: int) -> list[str]
         return ["unused"] * len(samples)
 
 
+def _sides_of(split: AnySplit) -> list[str]:
+    if isinstance(split, FoldSplit):
+        return [f"fold {fold}" for fold in range(split.folds)]
+    return ["train", "val"]
+
+
 def find_bad_splits(samples: Sequence[Sample], split: AnySplit, seed: int) -> Iterator[Finding]:
     """What the recipe's split names wrongly, empty sides, and patients on both sides."""
     try:
@@ -42,8 +48,9 @@ def find_bad_splits(samples: Sequence[Sample], split: AnySplit, seed: int) -> It
         return
     for problem in problems:
         yield Finding("", "split", "severe", str(problem))
-    for name in ("train", "val"):
-        if not problems and not getattr(sides, name):
+    parts = set(parts_of(samples, split, seed))
+    for name in _sides_of(split):
+        if not problems and name not in parts:
             yield Finding("", "split", "severe", f"the side {name} is empty")
     yield from _shared_patients(samples, sides)
 
@@ -58,5 +65,7 @@ def _shared_patients(samples: Sequence[Sample], sides: Split) -> Iterator[Findin
         for name, side in of_one:
             others = [f"{other} in {place}" for other, place in of_one if place != side]
             detail = f"is in {side}; the same patient has {listed(others)}"
+            if not others:
+                detail = "is in the training and in the validation list"
             beside = tuple(other for other, place in of_one if place != side)
             yield Finding(name, "patient_on_both_sides", "severe", detail, beside)

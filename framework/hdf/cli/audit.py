@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     metavar="FILE.html",
     help="Write a page with the images that were found as well; it contains these images.",
 )
+@click.option("--overwrite", is_flag=True, help="Replace a file that is no audit's page, too.")
 @click.option("--strict", is_flag=True, help="End with exit code 1 where a finding is severe.")
 @plugins_dir_option
 def audit(
@@ -32,6 +33,7 @@ def audit(
     overrides: tuple[str, ...],
     json_wanted: bool,
     html: Path | None,
+    overwrite: bool,
     strict: bool,
     plugins_dir: Path | None,
 ) -> None:
@@ -49,18 +51,21 @@ def audit(
 
     from hdf.audit.audit import audit as look
     from hdf.audit.finding import as_json
-    from hdf.audit.page import write_page
+    from hdf.audit.page import is_page, write_page
     from hdf.components import build_components
+    from hdf.files import refuse_path
     from hdf.reporting.progress import Reporter
 
-    found = look(checked, build_components(checked).loader, Reporter(console(sys.stderr)))
     if html is not None:
-        write_page(html, checked.recipe.name, found)
-        click.echo(f"{html}: contains images of the data set; treat it as you treat them", err=True)
+        refuse_path(html, "page of an audit", is_page, overwrite)
+    found = look(checked, build_components(checked).loader, Reporter(console(sys.stderr)))
     if json_wanted:
         show_json(as_json(found.findings))
     else:
         _show(found)
+    if html is not None:
+        write_page(html, checked.recipe.name, found)
+        click.echo(f"{html}: contains images of the data set; treat it as you treat them", err=True)
     if strict and found.severe:
         sys.exit(1)
 
@@ -72,8 +77,8 @@ def _show(found: Audit) -> None:
     if rows:
         show_table(("severity", "kind", "image", "what was seen"), rows)
         click.echo()
-    severe = len({item.name for item in found.severe})
     kinds = Counter(item.kind for item in found.findings)
     told = ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "nothing"
-    click.echo(f"{len(found.samples)} images, {severe} of them with severe findings; found: {told}")
+    severe = f"{found.severe_images} of them with severe findings"
+    click.echo(f"{len(found.samples)} images, {severe}; found: {told}")
     click.echo("A finding is a place to look, not a verdict.")

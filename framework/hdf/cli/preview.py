@@ -69,13 +69,14 @@ def preview(
     source = resolve(recipe, overrides)
     checked = check_recipe(source, discover(plugins_dir))
 
-    from hdf.preview.file import refuse_path, save_preview
+    from hdf.files import refuse_path
+    from hdf.preview.file import is_preview, save_preview
     from hdf.preview.make import Choice, make_preview
     from hdf.reporting.progress import Reporter
 
     choice = _fitting(checked, Choice(count or COUNT, side, epoch or 1, plain), count)
     path = out or Path(f"{checked.recipe.name}-preview.png")
-    refuse_path(path, overwrite)
+    refuse_path(path, "preview", is_preview, overwrite)
     save_preview(make_preview(checked, choice, Reporter(console(sys.stderr))), path)
     click.echo(path)
 

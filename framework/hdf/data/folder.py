@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -46,16 +47,25 @@ class Entry:
 
 
 def fingerprint(sample: Sample) -> str:
-    """Changes with the path, the size and the date of any of the sample's files.
-
-    Empty where one is missing, which reading it will tell.
-    """
-    try:
-        stats = [(str(file.absolute()), file.stat()) for file in sample.files]
-    except OSError:
-        return ""
-    facts = [(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats]
+    """Changes with the path, the size and the date of any of the sample's files."""
+    facts = [(str(file.absolute()), *_state(file)) for file in sample.files]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def _state(file: Path) -> tuple[int, int]:
+    try:
+        found = file.stat()
+    except OSError:  # reading it will tell
+        return -1, -1
+    return found.st_size, found.st_mtime_ns
+
+
+NOTICE = "CONTAINS_IMAGES.txt"
+
+
+def _is_own(name: str) -> bool:
+    """Whether a store that is being made, or whose making was killed, may hold it."""
+    return name in (NOTICE, "header.json") or name.startswith((f".{NOTICE}.", ".header.json."))
 
 
 class StoreFolder:
@@ -85,11 +95,11 @@ class StoreFolder:
         if file.exists():
             self._refuse_other(file, header)
             return
-        if self.path.exists() and any(self.path.iterdir()):
+        if self.path.exists() and any(not _is_own(item.name) for item in self.path.iterdir()):
             message = "the folder is no store and is not empty; choose another for data.store"
             raise user_error(message, str(self.path))
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_text(self.path / "CONTAINS_IMAGES.txt", WARNING)
+        write_text(self.path / NOTICE, WARNING)
         write_json(file, header)
 
     def _refuse_other(self, file: Path, header: dict[str, Any]) -> None:
@@ -133,36 +143,47 @@ class StoreFolder:
         return ImageFile(self.images, [entry.index for entry in entries], self.size)
 
     @contextmanager
-    def writing(self) -> Iterator[Writer]:
-        """Add images; only one process may.
+    def writing(self, on_wait: Callable[[], None] = lambda: None) -> Iterator[Writer]:
+        """Add images; only one process may, and others wait for it.
+
+        Args:
+            on_wait: called before this process waits.
 
         Raises:
-            UserError: another process is writing, or the disk is full.
+            UserError: the folder can't be written, or the disk is full.
+        """
+        with ExitStack() as open_files:
+            with self.told():
+                lock = open_files.enter_context((self.path / "lock").open("w"))
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    on_wait()
+                    fcntl.flock(lock, fcntl.LOCK_EX)
+                images = open_files.enter_context(self.images.open("ab"))
+                journal = open_files.enter_context(self.journal.open("ab"))
+                writer = Writer(images, journal, self)
+            yield writer
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Tell what the system refuses as the store's affair.
+
+        Raises:
+            UserError: instead of an OSError.
         """
         try:
-            with (self.path / "lock").open("w") as lock:
-                self._lock(lock.fileno())
-                with self.images.open("ab") as images, self.journal.open("ab") as journal:
-                    yield Writer(images, journal, self)
+            yield
         except OSError as error:
             message = f"can't write the store: {error.strerror or error}"
             raise user_error(message, str(self.path)) from error
-
-    def _lock(self, file: int) -> None:
-        import fcntl  # not on Windows, where the rest of this module still imports
-
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            message = "another hdf is filling this store; wait for it, or set data.store"
-            raise user_error(message, str(self.path)) from None
 
 
 class Writer:
     """Adds images at the end of a store."""
 
     def __init__(self, images: Any, journal: Any, folder: StoreFolder) -> None:
-        self.images, self.journal = images, journal
+        self.images, self.journal, self.folder = images, journal, folder
         self.count = folder.size[0] * folder.size[1]
         whole = -(-images.tell() // self.count) * self.count
         images.write(bytes(whole - images.tell()))  # a slot that was cut short is given up
@@ -170,7 +191,15 @@ class Writer:
         journal.write(b"\n" if journal.tell() else b"")  # ends a line that was cut short
 
     def add(self, sample: Sample, mark: str, placed: Placed) -> Entry:
-        """Write the image, then its line."""
+        """Write the image, then its line.
+
+        Raises:
+            UserError: the disk is full.
+        """
+        with self.folder.told():
+            return self._add(sample, mark, placed)
+
+    def _add(self, sample: Sample, mark: str, placed: Placed) -> Entry:
         pixels = placed.image.numpy().tobytes()
         index = self.images.tell() // self.count
         self.images.write(pixels)

@@ -56,7 +56,9 @@ def code_of(part: Part) -> str:
         source = Path(inspect.getfile(part.component.load())).read_bytes()
     except (OSError, TypeError):
         source = b""
-    return _hash([str(plugin.version), hashlib.sha256(source).hexdigest()])
+    inner: list[str] = []
+    part.with_nested(lambda held: inner.append(code_of(held)))
+    return _hash([str(plugin.version), hashlib.sha256(source).hexdigest(), *inner])
 
 
 def _hash(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,7 +11,7 @@ from hdf.data.folder import Entry, StoreFolder, fingerprint
 from hdf.data.parallel import map_samples
 from hdf.data.resize import Resize
 from hdf.data.store import Progress, Skipped, Store, collect
-from hdf.errors import UserError
+from hdf.errors import Problem, UserError
 from hdf.types import Geometry, Sample, Target
 
 
@@ -37,11 +37,15 @@ def read_prepared(
     labels: tuple[str, ...],
     resize: Resize,
     progress: Progress = lambda done, total: None,
+    on_wait: Callable[[], None] = lambda: None,
 ) -> tuple[Store | None, list[Skipped], int]:
     """Fill the folder with what it lacks, and open it.
 
     Boxes come from the samples each time, so that mending one decodes nothing. A bad image is tried
     again each time: a decoder that was missing may be there by now.
+
+    Args:
+        on_wait: called where another process fills the folder, before it is waited for.
 
     Returns:
         The store, or None where no sample can be used; the samples that can't be used; and how
@@ -50,13 +54,12 @@ def read_prepared(
     Raises:
         UserError: the folder can't be written.
     """
-    usable = (sample for sample in samples if not sample.faults)
-    marks = {sample.id: mark for sample in usable if (mark := fingerprint(sample))}
+    marks = {sample.id: fingerprint(sample) for sample in samples if not sample.faults}
     there = folder.entries(marks)
     reused = len(there)
-    bad: dict[str, UserError] = {}
-    if reused < len(samples):
-        there = _fill(folder, samples, marks, resize, bad, progress)
+    bad = {sample.id: fault for sample in samples if (fault := _fault_of(sample))}
+    if any(sample.id not in there and sample.id not in bad for sample in samples):
+        there = _fill(folder, samples, marks, resize, bad, progress, on_wait)
     good: list[tuple[Sample, Stored]] = []
     for sample in (sample for sample in samples if sample.id in there):
         try:
@@ -80,19 +83,25 @@ def _fill(
     resize: Resize,
     bad: dict[str, UserError],
     progress: Progress,
+    on_wait: Callable[[], None],
 ) -> dict[str, Entry]:
     read = partial(_attempt, size=folder.size, resize=resize)
-    with folder.writing() as writer:
+    with folder.writing(on_wait) as writer:
         there = folder.entries(marks)  # another process may have added some
-        missing = [sample for sample in samples if sample.id not in there]
+        missing = [item for item in samples if item.id not in there and item.id not in bad]
         results = map_samples(read, missing)
         for sample, result in zip(missing, results, strict=True):
             if isinstance(result, UserError):
                 bad[sample.id] = result
             else:
-                there[sample.id] = writer.add(sample, marks.get(sample.id, ""), result)
+                there[sample.id] = writer.add(sample, marks[sample.id], result)
             progress(len(there) + len(bad), len(samples))
     return there
+
+
+def _fault_of(sample: Sample) -> UserError | None:
+    faults = [Problem("", fault) for fault in sample.faults]
+    return UserError(faults) if faults else None
 
 
 def _attempt(sample: Sample, size: tuple[int, int], resize: Resize) -> Placed | UserError:

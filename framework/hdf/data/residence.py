@@ -11,6 +11,12 @@ PORTION = 4
 """Images may take one part in so many of the memory that is free."""
 
 
+_CGROUPS = (
+    (Path("/sys/fs/cgroup"), "memory.max", "memory.current"),
+    (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes", "memory.usage_in_bytes"),
+)
+
+
 def fits(count: int, device: torch.device) -> bool:
     """Whether `count` bytes of images may stay in the memory of `device` for a whole run."""
     return count * PORTION <= available_bytes(device)
@@ -37,10 +43,11 @@ def _system_bytes() -> int:
 
 
 def _cgroup_bytes() -> int:
-    folder = Path("/sys/fs/cgroup")
-    try:
-        most = (folder / "memory.max").read_text(encoding="ascii").strip()
-        used = int((folder / "memory.current").read_text(encoding="ascii"))
-        return 2**63 if most == "max" else max(0, int(most) - used)
-    except (OSError, ValueError):  # no limit that can be read
-        return 2**63
+    for folder, limit, current in _CGROUPS:  # the second and the first version
+        try:
+            most = (folder / limit).read_text(encoding="ascii").strip()
+            used = int((folder / current).read_text(encoding="ascii"))
+            return 2**63 if most == "max" else max(0, int(most) - used)
+        except (OSError, ValueError):  # no limit that can be read
+            continue
+    return 2**63

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -55,6 +57,14 @@ class Store:
     def __len__(self) -> int:
         return len(self.samples)
 
+    def digest(self) -> str:
+        """Changes with any image's name, patient, source, labels or true boxes; not with pixels."""
+        facts = [
+            (sample.id, sample.group, sample.source, target.labels, target.boxes.tolist())
+            for sample, target in zip(self.samples, self.originals, strict=True)
+        ]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
     def to(self, device: torch.device) -> Store:
         """The store with network targets on `device`, and images as well where they fit.
 
@@ -62,10 +72,18 @@ class Store:
         """
         images = self.images
         if isinstance(images, ImageFile) and fits(images.nbytes, device):
-            images = images[torch.arange(len(images))]
+            images = _resident(images, device)
         if isinstance(images, Tensor):
             images = images.to(device)
         return replace(self, images=images, targets=self.targets.to(device))
+
+
+def _resident(file: ImageFile, device: torch.device) -> Tensor:
+    """A few at a time: the GPU may have more memory than the computer."""
+    images = torch.empty(len(file), 1, *file.size, dtype=torch.uint8, device=device)
+    for chosen in torch.split(torch.arange(len(file)), 256):
+        images[int(chosen[0]) : int(chosen[-1]) + 1] = file[chosen]
+    return images
 
 
 Skipped = tuple[str, UserError]

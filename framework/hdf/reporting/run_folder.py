@@ -61,7 +61,7 @@ class RunFolder:
             self._name_files(first.with_name(f"{first.name}-{number}"))
             number += 1
         self.path.mkdir(parents=True, exist_ok=True)
-        if self.replaces:
+        if self.replaces or _is_unused(self.path):
             _empty(self.path)
         self.figures.mkdir()  # the one step that only one of two runs can take
 
@@ -93,7 +93,7 @@ def choose_folder(name: str, out: Path | None, overwrite: bool) -> RunFolder:
     if out.exists() and not out.is_dir():
         raise user_error("is a file; --out names a folder", where=str(out))
     folder = RunFolder(out, replaces=overwrite)
-    if not out.exists() or not any(out.iterdir()):
+    if not out.exists() or _is_unused(out):
         return folder
     status = _status(folder)
     if not status:
@@ -105,8 +105,23 @@ def choose_folder(name: str, out: Path | None, overwrite: bool) -> RunFolder:
     return folder
 
 
+def _is_unused(folder: Path) -> bool:
+    """Whether nothing is in a folder, or what a run that was killed at once has made."""
+    items = list(folder.iterdir())
+    return not items or (
+        [item.name for item in items] == ["figures"]
+        and items[0].is_dir()
+        and not any(items[0].iterdir())
+    )
+
+
+def status_last(folder: Path) -> list[Path]:
+    """What is in a run's folder, in the order to delete it: to the end it says whose it is."""
+    return sorted(folder.iterdir(), key=lambda item: item.name == "status.json")
+
+
 def _empty(folder: Path) -> None:
-    for item in folder.iterdir():
+    for item in status_last(folder):
         if item.is_dir() and not item.is_symlink():
             shutil.rmtree(item)
         else:

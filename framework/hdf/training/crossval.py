@@ -110,17 +110,14 @@ def _is_finished(path: Path, checked: CheckedRecipe) -> bool:
 
 
 def _refuse_changed_data(folder: CrossvalFolder) -> None:
-    """Refuse to pool folds that were run on different images, patients or sources."""
-    first: set[tuple[str, str, str]] | None = None
-    for number in range(len(folder.folds)):
-        path = folder.fold(number) / "split.csv"
-        found = {(row["image"], row["group"], row["source"]) for row in _rows(path)}
-        first = found if first is None else first
-        if found != first:
-            names = sorted(row[0] for row in found ^ first)[:3]
+    """Refuse to pool folds that were run on different images, patients, sources or boxes."""
+    first = _summary(folder.fold(0))["dataset"].get("digest")
+    for number in range(1, len(folder.folds)):
+        path = folder.fold(number)
+        if _summary(path)["dataset"].get("digest") != first:
             message = (
-                f"the data have changed since fold 0 (see {', '.join(names)}); delete the folders "
-                "of the folds that are out of date, and give the same command again"
+                "images, patients, sources or true boxes have changed since fold 0; delete the "
+                "folders of the folds that are out of date, and give the same command again"
             )
             raise user_error(message, str(path))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from hdf.errors import Problem, UserError, user_error
 from hdf.files import write_text
 from hdf.recipe.check import CheckedRecipe
 from hdf.recipe.load import parse, read_text
-from hdf.reporting.run_folder import RunFolder, choose_folder
+from hdf.reporting.run_folder import RunFolder, choose_folder, status_last
 
 
 class CrossvalFolder(RunFolder):
@@ -60,14 +61,13 @@ class CrossvalFolder(RunFolder):
         self._take_lock()
         if self.replaces:
             _empty_but_lock(self.path)
+        elif not self.resumes and any(item.name != "lock" for item in self.path.iterdir()):
+            self.close()
+            raise FileExistsError
 
     def _take_lock(self) -> None:
         """Raises FileExistsError where another process holds it."""
         self._lock = (self.path / "lock").open("w")
-        try:
-            import fcntl
-        except ImportError:  # Windows
-            return
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -184,7 +184,7 @@ def _differences(old: Any, new: Any, key: str = "") -> Iterator[tuple[str, str, 
 
 
 def _empty_but_lock(folder: Path) -> None:
-    for item in folder.iterdir():
+    for item in status_last(folder):
         if item.is_dir() and not item.is_symlink():
             shutil.rmtree(item)
         elif item.name != "lock":

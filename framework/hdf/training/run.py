@@ -87,7 +87,11 @@ def _summary(run: Run, trainer: Trainer, metrics: dict[str, Any], seconds: float
         "seed": run.recipe.seed,
         "device": str(run.compute.device),
         "precision": run.compute.precision,
-        "dataset": {"train": len(run.split.train), "val": len(run.split.val)},
+        "dataset": {
+            "train": len(run.split.train),
+            "val": len(run.split.val),
+            "digest": run.store.digest(),
+        },
         "metrics": {"val": metrics},
         "timing": {
             "seconds": round(seconds, 2),

@@ -14,7 +14,13 @@ from typing import Any
 from hdf.errors import Problem, UserError, user_error
 from hdf.types import Fault
 from hdf_plugins.loaders.json_file import read_json
-from hdf_plugins.loaders.placement import Box, from_corner_and_size, is_coordinate, misplaced
+from hdf_plugins.loaders.placement import (
+    Box,
+    from_corner_and_size,
+    is_coordinate,
+    misplaced,
+    within,
+)
 
 MAX_SIDE = 1_000_000
 PATIENT = ("patient", "patient_id")
@@ -192,7 +198,7 @@ def _add_box(image: Image, record: Record, labels: dict[Key | None, str]) -> Ite
         box = from_corner_and_size(x, y, width, height)
         faults = list(misplaced(box, image.frame))
         yield from faults
-        image.boxes += [] if faults else [(box, label)]
+        image.boxes += [] if faults else [(within(box, image.frame), label)]
 
 
 def _is_number(value: Any) -> bool:

@@ -45,6 +45,15 @@ def misplaced(box: Box, frame: tuple[int, int] | None) -> Iterator[Fault]:
         yield Fault(message, "box_outside")
 
 
+def within(box: Box, frame: tuple[int, int] | None) -> Box:
+    """The box cut to its frame of (height, width), over which rounding may have put it."""
+    if frame is None:
+        return box
+    height, width = frame
+    x0, y0, x1, y1 = box
+    return max(x0, 0.0), max(y0, 0.0), min(x1, float(width)), min(y1, float(height))
+
+
 def boxes_tensor(boxes: Sequence[Box]) -> torch.Tensor:
     """float32 [N, 4], N from 0."""
     return torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4)

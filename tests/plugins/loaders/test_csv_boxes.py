@@ -432,3 +432,10 @@ def test_a_table_with_dots_in_no_names_and_another_frame() -> None:
     assert len(rows) == 496
     assert {row.frame for row in rows} == {(224, 224)}
     assert not any(row.faults for row in rows)
+
+
+def test_a_box_that_rounding_put_over_its_frame_is_cut_to_it(folder: Path) -> None:
+    _table(folder, HEADER + "heart,5,-0.5,45.8,10,a,50,40\n")
+    sample = _records(folder)["a"]
+    assert sample.target is not None
+    assert sample.target.boxes.tolist() == [[5, 0, 50, 9.5]]
