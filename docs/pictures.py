@@ -57,6 +57,7 @@ CROSSVAL = (
 )
 MONO = ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSansMono.ttf"), 14)
 MOST_COLUMNS = 128
+ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 CHROMIUM = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run")
 
 
@@ -110,9 +111,21 @@ def terminal(path: Path, folder: Path, *commands: str) -> None:
             stderr=subprocess.STDOUT,
             check=True,
         )
-        output = shown.stdout.replace(str(folder / "cache"), "~/.cache/hdf")
-        lines += [f"$ hdf {command}", *output.splitlines(), ""]
+        output = shown.stdout.replace(str(folder / "cache"), "~/.cache/hdf").splitlines()
+        lines += [f"$ hdf {command}", *_without_epochs(output), ""]
     _draw_terminal(lines[:-1]).quantize(16).save(path, optimize=True)
+
+
+def _without_epochs(lines: list[str]) -> list[str]:
+    """The lines with an ellipsis for all that stand between a training's first and last epoch."""
+    kept: list[str] = []
+    for number, line in enumerate(lines):
+        inner = line.startswith("epoch ") and lines[number - 1].startswith("epoch ")
+        if not (inner and lines[number + 1].startswith("epoch ")):
+            kept.append(line)
+        elif kept[-1] != ELLIPSIS:
+            kept.append(ELLIPSIS)
+    return kept
 
 
 def _draw_terminal(lines: list[str]) -> Image.Image:
@@ -122,7 +135,7 @@ def _draw_terminal(lines: list[str]) -> Image.Image:
     picture = Image.new("RGB", size, "#1E1E1E")
     pen = ImageDraw.Draw(picture)
     for number, line in enumerate(lines):
-        shown = line if len(line) <= MOST_COLUMNS else f"{line[: MOST_COLUMNS - 1]}\u2026"
+        shown = line if len(line) <= MOST_COLUMNS else f"{line[: MOST_COLUMNS - 1]}{ELLIPSIS}"
         colour = "#8FD0FF" if line.startswith("$ ") else "#E4E4E4"
         pen.text((margin, margin + number * height), shown, colour, MONO)
     return picture

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hdf.errors import UnreadableError
+
 if TYPE_CHECKING:
     from pydicom import Dataset
     from pydicom.uid import UID
@@ -19,10 +21,10 @@ def refuse_many_scans(data: bytes) -> None:
     """Each scan of a JPEG goes over all of its pixels, however short it is.
 
     Raises:
-        ValueError: there are more than `MAX_SCANS`.
+        UnreadableError: there are more than `MAX_SCANS`.
     """
     if data.count(_SOS) > MAX_SCANS:
-        raise ValueError(f"it has more than {MAX_SCANS} scans")
+        raise UnreadableError(f"it has more than {MAX_SCANS} scans")
 
 
 def check_codestream(dataset: Dataset, syntax: UID) -> None:
@@ -32,7 +34,7 @@ def check_codestream(dataset: Dataset, syntax: UID) -> None:
     up what is missing.
 
     Raises:
-        ValueError: it is one of these.
+        UnreadableError: it is one of these.
     """
     from pydicom.encaps import get_frame
     from pydicom.uid import RLELossless
@@ -42,9 +44,9 @@ def check_codestream(dataset: Dataset, syntax: UID) -> None:
     data = get_frame(dataset.PixelData, 0, number_of_frames=1)
     size = _jpeg_2000_size(data) if _SIZ in data[:4096] else _jpeg_size(data)
     if size != (dataset.Rows, dataset.Columns):
-        raise ValueError("its compressed pixels have another size than Rows and Columns say")
+        raise UnreadableError("its compressed pixels have another size than Rows and Columns say")
     if not data[-16:].rstrip(b"\0").endswith(b"\xff\xd9"):
-        raise ValueError("its compressed pixels are cut off")
+        raise UnreadableError("its compressed pixels are cut off")
     refuse_many_scans(data)
 
 
@@ -66,4 +68,4 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
             height, width = data[at + 5 : at + 7], data[at + 7 : at + 9]
             return int.from_bytes(height, "big"), int.from_bytes(width, "big")
         at += 1 if marker == 0xFF else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    raise ValueError("its compressed pixels have no frame header")
+    raise UnreadableError("its compressed pixels have no frame header")

@@ -64,7 +64,7 @@ def split_of(checked: CheckedRecipe, samples: list[Sample]) -> Split:
 
 
 def read_dataset(checked: CheckedRecipe, loader: Any, reporter: Reporter) -> Dataset:
-    """List, read and split the recipe's samples.
+    """List, read and split the recipe's samples; those of images alone, too.
 
     Raises:
         UserError: with all that is wrong with the data.
@@ -78,10 +78,8 @@ def read_dataset(checked: CheckedRecipe, loader: Any, reporter: Reporter) -> Dat
     if store is None or (bad and data.on_bad == "error"):
         raise UserError.joined([error for _, error in bad])
     split = split_of(checked, store.samples)
-    with placed(checked.where("data", "labels")):
-        refuse_absent_labels(store)
-    with placed(checked.where("data", "split")):
-        _refuse_boxless_sides(store, split)
+    if any(sample.target and sample.target.labels for sample in store.samples):
+        _refuse_absent_labels(checked, store)
     sizes = f"{len(split.train)} to train, {len(split.val)} to validate"
     inner = f", {len(split.inner)} to choose the best epoch" if split.inner else ""
     left_out = f"; {len(bad)} left out" if bad else ""
@@ -134,6 +132,22 @@ def _read(
             samples, data.labels, data.image_size, data.resize, masks=masks, progress=progress
         )
         return store, bad, 0
+
+
+def refuse_unlearnable(checked: CheckedRecipe, dataset: Dataset) -> None:
+    """Refuse a data set that is in order, but from which nothing can be learned or measured.
+
+    Raises:
+        UserError: a label has no box at all, or a side has none.
+    """
+    _refuse_absent_labels(checked, dataset.store)
+    with placed(checked.where("data", "split")):
+        _refuse_boxless_sides(dataset.store, dataset.split)
+
+
+def _refuse_absent_labels(checked: CheckedRecipe, store: Store) -> None:
+    with placed(checked.where("data", "labels")):
+        refuse_absent_labels(store)
 
 
 def _refuse_boxless_sides(store: Store, split: Split) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from hdf.codestreams import check_codestream
-from hdf.errors import user_error
+from hdf.errors import UnreadableError, user_error
 from hdf.privacy import group_of
 from hdf.stepped import SteppedFile
 from hdf.types import ImageFacts
@@ -51,18 +51,18 @@ def dicom_size(path: Path) -> tuple[int, int]:
     """(height, width), from the header alone.
 
     Raises:
-        ValueError: the object is no single image of grey or true colour.
+        UnreadableError: the object is no single image of grey or true colour.
     """
     header = _read(path, HEADER)
     kind = str(header.get("PhotometricInterpretation", ""))
     rows, columns = header.get("Rows"), header.get("Columns")
     if not isinstance(rows, int) or not isinstance(columns, int):
-        raise ValueError("it holds no image: Rows and Columns are missing")
+        raise UnreadableError("it holds no image: Rows and Columns are missing")
     if int(header.get("NumberOfFrames") or 1) != 1:
-        raise ValueError(f"it holds {int(header.NumberOfFrames)} frames; a radiograph has one")
+        raise UnreadableError(f"it holds {int(header.NumberOfFrames)} frames; a radiograph has one")
     samples = 1 if kind in SHADES else 3
     if kind not in SHADES + COLOURS or header.get("SamplesPerPixel", 1) != samples:
-        raise ValueError("its PhotometricInterpretation is neither grey nor true colour")
+        raise UnreadableError("its PhotometricInterpretation is neither grey nor true colour")
     return rows, columns
 
 
@@ -71,13 +71,13 @@ def dicom_pixels(path: Path) -> Pixels:
     it.
 
     Raises:
-        ValueError: the pixels are missing, damaged, or in a compression that can't be read.
+        UnreadableError: the pixels are missing, damaged, or in a compression that can't be read.
     """
     from pydicom.pixels.utils import pixel_array
 
     dataset = _read(path)
     if "PixelData" not in dataset:
-        raise ValueError("it holds no pixels")
+        raise UnreadableError("it holds no pixels")
     syntax = dataset.file_meta.TransferSyntaxUID
     if syntax.is_compressed and not syntax.is_deflated:
         check_codestream(dataset, syntax)
@@ -86,9 +86,9 @@ def dicom_pixels(path: Path) -> Pixels:
     except Exception as error:
         missing = isinstance(error, RuntimeError | NotImplementedError)
         reason = "there is no decoder for" if missing else "its pixels are damaged; they are in"
-        raise ValueError(f"{reason} the transfer syntax {syntax.name}") from error
+        raise UnreadableError(f"{reason} the transfer syntax {syntax.name}") from error
     if pixels.shape[:2] != (dataset.Rows, dataset.Columns):
-        raise ValueError("its pixels have another size than Rows and Columns say")
+        raise UnreadableError("its pixels have another size than Rows and Columns say")
     with np.errstate(all="ignore"):  # values that are not finite are refused by whoever reads them
         return pixels if pixels.ndim == 3 else shown(pixels, dataset)
 
@@ -141,14 +141,14 @@ def _read(path: Path, tags: tuple[str, ...] | None = None) -> Dataset:
     if logger.level != logging.CRITICAL:  # to set it takes longer than to look
         logger.setLevel(logging.CRITICAL)
     if path.stat().st_size > MAX_BYTES:
-        raise ValueError(f"it is larger than {MAX_BYTES // 10**6} MB")
+        raise UnreadableError(f"it is larger than {MAX_BYTES // 10**6} MB")
     wanted: Any = None if tags is None else list(tags)
     with _File(path, MAX_READS) as file:
         if file.peek(132)[128:132] != b"DICM":
-            raise ValueError("the file does not begin as one")
+            raise UnreadableError("the file does not begin as one")
         found: Dataset = dcmread(file, specific_tags=wanted, stop_before_pixels=tags is not None)
     if "TransferSyntaxUID" not in found.file_meta:
-        raise ValueError("it does not say its transfer syntax")
+        raise UnreadableError("it does not say its transfer syntax")
     return found
 
 
@@ -169,4 +169,4 @@ def _refuse_bomb(rest: bytes) -> None:
         size += len(inflater.decompress(rest, 1 << 20))
         rest = inflater.unconsumed_tail
     if size > MAX_BYTES:
-        raise ValueError(f"it inflates to more than {MAX_BYTES // 10**6} MB")
+        raise UnreadableError(f"it inflates to more than {MAX_BYTES // 10**6} MB")

@@ -23,6 +23,11 @@ class Problem(NamedTuple):
         return f"{self.where}: {self.message}" if self.where else self.message
 
 
+def printable(text: str) -> str:
+    """The text with its control characters written out, as file names and cells may hold any."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 class UserError(Exception):
     """One or many problems in what the user gave; the command line ends with exit code 2.
 
@@ -48,6 +53,10 @@ class UserError(Exception):
         found = list(errors)
         problems = [problem for error in found for problem in error.problems]
         return cls(problems, "\n".join(error.traceback for error in found if error.traceback))
+
+
+class UnreadableError(ValueError):
+    """A file can't be read; the message quotes nothing of what is in it."""
 
 
 def user_error(message: str, where: str = "") -> UserError:

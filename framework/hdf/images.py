@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hdf.dicom import dicom_facts
-from hdf.errors import UserError, user_error
+from hdf.errors import UnreadableError, UserError, user_error
 from hdf.formats import DICOM_SUFFIXES, FORMATS, Format, Pixels
 from hdf.types import ImageFacts
 
@@ -137,6 +137,9 @@ def _reason(kind: Format, error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"can't be opened: {error.strerror}"
     told = isinstance(error, OSError | SyntaxError | ValueError | MemoryError) and str(error)
+    if kind in (FORMATS[suffix] for suffix in DICOM_SUFFIXES):
+        # pydicom's own words quote elements, and anything may stand in an element.
+        told = isinstance(error, UnreadableError) and str(error)
     return f"can't be read as a {kind.name}: {told or 'the file is damaged'}"
 
 

@@ -6,6 +6,8 @@ import io
 from pathlib import Path
 from typing import Any
 
+from hdf.errors import UnreadableError
+
 
 class SteppedFile(io.BufferedReader):
     """A file that can be read only so often.
@@ -26,9 +28,9 @@ class SteppedFile(io.BufferedReader):
         """As a file's.
 
         Raises:
-            ValueError: it has been read too often.
+            UnreadableError: it has been read too often.
         """
         self.left -= 1
         if self.left < 0:
-            raise ValueError("it is made of too many parts")
+            raise UnreadableError("it is made of too many parts")
         return super().read(size)

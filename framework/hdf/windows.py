@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hdf.errors import UnreadableError
+
 if TYPE_CHECKING:
     from pydicom import Dataset
 
@@ -27,13 +29,13 @@ def shown(pixels: Pixels, dataset: Dataset) -> Pixels:
         window; the values of the modality LUT, for whoever knows no window, in all other cases.
 
     Raises:
-        ValueError: a LUT or window is not usable.
+        UnreadableError: a LUT or window is not usable.
     """
     values = _modality(pixels, dataset)
     windowed = _voi(values, dataset)
     if windowed is not None:
         if windowed.min() == windowed.max():
-            raise ValueError("its VOI LUT or window makes all pixels equal")
+            raise UnreadableError("its VOI LUT or window makes all pixels equal")
         values = 1 - windowed if _is_inverse(dataset) else windowed
     elif values is pixels and pixels.dtype == np.uint8 and dataset.BitsStored == 8:
         values = 255 - pixels if _is_inverse(dataset) else pixels
@@ -57,7 +59,7 @@ def _modality(pixels: Pixels, dataset: Dataset) -> Pixels:
         return np.asarray(apply_modality_lut(pixels, dataset))
     slope, intercept = _number(dataset, "RescaleSlope", 1), _number(dataset, "RescaleIntercept", 0)
     if slope == 0:
-        raise ValueError("its RescaleSlope is 0")
+        raise UnreadableError("its RescaleSlope is 0")
     return pixels if (slope, intercept) == (1, 0) else pixels * slope + intercept
 
 
@@ -82,13 +84,13 @@ def _windowed(values: Pixels, center: float, width: float, function: str) -> Pix
             return (values > center - 0.5).astype(np.float64)
         return np.asarray((values - (center - 0.5)) / (width - 1) + 0.5).clip(0, 1)
     if width <= 0 or function == "LINEAR":
-        raise ValueError(f"its WindowWidth is {width:g}")
+        raise UnreadableError(f"its WindowWidth is {width:g}")
     if function == "LINEAR_EXACT":
         return np.asarray((values - center) / width + 0.5).clip(0, 1)
     if function == "SIGMOID":
         exponent = np.asarray(-4 * (values - center) / width).clip(-700, 700)
         return np.asarray(1 / (1 + np.exp(exponent)))
-    raise ValueError("its VOILUTFunction is none of LINEAR, LINEAR_EXACT and SIGMOID")
+    raise UnreadableError("its VOILUTFunction is none of LINEAR, LINEAR_EXACT and SIGMOID")
 
 
 def _without_padding(values: Pixels, stored: Pixels, dataset: Dataset) -> Pixels:
@@ -99,7 +101,7 @@ def _without_padding(values: Pixels, stored: Pixels, dataset: Dataset) -> Pixels
     last = last if isinstance(last, int) else first
     padding = (stored >= min(first, last)) & (stored <= max(first, last))
     if padding.all():
-        raise ValueError("every pixel is padding")
+        raise UnreadableError("every pixel is padding")
     return np.where(padding, values[~padding].min(), values) if padding.any() else values
 
 
@@ -111,5 +113,5 @@ def _number(dataset: Dataset, name: str, default: float) -> float:
     first = value[0] if isinstance(value, list | tuple) or hasattr(value, "append") else value
     number = float(first)
     if not np.isfinite(number):
-        raise ValueError(f"its {name} is no number")
+        raise UnreadableError(f"its {name} is no number")
     return number

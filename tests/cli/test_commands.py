@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from hdf.cli import main
+from hdf.cli.screen import show_error, show_table
+from hdf.errors import Problem, UserError
 from tests.conftest import Hdf
 
 BROKEN = "import nonexistent_package\n"
@@ -17,7 +22,16 @@ def test_version_and_help(hdf: Hdf) -> None:
     assert hdf("--version").stdout == "hdf 0.1.0\n"
     shown = hdf("--help").stdout
     assert "not a medical device" in shown
-    for command in ("run", "check", "list-plugins", "recipes"):
+    for command in (
+        "run",
+        "crossval",
+        "prepare",
+        "audit",
+        "preview",
+        "check",
+        "list-plugins",
+        "recipes",
+    ):
         assert command in shown
         assert hdf(command, "--help").returncode == 0
 
@@ -215,3 +229,28 @@ def test_two_processes_give_the_same_run(hdf: Hdf, tiny_recipe: Path, tmp_path: 
     for file in ("metrics.jsonl", "best.safetensors", "predictions.csv"):
         first, second = (tmp_path / out / file for out in ("first", "second"))
         assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_full_disk_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(**options: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "runs/x")
+
+    monkeypatch.setattr(main, "hdf", full)
+    with pytest.raises(SystemExit) as caught:
+        main.main()
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == "error: runs/x: No space left on device\n"
+
+
+def test_control_characters_are_written_out(capsys: pytest.CaptureFixture[str]) -> None:
+    show_error(UserError(Problem("\x1b[31mred.png", "a\nb")))
+    assert capsys.readouterr().err == "error: \\x1b[31mred.png: a\\nb\n"
+    show_table(("name",), [("\x1b[1mx",)])
+    assert capsys.readouterr().out == "name\n\\x1b[1mx\n"
+
+
+def test_no_summary_of_a_command_is_cut() -> None:
+    shown = CliRunner().invoke(main.hdf, ["--help"], terminal_width=80)
+    assert "..." not in shown.output.partition("Commands:")[2]

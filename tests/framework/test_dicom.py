@@ -252,6 +252,18 @@ def _refusal(path: Path) -> str:
     return message
 
 
+def test_no_element_is_quoted(tmp_path: Path) -> None:
+    path = write_dicom(
+        tmp_path / "a.dcm", _ramp(), WindowCenter=1, WindowWidth=2, RescaleSlope=3, NumberOfFrames=1
+    )
+    content = path.read_bytes()
+    for tag in (b"\x50\x10DS", b"\x53\x10DS", b"\x08\0IS"):
+        at = content.index(b"\x28\0" + tag) + 2 + len(tag)
+        path.write_bytes(content[: at + 2] + b"ZX" + content[at + 4 :])
+        message = _refusal(path)
+        assert "ZX" not in message and "can't be read as a DICOM image" in message
+
+
 def test_what_is_no_single_image_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.dcm"
     assert "3 frames" in _refusal(write_dicom(path, _ramp(), NumberOfFrames=3))

@@ -11,7 +11,8 @@ from PIL import Image, ImageColor
 
 from hdf.colours import COLOURS, true_colours
 from hdf.errors import UserError
-from hdf.preview.file import refuse_path, save_preview
+from hdf.files import refuse_path
+from hdf.preview.file import is_preview, save_preview
 from hdf.preview.images import Panel, Shown
 from hdf.preview.layout import MOST_PIXELS, Layout, filled_lines, most_cells
 from hdf.preview.panels import paint
@@ -121,9 +122,9 @@ def test_lines_are_filled_and_nothing_is_lost() -> None:
 
 def test_only_previews_are_replaced(tmp_path: Path) -> None:
     path = tmp_path / "new" / "a.png"
-    refuse_path(path, overwrite=False)
+    refuse_path(path, "preview", is_preview, overwrite=False)
     save_preview(Image.new("RGB", (4, 4)), path)
-    refuse_path(path, overwrite=False)
+    refuse_path(path, "preview", is_preview, overwrite=False)
     for name, write in {
         "photo.png": lambda file: Image.new("RGB", (4, 4)).save(file),
         "text.png": lambda file: file.write_text("no picture"),
@@ -131,15 +132,15 @@ def test_only_previews_are_replaced(tmp_path: Path) -> None:
     }.items():
         write(tmp_path / name)
         with pytest.raises(UserError, match=f"{name}: is there already.*--overwrite"):
-            refuse_path(tmp_path / name, overwrite=False)
-        refuse_path(tmp_path / name, overwrite=True)
+            refuse_path(tmp_path / name, "preview", is_preview, overwrite=False)
+        refuse_path(tmp_path / name, "preview", is_preview, overwrite=True)
 
 
 def test_places_that_hold_no_file_are_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="is a folder"):
-        refuse_path(tmp_path, overwrite=True)
+        refuse_path(tmp_path, "preview", is_preview, overwrite=True)
     with pytest.raises(UserError, match=r"can't be written into .*file"):
-        refuse_path(tmp_path / "file" / "a.png", overwrite=True)
+        refuse_path(tmp_path / "file" / "a.png", "preview", is_preview, overwrite=True)
     with pytest.raises(UserError, match=r"a.png: can't be written"):
         save_preview(Image.new("RGB", (4, 4)), tmp_path / "file" / "a.png")

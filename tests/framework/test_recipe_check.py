@@ -84,6 +84,7 @@ def test_a_resolved_recipe_resolves_to_itself(
         ("data.image_size=[112]", "(data.image_size"),
         ("data.image_size=[8, 8]", "greater than or equal to 16"),
         ("data.split={folds: 5, fold: 5}", "fold 5 of 5; folds are counted from 0"),
+        ("data.split={folds: 5, val: 0.2}", "'val' does not go with 'folds'"),
         ("data.split={val: 1.0}", "(data.split.val): expected less than 1"),
         ("data.split={lists: {train: a}}", "'val' is missing"),
         ("data.split={vla: 0.2}", "unknown key 'vla'; did you mean 'val'?"),

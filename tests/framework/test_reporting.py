@@ -14,6 +14,7 @@ from rich.console import Console
 from hdf import Detections, Sample, Target, UserError
 from hdf.data.split import Split
 from hdf.files import replacing, write_json, write_text
+from hdf.reporting import progress
 from hdf.reporting.progress import Reporter
 from hdf.reporting.run_folder import choose_folder
 from hdf.reporting.tables import write_predictions, write_split
@@ -158,3 +159,11 @@ def test_status_is_json(tmp_path: Path) -> None:
     folder.set_status("failed", reason="why")
     status = json.loads(folder.status.read_text())
     assert (status["status"], status["reason"]) == ("failed", "why")
+
+
+def test_off_a_terminal_counting_is_told_in_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
+    screen = io.StringIO()
+    with Reporter(Console(file=screen, width=1000)).counting("reading images") as count:
+        count(3, 9)
+    assert screen.getvalue() == "reading images: 3 of 9\n"

@@ -75,7 +75,8 @@ def test_mistakes_in_lists_are_told_with_their_line(tmp_path: Path) -> None:
         split_samples(samples(4, per_patient=2), lists, seed=0)
     assert [str(problem) for problem in caught.value.problems] == [
         f"{train}:2: no image is called 'nobody'",
-        f"{val}: p000: this patient is in the training and in the validation list",
+        f"{val}: 'i001' is for validation and 'i000' for training, of one patient; "
+        "take one of them out of its list",
     ]
     val.unlink()
     with pytest.raises(UserError, match="the list can't be read"):
@@ -167,5 +168,7 @@ def test_ends_that_overlap_are_told() -> None:
 
 def test_a_patient_at_both_ends_is_told() -> None:
     split_samples(samples(10, per_patient=2), EndsSplit(first=6, last=4), seed=0)
-    with pytest.raises(UserError, match="the patient 'p002' is among the first and among the last"):
+    with pytest.raises(
+        UserError, match="'i005' is for validation and 'i004' for training, of one patient"
+    ):
         split_samples(samples(10, per_patient=2), EndsSplit(first=5, last=5), seed=0)

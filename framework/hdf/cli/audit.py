@@ -37,7 +37,7 @@ def audit(
     strict: bool,
     plugins_dir: Path | None,
 ) -> None:
-    """Look for mistakes in a recipe's data set before it is trained on.
+    """Look for mistakes in a recipe's data set.
 
     Duplicates, patients on both sides of the split, boxes where no organ lies, inverted, blank and
     clipped images, and all that hdf run would refuse. No model is built.

@@ -32,7 +32,7 @@ def crossval(
     overwrite: bool,
     plugins_dir: Path | None,
 ) -> None:
-    """Run every fold of a recipe, and score the answers for all images together.
+    """Run every fold of a recipe, and score all answers together.
 
     RECIPE needs a split into folds, such as data.split={folds: 5}. One that was stopped goes on
     with the same command and --out: finished folds are not run again.

@@ -26,7 +26,7 @@ COLUMNS = ("kind", "name", "summary", "distribution", "version", "status")
 def list_plugins(
     name: str | None, kind: str | None, as_json: bool, plugins_dir: Path | None
 ) -> None:
-    """List the components that are installed, or show the options of NAME."""
+    """List what is installed, or show the options of NAME."""
     from hdf.registry import discover
 
     registry = discover(plugins_dir)

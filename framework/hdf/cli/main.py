@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 
 import click
@@ -17,6 +18,9 @@ from hdf.cli.recipes import recipes
 from hdf.cli.run import run
 from hdf.cli.screen import show_error
 from hdf.errors import UserError
+
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+"""What a user mends: a disk that is full or read-only, a folder of somebody else's."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -41,6 +45,12 @@ def main() -> None:
         sys.exit(error.exit_code)
     except UserError as error:
         show_error(error)
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"error: {place}{error.strerror}", file=sys.stderr)
         sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
         print("interrupted", file=sys.stderr)

@@ -15,9 +15,9 @@ from hdf.cli.screen import console
 @recipe_arguments
 @plugins_dir_option
 def prepare(recipe: Path, overrides: tuple[str, ...], plugins_dir: Path | None) -> None:
-    """Decode a recipe's images into its store, so that hdf run starts at once.
+    """Decode a recipe's images into its store.
 
-    No model is built. A prepare that was stopped goes on where it was.
+    hdf run then starts at once. No model is built. A prepare that was stopped goes on where it was.
     """
     from hdf.recipe.check import check_recipe
     from hdf.recipe.merge import resolve

@@ -52,7 +52,7 @@ def preview(
     overwrite: bool,
     plugins_dir: Path | None,
 ) -> None:
-    """Draw the images that training will see, with their boxes, as one picture.
+    """Draw the images that training will see, with boxes.
 
     Each training image stands there twice: as it was read, resized and stored, and beside it
     as the given epoch augments it. No model is built.

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
-from hdf.errors import UserError
+from hdf.errors import UserError, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,7 +40,7 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 def _literal(cell: str) -> str:
     from rich.markup import escape
 
-    return escape(cell)
+    return escape(printable(cell))
 
 
 def show_json(value: Any) -> None:
@@ -54,7 +54,7 @@ def show_error(error: UserError) -> None:
     if error.traceback:
         print(error.traceback.rstrip(), file=sys.stderr)
     for problem in error.problems[:MOST_PROBLEMS]:
-        print(f"error: {problem}", file=sys.stderr)
+        print(f"error: {printable(str(problem))}", file=sys.stderr)
     more = len(error.problems) - MOST_PROBLEMS
     if more > 0:
         print(f"... and {more} more", file=sys.stderr)

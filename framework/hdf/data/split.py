@@ -49,7 +49,7 @@ def split_samples(samples: Sequence[Sample], split: AnySplit, seed: int) -> Spli
             both sides.
     """
     sides, problems = assign(samples, split, seed)
-    problems += _leaks(shared_groups(samples, sides), split)
+    problems += _leaks(samples, sides, split)
     if problems:
         raise UserError(problems)
     _refuse_empty(sides.train, sides.val, len({sample.group for sample in samples}))
@@ -90,12 +90,22 @@ def shared_groups(samples: Sequence[Sample], split: Split) -> list[str]:
     return sorted(learned & {samples[index].group for index in split.val})
 
 
-def _leaks(groups: list[str], split: AnySplit) -> list[Problem]:
-    if isinstance(split, ListSplit):
-        message = "this patient is in the training and in the validation list"
-        return [Problem(f"{split.lists.val}: {group}", message) for group in groups]
-    message = "is among the first and among the last images; change the numbers, or use lists"
-    return [Problem("", f"the patient {group!r} {message}") for group in groups]
+def _leaks(samples: Sequence[Sample], sides: Split, split: AnySplit) -> list[Problem]:
+    where = split.lists.val if isinstance(split, ListSplit) else ""
+    advice = (
+        "take one of them out of its list"
+        if isinstance(split, ListSplit)
+        else "change the numbers, or use lists"
+    )
+    problems = []
+    for group in shared_groups(samples, sides):
+        train, val = (
+            next(samples[index].id for index in side if samples[index].group == group)
+            for side in ([*sides.train, *sides.inner], sides.val)
+        )
+        message = f"{val!r} is for validation and {train!r} for training, of one patient; {advice}"
+        problems.append(Problem(where, message))
+    return problems
 
 
 def _strata(samples: Sequence[Sample]) -> list[list[str]]:

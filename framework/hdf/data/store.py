@@ -24,6 +24,10 @@ from hdf.types import Geometry, Sample, Target, Targets, pad_targets
 Progress = Callable[[int, int], None]
 
 
+TOGETHER = 256
+"""Images that are copied at a time."""
+
+
 class Known(Protocol):
     """What is known of an image beside its pixels."""
 
@@ -58,12 +62,18 @@ class Store:
         return len(self.samples)
 
     def digest(self) -> str:
-        """Changes with any image's name, patient, source, labels or true boxes; not with pixels."""
+        """Changes with any image's name, patient, source, labels, true boxes or pixels."""
         facts = [
             (sample.id, sample.group, sample.source, target.labels, target.boxes.tolist())
             for sample, target in zip(self.samples, self.originals, strict=True)
         ]
-        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+        found = hashlib.sha256(json.dumps(facts).encode())
+        for chosen in torch.split(torch.arange(len(self)), TOGETHER):
+            images = self.images
+            if isinstance(images, Tensor):
+                chosen = chosen.to(images.device)
+            found.update(images[chosen].cpu().numpy().tobytes())
+        return found.hexdigest()[:16]
 
     def to(self, device: torch.device) -> Store:
         """The store with network targets on `device`, and images as well where they fit.
@@ -81,7 +91,7 @@ class Store:
 def _resident(file: ImageFile, device: torch.device) -> Tensor:
     """A few at a time: the GPU may have more memory than the computer."""
     images = torch.empty(len(file), 1, *file.size, dtype=torch.uint8, device=device)
-    for chosen in torch.split(torch.arange(len(file)), 256):
+    for chosen in torch.split(torch.arange(len(file)), TOGETHER):
         images[int(chosen[0]) : int(chosen[-1]) + 1] = file[chosen]
     return images
 

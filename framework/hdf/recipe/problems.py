@@ -35,6 +35,8 @@ def _problem(
     kind, name = detail["type"], str(path[-1]) if path else ""
     if kind == "extra_forbidden":
         names = known if known is not None else _names_at(path[:-1], tree)
+        if name in names:  # of another form
+            return Problem(where, f"{name!r} does not go with {_beside(path, tree)}")
         return Problem(where, f"unknown key {name!r}{suggest(name, names)}")
     if kind == "missing" and isinstance(path[-1], int):
         return Problem(tree.locate(path[:-1]), f"expected at least {path[-1] + 1} items")
@@ -44,7 +46,14 @@ def _problem(
         context: dict[str, Any] = detail.get("ctx", {})
         expected, tag = context["expected_tags"].replace("'", "").split(", "), context["tag"]
         return Problem(where, f"no {name} is called {tag!r}{suggest(tag, expected)}")
-    return Problem(where, f"{_message(detail)}, not {_shown(detail['input'])}")
+    given = "" if kind == "value_error" and path else f", not {_shown(detail['input'])}"
+    return Problem(where, f"{_message(detail)}{given}")
+
+
+def _beside(path: Path, tree: Node) -> str:
+    node = tree.at(path[:-1])
+    keys = node.value if node and isinstance(node.value, dict) else {}
+    return ", ".join(repr(key) for key in keys if key != path[-1]) or "what stands beside it"
 
 
 def _message(detail: ErrorDetails) -> str:

@@ -12,6 +12,7 @@ from rich.progress import Progress, TaskID, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
 REFRESH_SECONDS = 0.25
+LINE_SECONDS = 10.0
 
 
 class Reporter:
@@ -42,11 +43,26 @@ class Reporter:
     @contextmanager
     def counting(self, what: str) -> Iterator[Callable[[int, int], None]]:
         """A bar for `what`; the function that it gives takes (done, total)."""
+        if not self.console.is_terminal:
+            yield self._counted_in_lines(what)
+            return
         with self._bar() as bar:
             task = bar.add_task(what, total=None, info="")
             yield lambda done, total: bar.update(
                 task, completed=done, total=total, info=f"{done}/{total}"
             )
+
+    def _counted_in_lines(self, what: str) -> Callable[[int, int], None]:
+        """A line now and then, where there is no terminal."""
+        last = time.perf_counter()
+
+        def count(done: int, total: int) -> None:
+            nonlocal last
+            if time.perf_counter() - last >= LINE_SECONDS:
+                last = time.perf_counter()
+                self.say(f"{what}: {done} of {total}")
+
+        return count
 
     @contextmanager
     def training(self, epochs: int, steps: int) -> Iterator[TrainingDisplay]:

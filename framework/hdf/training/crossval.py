@@ -111,10 +111,10 @@ def _is_finished(path: Path, checked: CheckedRecipe) -> bool:
 
 def _refuse_changed_data(folder: CrossvalFolder) -> None:
     """Refuse to pool folds that were run on different images, patients, sources or boxes."""
-    first = _summary(folder.fold(0))["dataset"].get("digest")
+    first = _summary(folder.fold(0)).get("data_digest")
     for number in range(1, len(folder.folds)):
         path = folder.fold(number)
-        if _summary(path)["dataset"].get("digest") != first:
+        if _summary(path).get("data_digest") != first:
             message = (
                 "images, patients, sources or true boxes have changed since fold 0; delete the "
                 "folders of the folds that are out of date, and give the same command again"

@@ -12,7 +12,7 @@ from hdf.components import build_components
 from hdf.compute import Compute, choose_compute
 from hdf.data.split import Split
 from hdf.data.store import Store
-from hdf.dataset import read_dataset
+from hdf.dataset import read_dataset, refuse_unlearnable
 from hdf.detector import Detector
 from hdf.errors import placed
 from hdf.recipe.build import blamed_on
@@ -71,6 +71,7 @@ def prepare(
     components = build_components(checked)
     detector = build_model(checked)
     dataset = read_dataset(checked, components.loader, reporter)
+    refuse_unlearnable(checked, dataset)
     store, split = dataset.store, dataset.split
     _fit(checked, detector, store, split, compute)
     return Run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Any
 
 from hdf.errors import UserError
@@ -87,11 +88,8 @@ def _summary(run: Run, trainer: Trainer, metrics: dict[str, Any], seconds: float
         "seed": run.recipe.seed,
         "device": str(run.compute.device),
         "precision": run.compute.precision,
-        "dataset": {
-            "train": len(run.split.train),
-            "val": len(run.split.val),
-            "digest": run.store.digest(),
-        },
+        "dataset": {"train": len(run.split.train), "val": len(run.split.val)},
+        "data_digest": run.store.digest(),
         "metrics": {"val": metrics},
         "timing": {
             "seconds": round(seconds, 2),
@@ -103,9 +101,10 @@ def _summary(run: Run, trainer: Trainer, metrics: dict[str, Any], seconds: float
 
 
 def close(folder: RunFolder, error: BaseException) -> None:
-    """Write into ``status.json`` why a run has ended early."""
-    if isinstance(error, KeyboardInterrupt):
-        folder.set_status("interrupted")
-    else:
-        reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-        folder.set_status("failed", reason=reason)
+    """Write into ``status.json`` why a run has ended early, if the disk still takes it."""
+    with suppress(OSError):
+        if isinstance(error, KeyboardInterrupt):
+            folder.set_status("interrupted")
+        else:
+            kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+            folder.set_status("failed", reason=f"{kind}{error}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from hdf import Sample, UserError
+from hdf import Fault, Sample, UserError
 from hdf.errors import user_error
 from hdf.types import Loader
 
@@ -64,4 +64,11 @@ def _listed(name: str, loader: Loader) -> list[Sample]:
 def _named(name: str, sample: Sample) -> Sample:
     known = sample.group != sample.id
     id = f"{name}/{sample.id}"
-    return replace(sample, id=id, source=name, group=sample.group if known else id)
+    return replace(
+        sample,
+        id=id,
+        source=name,
+        group=sample.group if known else id,
+        where=f"{name}: {sample.where}" if sample.where else "",
+        faults=tuple(Fault.at(name, fault) for fault in sample.faults),
+    )

@@ -24,6 +24,7 @@ PREDICTED: LineStyle = "-"
 TRUE: LineStyle = (0, (4, 2.5))
 HALO: list[AbstractPathEffect] = [withStroke(linewidth=3, foreground="black", alpha=0.6)]
 PAGE = 12
+WARNING = "Contains images of the data set; not for diagnosis."
 LARGEST_SIDE = 1024
 DPI = 150
 
@@ -95,6 +96,7 @@ def _page(view: View, indices: Sequence[int], title: str) -> Figure:
         axes.set_axis_off()
     legend = _legend(view.labels)
     figure.legend(handles=legend, loc="outside lower center", ncols=2, fontsize=9, frameon=False)
+    figure.supxlabel(WARNING, fontsize=7, color="#666666")
     return figure
 
 

@@ -49,7 +49,7 @@ def test_a_patient_known_to_two_sources_stays_one() -> None:
 
 def test_broken_samples_stay_broken() -> None:
     (sample,) = Concat(sources={"a": Listed(Sample.broken("x", "t.csv:3: wrong"))}).records()
-    assert (sample.id, sample.source, sample.faults) == ("a/x", "a", ("t.csv:3: wrong",))
+    assert (sample.id, sample.source, sample.faults) == ("a/x", "a", ("a: t.csv:3: wrong",))
 
 
 def test_the_problems_of_all_sources_are_told_together() -> None:

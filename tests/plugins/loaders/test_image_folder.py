@@ -9,6 +9,7 @@ from PIL import Image
 
 from hdf import UserError
 from hdf_plugins.loaders.image_folder import ImageFolder
+from tests.conftest import Hdf
 
 
 @pytest.fixture
@@ -48,3 +49,17 @@ def test_folders_without_an_image(folder: Path) -> None:
         ImageFolder(images=folder / "empty").records()
     with pytest.raises(UserError, match=r"holds no \.npy"):
         ImageFolder(images=folder / "empty", recursive=True).records()
+
+
+def test_images_alone_can_be_prepared_and_looked_at(hdf: Hdf, tmp_path: Path) -> None:
+    (tmp_path / "films").mkdir()
+    for number in range(4):
+        Image.new("L", (40, 40), 60 * number).save(tmp_path / "films" / f"{number}.png")
+    (tmp_path / "mine.yaml").write_text(
+        "data: {loader: {use: image_folder, images: films}, image_size: [32, 32], store: memory}\n"
+    )
+    assert "4 images" in hdf("prepare", "mine.yaml").stdout
+    assert hdf("preview", "mine.yaml").stdout == "mine-preview.png\n"
+    refused = hdf("run", "mine.yaml", "model.backbone={use: vgg11, width: 0.125}")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "it has no boxes at all" in refused.stderr
