@@ -33,16 +33,19 @@ class Format(NamedTuple):
         size: (height, width), from the header alone.
         pixels: bool, integer or float [H, W], or [H, W, 3] in red, green and blue; the values as
             stored, floats in [0, 1] where the format itself says what is black and white.
+        quotes: whether what a reader raises may quote the file's content, where a patient's name
+            may stand; then only an `hdf.errors.UnreadableError` is shown.
     """
 
     name: str
     size: Callable[[Path], tuple[int, int]]
     pixels: Callable[[Path], Pixels]
+    quotes: bool = False
 
 
 _JPEG = Format("JPEG image", jpeg_size, jpeg_pixels)
 _TIFF = Format("TIFF image", tiff_size, tiff_pixels)
-_DICOM = Format("DICOM image", dicom_size, dicom_pixels)
+_DICOM = Format("DICOM image", dicom_size, dicom_pixels, quotes=True)
 
 FORMATS = {
     ".npy": Format("NumPy array", npy_size, npy_pixels),

@@ -136,10 +136,8 @@ def _read_pixels(path: Path) -> Pixels:
 def _reason(kind: Format, error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"can't be opened: {error.strerror}"
-    told = isinstance(error, OSError | SyntaxError | ValueError | MemoryError) and str(error)
-    if kind in (FORMATS[suffix] for suffix in DICOM_SUFFIXES):
-        # pydicom's own words quote elements, and anything may stand in an element.
-        told = isinstance(error, UnreadableError) and str(error)
+    speaking = UnreadableError if kind.quotes else OSError | SyntaxError | ValueError | MemoryError
+    told = isinstance(error, speaking) and str(error)
     return f"can't be read as a {kind.name}: {told or 'the file is damaged'}"
 
 

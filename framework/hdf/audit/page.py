@@ -46,7 +46,7 @@ class Picture:
     """An image in a card.
 
     Attributes:
-        data: a JPEG in base64; empty where the image can't be read.
+        data: a JPEG in base64.
     """
 
     name: str

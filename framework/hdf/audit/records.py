@@ -55,11 +55,12 @@ def find_bad_boxes(store: Store, samples: Sequence[Sample]) -> tuple[list[Findin
         height, width = store.geometry[image].original_size
         boxes = in_original_pixels(sample.target, (height, width))
         for box, label in zip(boxes, sample.target.labels, strict=True):
-            fault = box_fault(box, label, (height, width)) if label in store.labels else ""
-            if fault:
+            if label not in store.labels:
+                continue
+            if fault := box_fault(box, label, (height, width)):
                 detail = f"{sample.where or sample.id}: {fault}"
                 findings.append(Finding(sample.id, kind_of(fault), "severe", detail))
-            elif label in store.labels:
+            else:
                 edges = box / box.new_tensor([width, height, width, height])
                 sound.append(Box(image, sample.source, label, edges))
     return findings, sound

@@ -63,9 +63,10 @@ def _shared_patients(samples: Sequence[Sample], sides: Split) -> Iterator[Findin
             images[sample.group].append((sample.id, side))
     for of_one in images.values():
         for name, side in of_one:
-            others = [f"{other} in {place}" for other, place in of_one if place != side]
-            detail = f"is in {side}; the same patient has {listed(others)}"
+            others = [(other, place) for other, place in of_one if place != side]
+            told = listed([f"{other} in {place}" for other, place in others])
+            detail = f"is in {side}; the same patient has {told}"
             if not others:
                 detail = "is in the training and in the validation list"
-            beside = tuple(other for other, place in of_one if place != side)
+            beside = tuple(other for other, _ in others)
             yield Finding(name, "patient_on_both_sides", "severe", detail, beside)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -13,6 +14,8 @@ from hdf.boxes import area, clip
 from hdf.data.resize import Resize, resize_image, resize_masks
 from hdf.errors import Problem, UserError, user_error
 from hdf.types import Fault, Geometry, Sample, Target
+
+Result = TypeVar("Result")
 
 TOLERANCE = 1.0
 """Pixels by which a box may reach over the edge of its image: rounding, not a mistake."""
@@ -68,12 +71,26 @@ def place(sample: Sample, size: tuple[int, int], resize: Resize) -> Placed:
     Raises:
         UserError: with the sample's own faults, or those of its image.
     """
-    if sample.faults:
-        raise UserError(Problem("", fault) for fault in sample.faults)
+    if error := fault_of(sample):
+        raise error
     with _reading(sample):
         pixels = sample.read()
     placed, geometry = resize_image(_checked(sample, pixels), size, resize)
     return Placed((placed * 255).round().to(torch.uint8), geometry)
+
+
+def fault_of(sample: Sample) -> UserError | None:
+    """A broken sample's faults as an error."""
+    faults = [Problem("", fault) for fault in sample.faults]
+    return UserError(faults) if faults else None
+
+
+def attempted(read: Callable[[Sample], Result], sample: Sample) -> Result | UserError:
+    """What `read` gives, or the error that it raises."""
+    try:
+        return read(sample)
+    except UserError as error:
+        return error
 
 
 @contextmanager

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from hdf.data.decode import Placed, place, target_of
+from hdf.data.decode import attempted, fault_of, place, target_of
 from hdf.data.folder import Entry, StoreFolder, fingerprint
 from hdf.data.parallel import map_samples
 from hdf.data.resize import Resize
 from hdf.data.store import Progress, Skipped, Store, collect
-from hdf.errors import Problem, UserError
+from hdf.errors import UserError
 from hdf.types import Geometry, Sample, Target
 
 
@@ -57,9 +57,9 @@ def read_prepared(
     marks = {sample.id: fingerprint(sample) for sample in samples if not sample.faults}
     there = folder.entries(marks)
     reused = len(there)
-    bad = {sample.id: fault for sample in samples if (fault := _fault_of(sample))}
+    bad = {sample.id: fault for sample in samples if (fault := fault_of(sample))}
     if any(sample.id not in there and sample.id not in bad for sample in samples):
-        there = _fill(folder, samples, marks, resize, bad, progress, on_wait)
+        _fill(folder, samples, marks, there, bad, resize, progress, on_wait)
     good: list[tuple[Sample, Stored]] = []
     for sample in (sample for sample in samples if sample.id in there):
         try:
@@ -80,14 +80,17 @@ def _fill(
     folder: StoreFolder,
     samples: Sequence[Sample],
     marks: dict[str, str],
-    resize: Resize,
+    there: dict[str, Entry],
     bad: dict[str, UserError],
+    resize: Resize,
     progress: Progress,
     on_wait: Callable[[], None],
-) -> dict[str, Entry]:
-    read = partial(_attempt, size=folder.size, resize=resize)
+) -> None:
+    """Add to `there` what it lacks, and to `bad` what can't be read."""
+    read = partial(attempted, partial(place, size=folder.size, resize=resize))
     with folder.writing(on_wait) as writer:
-        there = folder.entries(marks)  # another process may have added some
+        # Another process may have added some meanwhile.
+        there |= folder.entries({id: mark for id, mark in marks.items() if id not in there})
         missing = [item for item in samples if item.id not in there and item.id not in bad]
         results = map_samples(read, missing)
         for sample, result in zip(missing, results, strict=True):
@@ -96,16 +99,3 @@ def _fill(
             else:
                 there[sample.id] = writer.add(sample, marks[sample.id], result)
             progress(len(there) + len(bad), len(samples))
-    return there
-
-
-def _fault_of(sample: Sample) -> UserError | None:
-    faults = [Problem("", fault) for fault in sample.faults]
-    return UserError(faults) if faults else None
-
-
-def _attempt(sample: Sample, size: tuple[int, int], resize: Resize) -> Placed | UserError:
-    try:
-        return place(sample, size, resize)
-    except UserError as error:
-        return error

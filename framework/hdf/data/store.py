@@ -13,7 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from hdf.data.decode import Decoded, decode
+from hdf.data.decode import Decoded, attempted, decode
 from hdf.data.image_file import ImageFile
 from hdf.data.parallel import map_samples
 from hdf.data.residence import fits
@@ -141,7 +141,8 @@ def read_usable(
     Returns:
         The store, or None where no sample can be used; and the samples that were left out.
     """
-    read = partial(_attempt, labels=labels, size=size, resize=resize, masks=masks)
+    one = partial(decode, labels=labels, size=size, resize=resize, masks=masks)
+    read = partial(attempted, one)
     good: list[tuple[Sample, Decoded]] = []
     bad: list[Skipped] = []
     for done, (sample, result) in enumerate(
@@ -157,15 +158,6 @@ def read_usable(
     items = [item for _, item in good]
     pixels = torch.stack([item.image for item in items])
     return collect([sample for sample, _ in good], items, pixels, labels, _masks(items)), bad
-
-
-def _attempt(
-    sample: Sample, labels: tuple[str, ...], size: tuple[int, int], resize: Resize, masks: bool
-) -> Decoded | UserError:
-    try:
-        return decode(sample, labels, size, resize, masks)
-    except UserError as error:
-        return error
 
 
 def refuse_unusable(samples: Sequence[Sample]) -> None:

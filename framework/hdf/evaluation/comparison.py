@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from hdf.errors import user_error
 from hdf.evaluation.metrics import Matches, box_metrics, mean_interval
-from hdf.files import write_text
+from hdf.files import write_table
 
 ERRORS = ("error_x0", "error_y0", "error_x1", "error_y1")
 MATCH_COLUMNS = ("image", "source", "label", "iou", "constant_iou", *ERRORS)
@@ -88,11 +87,7 @@ def _metrics(matches: Matches, constant: Tensor) -> dict[str, Any]:
 
 def write_matches(path: Path, comparison: Comparison) -> None:
     """One row a true box; from it `read_matches` gives the same figures to the last bit."""
-    text = StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(MATCH_COLUMNS)
-    writer.writerows(_rows(comparison))
-    write_text(path, text.getvalue())
+    write_table(path, MATCH_COLUMNS, _rows(comparison))
 
 
 def _rows(comparison: Comparison) -> Iterator[list[str]]:

@@ -56,13 +56,11 @@ class RunFolder:
         self.set_status("running")
 
     def _make(self) -> None:
-        first, number = self.path, 2
-        while self.numbered and self.path.exists():
-            self._name_files(first.with_name(f"{first.name}-{number}"))
-            number += 1
+        if self.numbered:
+            self._name_files(free_path(self.path))
         self.path.mkdir(parents=True, exist_ok=True)
-        if self.replaces or _is_unused(self.path):
-            _empty(self.path)
+        if self.replaces:
+            empty(self.path)
         self.figures.mkdir()  # the one step that only one of two runs can take
 
     def set_status(self, status: str, **details: Any) -> None:
@@ -93,10 +91,10 @@ def choose_folder(name: str, out: Path | None, overwrite: bool) -> RunFolder:
     if out.exists() and not out.is_dir():
         raise user_error("is a file; --out names a folder", where=str(out))
     folder = RunFolder(out, replaces=overwrite)
-    if not out.exists() or _is_unused(out):
+    if not out.exists() or not any(out.iterdir()):
         return folder
-    status = _status(folder)
-    if not status:
+    status = str(status_of(out).get("status", ""))
+    if not status and not (overwrite and _was_killed_at_once(out)):
         message = "holds other files; give --out a new or an empty folder"
         raise user_error(message, where=str(out))
     if not overwrite:
@@ -105,31 +103,34 @@ def choose_folder(name: str, out: Path | None, overwrite: bool) -> RunFolder:
     return folder
 
 
-def _is_unused(folder: Path) -> bool:
-    """Whether nothing is in a folder, or what a run that was killed at once has made."""
+def free_path(path: Path) -> Path:
+    """`path`, or the first of ``path-2``, ``path-3`` … that is not taken."""
+    found, number = path, 2
+    while found.exists():
+        found = path.with_name(f"{path.name}-{number}")
+        number += 1
+    return found
+
+
+def status_of(folder: Path) -> dict[str, Any]:
+    """What ``status.json`` holds; nothing where there is none."""
+    try:
+        status = json.loads((folder / "status.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return status if isinstance(status, dict) else {}
+
+
+def _was_killed_at_once(folder: Path) -> bool:
+    """Whether a folder holds what `RunFolder.create` makes before the status, and nothing else."""
     items = list(folder.iterdir())
-    return not items or (
-        [item.name for item in items] == ["figures"]
-        and items[0].is_dir()
-        and not any(items[0].iterdir())
-    )
+    return [item.name for item in items] == ["figures"] and not any(items[0].iterdir())
 
 
-def status_last(folder: Path) -> list[Path]:
-    """What is in a run's folder, in the order to delete it: to the end it says whose it is."""
-    return sorted(folder.iterdir(), key=lambda item: item.name == "status.json")
-
-
-def _empty(folder: Path) -> None:
-    for item in status_last(folder):
+def empty(folder: Path, keep: str = "") -> None:
+    """Delete what is in a run's folder but for `keep`; to the end its status says whose it is."""
+    for item in sorted(folder.iterdir(), key=lambda item: item.name == "status.json"):
         if item.is_dir() and not item.is_symlink():
             shutil.rmtree(item)
-        else:
+        elif item.name != keep:
             item.unlink()
-
-
-def _status(folder: RunFolder) -> str:
-    try:
-        return str(json.loads(folder.status.read_text(encoding="utf-8"))["status"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""

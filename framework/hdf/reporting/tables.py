@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
-from io import StringIO
 from pathlib import Path
 
 from hdf.boxes import iou
 from hdf.data.split import Split
-from hdf.files import write_text
+from hdf.files import write_table
 from hdf.types import Detections, Sample, Target
 
 EDGES = ("x0", "y0", "x1", "y1")
@@ -23,12 +21,12 @@ def write_split(path: Path, samples: Sequence[Sample], split: Split) -> None:
         (sample.id, sample.group, sample.source, side)
         for sample, side in zip(samples, sides, strict=True)
     ]
-    write_text(path, _table(("image", "group", "source", "split"), rows))
+    write_table(path, ("image", "group", "source", "split"), rows)
 
 
 def write_skipped(path: Path, skipped: Sequence[tuple[str, str]]) -> None:
     """One row a sample that was left out: ``image,reason``."""
-    write_text(path, _table(("image", "reason"), skipped))
+    write_table(path, ("image", "reason"), skipped)
 
 
 def write_predictions(
@@ -44,7 +42,7 @@ def write_predictions(
         for sample, target, found in zip(samples, targets, detections, strict=True)
         for row in _prediction_rows(sample, target, found, labels)
     ]
-    write_text(path, _table(PREDICTION_COLUMNS, rows))
+    write_table(path, PREDICTION_COLUMNS, rows)
 
 
 def _prediction_rows(
@@ -62,11 +60,3 @@ def _prediction_rows(
             truth = [*(f"{edge:.2f}" for edge in true.tolist()), f"{float(overlap.max()):.4f}"]
         rows.append((sample.id, label, f"{float(score):.4f}", *edges, *truth))
     return rows
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    text = StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()

@@ -19,7 +19,8 @@ from hdf.recipe.check import CheckedRecipe
 from hdf.recipe.schema import FoldSplit
 from hdf.registry import Registry
 from hdf.reporting.progress import Reporter
-from hdf.training.crossval_folder import CrossvalFolder, FoldFolder, same_recipe, status_of
+from hdf.reporting.run_folder import status_of
+from hdf.training.crossval_folder import CrossvalFolder, FoldFolder, same_recipe
 from hdf.training.run import close, run_recipe
 
 POOLED = ("predictions.csv", "matches.csv")

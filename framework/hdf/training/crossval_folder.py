@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -13,7 +12,7 @@ from hdf.errors import Problem, UserError, user_error
 from hdf.files import write_text
 from hdf.recipe.check import CheckedRecipe
 from hdf.recipe.load import parse, read_text
-from hdf.reporting.run_folder import RunFolder, choose_folder, status_last
+from hdf.reporting.run_folder import RunFolder, choose_folder, empty, free_path, status_of
 
 
 class CrossvalFolder(RunFolder):
@@ -60,7 +59,7 @@ class CrossvalFolder(RunFolder):
         self.path.mkdir(parents=True, exist_ok=True)
         self._take_lock()
         if self.replaces:
-            _empty_but_lock(self.path)
+            empty(self.path, keep="lock")
         elif not self.resumes and any(item.name != "lock" for item in self.path.iterdir()):
             self.close()
             raise FileExistsError
@@ -120,26 +119,12 @@ def choose_crossval_folder(
     """
     name = f"{folds[0].recipe.name}-crossval"
     if out is None:
-        first = path = choose_folder(name, None, overwrite).path
-        number = 2
-        while path.exists():
-            path = first.with_name(f"{first.name}-{number}")
-            number += 1
-        return CrossvalFolder(path, folds)
+        return CrossvalFolder(free_path(choose_folder(name, None, overwrite).path), folds)
     if "folds" not in status_of(out):
         return CrossvalFolder(out, folds, replaces=choose_folder(name, out, overwrite).replaces)
     if not overwrite:
         _refuse_another_recipe(out, folds[0])
     return CrossvalFolder(out, folds, replaces=overwrite, resumes=not overwrite)
-
-
-def status_of(folder: Path) -> dict[str, Any]:
-    """What ``status.json`` holds; nothing where there is none."""
-    try:
-        status = json.loads((folder / "status.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return status if isinstance(status, dict) else {}
 
 
 def same_recipe(folder: Path, checked: CheckedRecipe) -> bool:
@@ -181,11 +166,3 @@ def _differences(old: Any, new: Any, key: str = "") -> Iterator[tuple[str, str, 
             yield from _differences(old.get(name), new.get(name), below)
     elif old != new:
         yield key, json.dumps(old), json.dumps(new)
-
-
-def _empty_but_lock(folder: Path) -> None:
-    for item in status_last(folder):
-        if item.is_dir() and not item.is_symlink():
-            shutil.rmtree(item)
-        elif item.name != "lock":
-            item.unlink()
