@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from hdf.recipe.check import CheckedRecipe
+    from hdf.registry import Registry
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -25,3 +29,35 @@ def plugins_dir_option(command: Command) -> Command:
         metavar="DIR",
         help="Load the single-file plugins of this folder as well.",
     )(command)
+
+
+def out_options(help: str) -> Callable[[Command], Command]:
+    """``--out DIR`` and ``--overwrite``, for what fills a folder.
+
+    Args:
+        help: what ``--out`` does.
+    """
+
+    def add(command: Command) -> Command:
+        out = click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help=help)
+        text = "Replace what is in --out already."
+        return out(click.option("--overwrite", is_flag=True, help=text)(command))
+
+    return add
+
+
+def checked_recipe(
+    recipe: Path, overrides: tuple[str, ...], plugins_dir: Path | None
+) -> tuple[CheckedRecipe, Registry]:
+    """The recipe of `recipe_arguments`, in order, and what is installed.
+
+    Raises:
+        UserError: with all that is wrong with it.
+    """
+    from hdf.recipe.check import check_recipe
+    from hdf.recipe.merge import resolve
+    from hdf.registry import discover
+
+    source = resolve(recipe, overrides)  # a mistake in the YAML is told before plugins are loaded
+    registry = discover(plugins_dir)
+    return check_recipe(source, registry), registry

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hdf.cli.arguments import plugins_dir_option, recipe_arguments
+from hdf.cli.arguments import checked_recipe, plugins_dir_option, recipe_arguments
 from hdf.cli.screen import console, show_json, show_table
 
 if TYPE_CHECKING:
@@ -42,12 +42,7 @@ def audit(
     Duplicates, patients on both sides of the split, boxes where no organ lies, inverted, blank and
     clipped images, and all that hdf run would refuse. No model is built.
     """
-    from hdf.recipe.check import check_recipe
-    from hdf.recipe.merge import resolve
-    from hdf.registry import discover
-
-    source = resolve(recipe, overrides)
-    checked = check_recipe(source, discover(plugins_dir))
+    checked, _ = checked_recipe(recipe, overrides, plugins_dir)
 
     from hdf.audit.audit import audit as look
     from hdf.audit.finding import as_json

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hdf.cli.arguments import plugins_dir_option, recipe_arguments
+from hdf.cli.arguments import checked_recipe, plugins_dir_option, recipe_arguments
 
 
 @click.command()
@@ -17,15 +17,10 @@ def check(recipe: Path, overrides: tuple[str, ...], plugins_dir: Path | None) ->
 
     Everything but the model is built; no data are read and no weights fetched.
     """
-    from hdf.recipe.check import check_recipe
-    from hdf.recipe.merge import resolve
-    from hdf.registry import discover
-
-    source = resolve(recipe, overrides)
-    checked = check_recipe(source, discover(plugins_dir))
+    checked, _ = checked_recipe(recipe, overrides, plugins_dir)
 
     from hdf.components import build_components
 
     build_components(checked)
     click.echo(checked.resolved_yaml(), nl=False)
-    click.echo(f"{source.file}: in order", err=True)
+    click.echo(f"{checked.source.file}: in order", err=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from hdf.cli.arguments import plugins_dir_option, recipe_arguments
+from hdf.cli.arguments import checked_recipe, out_options, plugins_dir_option, recipe_arguments
 from hdf.cli.screen import console, show_table
 
 COLUMNS = ("", "images", "mean IoU", "95 %", "median", "IoU >= 0.75", "constant box")
@@ -17,13 +17,9 @@ COLUMNS = ("", "images", "mean IoU", "95 %", "median", "IoU >= 0.75", "constant 
 
 @click.command()
 @recipe_arguments
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Write into exactly this folder, not runs/NAME-crossval/TIME; go on with what is there.",
+@out_options(
+    "Write into exactly this folder, not runs/NAME-crossval/TIME; go on with what is there."
 )
-@click.option("--overwrite", is_flag=True, help="Replace what is in --out already.")
 @plugins_dir_option
 def crossval(
     recipe: Path,
@@ -37,13 +33,7 @@ def crossval(
     RECIPE needs a split into folds, such as data.split={folds: 5}. One that was stopped goes on
     with the same command and --out: finished folds are not run again.
     """
-    from hdf.recipe.check import check_recipe
-    from hdf.recipe.merge import resolve
-    from hdf.registry import discover
-
-    source = resolve(recipe, overrides)
-    registry = discover(plugins_dir)
-    checked = check_recipe(source, registry)
+    checked, registry = checked_recipe(recipe, overrides, plugins_dir)
 
     from hdf.reporting.progress import Reporter
     from hdf.training.crossval import cross_validate, folds_of

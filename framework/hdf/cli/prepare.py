@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from hdf.cli.arguments import plugins_dir_option, recipe_arguments
+from hdf.cli.arguments import checked_recipe, plugins_dir_option, recipe_arguments
 from hdf.cli.screen import console
 
 
@@ -19,12 +19,7 @@ def prepare(recipe: Path, overrides: tuple[str, ...], plugins_dir: Path | None) 
 
     hdf run then starts at once. No model is built. A prepare that was stopped goes on where it was.
     """
-    from hdf.recipe.check import check_recipe
-    from hdf.recipe.merge import resolve
-    from hdf.registry import discover
-
-    source = resolve(recipe, overrides)
-    checked = check_recipe(source, discover(plugins_dir))
+    checked, _ = checked_recipe(recipe, overrides, plugins_dir)
 
     from hdf.components import build_components
     from hdf.dataset import read_dataset

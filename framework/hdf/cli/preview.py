@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from hdf.cli.arguments import plugins_dir_option, recipe_arguments
+from hdf.cli.arguments import checked_recipe, plugins_dir_option, recipe_arguments
 from hdf.cli.screen import console
 
 if TYPE_CHECKING:
@@ -62,12 +62,7 @@ def preview(
     if out is not None and out.suffix.lower() != ".png":
         raise click.BadParameter(f"{str(out)!r} does not end with .png", param_hint="'--out'")
 
-    from hdf.recipe.check import check_recipe
-    from hdf.recipe.merge import resolve
-    from hdf.registry import discover
-
-    source = resolve(recipe, overrides)
-    checked = check_recipe(source, discover(plugins_dir))
+    checked, _ = checked_recipe(recipe, overrides, plugins_dir)
 
     from hdf.files import refuse_path
     from hdf.preview.file import is_preview, save_preview

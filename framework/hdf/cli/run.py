@@ -8,19 +8,13 @@ from typing import Any
 
 import click
 
-from hdf.cli.arguments import plugins_dir_option, recipe_arguments
+from hdf.cli.arguments import checked_recipe, out_options, plugins_dir_option, recipe_arguments
 from hdf.cli.screen import console
 
 
 @click.command()
 @recipe_arguments
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Write into exactly this folder, not runs/NAME/TIME.",
-)
-@click.option("--overwrite", is_flag=True, help="Replace a run that is in --out already.")
+@out_options("Write into exactly this folder, not runs/NAME/TIME.")
 @plugins_dir_option
 def run(
     recipe: Path,
@@ -34,13 +28,7 @@ def run(
     RECIPE is a file, or the name of a packaged recipe (see hdf recipes). Values are changed with
     key.path=value, such as train.epochs=5.
     """
-    from hdf.recipe.check import check_recipe
-    from hdf.recipe.merge import resolve
-    from hdf.registry import discover
-
-    source = resolve(recipe, overrides)  # a mistake in the YAML is told before plugins are loaded
-    registry = discover(plugins_dir)
-    checked = check_recipe(source, registry)
+    checked, registry = checked_recipe(recipe, overrides, plugins_dir)
 
     from hdf.reporting.progress import Reporter
     from hdf.reporting.run_folder import choose_folder

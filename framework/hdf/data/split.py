@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from hdf.errors import Problem, UserError, user_error
-from hdf.recipe.schema import EndsSplit, FoldSplit, FractionSplit, Lists, ListSplit
+from hdf.recipe.schema import AnySplit, EndsSplit, FoldSplit, Lists, ListSplit
 from hdf.types import Sample
 
 
@@ -36,9 +36,6 @@ class Split:
             for index in getattr(self, side):
                 names[index] = side
         return names
-
-
-AnySplit = FractionSplit | FoldSplit | ListSplit | EndsSplit
 
 
 def split_samples(samples: Sequence[Sample], split: AnySplit, seed: int) -> Split:

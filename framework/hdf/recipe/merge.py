@@ -12,8 +12,7 @@ from pathlib import Path
 from hdf.errors import user_error
 from hdf.recipe.load import Node, parse, read_text
 from hdf.recipe.packaged import find_recipe
-
-_SPLIT_FORMS = {"val": "val", "folds": "folds", "lists": "lists", "first": "ends", "last": "ends"}
+from hdf.recipe.schema import SPLIT_FORMS
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ def _use(node: Node) -> object:
 
 
 def _forms(node: Node) -> set[str]:
-    return {form for key, form in _SPLIT_FORMS.items() if key in node.value}
+    return {form for key, form in SPLIT_FORMS.items() if key in node.value}
 
 
 def _override(tree: Node, override: str) -> Node:

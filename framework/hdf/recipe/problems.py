@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -102,12 +102,7 @@ def _names_at(path: Path, tree: Node) -> list[str]:
     sections: dict[Path, list[type[BaseModel]]] = {
         (): [schema.Recipe],
         ("data",): [schema.Data],
-        ("data", "split"): [
-            schema.FractionSplit,
-            schema.FoldSplit,
-            schema.ListSplit,
-            schema.EndsSplit,
-        ],
+        ("data", "split"): list(get_args(schema.AnySplit)),
         ("data", "split", "lists"): [schema.Lists],
         ("model",): [schema.Model],
         ("train",): [schema.Train],

@@ -98,12 +98,20 @@ class EndsSplit(Strict):
     inner: Fraction | None = None
 
 
-_SPLIT_FORMS = {"folds": "folds", "lists": "lists", "first": "ends", "last": "ends"}
+AnySplit = FractionSplit | FoldSplit | ListSplit | EndsSplit
+SPLIT_FORMS = {
+    "folds": "folds",
+    "lists": "lists",
+    "first": "ends",
+    "last": "ends",
+    "val": "fraction",
+}
+"""The form of split that a key belongs to."""
 
 
 def _split_form(split: Any) -> str:
     keys = split if isinstance(split, dict) else type(split).model_fields
-    return next((f"by {form}" for key, form in _SPLIT_FORMS.items() if key in keys), "by fraction")
+    return next((f"by {form}" for key, form in SPLIT_FORMS.items() if key in keys), "by fraction")
 
 
 Split = Annotated[

@@ -6,13 +6,13 @@ from collections import defaultdict
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from hdf import Sample, Target, UserError, read_image
+from hdf import Sample, UserError, read_image
 from hdf.errors import Problem, user_error
 from hdf.images import SUFFIXES
 from hdf_plugins.loaders.coco_file import Image, read_coco
 from hdf_plugins.loaders.folders import tried
 from hdf_plugins.loaders.patients import patient_group
-from hdf_plugins.loaders.placement import boxes_tensor
+from hdf_plugins.loaders.placement import target_of
 
 
 class Coco:
@@ -77,7 +77,7 @@ class Coco:
             id,
             read=partial(read_image, path),
             files=(path,),
-            target=_target(image),
+            target=target_of(image.boxes, image.frame),
             group=group or "",
             source=self.source,
             where=image.place,
@@ -97,8 +97,3 @@ def _file_faults(image: Image, path: Path) -> list[str]:
     except OSError:  # a name longer than the system allows
         there = False
     return [] if there else [f"{image.place}: there is no file {shown} in {path.parent}"]
-
-
-def _target(image: Image) -> Target:
-    boxes = boxes_tensor([box for box, _ in image.boxes])
-    return Target(boxes, tuple(label for _, label in image.boxes), frame=image.frame)

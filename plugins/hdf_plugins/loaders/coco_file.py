@@ -19,7 +19,6 @@ from hdf_plugins.loaders.placement import (
     from_corner_and_size,
     is_coordinate,
     misplaced,
-    within,
 )
 
 MAX_SIDE = 1_000_000
@@ -198,7 +197,7 @@ def _add_box(image: Image, record: Record, labels: dict[Key | None, str]) -> Ite
         box = from_corner_and_size(x, y, width, height)
         faults = list(misplaced(box, image.frame))
         yield from faults
-        image.boxes += [] if faults else [(within(box, image.frame), label)]
+        image.boxes += [] if faults else [(box, label)]
 
 
 def _is_number(value: Any) -> bool:

@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from hdf import Sample, Target, UserError, read_image
+from hdf import Sample, UserError, read_image
 from hdf.errors import Problem
 from hdf.images import SUFFIXES
 from hdf_plugins.loaders.folders import Files, files_by_stem, mask_files, read_masks, tried
 from hdf_plugins.loaders.patients import patient_group
-from hdf_plugins.loaders.placement import boxes_tensor
+from hdf_plugins.loaders.placement import target_of
 from hdf_plugins.loaders.table import Row, Table, read_table
 
 
@@ -98,13 +98,13 @@ class CsvBoxes:
         faults += map(str, problems)
         if faults:
             return Sample.broken(stem, *faults)
-        boxed = [row for row in rows if row.box]
-        layers = [masks[row.label][stem][0] for row in boxed] if masks else []
+        boxed = [(row.box, row.label) for row in rows if row.box]
+        layers = [masks[label][stem][0] for _, label in boxed] if masks else []
         return Sample(
             stem,
             read=partial(read_image, files[0]),
             files=(files[0],),
-            target=_target(rows),
+            target=target_of(boxed, rows[0].frame),
             group=group or "",
             source=self.source,
             where=", ".join(row.place for row in rows),
@@ -167,9 +167,3 @@ def _mask_faults(
         if len(found) != 1:
             kind = "several masks" if found else "no mask"
             yield f"{folder.name}/{row.label}: {kind} for the image {stem!r}"
-
-
-def _target(rows: list[Row]) -> Target:
-    boxed = [(row.box, row.label) for row in rows if row.box]
-    boxes = boxes_tensor([box for box, _ in boxed])
-    return Target(boxes, tuple(label for _, label in boxed), frame=rows[0].frame)

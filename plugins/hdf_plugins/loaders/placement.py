@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from hdf.types import Fault
+from hdf.boxes import clip
+from hdf.types import Fault, Target
 
 Box = tuple[float, float, float, float]
 """(x0, y0, x1, y1) on pixel edges."""
@@ -45,15 +46,8 @@ def misplaced(box: Box, frame: tuple[int, int] | None) -> Iterator[Fault]:
         yield Fault(message, "box_outside")
 
 
-def within(box: Box, frame: tuple[int, int] | None) -> Box:
-    """The box cut to its frame of (height, width), over which rounding may have put it."""
-    if frame is None:
-        return box
-    height, width = frame
-    x0, y0, x1, y1 = box
-    return max(x0, 0.0), max(y0, 0.0), min(x1, float(width)), min(y1, float(height))
-
-
-def boxes_tensor(boxes: Sequence[Box]) -> torch.Tensor:
-    """float32 [N, 4], N from 0."""
-    return torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4)
+def target_of(boxes: Sequence[tuple[Box, str]], frame: tuple[int, int] | None) -> Target:
+    """Boxes with their labels, cut to their frame, over which rounding may have put them."""
+    edges = torch.tensor([box for box, _ in boxes], dtype=torch.float32).reshape(-1, 4)
+    edges = edges if frame is None else clip(edges, frame)
+    return Target(edges, tuple(label for _, label in boxes), frame=frame)

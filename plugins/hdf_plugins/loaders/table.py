@@ -15,7 +15,6 @@ from hdf_plugins.loaders.placement import (
     from_corners,
     is_coordinate,
     misplaced,
-    within,
 )
 from hdf_plugins.loaders.table_forms import FRAME, Form, form_of
 
@@ -127,7 +126,6 @@ def _row(place: str, columns: list[str], cells: list[str], form: Form, label: st
     box = _box(row, form, faults)
     if box is not None and not faults:
         faults += misplaced(box, frame)
-        box = box if faults else within(box, frame)
     patient = row[form.patient] if form.patient else ""
     label = row.get("label", label)
     texts = {"name": row[form.name], "label": label or box is None, "patient": patient}
