@@ -200,16 +200,17 @@ def test_endless_headers_are_given_up(tmp_path: Path) -> None:
     """A few megabytes of empty parts, each of which is read in Python."""
     for name in ("a.png", "a.jpg"):
         Image.fromarray(GREY).save(tmp_path / name)
-    dicom = write_dicom(tmp_path / "a.dcm", GREY)
-    pixels = dicom.read_bytes().rindex(b"\xe0\x7f\x10\0")
+    dicoms = [write_dicom(tmp_path / name, GREY) for name in ("a.dcm", "b.dcm")]
+    # Their identifiers differ in length.
+    pixels = [dicom.read_bytes().rindex(b"\xe0\x7f\x10\0") for dicom in dicoms]
     element, item = b"\x99\0\1\x10LO\0\0", b"\xfe\xff\0\xe0\0\0\0\0"
     sequence = b"\x54\0\x16\0SQ\0\0\xff\xff\xff\xff" + item * 500_000
     chunk = b"\0\0\0\0abCd" + zlib.crc32(b"abCd").to_bytes(4, "big")
     endless = [
         _inserted(tmp_path / "a.png", 33, chunk * 500_000),
         _inserted(tmp_path / "a.jpg", 2, b"\xff" * 3_000_000),
-        _inserted(dicom, pixels, element * 500_000),
-        _inserted(write_dicom(tmp_path / "b.dcm", GREY), pixels, sequence),
+        _inserted(dicoms[0], pixels[0], element * 500_000),
+        _inserted(dicoms[1], pixels[1], sequence),
     ]
     for path in endless:
         began = time.perf_counter()
