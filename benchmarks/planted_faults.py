@@ -12,6 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from hdf.boxes import mask_bounds
+from hdf_plugins.loaders.phantom import read_image, read_masks
+
 Row = dict[str, Any]
 Pixels = NDArray[np.uint8]
 COLUMNS = ("label", "x0", "y0", "w", "h", "name", "img_shape_x", "img_shape_y", "patient")
@@ -79,6 +82,21 @@ class Copy:
             writer.writerows(self.rows.values())
         for side, names in {"train": set(self.rows) - self.val, "val": self.val}.items():
             (self.folder / f"{side}.txt").write_text("\n".join(sorted(names)) + "\n")
+
+
+def phantom_set(folder: Path, count: int, side: int, seed: int) -> Path:
+    """Write phantoms as PNGs with a table of their hearts, laid out as ``chest200`` is."""
+    (folder / "images").mkdir(parents=True)
+    with (folder / "heart_boxes.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS[:-1])
+        for number in range(count):
+            name, size = f"p{number:03}", (side, side)
+            pixels = (read_image(seed, number, size)[0].numpy() * 255).round().astype(np.uint8)
+            Image.fromarray(pixels).save(folder / "images" / f"{name}.png")
+            x0, y0, x1, y1 = mask_bounds(read_masks(seed, number, size))[0].int().tolist()
+            writer.writerow(("heart", x0, y0, x1 - x0, y1 - y0, name, side, side))
+    return folder
 
 
 def copy_of(data: Path, folder: Path, seed: int) -> Copy:

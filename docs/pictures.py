@@ -5,7 +5,6 @@ python -m docs.pictures RUN    (RUN: the folder of a finished run of recipes/vgg
 
 from __future__ import annotations
 
-import csv
 import os
 import shlex
 import shutil
@@ -15,18 +14,15 @@ import tempfile
 from pathlib import Path
 
 import matplotlib
-import numpy as np
-from benchmarks.planted_faults import copy_of, plant
+from benchmarks.planted_faults import copy_of, phantom_set, plant
 from PIL import Image, ImageDraw, ImageFont
 from rich.console import Console
 
-from hdf.boxes import mask_bounds
 from hdf.preview.make import Choice, make_preview
 from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve
 from hdf.registry import discover
 from hdf.reporting.progress import Reporter
-from hdf_plugins.loaders.phantom import read_image, read_masks
 from hdf_plugins.phantom.contact import contact_sheet
 
 IMAGES = Path(__file__).parent / "images"
@@ -61,22 +57,6 @@ ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 CHROMIUM = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run")
 
 
-def phantom_set(folder: Path, count: int, side: int) -> Path:
-    """Write phantoms as PNGs with a table of their hearts, as other data sets are laid out."""
-    (folder / "images").mkdir(parents=True)
-    columns = ("label", "x0", "y0", "w", "h", "name", "img_shape_x", "img_shape_y")
-    with (folder / "heart_boxes.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        for number in range(count):
-            name, size = f"p{number:03}", (side, side)
-            pixels = (read_image(9, number, size)[0].numpy() * 255).round().astype(np.uint8)
-            Image.fromarray(pixels).save(folder / "images" / f"{name}.png")
-            x0, y0, x1, y1 = mask_bounds(read_masks(9, number, size))[0].int().tolist()
-            writer.writerow(("heart", x0, y0, x1 - x0, y1 - y0, name, side, side))
-    return folder
-
-
 def audit(path: Path) -> None:
     """Write what ``hdf audit --html`` shows of phantoms with planted faults; needs Chromium."""
     browser = shutil.which("chromium")
@@ -84,7 +64,9 @@ def audit(path: Path) -> None:
         print(f"{path.name} is left as it is: there is no chromium")
         return
     with tempfile.TemporaryDirectory() as place:
-        copy = copy_of(phantom_set(Path(place) / "source", 80, 256), Path(place) / "set", seed=3)
+        copy = copy_of(
+            phantom_set(Path(place) / "source", 80, 256, seed=9), Path(place) / "set", seed=3
+        )
         plant(copy)
         (copy.folder / "hearts.yaml").write_text(AUDIT)
         hdf = (sys.executable, "-m", "hdf.cli.main", "audit", "hearts.yaml", "--html", "page.html")
@@ -144,7 +126,9 @@ def _draw_terminal(lines: list[str]) -> Image.Image:
 def terminals() -> None:
     """Write what ``hdf prepare``, ``crossval`` and ``audit`` print."""
     with tempfile.TemporaryDirectory() as place:
-        copy = copy_of(phantom_set(Path(place) / "source", 80, 256), Path(place) / "set", seed=3)
+        copy = copy_of(
+            phantom_set(Path(place) / "source", 80, 256, seed=9), Path(place) / "set", seed=3
+        )
         copy.write()
         (copy.folder / "hearts.yaml").write_text(AUDIT.replace("  store: memory\n", ""))
         terminal(IMAGES / "prepare.png", copy.folder, *["prepare hearts.yaml"] * 2)

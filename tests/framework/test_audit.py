@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from benchmarks.planted_faults import Copy, copy_of, plant
-from PIL import Image
+from benchmarks.planted_faults import Copy, copy_of, phantom_set, plant
 from rich.console import Console
 from torch import Tensor
 
@@ -26,7 +24,6 @@ from hdf.audit.page import write_page
 from hdf.audit.records import Box
 from hdf.audit.sides import find_bad_splits, parts_of
 from hdf.audit.survey import survey
-from hdf.boxes import mask_bounds
 from hdf.components import build_components
 from hdf.data.store import Store, build_store
 from hdf.dataset import read_dataset
@@ -35,10 +32,10 @@ from hdf.recipe.merge import resolve
 from hdf.recipe.schema import EndsSplit, FoldSplit, FractionSplit, Lists, ListSplit
 from hdf.registry import Registry
 from hdf.reporting.progress import Reporter
-from hdf_plugins.loaders.phantom import read_image, read_masks
+from hdf_plugins.loaders.phantom import read_image
 from tests.docs.documentation import DOCS
 
-SIZE = (128, 128)
+SIDE = 128
 COUNT = 60
 RECIPE = """
 data:
@@ -57,19 +54,7 @@ def nothing(done: int, total: int) -> None:
 @pytest.fixture(scope="module")
 def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Phantoms laid out as chest200 is."""
-    folder = tmp_path_factory.mktemp("phantoms")
-    (folder / "images").mkdir()
-    with (folder / "heart_boxes.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["label", "x0", "y0", "w", "h", "name", "img_shape_x", "img_shape_y"])
-        for number in range(COUNT):
-            name, image = f"p{number:03}", read_image(5, number, SIZE)
-            Image.fromarray((image[0].numpy() * 255).astype(np.uint8)).save(
-                folder / "images" / f"{name}.png"
-            )
-            x0, y0, x1, y1 = mask_bounds(read_masks(5, number, SIZE))[0].int().tolist()
-            writer.writerow(["heart", x0, y0, x1 - x0, y1 - y0, name, SIZE[1], SIZE[0]])
-    return folder
+    return phantom_set(tmp_path_factory.mktemp("phantoms") / "set", COUNT, SIDE, seed=5)
 
 
 def audited(folder: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Audit:
@@ -106,7 +91,8 @@ def test_planted_faults_are_named(
     page = (tmp_path / "page.html").read_text()
     assert "&lt;b&gt;mine" in page and "<b>mine" not in page
     assert "contains images" in page and "not a medical device" in page
-    assert "http" not in page and "<script" not in page
+    written = re.sub(r"base64,[\w+/=]+", "", page)  # pixels spell anything now and then
+    assert "http" not in written and "<script" not in page
     assert page.count('class="card ') == len(found.findings)
     copies = [item for item in found.findings if item.kind == "near_duplicate"]
     for finding in copies:
