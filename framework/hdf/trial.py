@@ -71,6 +71,9 @@ def _check_features(detector: Detector, features: Any, size: tuple[int, int]) ->
             f"gives {len(features)} maps, but there are {len(backbone.channels)} channels "
             f"and {len(backbone.strides)} strides"
         )
+    if list(backbone.strides) != sorted(backbone.strides):
+        order = ", ".join(map(str, backbone.strides))
+        raise _Mismatch(f"gives maps of strides {order}, expected them from fine to coarse")
     for number, (found, channels, stride) in enumerate(
         zip(features, backbone.channels, backbone.strides, strict=True)
     ):

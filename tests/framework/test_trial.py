@@ -16,7 +16,7 @@ import hdf
 from torch import nn
 
 class Backbone(nn.Module):
-    channels, strides = (3,), (2,)
+    channels, strides = {maps}
     def forward(self, images):
         return {features}
 
@@ -49,7 +49,8 @@ def hdf_loaders(register):
     register("odd_loader", Loader)
 """
 GOOD = {
-    "features": "[images[:, :, ::2, ::2]]",
+    "maps": "(3,), (2,)",
+    "features": "[images[:, :, ::2, ::2]] * len(self.channels)",
     "loss": "{'square': raw.square().mean()}",
     "label": "0",
     "found": "[one, one]",
@@ -80,6 +81,7 @@ def odd_run(recipe: Path, folder: Path, *overrides: str, **faults: str) -> None:
             r"gives map 0 as \[2, 3, 32, 32\], expected about \[2, 3, 16, 16\]",
         ),
         ("features", "[images[0]]", r"gives map 0 as \[3, 32, 32\]"),
+        ("maps", "(3, 3), (2, 1)", "gives maps of strides 2, 1, expected them from fine to coarse"),
         ("features", "1 / 0", "forward fails: ZeroDivisionError: division by zero"),
         ("loss", "raw.mean()", r"loss gives a Tensor of shape \[\], expected a dict"),
         ("loss", "{}", "loss gives a dict, expected a dict of named terms"),
@@ -101,7 +103,7 @@ def test_a_faulty_model_is_told_before_training(
 ) -> None:
     with pytest.raises(UserError, match=message) as caught:
         odd_run(tiny_recipe, tmp_path, *MODEL, **{fault: value})
-    kind = "backbone" if fault == "features" else "head"
+    kind = "backbone" if fault in ("maps", "features") else "head"
     assert f"{kind} 'odd_{kind}' of odd.py: " in str(caught.value)
     assert str(caught.value).startswith("command line: model.")
     assert ("Traceback" in caught.value.traceback) == ("fails" in message)

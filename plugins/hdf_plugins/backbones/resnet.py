@@ -17,7 +17,9 @@ from hdf_plugins.backbones.weights import check_source, load_pretrained
 
 
 class ResNet(StagedBackbone):
-    """A residual network without its classifier: one map at stride 32.
+    """A residual network without its classifier: five maps at strides 2, 4, 8, 16 and 32.
+
+    The first is taken before the max-pooling, the others after each of the four stages of blocks.
 
     Args:
         in_channels: channels of the images, 1 for grey radiographs.
@@ -34,25 +36,36 @@ class ResNet(StagedBackbone):
 
     name: ClassVar[str]
     build: ClassVar[Callable[..., Any]]
+    strides = (2, 4, 8, 16, 32)
 
     def __init__(self, *, in_channels: int = 1, weights: str = "none", freeze: int = 0) -> None:
         super().__init__()
         check_source(weights)
         net = type(self).build(weights=None)
-        self.channels = (net.fc.in_features,)
+        last = net.fc.in_features
+        self.channels = (64, last // 8, last // 4, last // 2, last)
         self.layers = nn.Sequential(OrderedDict(list(net.named_children())[:-2]))
         self.layers.conv1 = _first_convolution(in_channels)
         if weights != "none":
             self.mean, self.std = load_pretrained(
                 self.layers, weights, self.name, first="conv1.weight"
             )
-        # The first stage is the convolution, its norm, ReLU and pooling.
-        self.freeze([self.layers[:4], *self.layers[4:]], freeze)
+        self.freeze(freeze)
+
+    def stages(self) -> list[nn.Module]:
+        """The first convolution with its norm, ReLU and pooling, then the four stages of blocks."""
+        return [self.layers[:4], *self.layers[4:]]
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Images float [B, in_channels, H, W] to one map [B, channels, ⌈H / 32⌉, ⌈W / 32⌉]."""
-        features: Tensor = self.layers(images)
-        return [features]
+        """Images float [B, in_channels, H, W] to five maps [B, channels, ⌈H / s⌉, ⌈W / s⌉]."""
+        convolution, norm, relu, pool, *stages = self.layers
+        features: Tensor = relu(norm(convolution(images)))
+        maps = [features]
+        features = pool(features)
+        for stage in stages:
+            features = stage(features)
+            maps.append(features)
+        return maps
 
 
 class ResNet18(ResNet):

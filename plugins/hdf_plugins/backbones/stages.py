@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Self
 
 from torch import nn
@@ -11,10 +10,10 @@ STAGES = 5
 
 
 class StagedBackbone(nn.Module):
-    """A backbone of five stages that each halve the image; its only map is the last stage's.
+    """A backbone of five stages that each halve the image.
 
     Attributes:
-        channels: the number of channels of each map returned by `forward`.
+        channels: the number of channels of each map returned by `forward`, from fine to coarse.
         strides: image pixels per map pixel of each map.
         mean: what the weights expect to be subtracted from an image in [0, 1], one value per input
             channel; None where the weights ask for nothing.
@@ -22,15 +21,19 @@ class StagedBackbone(nn.Module):
     """
 
     channels: tuple[int, ...]
-    strides: tuple[int, ...] = (2**STAGES,)
+    strides: tuple[int, ...]
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
 
     def __init__(self) -> None:
         super().__init__()
-        self._frozen: list[nn.Module] = []
+        self._frozen = 0
 
-    def freeze(self, stages: Sequence[nn.Module], count: int) -> None:
+    def stages(self) -> list[nn.Module]:
+        """The five stages from the image on, which share all parameters among them."""
+        raise NotImplementedError
+
+    def freeze(self, count: int) -> None:
         """Keep the weights of the first `count` stages fixed.
 
         Raises:
@@ -38,14 +41,14 @@ class StagedBackbone(nn.Module):
         """
         if not 0 <= count <= STAGES:
             raise ValueError(f"freeze is a number of stages from 0 to {STAGES}, not {count}")
-        self._frozen = list(stages[:count])
-        for stage in self._frozen:
+        self._frozen = count
+        for stage in self.stages()[:count]:
             stage.requires_grad_(False)
         self.train(self.training)
 
     def train(self, mode: bool = True) -> Self:
         """Set training mode, except for frozen stages: their running statistics stay fixed too."""
         super().train(mode)
-        for stage in self._frozen:
+        for stage in self.stages()[: self._frozen]:
             stage.eval()
         return self

@@ -17,7 +17,10 @@ from hdf_plugins.backbones.weights import check_source, load_pretrained
 
 
 class VGG(StagedBackbone):
-    """VGG without its classifier, up to and with the fifth pooling: one map at stride 32.
+    """VGG without its classifier: six maps at strides 1, 2, 4, 8, 16 and 32.
+
+    The first five are taken before each pooling, the last after the fifth. Pooling leaves out an
+    odd last row and column.
 
     Args:
         in_channels: channels of the images, 1 for grey radiographs.
@@ -35,6 +38,7 @@ class VGG(StagedBackbone):
 
     name: ClassVar[str]
     layout: ClassVar[str]
+    strides = (1, 2, 4, 8, 16, 32)
 
     def __init__(
         self,
@@ -51,17 +55,30 @@ class VGG(StagedBackbone):
         plan = [v if v == "M" else max(1, round(v * width)) for v in cfgs[self.layout]]
         self.features = make_layers(plan, batch_norm)
         self.features[0] = nn.Conv2d(in_channels, plan[0], kernel_size=3, padding=1)
-        self.channels = (plan[-2],)
+        self.channels = (*(plan[i - 1] for i, v in enumerate(plan) if v == "M"), plan[-2])
         self.features.apply(_initialize)
         if weights != "none":
             name = f"{self.name}_bn" if batch_norm else self.name
             self.mean, self.std = load_pretrained(self, weights, name, first="features.0.weight")
-        self.freeze(_stages(self.features), freeze)
+        self.freeze(freeze)
+
+    def stages(self) -> list[nn.Module]:
+        """The layers cut behind every pooling."""
+        pools = [i for i, layer in enumerate(self.features) if isinstance(layer, nn.MaxPool2d)]
+        return [self.features[start:end] for start, end in pairwise([0, *(i + 1 for i in pools)])]
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Images float [B, in_channels, H, W] to one map [B, channels, H // 32, W // 32]."""
-        features: Tensor = self.features(images)
-        return [features]
+        """Images float [B, in_channels, H, W] to six maps [B, channels, H // stride, W // stride].
+
+        A side that is no multiple of 32 thus loses up to 31 pixels on its way to the last map.
+        """
+        maps: list[Tensor] = []
+        features = images
+        for layer in self.features:
+            if isinstance(layer, nn.MaxPool2d):
+                maps.append(features)
+            features = layer(features)
+        return [*maps, features]
 
 
 class VGG11(VGG):
@@ -107,9 +124,3 @@ def _initialize(module: nn.Module) -> None:
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         if module.bias is not None:
             nn.init.zeros_(module.bias)
-
-
-def _stages(features: nn.Sequential) -> list[nn.Module]:
-    """The layers cut behind every pooling."""
-    pools = [i for i, layer in enumerate(features) if isinstance(layer, nn.MaxPool2d)]
-    return [features[start:end] for start, end in pairwise([0, *(i + 1 for i in pools)])]

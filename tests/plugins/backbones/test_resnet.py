@@ -11,15 +11,35 @@ from hdf_plugins.backbones.resnet import ResNet, ResNet18, ResNet50
 
 
 @pytest.mark.parametrize("size", [(32, 32), (112, 112), (97, 131)])
-@pytest.mark.parametrize(("backbone", "channels"), [(ResNet18, 512), (ResNet50, 2048)])
-def test_channels_and_strides_are_those_of_the_map(
-    backbone: type[ResNet], channels: int, size: tuple[int, int]
+@pytest.mark.parametrize(
+    ("backbone", "channels"),
+    [(ResNet18, (64, 64, 128, 256, 512)), (ResNet50, (64, 256, 512, 1024, 2048))],
+)
+def test_channels_and_strides_are_those_of_the_maps(
+    backbone: type[ResNet], channels: tuple[int, ...], size: tuple[int, int]
 ) -> None:
     model = backbone().eval()
+    assert model.channels == channels
+    assert model.strides == (2, 4, 8, 16, 32)
     with torch.no_grad():
-        (features,) = model(torch.rand(2, 1, *size))
-    assert model.channels == (channels,)
-    assert features.shape == (2, channels, *(-(-side // model.strides[0]) for side in size))
+        shapes = [features.shape for features in model(torch.rand(2, 1, *size))]
+    assert shapes == [
+        (2, count, -(-size[0] // stride), -(-size[1] // stride))
+        for count, stride in zip(channels, model.strides, strict=True)
+    ]
+
+
+def test_the_first_map_is_taken_before_the_pooling() -> None:
+    model = ResNet18().eval()
+    with torch.no_grad():
+        first, second, *_ = model(torch.rand(1, 1, 64, 64))
+        assert model.layers.layer1(model.layers.maxpool(first)).equal(second)
+
+
+def test_the_stages_hold_every_parameter_once() -> None:
+    model = ResNet18()
+    held = [id(p) for stage in model.stages() for p in stage.parameters()]
+    assert held == [id(p) for p in model.parameters()]
 
 
 @pytest.mark.parametrize(
@@ -32,7 +52,7 @@ def test_has_the_parameters_of_torchvision(backbone: type[ResNet], theirs: type)
 
 
 def parameters_with_gradients(model: ResNet) -> set[str]:
-    model(torch.rand(2, 1, 64, 64))[0].sum().backward()
+    model(torch.rand(2, 1, 64, 64))[-1].sum().backward()
     return {n.split(".")[1] for n, p in model.named_parameters() if p.grad is not None}
 
 

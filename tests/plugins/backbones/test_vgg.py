@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 from torchvision.models import vgg as torchvision_vgg
 
 from hdf_plugins.backbones.vgg import VGG, VGG11, VGG13, VGG16, VGG19
@@ -25,21 +26,42 @@ def test_vgg16_is_full_width_for_grey_images() -> None:
 
 @pytest.mark.parametrize("size", [(32, 32), (112, 112), (97, 131), (64, 224)])
 @pytest.mark.parametrize("batch_norm", [False, True])
-def test_channels_and_strides_are_those_of_the_map(size: tuple[int, int], batch_norm: bool) -> None:
+def test_channels_and_strides_are_those_of_the_maps(
+    size: tuple[int, int], batch_norm: bool
+) -> None:
     backbone = VGG11(width=0.25, batch_norm=batch_norm)
-    (features,) = backbone(torch.rand(2, 1, *size))
-    assert features.shape == (2, *backbone.channels, *(s // backbone.strides[0] for s in size))
+    assert backbone.channels == (16, 32, 64, 128, 128, 128)
+    assert backbone.strides == (1, 2, 4, 8, 16, 32)
+    shapes = [features.shape for features in backbone(torch.rand(2, 1, *size))]
+    assert shapes == [
+        (2, channels, size[0] // stride, size[1] // stride)
+        for channels, stride in zip(backbone.channels, backbone.strides, strict=True)
+    ]
+
+
+def test_five_maps_are_what_is_pooled_next() -> None:
+    backbone = VGG13(width=0.25)
+    maps = backbone(torch.rand(1, 1, 64, 96))
+    for stage, before, after in zip(backbone.stages()[1:], maps, maps[1:-1], strict=False):
+        assert stage[:-1](functional.max_pool2d(before, 2)).equal(after)
+    assert functional.max_pool2d(maps[-2], 2).equal(maps[-1])
+
+
+def test_the_stages_hold_every_parameter_once() -> None:
+    backbone = VGG16(width=0.25, batch_norm=True)
+    held = [id(p) for stage in backbone.stages() for p in stage.parameters()]
+    assert held == [id(p) for p in backbone.parameters()]
 
 
 def test_width_scales_every_convolution() -> None:
     backbone = VGG11(width=0.5)
     widths = [layer.out_channels for layer in convolutions(backbone)]
     assert widths == [32, 64, 128, 128, 256, 256, 256, 256]
-    assert backbone.channels == (256,)
+    assert backbone.channels == (32, 64, 128, 256, 256, 256)
 
 
 def test_input_channels() -> None:
-    assert VGG11(in_channels=3, width=0.25)(torch.rand(1, 3, 32, 32))[0].shape == (1, 128, 1, 1)
+    assert VGG11(in_channels=3, width=0.25)(torch.rand(1, 3, 32, 32))[-1].shape == (1, 128, 1, 1)
 
 
 def test_starts_from_the_initialization_of_torchvision() -> None:
@@ -66,7 +88,7 @@ def test_without_weights_no_normalization_is_asked_for() -> None:
 @pytest.mark.parametrize(("stages", "fixed"), [(0, 0), (1, 1), (2, 2), (3, 4), (5, 8)])
 def test_frozen_stages_have_no_gradients(stages: int, fixed: int) -> None:
     backbone = VGG11(width=0.25, freeze=stages)
-    features = backbone(torch.rand(1, 1, 64, 64))[0]
+    features = backbone(torch.rand(1, 1, 64, 64))[-1]
     if features.requires_grad:
         features.sum().backward()
     gradients = [layer.weight.grad is not None for layer in convolutions(backbone)]
@@ -102,6 +124,6 @@ def test_bfloat16_in_channels_last() -> None:
     backbone = VGG11(width=0.25).to(memory_format=torch.channels_last)
     images = torch.rand(2, 1, 64, 64)
     with torch.autocast("cpu", torch.bfloat16):
-        (features,) = backbone(images)
+        features = backbone(images)[-1]
     assert features.dtype == torch.bfloat16
-    assert torch.allclose(features.float(), backbone(images)[0], rtol=0.1, atol=0.02)
+    assert torch.allclose(features.float(), backbone(images)[-1], rtol=0.1, atol=0.02)

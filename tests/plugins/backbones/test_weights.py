@@ -37,7 +37,7 @@ def test_vgg16_answers_as_torchvision(tmp_path: Path) -> None:
     save_file({f"features.{name}": value for name, value in theirs.state_dict().items()}, path)
     images = torch.randn(2, 3, 64, 96)
     with torch.no_grad():
-        assert VGG16(in_channels=3, weights=str(path))(images)[0].equal(theirs(images))
+        assert VGG16(in_channels=3, weights=str(path))(images)[-1].equal(theirs(images))
 
 
 def test_vgg11_with_batch_norm_answers_as_torchvision(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_vgg11_with_batch_norm_answers_as_torchvision(tmp_path: Path) -> None:
     backbone = VGG11(in_channels=3, weights=str(path), batch_norm=True).eval()
     images = torch.randn(2, 3, 64, 64)
     with torch.no_grad():
-        assert backbone(images)[0].equal(theirs.eval()(images))
+        assert backbone(images)[-1].equal(theirs.eval()(images))
 
 
 def test_resnet18_answers_as_torchvision(tmp_path: Path) -> None:
@@ -58,14 +58,14 @@ def test_resnet18_answers_as_torchvision(tmp_path: Path) -> None:
     theirs.avgpool = theirs.fc = torch.nn.Identity()
     images = torch.randn(2, 3, 64, 64)
     with torch.no_grad():
-        assert ours(images)[0].flatten(1).equal(theirs(images))
+        assert ours(images)[-1].flatten(1).equal(theirs(images))
 
 
 def test_summed_filters_answer_to_grey_as_rgb_filters_to_grey_thrice(vgg11_file: Path) -> None:
     grey = torch.randn(2, 1, 64, 64)
     with torch.no_grad():
-        (one,) = VGG11(weights=str(vgg11_file))(grey)
-        (three,) = VGG11(weights=str(vgg11_file), in_channels=3)(grey.expand(-1, 3, -1, -1))
+        one = VGG11(weights=str(vgg11_file))(grey)[-1]
+        three = VGG11(weights=str(vgg11_file), in_channels=3)(grey.expand(-1, 3, -1, -1))[-1]
     assert one.std() > 0
     assert torch.allclose(one, three, rtol=1e-3, atol=1e-5)
 
@@ -84,8 +84,8 @@ def test_weights_of_a_grey_network(tmp_path: Path, in_channels: int) -> None:
     loaded = VGG11(weights=str(tmp_path / "grey.safetensors"), width=0.25, in_channels=in_channels)
     images = torch.randn(1, 1, 64, 64)
     with torch.no_grad():
-        features = loaded(images.expand(-1, in_channels, -1, -1))[0]
-        assert torch.allclose(features, source(images)[0], rtol=1e-3, atol=1e-6)
+        features = loaded(images.expand(-1, in_channels, -1, -1))[-1]
+        assert torch.allclose(features, source(images)[-1], rtol=1e-3, atol=1e-6)
     assert loaded.mean is None
 
 
