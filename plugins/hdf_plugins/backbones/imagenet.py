@@ -12,7 +12,6 @@ from urllib.parse import urlparse
 from urllib.request import Request, urlopen
 
 import torch
-from torchvision.models import get_model_weights
 
 from hdf.errors import user_error
 
@@ -29,6 +28,8 @@ def imagenet_file(name: str) -> Path:
     Raises:
         hdf.UserError: the file is not in the cache and can't be downloaded.
     """
+    from torchvision.models import get_model_weights  # not above: nothing else needs torchvision
+
     url: str = get_model_weights(name)["IMAGENET1K_V1"].url
     path = Path(torch.hub.get_dir(), "checkpoints", Path(urlparse(url).path).name)
     if not path.exists():

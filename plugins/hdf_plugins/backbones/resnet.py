@@ -1,19 +1,77 @@
 """Residual networks with torchvision's layers and parameter names.
 
-Source: He et al., Deep Residual Learning for Image Recognition, CVPR 2016, table 1.
+Source: He et al., Deep Residual Learning for Image Recognition, CVPR 2016, table 1. As in
+torchvision, it is the 3x3 convolution of a bottleneck that halves the map, not the 1x1 before it.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Tensor, nn
-from torchvision.models import resnet18, resnet50
 
-from hdf_plugins.backbones.stages import StagedBackbone
+from hdf_plugins.backbones.stages import StagedBackbone, check_width, initialize, scaled
 from hdf_plugins.backbones.weights import check_source, load_pretrained
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions beside a shortcut (figure 5, left).
+
+    Args:
+        channels: of the map that comes in.
+        width: of the convolutions, and of the map that goes out.
+        stride: 2 halves the map.
+    """
+
+    expansion: ClassVar[int] = 1
+
+    def __init__(self, channels: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = _convolution(channels, width, 3, stride)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2 = _convolution(width, width, 3)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.downsample = _shortcut(channels, width, stride)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Maps [B, channels, h, w] to [B, width, ⌈h / stride⌉, ⌈w / stride⌉]."""
+        change = self.relu(self.bn1(self.conv1(features)))
+        change = self.bn2(self.conv2(change))
+        result: Tensor = self.relu(change + self.downsample(features))
+        return result
+
+
+class Bottleneck(nn.Module):
+    """A 3x3 convolution between two of 1x1, beside a shortcut (figure 5, right).
+
+    Args:
+        channels: of the map that comes in.
+        width: of the 3x3 convolution; the map that goes out has four times as many channels.
+        stride: 2 halves the map.
+    """
+
+    expansion: ClassVar[int] = 4
+
+    def __init__(self, channels: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = _convolution(channels, width, 1)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = _convolution(width, width, 3, stride)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = _convolution(width, 4 * width, 1)
+        self.bn3 = nn.BatchNorm2d(4 * width)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = _shortcut(channels, 4 * width, stride)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Maps [B, channels, h, w] to [B, 4 * width, ⌈h / stride⌉, ⌈w / stride⌉]."""
+        change = self.relu(self.bn1(self.conv1(features)))
+        change = self.relu(self.bn2(self.conv2(change)))
+        change = self.bn3(self.conv3(change))
+        result: Tensor = self.relu(change + self.downsample(features))
+        return result
 
 
 class ResNet(StagedBackbone):
@@ -28,29 +86,52 @@ class ResNet(StagedBackbone):
             or ``.pth``. Filters for RGB are summed when the images have one channel.
         freeze: how many of the five stages, counted from the image, stay fixed; the first is the
             7x7 convolution.
+        width: factor on the number of channels of every convolution.
 
     Raises:
-        ValueError: an option is out of range.
+        ValueError: an option is out of range, or ``imagenet`` is asked for at another width.
         hdf.UserError: the weights can't be fetched, read or fitted.
     """
 
     name: ClassVar[str]
-    build: ClassVar[Callable[..., Any]]
+    block: ClassVar[type[BasicBlock | Bottleneck]]
+    blocks: ClassVar[tuple[int, ...]]
     strides = (2, 4, 8, 16, 32)
 
-    def __init__(self, *, in_channels: int = 1, weights: str = "none", freeze: int = 0) -> None:
+    def __init__(
+        self, *, in_channels: int = 1, weights: str = "none", freeze: int = 0, width: float = 1.0
+    ) -> None:
         super().__init__()
+        check_width(width, weights)
         check_source(weights)
-        net = type(self).build(weights=None)
-        last = net.fc.in_features
-        self.channels = (64, last // 8, last // 4, last // 2, last)
-        self.layers = nn.Sequential(OrderedDict(list(net.named_children())[:-2]))
-        self.layers.conv1 = _first_convolution(in_channels)
+        widths = [scaled(count, width) for count in (64, 64, 128, 256, 512)]
+        self.channels = (widths[0], *(count * self.block.expansion for count in widths[1:]))
+        self.layers = self._build(widths)
+        # Drawn and dropped: a seed gives the weights that it gave when torchvision built the net.
+        nn.Linear(self.channels[-1], 1000)
+        self.layers.apply(initialize)
+        self.layers.conv1 = _convolution(in_channels, widths[0], 7, 2)
+        self.layers.conv1.apply(initialize)
         if weights != "none":
             self.mean, self.std = load_pretrained(
                 self.layers, weights, self.name, first="conv1.weight"
             )
         self.freeze(freeze)
+
+    def _build(self, widths: list[int]) -> nn.Sequential:
+        layers: dict[str, nn.Module] = {
+            "conv1": _convolution(3, widths[0], 7, 2),
+            "bn1": nn.BatchNorm2d(widths[0]),
+            "relu": nn.ReLU(inplace=True),
+            "maxpool": nn.MaxPool2d(3, stride=2, padding=1),
+        }
+        channels = widths[0]
+        for number, (width, count) in enumerate(zip(widths[1:], self.blocks, strict=True), 1):
+            first = self.block(channels, width, stride=1 if number == 1 else 2)
+            channels = width * self.block.expansion
+            others = (self.block(channels, width, stride=1) for _ in range(count - 1))
+            layers[f"layer{number}"] = nn.Sequential(first, *others)
+        return nn.Sequential(OrderedDict(layers))
 
     def stages(self) -> list[nn.Module]:
         """The first convolution with its norm, ReLU and pooling, then the four stages of blocks."""
@@ -71,18 +152,21 @@ class ResNet(StagedBackbone):
 class ResNet18(ResNet):
     """Eighteen layers in basic blocks, 11 million parameters."""
 
-    name = "resnet18"
-    build = staticmethod(resnet18)
+    name, block, blocks = "resnet18", BasicBlock, (2, 2, 2, 2)
 
 
 class ResNet50(ResNet):
     """Fifty layers in bottleneck blocks, 24 million parameters."""
 
-    name = "resnet50"
-    build = staticmethod(resnet50)
+    name, block, blocks = "resnet50", Bottleneck, (3, 4, 6, 3)
 
 
-def _first_convolution(in_channels: int) -> nn.Conv2d:
-    layer = nn.Conv2d(in_channels, 64, kernel_size=7, stride=2, padding=3, bias=False)
-    nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
-    return layer
+def _convolution(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=False)
+
+
+def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Sequential:
+    """The identity, or a projection where the block changes the map's shape (option B)."""
+    if stride == 1 and inputs == outputs:
+        return nn.Sequential()
+    return nn.Sequential(_convolution(inputs, outputs, 1, stride), nn.BatchNorm2d(outputs))

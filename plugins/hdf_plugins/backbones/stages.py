@@ -1,4 +1,4 @@
-"""What the built-in convolutional backbones have in common: five stages, the first ones frozen."""
+"""What the built-in convolutional backbones have in common: five stages, widths, a start."""
 
 from __future__ import annotations
 
@@ -52,3 +52,34 @@ class StagedBackbone(nn.Module):
         for stage in self.stages()[: self._frozen]:
             stage.eval()
         return self
+
+
+def initialize(module: nn.Module) -> None:
+    """He's normal initialisation of a convolution, as in torchvision; of another module nothing.
+
+    Source: He et al., Delving Deep into Rectifiers, ICCV 2015, equation 14.
+    """
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+def check_width(width: float, weights: str) -> None:
+    """Refuse a width out of range, or one that ImageNet weights don't have.
+
+    Raises:
+        ValueError: with what was expected.
+    """
+    if not 0 < width <= 8:
+        raise ValueError(f"width is a factor above 0 and at most 8, not {width}")
+    if width != 1 and weights == "imagenet":
+        raise ValueError(
+            f"the imagenet weights exist for width 1.0 only, not {width}: "
+            "take width: 1.0, or weights: none"
+        )
+
+
+def scaled(channels: int, width: float) -> int:
+    """A number of channels times `width`, at least 1."""
+    return max(1, round(channels * width))

@@ -10,9 +10,8 @@ from itertools import pairwise
 from typing import ClassVar
 
 from torch import Tensor, nn
-from torchvision.models.vgg import cfgs, make_layers
 
-from hdf_plugins.backbones.stages import StagedBackbone
+from hdf_plugins.backbones.stages import StagedBackbone, check_width, initialize, scaled
 from hdf_plugins.backbones.weights import check_source, load_pretrained
 
 
@@ -37,7 +36,7 @@ class VGG(StagedBackbone):
     """
 
     name: ClassVar[str]
-    layout: ClassVar[str]
+    convolutions: ClassVar[tuple[int, ...]]
     strides = (1, 2, 4, 8, 16, 32)
 
     def __init__(
@@ -50,13 +49,14 @@ class VGG(StagedBackbone):
         width: float = 1.0,
     ) -> None:
         super().__init__()
-        _check_width(width, weights)
+        check_width(width, weights)
         check_source(weights)
-        plan = [v if v == "M" else max(1, round(v * width)) for v in cfgs[self.layout]]
-        self.features = make_layers(plan, batch_norm)
-        self.features[0] = nn.Conv2d(in_channels, plan[0], kernel_size=3, padding=1)
-        self.channels = (*(plan[i - 1] for i, v in enumerate(plan) if v == "M"), plan[-2])
-        self.features.apply(_initialize)
+        channels = [scaled(count, width) for count in (64, 128, 256, 512, 512)]
+        self.channels = (*channels, channels[-1])
+        self.features = _layers(channels, self.convolutions, batch_norm)
+        # Replaced, so that a seed gives the weights that it gave when torchvision built the layers.
+        self.features[0] = nn.Conv2d(in_channels, channels[0], kernel_size=3, padding=1)
+        self.features.apply(initialize)
         if weights != "none":
             name = f"{self.name}_bn" if batch_norm else self.name
             self.mean, self.std = load_pretrained(self, weights, name, first="features.0.weight")
@@ -85,42 +85,39 @@ class VGG11(VGG):
     """Eight convolutions (column A)."""
 
     name = "vgg11"
-    layout = "A"
+    convolutions = (1, 1, 2, 2, 2)
 
 
 class VGG13(VGG):
     """Ten convolutions (column B)."""
 
     name = "vgg13"
-    layout = "B"
+    convolutions = (2, 2, 2, 2, 2)
 
 
 class VGG16(VGG):
     """Thirteen convolutions (column D)."""
 
     name = "vgg16"
-    layout = "D"
+    convolutions = (2, 2, 3, 3, 3)
 
 
 class VGG19(VGG):
     """Sixteen convolutions (column E)."""
 
     name = "vgg19"
-    layout = "E"
+    convolutions = (2, 2, 4, 4, 4)
 
 
-def _check_width(width: float, weights: str) -> None:
-    if not 0 < width <= 8:
-        raise ValueError(f"width is a factor above 0 and at most 8, not {width}")
-    if width != 1 and weights == "imagenet":
-        raise ValueError(
-            f"the imagenet weights exist for width 1.0 only, not {width}: "
-            "take width: 1.0, or weights: none"
-        )
-
-
-def _initialize(module: nn.Module) -> None:
-    if isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
+def _layers(channels: list[int], convolutions: tuple[int, ...], batch_norm: bool) -> nn.Sequential:
+    """Stages of 3x3 convolutions, each ended by a pooling."""
+    layers: list[nn.Module] = []
+    before = 3
+    for width, count in zip(channels, convolutions, strict=True):
+        for _ in range(count):
+            layers.append(nn.Conv2d(before, width, kernel_size=3, padding=1))
+            layers += [nn.BatchNorm2d(width)] if batch_norm else []
+            layers.append(nn.ReLU(inplace=True))
+            before = width
+        layers.append(nn.MaxPool2d(kernel_size=2))
+    return nn.Sequential(*layers)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -43,12 +44,31 @@ def test_the_stages_hold_every_parameter_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("backbone", "theirs"), [(ResNet18, models.resnet18), (ResNet50, models.resnet50)]
+    ("backbone", "build"), [(ResNet18, models.resnet18), (ResNet50, models.resnet50)]
 )
-def test_has_the_parameters_of_torchvision(backbone: type[ResNet], theirs: type) -> None:
-    expected = {k: v.shape for k, v in theirs().state_dict().items() if not k.startswith("fc.")}
-    found = {k: v.shape for k, v in backbone(in_channels=3).layers.state_dict().items()}
-    assert found == expected
+@pytest.mark.parametrize("training", [True, False])
+def test_answers_as_torchvision_with_the_same_weights(
+    backbone: type[ResNet], build: Callable[[], nn.Module], training: bool
+) -> None:
+    theirs, ours = build().train(training), backbone(in_channels=3).train(training)
+    theirs.fc = nn.Identity()
+    assert list(ours.layers.state_dict()) == list(theirs.state_dict())
+    ours.layers.load_state_dict(theirs.state_dict())
+    images = torch.randn(2, 3, 64, 96)
+    with torch.no_grad():
+        assert ours(images)[-1].mean((2, 3)).equal(theirs(images))
+        assert ours.layers.bn1.running_mean.equal(theirs.bn1.running_mean)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("backbone", [ResNet18, ResNet50])
+def test_width_scales_every_convolution(backbone: type[ResNet]) -> None:
+    narrow, whole = backbone(width=0.25, in_channels=4), backbone(in_channels=16)
+    narrow_shapes = [p.shape for p in narrow.parameters()]
+    assert [[4 * side for side in shape[:2]] for shape in narrow_shapes] == [
+        list(p.shape[:2]) for p in whole.parameters()
+    ]
+    assert narrow.channels == tuple(count // 4 for count in whole.channels)
+    assert [f.shape[1] for f in narrow(torch.rand(2, 4, 64, 64))] == list(narrow.channels)
 
 
 def parameters_with_gradients(model: ResNet) -> set[str]:
@@ -67,7 +87,15 @@ def test_a_copy_keeps_its_frozen_stages_in_evaluation_mode() -> None:
     assert [norm.training for norm in norms[:2]] == [False, True]
 
 
-@pytest.mark.parametrize("options", [{"freeze": 6}, {"weights": "resnet18"}])
-def test_bad_options_are_refused(options: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=r"freeze|weights"):
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"freeze": 6}, "0 to 5"),
+        ({"weights": "resnet18"}, "none, imagenet or the path"),
+        ({"width": -1.0}, "width is a factor"),
+        ({"width": 0.5, "weights": "imagenet"}, "width 1.0 only"),
+    ],
+)
+def test_bad_options_are_refused(options: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         ResNet18(**options)  # type: ignore[arg-type]

@@ -72,12 +72,20 @@ def test_starts_from_the_initialization_of_torchvision() -> None:
         assert not layer.bias.any()
 
 
-def test_has_the_parameters_of_torchvision() -> None:
-    with torch.device("meta"):
-        theirs = torchvision_vgg.vgg16_bn(init_weights=False).state_dict()
-    expected = {k: v.shape for k, v in theirs.items() if k.startswith("features.")}
-    found = {k: v.shape for k, v in VGG16(in_channels=3, batch_norm=True).state_dict().items()}
-    assert found == expected
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize(
+    ("backbone", "layout"), [(VGG11, "A"), (VGG13, "B"), (VGG16, "D"), (VGG19, "E")]
+)
+def test_answers_as_torchvision_with_the_same_weights(
+    backbone: type[VGG], layout: str, batch_norm: bool
+) -> None:
+    theirs = torchvision_vgg.make_layers(torchvision_vgg.cfgs[layout], batch_norm)
+    ours = backbone(in_channels=3, batch_norm=batch_norm)
+    assert list(ours.features.state_dict()) == list(theirs.state_dict())
+    ours.features.load_state_dict(theirs.state_dict())
+    images = torch.randn(2, 3, 64, 32)
+    with torch.no_grad():
+        assert ours(images)[-1].equal(theirs(images))
 
 
 def test_without_weights_no_normalization_is_asked_for() -> None:
