@@ -69,6 +69,12 @@ def hdf_backbones(register: Register) -> None:
             f"hdf_plugins.backbones.resnet:ResNet{depth}",
             summary=f"ResNet with {depth} layers (He et al. 2016)",
         )
+    for size in ("large", "small"):
+        register(
+            f"mobilenet_v3_{size}",
+            f"hdf_plugins.backbones.mobilenet_v3:MobileNetV3{size.title()}",
+            summary=f"MobileNetV3, the {size} one (Howard et al. 2019)",
+        )
 
 
 @hdf.hookimpl

@@ -1,0 +1,99 @@
+"""torchvision's MobileNetV3 as a backbone.
+
+Source: Howard et al., Searching for MobileNetV3, ICCV 2019, tables 1 and 2.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from hdf_plugins.backbones.stages import StagedBackbone, check_width, initialize
+from hdf_plugins.backbones.weights import check_source, load_pretrained
+
+
+class MobileNetV3(StagedBackbone):
+    """MobileNetV3 without its classifier: five maps at strides 2, 4, 8, 16 and 32.
+
+    Each map is the last of its size; the coarsest comes after the last 1x1 convolution.
+
+    Args:
+        in_channels: channels of the images, 1 for grey radiographs.
+        weights: ``none`` starts from He's initialisation; ``imagenet`` loads torchvision's, by
+            download or from its cache; anything else is the path of a state dict, ``.safetensors``
+            or ``.pth``. Filters for RGB are summed when the images have one channel.
+        freeze: how many of the five stages, counted from the image, stay fixed; each but the first
+            begins where the map is halved.
+        width: factor on the number of channels of every convolution, rounded to multiples of 8.
+
+    Raises:
+        ValueError: an option is out of range, or ``imagenet`` is asked for at another width.
+        hdf.UserError: the weights can't be fetched, read or fitted.
+    """
+
+    name: ClassVar[str]
+    strides = (2, 4, 8, 16, 32)
+
+    def __init__(
+        self, *, in_channels: int = 1, weights: str = "none", freeze: int = 0, width: float = 1.0
+    ) -> None:
+        super().__init__()
+        from torchvision.models import get_model  # not above: it takes seconds
+
+        check_width(width, weights)
+        check_source(weights)
+        self.features: nn.Sequential = get_model(self.name, width_mult=width).features
+        self.features[0][0] = _first_convolution(in_channels, self.features[0][0].out_channels)
+        self._starts = [i for i, layer in enumerate(self.features) if _halves(layer)]
+        self.channels = tuple(_channels(stage) for stage in self.stages())
+        if weights != "none":
+            self.mean, self.std = load_pretrained(
+                self, weights, self.name, first="features.0.0.weight"
+            )
+        self.freeze(freeze)
+
+    def stages(self) -> list[nn.Module]:
+        """The layers cut before every one that halves the map."""
+        return [self.features[start:end] for start, end in pairwise([*self._starts, None])]
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Images float [B, in_channels, H, W] to five maps [B, channels, ⌈H / s⌉, ⌈W / s⌉]."""
+        maps: list[Tensor] = []
+        features = images
+        for index, layer in enumerate(self.features):
+            if index in self._starts[1:]:
+                maps.append(features)
+            features = layer(features)
+        return [*maps, features]
+
+
+class MobileNetV3Large(MobileNetV3):
+    """The larger of the two, 3 million parameters without its classifier."""
+
+    name = "mobilenet_v3_large"
+
+
+class MobileNetV3Small(MobileNetV3):
+    """The smaller of the two, 1 million parameters without its classifier."""
+
+    name = "mobilenet_v3_small"
+
+
+def _first_convolution(in_channels: int, channels: int) -> nn.Conv2d:
+    layer = nn.Conv2d(in_channels, channels, kernel_size=3, stride=2, padding=1, bias=False)
+    initialize(layer)
+    return layer
+
+
+def _convolutions(module: nn.Module) -> list[nn.Conv2d]:
+    return [layer for layer in module.modules() if isinstance(layer, nn.Conv2d)]
+
+
+def _halves(layer: nn.Module) -> bool:
+    return any(convolution.stride == (2, 2) for convolution in _convolutions(layer))
+
+
+def _channels(stage: nn.Module) -> int:
+    return _convolutions(stage)[-1].out_channels
