@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hdf.data.folder import StoreFolder
+from hdf.data.mask_reading import add_masks
 from hdf.data.place import choose_folder, code_of
 from hdf.data.prepared import read_prepared
 from hdf.data.split import Split, split_samples
@@ -75,6 +77,9 @@ def read_dataset(checked: CheckedRecipe, loader: Any, reporter: Reporter) -> Dat
         split_of(checked, samples)  # told before images are read
     folder = _folder(checked, samples)
     store, bad, reused = _read(checked, samples, folder, reporter)
+    if store is not None and wants_masks(checked):
+        store, maskless = _with_masks(checked, store, folder, reporter)
+        bad = _in_order(samples, bad + maskless)
     if store is None or (bad and data.on_bad == "error"):
         raise UserError.joined([error for _, error in bad])
     split = split_of(checked, store.samples)
@@ -100,7 +105,7 @@ def read_images(
     Raises:
         UserError: the store's folder can't be used.
     """
-    bare = [replace(sample, target=None, read_masks=None) for sample in samples]
+    bare = [replace(item, target=None, read_masks=None, mask_files=()) for item in samples]
     store, bad, _ = _read(checked, bare, _folder(checked, samples), reporter)
     return store, bad
 
@@ -118,20 +123,39 @@ def _read(
     data = checked.recipe.data
     with reporter.counting("reading images") as progress:
         if folder is not None:
-            waiting = f"{folder.path}: another hdf fills this store; waiting for it"
-            return read_prepared(
-                folder,
-                samples,
-                data.labels,
-                data.resize,
-                progress,
-                on_wait=lambda: reporter.say(waiting),
-            )
-        masks = data.box_bounds == "mask"
+            told = _waiting(folder, reporter)
+            return read_prepared(folder, samples, data.labels, data.resize, progress, told)
         store, bad = read_usable(
-            samples, data.labels, data.image_size, data.resize, masks=masks, progress=progress
+            samples, data.labels, data.image_size, data.resize, progress=progress
         )
         return store, bad, 0
+
+
+def wants_masks(checked: CheckedRecipe) -> bool:
+    """Whether batches must hold masks: for `Augment`, or for a head that learns from them.
+
+    A head says so with the class attribute ``uses_masks = True``.
+    """
+    head = checked.parts["model", "head"].component.load()
+    return checked.recipe.data.box_bounds == "mask" or bool(getattr(head, "uses_masks", False))
+
+
+def _with_masks(
+    checked: CheckedRecipe, store: Store, folder: StoreFolder | None, reporter: Reporter
+) -> tuple[Store | None, list[Skipped]]:
+    told = _waiting(folder, reporter)
+    with reporter.counting("reading masks") as progress:
+        return add_masks(store, checked.recipe.data.resize, folder, progress, told)
+
+
+def _waiting(folder: StoreFolder | None, reporter: Reporter) -> Callable[[], None]:
+    path = folder.path if folder else ""
+    return lambda: reporter.say(f"{path}: another hdf fills this store; waiting for it")
+
+
+def _in_order(samples: list[Sample], bad: list[Skipped]) -> list[Skipped]:
+    errors = dict(bad)
+    return [(sample.id, errors[sample.id]) for sample in samples if sample.id in errors]
 
 
 def refuse_unlearnable(checked: CheckedRecipe, dataset: Dataset) -> None:

@@ -12,7 +12,11 @@ from hdf.types import Batch, Detections, Targets
 
 
 class Head(Protocol):
-    """What a head offers besides ``forward(features) -> raw``."""
+    """What a head offers besides ``forward(features) -> raw``.
+
+    A head that learns from masks has the class attribute ``uses_masks = True``; batches then hold
+    ``targets.masks``.
+    """
 
     def loss(self, raw: Any, batch: Batch) -> dict[str, Tensor]:
         """Scalar terms; their sum is minimised. `raw` arrives as float32."""

@@ -28,7 +28,7 @@ def try_detector(detector: Detector, backbone: Part, head: Part, compute: Comput
         UserError: something raises, or is not what its kind must offer.
     """
     images = torch.zeros(IMAGES, 1, *detector.spec.image_size, device=compute.device)
-    batch = _batch(images, len(detector.spec.labels))
+    batch = _batch(images, len(detector.spec.labels), getattr(detector.head, "uses_masks", False))
     training = detector.training
     detector.eval()
     with compute.autocast():
@@ -117,9 +117,15 @@ def _kind(value: Any) -> str:
     return f"a {type(value).__name__}{shape}"
 
 
-def _batch(images: Tensor, labels: int) -> Batch:
+def _batch(images: Tensor, labels: int, with_masks: bool) -> Batch:
     """Every label once in every image: the middle quarter."""
     height, width = images.shape[-2:]
     box = torch.tensor([width / 4, height / 4, width * 3 / 4, height * 3 / 4])
-    targets = pad_targets([box.repeat(labels, 1)] * IMAGES, [torch.arange(labels)] * IMAGES)
+    masks = torch.zeros(labels, height, width, dtype=torch.bool)
+    masks[:, height // 4 : -(-height * 3 // 4), width // 4 : -(-width * 3 // 4)] = True
+    targets = pad_targets(
+        [box.repeat(labels, 1)] * IMAGES,
+        [torch.arange(labels)] * IMAGES,
+        [masks] * IMAGES if with_masks else None,
+    )
     return Batch(images, targets.to(images.device), torch.arange(IMAGES))

@@ -90,7 +90,10 @@ class Sample:
         group: what must not be split between training and validation (the patient); `id` if empty.
         source: the data set it came from.
         where: the place a person would mend a wrong target, such as ``hearts.csv:17``.
-        read_masks: returns bool [N, H, W], in the order of the target's labels.
+        read_masks: returns bool [N, H, W], in the order of the target's labels and in the pixels of
+            the image; an empty one is not known.
+        mask_files: the file of each mask, in the same order; their size and date tell whether
+            prepared masks are still right. Empty for masks that no file holds.
         faults: why the sample can't be used, each naming file and line or row; a `Fault` states
             its kind as well. A loader reports a bad record here instead of raising, so that all of
             them can be shown at once.
@@ -107,10 +110,14 @@ class Sample:
     read_masks: Callable[[], Tensor] | None = None
     faults: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
+    mask_files: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.group:
             object.__setattr__(self, "group", self.id)
+        boxes = len(self.target.labels) if self.target else 0
+        if self.mask_files and len(self.mask_files) != boxes:
+            raise ValueError(f"{boxes} boxes and {len(self.mask_files)} mask_files")
 
     @classmethod
     def broken(cls, id: str, *faults: str) -> Self:
@@ -147,7 +154,8 @@ class Targets:
         boxes: float32 [B, N, 4]; zeros where `valid` is False.
         labels: int64 [B, N], indices into the recipe's ``data.labels``.
         valid: bool [B, N], False for padding.
-        masks: bool [B, N, H, W], or None.
+        masks: bool [B, N, H, W], all False where a mask is not known; None where nothing asks for
+            masks.
     """
 
     boxes: Tensor
@@ -175,14 +183,38 @@ class Targets:
         Returns:
             boxes float32 [B, L, 4] and present bool [B, L]; zeros where a label is absent.
         """
+        index, present = self._largest(count)
+        boxes = self.boxes.gather(1, index[..., None].expand(-1, -1, 4))
+        return torch.where(present[..., None], boxes, 0.0), present
+
+    def masks_per_label(self, count: int) -> tuple[Tensor, Tensor]:
+        """The mask of the largest box of each label, as `one_per_label` chooses it.
+
+        Args:
+            count: the number of labels, L.
+
+        Returns:
+            masks bool [B, L, H, W] and known bool [B, L]; False where a label is absent, and where
+            its box has no mask.
+
+        Raises:
+            ValueError: there are no masks, as no head or ``box_bounds`` asked for them.
+        """
+        if self.masks is None:
+            raise ValueError("masks were not read: a head that uses them sets uses_masks = True")
+        index, present = self._largest(count)
+        masks = self.masks[torch.arange(len(self), device=index.device)[:, None], index]
+        masks = masks & present[..., None, None]
+        return masks, masks.flatten(2).any(-1)
+
+    def _largest(self, count: int) -> tuple[Tensor, Tensor]:
+        """The largest box of each label: positions int64 [B, L] and present bool [B, L]."""
         size = self.boxes[..., 2:] - self.boxes[..., :2]
         area = torch.where(self.valid, size.prod(-1), -1.0)
         is_label = self.labels[:, None] == torch.arange(count, device=area.device)[:, None]
         by_label = torch.where(is_label & self.valid[:, None], area[:, None], -1.0)  # [B, L, N]
         largest, index = by_label.max(-1)
-        present = largest >= 0
-        boxes = self.boxes.gather(1, index[..., None].expand(-1, -1, 4))
-        return torch.where(present[..., None], boxes, 0.0), present
+        return index, largest >= 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,8 +70,8 @@ def test_masks_follow_the_image() -> None:
     assert resize_masks(torch.zeros(0, 64, 96).bool(), SIZE, "stretch").shape == (0, *SIZE)
 
 
-def store_of(*samples: Sample, masks: bool = False) -> Store:
-    return build_store(samples, ("heart",), SIZE, "stretch", masks=masks)
+def store_of(*samples: Sample) -> Store:
+    return build_store(samples, ("heart",), SIZE, "stretch")
 
 
 def test_a_store_keeps_images_as_8_bit_grey_and_boxes_in_network_pixels() -> None:
@@ -88,19 +88,6 @@ def test_boxes_drawn_in_another_frame_are_rescaled() -> None:
     target = Target(torch.tensor([[56.0, 56, 112, 168]]), ("heart",), frame=(224, 224))
     store = store_of(Sample("a", lambda: torch.zeros(1, 1024, 512), target))
     torch.testing.assert_close(store.originals[0].boxes, torch.tensor([[128.0, 256, 256, 768]]))
-
-
-def test_masks_are_kept_on_demand_and_only_for_wanted_labels() -> None:
-    image = painted(64, 96, (20, 10, 60, 40))
-    target = Target(torch.tensor([[0.0, 0, 5, 5], [20, 10, 60, 40]]), ("lung", "heart"))
-    masks = torch.stack([torch.zeros(64, 96).bool(), image[0] > 0.5])
-    given = Sample("a", lambda: image, target, read_masks=lambda: masks)
-    bare = sample("b", image, (1, 1, 5, 5))
-    assert store_of(given).targets.masks is None
-    kept = store_of(given, bare, masks=True).targets.masks
-    assert kept is not None
-    assert mask_bounds(kept[0, 0]).tolist() == [10, 5, 30, 20]
-    assert not kept[1].any()
 
 
 def test_all_faults_of_all_samples_are_told_at_once() -> None:

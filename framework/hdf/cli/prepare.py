@@ -32,7 +32,7 @@ def prepare(recipe: Path, overrides: tuple[str, ...], plugins_dir: Path | None) 
     if folder is None:
         click.echo(f"memory: {count} images are read anew by each run; nothing was kept")
         return
-    mebibytes = folder.images.stat().st_size / 2**20
+    mebibytes = folder.nbytes / 2**20
     click.echo(
         f"{folder.path}: {count} images, {dataset.reused} of them reused, {mebibytes:.1f} MiB, "
         f"{len(dataset.skipped)} left out"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from hdf.data.image_file import ImageFile
-from hdf.data.store import Store
+from hdf.data.masks import unpack
+from hdf.data.store import Store, taken
 from hdf.types import Batch
 
 
@@ -46,22 +49,35 @@ class Batches:
 
     def _deal(self, order: Tensor) -> Iterator[Batch]:
         dealt = self.index[order].tensor_split(self.steps)
-        for chosen, eight_bit in zip(dealt, self._images(dealt), strict=True):
-            here = chosen.to(self.device)
-            yield Batch(eight_bit.float().div_(255), self.store.targets[here], chosen)
+        for chosen, (eight_bit, packed) in zip(dealt, self._read(dealt), strict=True):
+            images = eight_bit.to(self.device).float().div_(255)
+            targets = self.store.targets[chosen.to(self.device)]
+            if packed is not None:
+                masks = unpack(packed.to(self.device), self.store.size)
+                targets = replace(targets, masks=masks)
+            yield Batch(images, targets, chosen)
 
-    def _images(self, dealt: Sequence[Tensor]) -> Iterator[Tensor]:
-        images = self.store.images
-        if isinstance(images, Tensor):
-            return (images[chosen.to(self.device)] for chosen in dealt)
-        return (batch.to(self.device) for batch in _ahead(images, dealt))
+    def _read(self, dealt: Sequence[Tensor]) -> Iterator[Stored]:
+        store = self.store
+        held = [store.images, *([store.masks.packed] if store.masks else [])]
+        if any(isinstance(item, ImageFile) for item in held):
+            return _ahead(partial(_stored, store), dealt)
+        return (_stored(store, chosen) for chosen in dealt)
 
 
-def _ahead(images: ImageFile, dealt: Sequence[Tensor]) -> Iterator[Tensor]:
-    """Batches from the file; the next one is read while this one is computed with."""
+Stored = tuple[Tensor, Tensor | None]
+"""Images uint8 [B, 1, H, W], and masks uint8 [B, N, bytes] where there are any."""
+
+
+def _stored(store: Store, chosen: Tensor) -> Stored:
+    return taken(store.images, chosen), store.masks.read(chosen) if store.masks else None
+
+
+def _ahead(read: Callable[[Tensor], Stored], dealt: Sequence[Tensor]) -> Iterator[Stored]:
+    """Batches from files; the next one is read while this one is computed with."""
     with ThreadPoolExecutor(1) as reader:
-        coming = reader.submit(images.__getitem__, dealt[0])
+        coming = reader.submit(read, dealt[0])
         for following in dealt[1:]:
-            ready, coming = coming.result(), reader.submit(images.__getitem__, following)
+            ready, coming = coming.result(), reader.submit(read, following)
             yield ready
         yield coming.result()

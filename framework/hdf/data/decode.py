@@ -1,4 +1,4 @@
-"""Reading one sample: image, boxes and masks in network pixels, or what is wrong with it."""
+"""Reading one sample: image and boxes in network pixels, or what is wrong with it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from hdf.boxes import area, clip
-from hdf.data.resize import Resize, resize_image, resize_masks
+from hdf.data.resize import Resize, resize_image
 from hdf.errors import Problem, UserError, user_error
 from hdf.types import Fault, Geometry, Sample, Target
 
@@ -29,13 +29,11 @@ class Decoded:
         image: uint8 [1, H, W], network pixels.
         geometry: how the image was placed.
         target: the boxes in the pixels of the original image, cut to it; wanted labels only.
-        masks: bool [N, H, W] in network pixels, one a box, or None.
     """
 
     image: Tensor
     geometry: Geometry
     target: Target
-    masks: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class Placed:
 
 
 def decode(
-    sample: Sample, labels: tuple[str, ...], size: tuple[int, int], resize: Resize, masks: bool
+    sample: Sample, labels: tuple[str, ...], size: tuple[int, int], resize: Resize
 ) -> Decoded:
     """Read one sample.
 
@@ -60,9 +58,8 @@ def decode(
         UserError: with the sample's own faults, or those of its image and boxes.
     """
     placed = place(sample, size, resize)
-    target, kept = target_of(sample, placed.geometry.original_size, labels)
-    warped = _masks(sample, kept, size, resize) if masks else None
-    return Decoded(placed.image, placed.geometry, target, warped)
+    target = target_of(sample, placed.geometry.original_size, labels)
+    return Decoded(placed.image, placed.geometry, target)
 
 
 def place(sample: Sample, size: tuple[int, int], resize: Resize) -> Placed:
@@ -73,7 +70,7 @@ def place(sample: Sample, size: tuple[int, int], resize: Resize) -> Placed:
     """
     if error := fault_of(sample):
         raise error
-    with _reading(sample):
+    with reading(sample):
         pixels = sample.read()
     placed, geometry = resize_image(_checked(sample, pixels), size, resize)
     return Placed((placed * 255).round().to(torch.uint8), geometry)
@@ -94,7 +91,7 @@ def attempted(read: Callable[[Sample], Result], sample: Sample) -> Result | User
 
 
 @contextmanager
-def _reading(sample: Sample, what: str = "") -> Iterator[None]:
+def reading(sample: Sample, what: str = "") -> Iterator[None]:
     """Name the sample in whatever its loader's functions raise."""
     try:
         yield
@@ -121,10 +118,14 @@ def _checked(sample: Sample, image: object) -> Tensor:
     return image
 
 
-def target_of(
-    sample: Sample, original: tuple[int, int], labels: tuple[str, ...]
-) -> tuple[Target, list[int]]:
-    """The wanted boxes in original pixels, and their positions in the sample's target.
+def kept_boxes(target: Target | None, labels: tuple[str, ...]) -> list[int]:
+    """The positions of the boxes of wanted labels."""
+    names = target.labels if target else ()
+    return [index for index, label in enumerate(names) if label in labels]
+
+
+def target_of(sample: Sample, original: tuple[int, int], labels: tuple[str, ...]) -> Target:
+    """The wanted boxes in original pixels.
 
     Args:
         original: (height, width) of the image as read.
@@ -133,15 +134,15 @@ def target_of(
         UserError: with the faults of all boxes.
     """
     if sample.target is None:
-        return Target(torch.zeros(0, 4), ()), []
-    kept = [index for index, label in enumerate(sample.target.labels) if label in labels]
+        return Target(torch.zeros(0, 4), ())
+    kept = kept_boxes(sample.target, labels)
     names = tuple(sample.target.labels[index] for index in kept)
     boxes = in_original_pixels(sample.target, original)[kept]
     faults = [box_fault(box, label, original) for box, label in zip(boxes, names, strict=True)]
     if any(faults):
         where = sample.where or sample.id
         raise UserError(Problem(where, fault) for fault in faults if fault)
-    return Target(clip(boxes, original), names), kept
+    return Target(clip(boxes, original), names)
 
 
 def in_original_pixels(target: Target, original: tuple[int, int]) -> Tensor:
@@ -165,10 +166,3 @@ def box_fault(box: Tensor, label: str, original: tuple[int, int]) -> Fault:
         message = f"{shown} reaches outside its image of {width} x {height} pixels"
         return Fault(message, "box_outside")
     return Fault("")
-
-
-def _masks(sample: Sample, kept: list[int], size: tuple[int, int], resize: Resize) -> Tensor | None:
-    if sample.read_masks is None:
-        return None
-    with _reading(sample, "its masks "):
-        return resize_masks(sample.read_masks()[kept], size, resize)

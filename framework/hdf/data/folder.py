@@ -1,19 +1,20 @@
-"""A folder of decoded images that survives being killed: a flat file and its journal."""
+"""A folder of decoded images, and of masks where they are wanted, that survives being killed."""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
 import json
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hdf.data.decode import Placed
+from hdf.data.flat_file import Appender, FlatFile, L, Line
 from hdf.data.image_file import ImageFile
+from hdf.data.masks import packed_size
 from hdf.errors import user_error
 from hdf.files import write_json, write_text
 from hdf.types import Geometry, Sample
@@ -24,40 +25,46 @@ radiographs themselves. It may be deleted: hdf makes it anew from the original f
 """
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One line of the journal.
+@dataclass(frozen=True, kw_only=True)
+class Entry(Line):
+    """An image's line.
 
     Attributes:
-        index: the place of the image in the flat file.
         fingerprint: of the sample's files.
-        crc32: of the image's bytes and of the rest of the line.
     """
 
-    index: int
-    id: str
     fingerprint: str
     geometry: Geometry
-    crc32: int = 0
 
-    def checksum(self, pixels: bytes) -> int:
-        """What `crc32` must be."""
-        rest = {**asdict(self), "crc32": 0}
-        return zlib.crc32(json.dumps(rest, sort_keys=True).encode(), zlib.crc32(pixels))
+
+@dataclass(frozen=True, kw_only=True)
+class MaskEntry(Line):
+    """The line of one image's masks, which lie in slots one after the other.
+
+    Attributes:
+        keys: what each mask was made of; see `hdf.data.mask_reading.mask_keys`.
+    """
+
+    keys: tuple[str, ...]
+
+    @property
+    def slots(self) -> int:
+        return len(self.keys)
 
 
 def fingerprint(sample: Sample) -> str:
     """Changes with the path, the size and the date of any of the sample's files."""
-    facts = [(str(file.absolute()), *_state(file)) for file in sample.files]
+    facts = [file_facts(file) for file in sample.files]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
-def _state(file: Path) -> tuple[int, int]:
+def file_facts(file: Path) -> tuple[str, int, int]:
+    """Path, size and date of a file; -1 for what can't be told."""
     try:
         found = file.stat()
     except OSError:  # reading it will tell
-        return -1, -1
-    return found.st_size, found.st_mtime_ns
+        return str(file.absolute()), -1, -1
+    return str(file.absolute()), found.st_size, found.st_mtime_ns
 
 
 NOTICE = "CONTAINS_IMAGES.txt"
@@ -69,13 +76,13 @@ def _is_own(name: str) -> bool:
 
 
 class StoreFolder:
-    """Decoded images on disk.
-
-    The journal only grows, and its line follows the image. A slot is never written twice, so a
-    training that reads the folder is not disturbed by another process that adds to it.
+    """Decoded images on disk, and masks beside them.
 
     Args:
-        settings: what the images depend on beside their files.
+        settings: what images and masks depend on beside their files.
+
+    Attributes:
+        masks: packed masks, a slot each; see `hdf.data.masks`.
 
     Raises:
         UserError: the folder holds something else, or was made with other settings.
@@ -84,6 +91,10 @@ class StoreFolder:
     def __init__(self, path: Path, size: tuple[int, int], settings: Mapping[str, Any]) -> None:
         self.path, self.size = path, size
         self.images, self.journal = path / "images.u8", path / "journal.jsonl"
+        self._pixels = FlatFile(self.images, self.journal, size[0] * size[1], _entry)
+        self.masks = FlatFile(
+            path / "masks.bits", path / "masks.jsonl", packed_size(size), _mask_entry
+        )
         header = {"version": VERSION, "image_size": list(size), **settings}
         try:
             self._open(json.loads(json.dumps(header)))
@@ -117,6 +128,12 @@ class StoreFolder:
                 str(file),
             )
 
+    @property
+    def nbytes(self) -> int:
+        """What images and masks take on disk."""
+        files = (self.images, self.masks.path)
+        return sum(file.stat().st_size for file in files if file.exists())
+
     def entries(self, marks: Mapping[str, str]) -> dict[str, Entry]:
         """The last good line of each id, its image's checksum verified.
 
@@ -124,19 +141,7 @@ class StoreFolder:
             marks: the fingerprint that is wanted of each id. Images of the same id and other files
                 may be there as well, such as those of a data set in another folder.
         """
-        if not self.journal.exists() or not self.images.exists():
-            return {}
-        with self.journal.open("rb") as journal:
-            found = (entry for line in journal if (entry := _entry(line)))
-            last = {entry.id: entry for entry in found if marks.get(entry.id) == entry.fingerprint}
-        with self.images.open("rb") as images:
-            return {id: entry for id, entry in last.items() if self._is_whole(images, entry)}
-
-    def _is_whole(self, file: Any, entry: Entry) -> bool:
-        count = self.size[0] * self.size[1]
-        file.seek(entry.index * count)
-        image = file.read(count)
-        return len(image) == count and entry.checksum(image) == entry.crc32
+        return self._pixels.lines(lambda entry: marks.get(entry.id) == entry.fingerprint)
 
     def open_images(self, entries: Sequence[Entry]) -> ImageFile:
         """The images of these entries, in order."""
@@ -152,6 +157,24 @@ class StoreFolder:
         Raises:
             UserError: the folder can't be written, or the disk is full.
         """
+        with self._adding(self._pixels, on_wait) as appender:
+            yield Writer(self, appender)
+
+    @contextmanager
+    def writing_masks(
+        self, on_wait: Callable[[], None] = lambda: None
+    ) -> Iterator[Callable[[MaskEntry, bytes], MaskEntry]]:
+        """As `writing`, for masks: gives a function that takes a line and its slots' bytes."""
+        with self._adding(self.masks, on_wait) as appender:
+
+            def add(entry: MaskEntry, content: bytes) -> MaskEntry:
+                with self.told():
+                    return appender.add(entry, content)
+
+            yield add
+
+    @contextmanager
+    def _adding(self, file: FlatFile[L], on_wait: Callable[[], None]) -> Iterator[Appender[L]]:
         with ExitStack() as open_files:
             with self.told():
                 lock = open_files.enter_context((self.path / "lock").open("w"))
@@ -160,10 +183,8 @@ class StoreFolder:
                 except BlockingIOError:
                     on_wait()
                     fcntl.flock(lock, fcntl.LOCK_EX)
-                images = open_files.enter_context(self.images.open("ab"))
-                journal = open_files.enter_context(self.journal.open("ab"))
-                writer = Writer(images, journal, self)
-            yield writer
+                appender = open_files.enter_context(file.appending())
+            yield appender
 
     @contextmanager
     def told(self) -> Iterator[None]:
@@ -182,13 +203,8 @@ class StoreFolder:
 class Writer:
     """Adds images at the end of a store."""
 
-    def __init__(self, images: Any, journal: Any, folder: StoreFolder) -> None:
-        self.images, self.journal, self.folder = images, journal, folder
-        self.count = folder.size[0] * folder.size[1]
-        whole = -(-images.tell() // self.count) * self.count
-        images.write(bytes(whole - images.tell()))  # a slot that was cut short is given up
-        images.flush()
-        journal.write(b"\n" if journal.tell() else b"")  # ends a line that was cut short
+    def __init__(self, folder: StoreFolder, appender: Appender[Entry]) -> None:
+        self.folder, self.appender = folder, appender
 
     def add(self, sample: Sample, mark: str, placed: Placed) -> Entry:
         """Write the image, then its line.
@@ -196,29 +212,16 @@ class Writer:
         Raises:
             UserError: the disk is full.
         """
+        entry = Entry(index=0, id=sample.id, fingerprint=mark, geometry=placed.geometry)
         with self.folder.told():
-            return self._add(sample, mark, placed)
-
-    def _add(self, sample: Sample, mark: str, placed: Placed) -> Entry:
-        pixels = placed.image.numpy().tobytes()
-        index = self.images.tell() // self.count
-        self.images.write(pixels)
-        self.images.flush()
-        entry = Entry(index, sample.id, mark, placed.geometry)
-        entry = replace(entry, crc32=entry.checksum(pixels))
-        self.journal.write(json.dumps(asdict(entry)).encode() + b"\n")
-        self.journal.flush()
-        return entry
+            return self.appender.add(entry, placed.image.numpy().tobytes())
 
 
-def _entry(line: bytes) -> Entry | None:
-    """A journal's line; None where it was cut short or damaged."""
-    try:
-        found = json.loads(line)
-        place = found.pop("geometry")
-        tuples: dict[str, Any] = {key: value and tuple(value) for key, value in place.items()}
-        entry = Entry(**found, geometry=Geometry(**tuples))
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return None
-    whole = isinstance(entry.index, int) and entry.index >= 0 and isinstance(entry.id, str)
-    return entry if whole else None
+def _entry(found: dict[str, Any]) -> Entry:
+    place = found.pop("geometry")
+    tuples: dict[str, Any] = {key: value and tuple(value) for key, value in place.items()}
+    return Entry(**found, geometry=Geometry(**tuples))
+
+
+def _mask_entry(found: dict[str, Any]) -> MaskEntry:
+    return MaskEntry(**{**found, "keys": tuple(found["keys"])})

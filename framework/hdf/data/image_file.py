@@ -24,11 +24,16 @@ class ImageFile:
 
     def __init__(self, path: Path, slots: Sequence[int], size: tuple[int, int]) -> None:
         self.slots, self.size = list(slots), size
+        self.path = path
         self._file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         weakref.finalize(self, os.close, self._file)
 
     def __len__(self) -> int:
         return len(self.slots)
+
+    def only(self, positions: Sequence[int]) -> ImageFile:
+        """The images at these positions, in order."""
+        return ImageFile(self.path, [self.slots[i] for i in positions], self.size)
 
     @property
     def nbytes(self) -> int:
@@ -41,7 +46,7 @@ class ImageFile:
             OSError: the file has become shorter than it was.
         """
         images = torch.empty(len(index), 1, *self.size, dtype=torch.uint8)
-        rows = images.view(len(index), -1).numpy()
+        rows = images.flatten(1).numpy()
         for row, position in zip(rows, index.tolist(), strict=True):
             memoryview(row)[:] = self._read(self.slots[position])
         return images

@@ -12,7 +12,6 @@ from typing import Any
 
 from hdf import __version__
 from hdf.data.folder import VERSION, StoreFolder
-from hdf.errors import user_error
 from hdf.recipe.check import Part
 from hdf.recipe.schema import Data
 from hdf.types import Sample
@@ -34,14 +33,11 @@ def choose_folder(
         loader: all that decides how the loader reads an image.
 
     Raises:
-        UserError: masks are wanted in a folder, or the folder can't be used.
+        UserError: the folder can't be used.
     """
-    masks = data.box_bounds == "mask"
     no_file = any(not sample.files and not sample.faults for sample in samples)
-    if data.store == "memory" or (data.store == "auto" and (masks or no_file)):
+    if data.store == "memory" or (data.store == "auto" and no_file):
         return None
-    if masks:
-        raise user_error("box_bounds: mask keeps images in memory; set data.store to memory")
     depends = {"loader": _hash(loader), "resize": data.resize, "hdf": __version__}
     if data.store != "auto":
         return StoreFolder(Path(data.store), data.image_size, depends)

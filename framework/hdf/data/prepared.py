@@ -64,7 +64,7 @@ def read_prepared(
     for sample in (sample for sample in samples if sample.id in there):
         try:
             entry = there[sample.id]
-            target, _ = target_of(sample, entry.geometry.original_size, labels)
+            target = target_of(sample, entry.geometry.original_size, labels)
             good.append((sample, Stored(entry, target)))
         except UserError as error:
             bad[sample.id] = error

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from hdf.data.decode import Decoded, attempted, decode
 from hdf.data.image_file import ImageFile
+from hdf.data.masks import Masks
 from hdf.data.parallel import map_samples
 from hdf.data.residence import fits
 from hdf.data.resize import Resize
@@ -45,10 +46,11 @@ class Store:
     Attributes:
         samples: in the order of `images`.
         images: uint8 [N, 1, H, W], network pixels; both kinds are indexed with int64 [B].
-        targets: boxes in network pixels; labels are indices into `labels`.
+        targets: boxes in network pixels, without masks; labels are indices into `labels`.
         originals: the same boxes in the pixels of the original images.
         geometry: how each image was placed.
         labels: the recipe's ``data.labels``.
+        masks: of the boxes of `targets`, or None where they were not asked for.
     """
 
     samples: list[Sample]
@@ -57,43 +59,75 @@ class Store:
     originals: list[Target]
     geometry: list[Geometry]
     labels: tuple[str, ...]
+    masks: Masks | None = None
 
     def __len__(self) -> int:
         return len(self.samples)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the network's image."""
+        images = self.images
+        if isinstance(images, ImageFile):
+            return images.size
+        return images.shape[-2], images.shape[-1]
+
+    def only(self, positions: Sequence[int]) -> Store:
+        """The images at these positions, in order."""
+        chosen = torch.tensor(positions)
+        return Store(
+            [self.samples[i] for i in positions],
+            _chosen(self.images, chosen),
+            self.targets[chosen.to(self.targets.valid.device)],
+            [self.originals[i] for i in positions],
+            [self.geometry[i] for i in positions],
+            self.labels,
+            self.masks and self.masks[chosen],
+        )
+
     def digest(self) -> str:
-        """Changes with any image's name, patient, source, labels, true boxes or pixels."""
+        """Changes with any image's name, patient, source, labels, true boxes, pixels or masks."""
         facts = [
             (sample.id, sample.group, sample.source, target.labels, target.boxes.tolist())
             for sample, target in zip(self.samples, self.originals, strict=True)
         ]
         found = hashlib.sha256(json.dumps(facts).encode())
         for chosen in torch.split(torch.arange(len(self)), TOGETHER):
-            images = self.images
-            if isinstance(images, Tensor):
-                chosen = chosen.to(images.device)
-            found.update(images[chosen].cpu().numpy().tobytes())
+            found.update(taken(self.images, chosen).cpu().numpy().tobytes())
+            if self.masks:
+                found.update(self.masks.read(chosen).cpu().numpy().tobytes())
         return found.hexdigest()[:16]
 
     def to(self, device: torch.device) -> Store:
-        """The store with network targets on `device`, and images as well where they fit.
+        """The store with network targets on `device`, and images and masks as well where they fit.
 
-        Images that take more than a part of the device's free memory stay in their file.
+        Where they take more than a part of the device's free memory they stay in their files.
         """
-        images = self.images
-        if isinstance(images, ImageFile) and fits(images.nbytes, device):
-            images = _resident(images, device)
-        if isinstance(images, Tensor):
-            images = images.to(device)
-        return replace(self, images=images, targets=self.targets.to(device))
+        held = [self.images, *([self.masks.packed] if self.masks else [])]
+        files = [item for item in held if isinstance(item, ImageFile)]
+        resident = fits(sum(file.nbytes for file in files), device)
+        moved = [_moved(item, device) if resident else item for item in held]
+        masks = self.masks and replace(self.masks, packed=moved[-1])
+        return replace(self, images=moved[0], targets=self.targets.to(device), masks=masks)
 
 
-def _resident(file: ImageFile, device: torch.device) -> Tensor:
-    """A few at a time: the GPU may have more memory than the computer."""
-    images = torch.empty(len(file), 1, *file.size, dtype=torch.uint8, device=device)
-    for chosen in torch.split(torch.arange(len(file)), TOGETHER):
-        images[int(chosen[0]) : int(chosen[-1]) + 1] = file[chosen]
-    return images
+def taken(images: Tensor | ImageFile, index: Tensor) -> Tensor:
+    """Images at int64 [B] (on the CPU), wherever they are."""
+    return images[index.to(images.device)] if isinstance(images, Tensor) else images[index]
+
+
+def _chosen(images: Tensor | ImageFile, index: Tensor) -> Tensor | ImageFile:
+    return taken(images, index) if isinstance(images, Tensor) else images.only(index.tolist())
+
+
+def _moved(images: Tensor | ImageFile, device: torch.device) -> Tensor:
+    """A few at a time out of a file: the GPU may have more memory than the computer."""
+    if isinstance(images, Tensor):
+        return images.to(device)
+    moved = torch.empty(len(images), 1, *images.size, dtype=torch.uint8, device=device)
+    for chosen in torch.split(torch.arange(len(images)), TOGETHER):
+        moved[int(chosen[0]) : int(chosen[-1]) + 1] = images[chosen]
+    return moved
 
 
 Skipped = tuple[str, UserError]
@@ -106,7 +140,6 @@ def build_store(
     size: tuple[int, int],
     resize: Resize = "letterbox",
     *,
-    masks: bool = False,
     progress: Progress = lambda done, total: None,
 ) -> Store:
     """Read every sample into memory.
@@ -115,13 +148,12 @@ def build_store(
         labels: the structures to keep, in order.
         size: (height, width) of the network's image.
         resize: ``letterbox`` or ``stretch``.
-        masks: whether to keep masks where samples have them.
         progress: called with (images done, images in all).
 
     Raises:
         UserError: with all faults of all samples.
     """
-    store, bad = read_usable(samples, labels, size, resize, masks=masks, progress=progress)
+    store, bad = read_usable(samples, labels, size, resize, progress=progress)
     if bad or store is None:
         raise UserError.joined([error for _, error in bad])
     return store
@@ -133,7 +165,6 @@ def read_usable(
     size: tuple[int, int],
     resize: Resize = "letterbox",
     *,
-    masks: bool = False,
     progress: Progress = lambda done, total: None,
 ) -> tuple[Store | None, list[Skipped]]:
     """As `build_store`, with bad samples left out and listed instead of raised.
@@ -141,7 +172,7 @@ def read_usable(
     Returns:
         The store, or None where no sample can be used; and the samples that were left out.
     """
-    one = partial(decode, labels=labels, size=size, resize=resize, masks=masks)
+    one = partial(decode, labels=labels, size=size, resize=resize)
     read = partial(attempted, one)
     good: list[tuple[Sample, Decoded]] = []
     bad: list[Skipped] = []
@@ -157,7 +188,7 @@ def read_usable(
         return None, bad
     items = [item for _, item in good]
     pixels = torch.stack([item.image for item in items])
-    return collect([sample for sample, _ in good], items, pixels, labels, _masks(items)), bad
+    return collect([sample for sample, _ in good], items, pixels, labels), bad
 
 
 def refuse_unusable(samples: Sequence[Sample]) -> None:
@@ -178,7 +209,6 @@ def collect(
     items: Sequence[Known],
     images: Tensor | ImageFile,
     labels: tuple[str, ...],
-    masks: list[Tensor] | None = None,
 ) -> Store:
     """Put images, and what is known of each, into one store."""
     numbers = {label: index for index, label in enumerate(labels)}
@@ -186,21 +216,8 @@ def collect(
     padded = pad_targets(
         [item.geometry.to_network(item.target.boxes) for item in items],
         [torch.tensor([numbers[name] for name in target.labels]).long() for target in targets],
-        masks,
     )
     return Store(samples, images, padded, targets, [item.geometry for item in items], labels)
-
-
-def _masks(items: list[Decoded]) -> list[Tensor] | None:
-    """Masks of all images; empty ones where an image has none, None where no image has any."""
-    if all(item.masks is None for item in items):
-        return None
-    return [
-        torch.zeros(len(item.target.labels), *item.image.shape[-2:], dtype=torch.bool)
-        if item.masks is None
-        else item.masks
-        for item in items
-    ]
 
 
 def refuse_absent_labels(store: Store) -> None:

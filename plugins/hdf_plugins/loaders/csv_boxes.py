@@ -109,6 +109,7 @@ class CsvBoxes:
             source=self.source,
             where=", ".join(row.place for row in rows),
             read_masks=partial(read_masks, files[0], layers) if layers else None,
+            mask_files=tuple(layers),
         )
 
     def _unpaired(self, files: list[Path], rows: list[Row]) -> Iterator[str]:

@@ -33,7 +33,7 @@ class MaskBoxes:
         images: folder of image files; sub-folders are not searched.
         masks: folder with one sub-folder for each label, holding masks of the images' stems;
             inside is where a pixel is not zero. Where a mask has another size than its image, the
-            boxes are rescaled, and ``box_bounds: mask`` is refused.
+            boxes are rescaled; ``box_bounds: mask`` and heads that learn from masks refuse it.
         unlisted: what to do with an image that has no mask at all: report it, or leave it out.
     """
 
@@ -115,6 +115,7 @@ class MaskBoxes:
             source=self.source,
             where=", ".join(map(str, masks.values())),
             read_masks=partial(_largest_parts, image, layers) if layers else None,
+            mask_files=tuple(layers),
         )
 
 

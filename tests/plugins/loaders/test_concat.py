@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 
 from hdf import Sample, UserError
+from hdf.boxes import mask_bounds
 from hdf.errors import user_error
 from hdf_plugins.loaders.concat import Concat
 from hdf_plugins.loaders.phantom import Phantom
@@ -36,6 +38,7 @@ def test_each_source_keeps_its_name() -> None:
     assert [sample.group for sample in samples] == [sample.id for sample in samples]
     assert samples[2].read_masks is not None
     assert samples[2].target is not None
+    assert torch.equal(mask_bounds(samples[2].read_masks()), samples[2].target.boxes)
 
 
 def test_a_patient_known_to_two_sources_stays_one() -> None:

@@ -100,6 +100,7 @@ def test_several_labels_of_one_image_and_their_masks(folder: Path) -> None:
     assert sample.read_masks is not None
     assert sample.target.labels == ("lung", "heart")
     assert torch.equal(mask_bounds(sample.read_masks()), sample.target.boxes)
+    assert [file.parent.name for file in sample.mask_files] == list(sample.target.labels)
 
 
 def test_faults_of_masks(folder: Path) -> None:

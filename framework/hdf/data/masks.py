@@ -1,0 +1,67 @@
+"""Masks of a data set, one bit a pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hdf.data.image_file import ImageFile
+
+
+def packed_size(size: tuple[int, int]) -> int:
+    """Bytes of one packed mask of (height, width)."""
+    return -(-size[0] * size[1] // 8)
+
+
+def pack(masks: Tensor) -> Tensor:
+    """Masks bool [N, H, W] to uint8 [N, bytes]: row by row, the first pixel in the highest bit."""
+    bits = masks.reshape(len(masks), masks.shape[1] * masks.shape[2])
+    return torch.from_numpy(np.packbits(bits.numpy(), axis=1))
+
+
+def unpack(packed: Tensor, size: tuple[int, int]) -> Tensor:
+    """uint8 [..., bytes] to bool [..., *size], on the device of `packed`."""
+    weights = 2 ** torch.arange(7, -1, -1, dtype=torch.uint8, device=packed.device)
+    bits = (packed[..., None] & weights).bool().flatten(-2)
+    return bits[..., : size[0] * size[1]].reshape(*packed.shape[:-1], *size)
+
+
+@dataclass(frozen=True)
+class Masks:
+    """The masks of all boxes of a store.
+
+    Attributes:
+        rows: int64 [N, boxes] on the CPU, which of `packed` belongs to a box; -1 where none does.
+        packed: uint8 [M, 1, 1, bytes], both kinds indexed with int64 [B].
+        size: (height, width) in network pixels.
+    """
+
+    rows: Tensor
+    packed: Tensor | ImageFile
+    size: tuple[int, int]
+
+    @property
+    def nbytes(self) -> int:
+        return len(self.packed) * packed_size(self.size)
+
+    def read(self, index: Tensor) -> Tensor:
+        """Packed masks uint8 [B, boxes, bytes] of the images int64 [B] (on the CPU).
+
+        They are where `packed` is; zeros where there is no mask.
+        """
+        rows = self.rows[index]
+        known = rows >= 0
+        packed, wanted = self.packed, rows[known]
+        if isinstance(packed, Tensor):
+            wanted, known = wanted.to(packed.device), known.to(packed.device)
+        found = packed[wanted].flatten(1)
+        masks = found.new_zeros(*rows.shape, packed_size(self.size))
+        masks[known] = found
+        return masks
+
+    def __getitem__(self, index: Tensor) -> Masks:
+        """The masks of the images int64 [B]."""
+        return replace(self, rows=self.rows[index])
