@@ -74,7 +74,7 @@ def hdf_epoch_finished(run: Run, epoch: int, metrics: Mapping[str, float]) -> No
     Args:
         run: the run's folder, recipe and detector.
         epoch: counted from 1.
-        metrics: the epoch's line in ``metrics.jsonl``.
+        metrics: the epoch's line in ``metrics.jsonl``; scores are in it if the epoch validated.
     """
 
 

@@ -33,6 +33,7 @@ TABLES = {
     "The two ends.": schema.EndsSplit,
     "### model": schema.Model,
     "### train": schema.Train,
+    "### train.early_stopping": schema.EarlyStopping,
     "`use: adam` ": schema.Adam,
     "`use: adamw` ": schema.AdamW,
     "`use: sgd`": schema.SGD,
@@ -91,6 +92,9 @@ def test_the_defaults_are_those_of_the_shortest_recipe(
     section = resolved[SECTIONS[model]] if SECTIONS[model] else resolved
     for name, written in table(opening).items():
         if written in ("required", "the file's name"):
+            continue
+        if written == "none":
+            assert name not in section
             continue
         told, found = parse(written, "default").plain(), section[name]
         if isinstance(told, dict):

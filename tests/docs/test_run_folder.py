@@ -25,7 +25,7 @@ data:
 model:
   backbone: {use: vgg11, width: 0.125}
   head: {use: box_regression, hidden: [8]}
-train: {epochs: 2, batch_size: 8}
+train: {epochs: 2, batch_size: 8, clip_norm: 1.0}
 visualize: [{use: curves}]
 """
 
@@ -99,8 +99,10 @@ def test_tables(inner_run: Path, file: str) -> None:
 
 def test_metrics(inner_run: Path) -> None:
     terms = {"train_mse"}
+    prose = {"train_", "best", "diff", "train.clip_norm", "train.early_stopping"}
+    prose |= {"train.validate_every"}
     for line in json_lines(inner_run / "metrics.jsonl"):
-        assert set(line) - terms == described("metrics.jsonl") - {"train_", "best", "diff"} - terms
+        assert set(line) - terms == described("metrics.jsonl") - prose - terms
 
 
 def test_timing(inner_run: Path) -> None:

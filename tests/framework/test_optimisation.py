@@ -11,7 +11,8 @@ from torch import nn
 from hdf.compute import choose_compute
 from hdf.errors import UserError
 from hdf.recipe import schema
-from hdf.training.optimisation import build_optimizer, build_schedule
+from hdf.registry import Registry
+from hdf.training.optimisation import build_optimizer, build_schedule, rate_factors
 from hdf.training.seeds import seed_step, seed_weights
 
 SCHEDULES: dict[str, Any] = {
@@ -46,6 +47,63 @@ def test_optimisers_learn_and_leave_frozen_parameters_alone(settings: Any, kind:
         losses.append(loss.item())
     assert losses[-1] < losses[0] / 4
     assert torch.equal(model[0].weight, before)
+
+
+class Staged(nn.Module):
+    """Two stages, and a layer in neither."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.neck = (nn.Linear(2, 2) for _ in range(3))
+
+    def stages(self) -> list[nn.Module]:
+        return [self.first, self.second]
+
+
+def test_a_stage_learns_more_slowly_than_the_one_behind_it() -> None:
+    backbone = Staged()
+    factors = rate_factors(backbone, backbone_lr=0.5, layer_decay=0.1)
+    assert factors[backbone.first.weight] == pytest.approx(0.05)
+    assert factors[backbone.second.bias] == 0.5
+    assert factors[backbone.neck.weight] == 0.5
+
+
+def test_a_backbone_without_the_method_is_one_stage() -> None:
+    backbone = nn.Module()
+    backbone.stages = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    assert set(rate_factors(backbone, 0.5, 0.1).values()) == {0.5}
+
+
+@pytest.mark.parametrize("name", ["vgg11", "vgg16", "resnet18", "resnet50"])
+def test_built_in_backbones_have_five_stages(registry: Registry, name: str) -> None:
+    factors = rate_factors(registry.find("backbone", name).load()(), 1.0, 0.5)
+    assert sorted(set(factors.values())) == [1 / 16, 1 / 8, 1 / 4, 1 / 2, 1]
+    in_order = list(factors.values())
+    assert in_order == sorted(in_order)  # parameters come from the image on
+
+
+@pytest.mark.parametrize("use", ["adam", "adamw", "sgd"])
+def test_parameters_with_a_factor_have_a_group_of_their_own(use: str) -> None:
+    settings: Any = {"adam": schema.Adam, "adamw": schema.AdamW, "sgd": schema.SGD}[use]
+    slow, other = nn.Linear(2, 2), nn.Linear(2, 2)
+    factors = dict.fromkeys(slow.parameters(), 0.25)
+    optimizer = build_optimizer(nn.Sequential(slow, other), settings(use=use, lr=0.4), factors)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.4, 0.1]
+    assert optimizer.param_groups[0]["params"] == list(other.parameters())
+    schedule = build_schedule(optimizer, SCHEDULES["constant"], 10)
+    first, second = schedule.get_last_lr()
+    assert second == pytest.approx(first / 4)
+
+
+def test_a_head_without_weights_leaves_the_first_group_empty() -> None:
+    model = nn.Linear(2, 2)
+    before = model.weight.clone()
+    factors = dict.fromkeys(model.parameters(), 0.5)
+    optimizer = build_optimizer(model, schema.Adam(use="adam"), factors)
+    model(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    assert optimizer.param_groups[0]["params"] == []
+    assert not torch.equal(model.weight, before)
 
 
 def rates(name: str, steps: int = 100) -> list[float]:

@@ -135,6 +135,14 @@ def test_off_a_terminal_an_epoch_is_one_line() -> None:
     )
 
 
+def test_an_epoch_without_validation_has_a_line_as_well() -> None:
+    file = io.StringIO()
+    with Reporter(Console(file=file, width=40)).training(epochs=2, steps=1) as display:
+        display.start_epoch(1)
+        display.end_epoch({"epoch": 1, "train_loss": 0.5}, 1.0, 8.0)
+    assert file.getvalue() == "epoch 1/2  loss 0.5000  8 images/s  1.0 s\n"
+
+
 def test_on_a_terminal_the_display_is_live() -> None:
     file = io.StringIO()
     train_for_show(Console(file=file, width=80, force_terminal=True))

@@ -110,6 +110,8 @@ def check_recipe(source: Source, registry: Registry) -> CheckedRecipe:
     tree = _with_defaults(source)
     errors: list[UserError] = []
     recipe = _typed(tree, errors)
+    if recipe is not None:
+        errors += _misfits(recipe, tree)
     parts = {}
     for kind, path, use in _uses(tree.plain()):
         try:
@@ -137,6 +139,13 @@ def _typed(tree: Node, errors: list[UserError]) -> Recipe | None:
     except ValidationError as error:
         errors.append(UserError(problems(error, tree)))
         return None
+
+
+def _misfits(recipe: Recipe, tree: Node) -> Iterator[UserError]:
+    """What is right by itself, but not with the rest of the recipe."""
+    if recipe.train.early_stopping is not None and recipe.data.split.inner is None:
+        message = "needs training patients kept aside to judge by; try 'data.split={inner: 0.15}'"
+        yield user_error(message, tree.locate(("train", "early_stopping")))
 
 
 def _uses(plain: Any) -> Iterator[tuple[str, RecipePath, dict[str, Any]]]:

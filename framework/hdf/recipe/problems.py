@@ -106,6 +106,7 @@ def _names_at(path: Path, tree: Node) -> list[str]:
         ("data", "split", "lists"): [schema.Lists],
         ("model",): [schema.Model],
         ("train",): [schema.Train],
+        ("train", "early_stopping"): [schema.EarlyStopping],
         ("train", "optimizer"): [schema.Adam, schema.AdamW, schema.SGD],
         ("train", "schedule"): [schema.Constant, schema.Cosine, schema.OneCycle],
     }

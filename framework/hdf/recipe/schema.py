@@ -239,6 +239,18 @@ class OneCycle(Strict):
 Schedule = Annotated[Constant | Cosine | OneCycle, Field(discriminator="use")]
 
 
+class EarlyStopping(Strict):
+    """When to end before all epochs are done.
+
+    Attributes:
+        metric: a key of ``metrics.jsonl`` on the inner split; it chooses ``best`` as well.
+        patience: epochs without a better value before training ends.
+    """
+
+    metric: Literal["inner_iou_mean", "inner_loss"] = "inner_iou_mean"
+    patience: PositiveInt = 10
+
+
 class Train(Strict):
     """How the detector learns.
 
@@ -249,6 +261,13 @@ class Train(Strict):
         device: ``auto`` takes a CUDA GPU where there is one.
         optimizer: ``adam``, ``adamw`` or ``sgd``.
         schedule: ``constant``, ``cosine`` or ``one_cycle``.
+        backbone_lr: factor on the rate of the backbone's parameters.
+        layer_decay: factor on the rate from one of the backbone's stages to the one before it.
+        clip_norm: the largest norm of a step's gradient, over all parameters together.
+        ema: the decay of an exponential moving average of the weights, which is what is evaluated
+            and saved; 0 for none.
+        validate_every: epochs from one validation to the next; the last epoch always validates.
+        early_stopping: ends training when the inner split has not improved for a while.
     """
 
     epochs: PositiveInt = 25
@@ -257,6 +276,12 @@ class Train(Strict):
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")] = "auto"
     optimizer: Optimizer
     schedule: Schedule
+    backbone_lr: PositiveFloat = 1.0
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    clip_norm: PositiveFloat | None = None
+    ema: Portion = 0.0
+    validate_every: PositiveInt = 1
+    early_stopping: EarlyStopping | None = None
 
 
 class Recipe(Strict):

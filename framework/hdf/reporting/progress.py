@@ -117,12 +117,11 @@ class TrainingDisplay:
         )
 
     def end_epoch(self, metrics: Mapping[str, float], seconds: float, rate: float) -> None:
-        """Print the epoch's line."""
-        iou, constant = metrics["iou_mean"], metrics["constant_box_iou"]
-        self._score = f" IoU {iou:.3f} (box {constant:.3f})"
-        self.reporter.say(
-            f"epoch {self.epoch}/{self.epochs}  loss {metrics['train_loss']:.4f}"
-            f"  validation loss {metrics['val_loss']:.4f}"
-            f"  IoU {iou:.3f} (constant box {constant:.3f})"
-            f"  {rate:.0f} images/s  {seconds:.1f} s"
-        )
+        """Print the epoch's line; the last score stays on the bar until there is another."""
+        line = f"epoch {self.epoch}/{self.epochs}  loss {metrics['train_loss']:.4f}"
+        if "iou_mean" in metrics:
+            iou, constant = metrics["iou_mean"], metrics["constant_box_iou"]
+            self._score = f" IoU {iou:.3f} (box {constant:.3f})"
+            line += f"  validation loss {metrics['val_loss']:.4f}"
+            line += f"  IoU {iou:.3f} (constant box {constant:.3f})"
+        self.reporter.say(f"{line}  {rate:.0f} images/s  {seconds:.1f} s")

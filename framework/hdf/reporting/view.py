@@ -27,6 +27,7 @@ class View:
         detections: predicted boxes.
         history: the lines of ``metrics.jsonl`` so far, oldest first: ``epoch``, ``train_loss``,
             ``val_loss``, ``iou_mean``, ``constant_box_iou``, ``lr`` and the head's loss terms.
+            Lines of epochs without validation lack its keys.
         metrics: the validation metrics, as in ``summary.json``.
         detector: the trained model, in evaluation mode.
     """

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import torch
@@ -17,16 +18,49 @@ ONE_CYCLE_END = 1e-4
 
 
 def build_optimizer(
-    model: nn.Module, settings: schema.Adam | schema.AdamW | schema.SGD
+    model: nn.Module,
+    settings: schema.Adam | schema.AdamW | schema.SGD,
+    factors: Mapping[nn.Parameter, float] | None = None,
 ) -> torch.optim.Optimizer:
-    """An optimiser over the parameters that learn."""
-    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    """An optimiser over the parameters that learn.
+
+    Args:
+        factors: on the rate of some parameters; the first group holds those at the rate itself.
+    """
+    groups: dict[float, list[nn.Parameter]] = {1.0: []}
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            factor = (factors or {}).get(parameter, 1.0)
+            groups.setdefault(factor, []).append(parameter)
     kinds: dict[str, Callable[..., torch.optim.Optimizer]] = {
         "adam": torch.optim.Adam,
         "adamw": torch.optim.AdamW,
         "sgd": torch.optim.SGD,
     }
-    return kinds[settings.use](learning, fused=True, **settings.model_dump(exclude={"use"}))
+    return kinds[settings.use](
+        [{"params": group, "lr": settings.lr * factor} for factor, group in groups.items()],
+        fused=True,
+        **settings.model_dump(exclude={"use"}),
+    )
+
+
+def rate_factors(
+    backbone: nn.Module, backbone_lr: float, layer_decay: float
+) -> dict[nn.Parameter, float]:
+    """The factor on the rate of each of a backbone's parameters.
+
+    A stage's is `backbone_lr`, times `layer_decay` for each stage that follows it (discriminative
+    fine-tuning; Howard and Ruder 2018, section 3.2). A backbone without a method ``stages`` is one
+    stage, and what is in no stage counts as part of the last.
+    """
+    factors = dict.fromkeys(backbone.parameters(), backbone_lr)
+    # A module that happens to be called ``stages`` may leave out what comes before it.
+    method = getattr(backbone, "stages", None)
+    stages = list(method()) if inspect.ismethod(method) else []
+    for following, stage in enumerate(reversed(stages)):
+        for parameter in stage.parameters():
+            factors[parameter] = backbone_lr * layer_decay**following
+    return factors
 
 
 def build_schedule(

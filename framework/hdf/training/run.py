@@ -90,6 +90,8 @@ def _summary(run: Run, trainer: Trainer, metrics: dict[str, Any], seconds: float
         "precision": run.compute.precision,
         "dataset": {"train": len(run.split.train), "val": len(run.split.val)},
         "data_digest": run.store.digest(),
+        "epochs_run": len(trainer.history),
+        "stopped_early": len(trainer.history) < run.recipe.train.epochs,
         "metrics": {"val": metrics},
         "timing": {
             "seconds": round(seconds, 2),

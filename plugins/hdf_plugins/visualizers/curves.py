@@ -60,10 +60,10 @@ def _draw_agreement(axes: Axes, history: Sequence[Mapping[str, float]]) -> None:
 def _plot(
     axes: Axes, history: Sequence[Mapping[str, float]], key: str, colour: str, label: str
 ) -> list[float]:
-    epochs = [line["epoch"] for line in history]
-    values = [line.get(key, nan) for line in history]
+    points = [(line["epoch"], line[key]) for line in history if key in line]
+    epochs, values = [epoch for epoch, _ in points], [value for _, value in points]
     if any(map(isfinite, values)):
-        marker = "o" if len(epochs) <= 40 else ""
+        marker = "o" if len(points) <= 40 else ""
         axes.plot(epochs, values, color=colour, lw=1.8, marker=marker, ms=3.5, label=label)
     return values
 

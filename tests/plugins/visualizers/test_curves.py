@@ -76,6 +76,22 @@ def test_one_epoch_and_missing_values(
     assert [len(axes.get_lines()) for axes in none] == [0, 0]
 
 
+def test_epochs_without_validation_leave_no_gap(
+    make_view: MakeView, tmp_path: Path, drawn: list[list[Axes]]
+) -> None:
+    history = _history(100, 0.99)
+    for line in history:
+        if line["epoch"] % 10:
+            del line["val_loss"], line["iou_mean"], line["constant_box_iou"]
+    Curves().draw(make_view(history=history), tmp_path)
+    ((loss, agreement),) = drawn
+    train, validation = loss.get_lines()
+    assert len(np.asarray(train.get_xdata())) == 100
+    assert list(np.asarray(validation.get_xdata())) == list(range(10, 101, 10))
+    score, _ = agreement.get_lines()
+    assert score.get_label() == "validation, last 1.500"
+
+
 def test_the_file(make_view: MakeView, tmp_path: Path) -> None:
     view = make_view(history=_history(3, 0.5))
     assert Curves().draw(view, tmp_path) == [tmp_path / "curves.png"]
