@@ -84,6 +84,16 @@ def hdf_heads(register: Register) -> None:
         "hdf_plugins.heads.box_regression:BoxRegression",
         summary="Fully connected layers that regress one box a label",
     )
+    register(
+        "edge_softargmax",
+        "hdf_plugins.heads.edge_softargmax:EdgeSoftargmax",
+        summary="A distribution over the position of each edge of a label's box",
+    )
+    register(
+        "mask",
+        "hdf_plugins.heads.mask:Mask",
+        summary="A mask a label, learnt from masks or boxes, and the box that it bounds",
+    )
 
 
 @hdf.hookimpl

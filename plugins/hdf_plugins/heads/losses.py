@@ -1,4 +1,4 @@
-"""Losses between predicted and true boxes; each gives one value a box."""
+"""Losses that heads share; each gives one value a box, a place or a mask."""
 
 from __future__ import annotations
 
@@ -35,6 +35,40 @@ def ciou(boxes: Tensor, target: Tensor) -> Tensor:
 
     loss: Tensor = complete_box_iou_loss(boxes, target)
     return loss
+
+
+def distribution_focal(logits: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy [...] towards the two bins beside a place, weighted by nearness (Li et al.,
+    Generalized Focal Loss, NeurIPS 2020, eq. 6).
+
+    Args:
+        logits: float32 [..., bins], at least two bins.
+        target: float32 [...], the place in bins, 0 for the middle of the first; cut to the range
+            of the bins.
+    """
+    last = logits.shape[-1] - 1
+    target = target.clamp(0, last)
+    left = target.floor().clamp(max=last - 1)
+    share = logits.log_softmax(-1)
+    index = left.long()[..., None]
+    near, far = share.gather(-1, index)[..., 0], share.gather(-1, index + 1)[..., 0]
+    return -(near * (left + 1 - target) + far * (target - left))
+
+
+def dice_cross_entropy(logits: Tensor, masks: Tensor) -> Tensor:
+    """Soft Dice loss plus the mean binary cross-entropy, one value [...] a mask (Milletari et al.,
+    V-Net, 2016; Isensee et al., nnU-Net, 2021).
+
+    Args:
+        logits: float32 [..., H, W].
+        masks: float32 [..., H, W], the share of each pixel that is covered, in [0, 1].
+    """
+    probability = logits.sigmoid()
+    overlap = (probability * masks).sum((-2, -1))
+    total = probability.sum((-2, -1)) + masks.sum((-2, -1))
+    dice = 1 - (2 * overlap + 1) / (total + 1)
+    entropy = F.binary_cross_entropy_with_logits(logits, masks, reduction="none")
+    return dice + entropy.mean((-2, -1))
 
 
 Loss = Callable[[Tensor, Tensor], Tensor]

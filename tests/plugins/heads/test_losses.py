@@ -1,12 +1,23 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hdf.boxes import from_center_size
-from hdf_plugins.heads.losses import BOX_LOSSES, ciou, giou, masked_mean, mse, smooth_l1
+from hdf_plugins.heads.losses import (
+    BOX_LOSSES,
+    ciou,
+    dice_cross_entropy,
+    distribution_focal,
+    giou,
+    masked_mean,
+    mse,
+    smooth_l1,
+)
 
 BOX = torch.tensor([10.0, 20.0, 30.0, 60.0])
 
@@ -63,3 +74,22 @@ def test_masked_mean_leaves_out_what_is_absent() -> None:
 
 def test_masked_mean_of_nothing_is_zero() -> None:
     assert masked_mean(torch.ones(2, 1), torch.zeros(2, 1, dtype=torch.bool)).item() == 0
+
+
+def test_distribution_focal_shares_its_weight_between_neighbours() -> None:
+    logits = torch.tensor([[0.0, 1.0, 2.0, 3.0]])
+    share = logits.log_softmax(-1)[0]
+    loss = distribution_focal(logits, torch.tensor([1.25]))
+    assert loss.item() == pytest.approx(-(0.75 * share[1] + 0.25 * share[2]).item())
+    for outside, bin in ((-3.0, 0), (9.0, 3)):
+        cut = distribution_focal(logits, torch.tensor([outside]))
+        assert cut.item() == pytest.approx(-share[bin].item())
+
+
+def test_dice_cross_entropy_of_a_half_covered_mask() -> None:
+    masks = torch.tensor([[[1.0, 1.0], [0.0, 0.0]]])
+    loss = dice_cross_entropy(torch.zeros(1, 2, 2), masks)
+    dice = 1 - (2 * 1.0 + 1) / (2.0 + 2.0 + 1)
+    assert loss.item() == pytest.approx(dice + math.log(2))
+    right = dice_cross_entropy(40 * (masks - 0.5), masks)
+    assert right.item() == pytest.approx(0, abs=1e-6)

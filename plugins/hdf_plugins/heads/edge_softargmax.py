@@ -1,0 +1,82 @@
+"""One box a label, read from distributions over its edges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from hdf.types import Batch, Detections
+from hdf_plugins.heads.answers import one_each
+from hdf_plugins.heads.decoder import PyramidDecoder
+from hdf_plugins.heads.edges import EdgeDistributions, edge_losses, read_edges
+from hdf_plugins.heads.losses import LossName
+
+
+class EdgeSoftargmax(nn.Module):
+    """Answers with exactly one box for every label, and with how sure it is of each edge.
+
+    A light decoder brings the backbone's pyramid to one stride; from its map each of a box's four
+    edges gets a distribution over the positions in the image. The expectation is the edge, the
+    standard deviation its spread.
+
+    The score is how well the spread lets the box be known: 1 for edges without spread, and falling
+    towards 0 as the spread approaches the box's own size.
+
+    Args:
+        channels: channels of each feature map, from fine to coarse.
+        strides: image pixels per map pixel of each map.
+        labels: what to find.
+        stride: of the map that edges are read from; one of the backbone's strides.
+        width: channels of the decoder.
+        loss: compares the boxes: ``mse`` and ``smooth_l1`` in twentieths of the image's side,
+            ``giou`` and ``ciou`` by overlap.
+        focal: the weight of the distribution focal loss beside it (Li et al., Generalized Focal
+            Loss, NeurIPS 2020); 0 leaves it out.
+
+    Raises:
+        ValueError: an option is out of range.
+    """
+
+    def __init__(
+        self,
+        channels: tuple[int, ...],
+        strides: tuple[int, ...],
+        labels: tuple[str, ...],
+        *,
+        stride: int = 4,
+        width: int = 64,
+        loss: LossName = "smooth_l1",
+        focal: float = 1.0,
+    ) -> None:
+        super().__init__()
+        if focal < 0:
+            raise ValueError(f"focal is a weight, at least 0, not {focal}")
+        self.labels, self.loss_name, self.focal = labels, loss, focal
+        self.decoder = PyramidDecoder(channels, strides, stride, width)
+        self.edges = EdgeDistributions(width, len(labels))
+
+    def forward(self, features: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Maps [B, C_i, h_i, w_i] to logits ``x`` [B, L, 2, w] and ``y`` [B, L, 2, h]."""
+        found: dict[str, Tensor] = self.edges(self.decoder(features))
+        return found
+
+    def loss(self, raw: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+        """The mean losses over the boxes that are there, under their names.
+
+        Args:
+            raw: from `forward`.
+            batch: the images' targets.
+        """
+        boxes, present = batch.targets.one_per_label(len(self.labels))
+        height, width = batch.images.shape[-2:]
+        return edge_losses(raw, boxes, present, (height, width), self.loss_name, self.focal)
+
+    def decode(self, raw: dict[str, Tensor], size: tuple[int, int]) -> list[Detections]:
+        """One box a label with its spread, in the labels' order.
+
+        Args:
+            raw: from `forward`.
+            size: (height, width) of the images in pixels.
+        """
+        return one_each(*read_edges(raw, size), size)

@@ -1,0 +1,126 @@
+"""Distributions over the positions of a box's four edges."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from hdf_plugins.heads.losses import (
+    BOX_LOSSES,
+    CODE_LOSSES,
+    LossName,
+    distribution_focal,
+    masked_mean,
+)
+
+UNIT = 20.0
+"""Positions are compared in twentieths of the image's side."""
+
+
+class EdgeDistributions(nn.Module):
+    """Reads, from a map of features, where each edge of each label's box may lie.
+
+    A convolution gives four heat maps a label, one an edge; each is high where the outline touches
+    that edge. Summed over rows, a heat map's softmax is a distribution over columns, for x0 and x1;
+    summed over columns, one over rows, for y0 and y1 (soft-argmax of marginals; the relative for
+    points is Nibali et al., Numerical Coordinate Regression with Convolutional Neural Networks,
+    2018).
+
+    Args:
+        channels: of the map.
+        labels: how many.
+    """
+
+    def __init__(self, channels: int, labels: int) -> None:
+        super().__init__()
+        self.labels = labels
+        self.heat = nn.Conv2d(channels, 4 * labels, kernel_size=1)
+        nn.init.normal_(self.heat.weight, std=1e-2)
+
+    def forward(self, features: Tensor) -> dict[str, Tensor]:
+        """Logits of the distributions of a map [B, C, h, w].
+
+        Returns:
+            ``x``: float32 [B, L, 2, w], for x0 and x1; ``y``: float32 [B, L, 2, h], for y0, y1.
+        """
+        heat = self.heat(features).float()
+        heat = heat.unflatten(1, (self.labels, 4))
+        return {
+            "x": heat[:, :, 0::2].logsumexp(-2),
+            "y": heat[:, :, 1::2].logsumexp(-1),
+        }
+
+
+def read_edges(raw: dict[str, Tensor], size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """The expectations of the edges, and their standard deviations.
+
+    Args:
+        raw: from `EdgeDistributions`.
+        size: (height, width) of the images in pixels.
+
+    Returns:
+        boxes and spread, float32 [B, L, 4] in pixels; a box's edges may be swapped.
+    """
+    x, spread_x = _moments(raw["x"], size[1])
+    y, spread_y = _moments(raw["y"], size[0])
+    return _interleaved(x, y), _interleaved(spread_x, spread_y)
+
+
+def edge_losses(
+    raw: dict[str, Tensor],
+    boxes: Tensor,
+    present: Tensor,
+    size: tuple[int, int],
+    loss: LossName,
+    focal: float,
+) -> dict[str, Tensor]:
+    """What is wrong with the distributions, and with the boxes that they give.
+
+    Args:
+        raw: from `EdgeDistributions`.
+        boxes: the true ones, float32 [B, L, 4] in pixels.
+        present: bool [B, L], whether there is a true box.
+        size: (height, width) of the images.
+        loss: compares the boxes; its name is the term's.
+        focal: the weight of the distribution focal term; 0 leaves it out.
+    """
+    found, _ = read_edges(raw, size)
+    height, width = size
+    if loss in CODE_LOSSES:
+        scale = UNIT / boxes.new_tensor([width, height, width, height])
+        values = CODE_LOSSES[loss](found * scale, boxes * scale)
+    else:
+        values = BOX_LOSSES[loss](_ordered(found), _ordered(boxes))
+    terms: dict[str, Tensor] = {loss: masked_mean(values, present)}
+    if focal:
+        terms["distribution_focal"] = focal * masked_mean(_focal(raw, boxes, size), present)
+    return terms
+
+
+def _focal(raw: dict[str, Tensor], boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    """The mean over four edges, [B, L]."""
+    bins_x, bins_y = raw["x"].shape[-1], raw["y"].shape[-1]
+    x = distribution_focal(raw["x"], boxes[..., 0::2] * (bins_x / size[1]) - 0.5)
+    y = distribution_focal(raw["y"], boxes[..., 1::2] * (bins_y / size[0]) - 0.5)
+    return (x.sum(-1) + y.sum(-1)) / 4
+
+
+def _moments(logits: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    """Expectation and standard deviation [...] of positions in pixels, of logits [..., bins]."""
+    share = logits.softmax(-1)
+    bins = logits.shape[-1]
+    places = (torch.arange(bins, device=logits.device) + 0.5) * (side / bins)
+    mean = (share * places).sum(-1)
+    variance = (share * (places - mean[..., None]) ** 2).sum(-1)
+    return mean, variance.clamp(min=1e-6).sqrt()
+
+
+def _interleaved(x: Tensor, y: Tensor) -> Tensor:
+    """Pairs [..., 2] of x and of y to [..., 4] as x0, y0, x1, y1."""
+    return torch.stack([x[..., 0], y[..., 0], x[..., 1], y[..., 1]], -1)
+
+
+def _ordered(boxes: Tensor) -> Tensor:
+    """Boxes with an area, as losses of overlap need them."""
+    low = boxes[..., :2]
+    return torch.cat([low, torch.maximum(boxes[..., 2:], low + 1e-3)], -1)
