@@ -75,6 +75,11 @@ def hdf_backbones(register: Register) -> None:
             f"hdf_plugins.backbones.mobilenet_v3:MobileNetV3{size.title()}",
             summary=f"MobileNetV3, the {size} one (Howard et al. 2019)",
         )
+    register(
+        "timm",
+        "hdf_plugins.backbones.timm_model:Timm",
+        summary="Any model of timm that gives feature maps (extra timm)",
+    )
 
 
 @hdf.hookimpl

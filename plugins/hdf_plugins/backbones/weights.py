@@ -135,7 +135,7 @@ def _check_fit(model: nn.Module, state: dict[str, Tensor], name: str, path: Path
         if k in state and state[k].shape != expected[k].shape
     ]
     faults = {"missing": missing, "unexpected": unexpected, "of another shape": misfit}
-    found = "; ".join(f"{_first(keys)} ({what})" for what, keys in faults.items() if keys)
+    found = "; ".join(f"{first_of(keys)} ({what})" for what, keys in faults.items() if keys)
     if found:
         raise user_error(
             f"the weights in {path} do not fit: {found}. Expected the parameters of torchvision's "
@@ -147,6 +147,7 @@ def _shape(tensor: Tensor) -> str:
     return "x".join(map(str, tensor.shape)) or "a number"
 
 
-def _first(keys: list[str]) -> str:
+def first_of(keys: list[str]) -> str:
+    """The first three names, and how many more there are."""
     more = len(keys) - 3
     return ", ".join(keys[:3]) + (f" and {more} more" if more > 0 else "")
