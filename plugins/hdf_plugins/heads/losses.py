@@ -1,4 +1,4 @@
-"""Losses that heads share; each gives one value a box, a place or a mask."""
+"""Losses that heads share; each gives one value a box, an edge or a mask."""
 
 from __future__ import annotations
 
@@ -38,37 +38,42 @@ def ciou(boxes: Tensor, target: Tensor) -> Tensor:
 
 
 def distribution_focal(logits: Tensor, target: Tensor) -> Tensor:
-    """Cross-entropy [...] towards the two bins beside a place, weighted by nearness (Li et al.,
-    Generalized Focal Loss, NeurIPS 2020, eq. 6).
+    """Cross-entropy [...] to the two bins beside each target, the nearer weighing more.
+
+    It is least where the distribution's mean is the target and no other bin has a share
+    (Li et al., Generalized Focal Loss, NeurIPS 2020, equation 6).
 
     Args:
-        logits: float32 [..., bins], at least two bins.
-        target: float32 [...], the place in bins, 0 for the middle of the first; cut to the range
-            of the bins.
+        logits: float [..., bins], at least two bins.
+        target: float [...] in bins, 0 being the centre of the first; clamped to 0..bins - 1.
     """
     last = logits.shape[-1] - 1
-    target = target.clamp(0, last)
-    left = target.floor().clamp(max=last - 1)
-    share = logits.log_softmax(-1)
+    place = target.clamp(0, last)
+    left = place.floor().clamp(max=last - 1)
+    share = (place - left).to(logits.dtype)
     index = left.long()[..., None]
-    near, far = share.gather(-1, index)[..., 0], share.gather(-1, index + 1)[..., 0]
-    return -(near * (left + 1 - target) + far * (target - left))
+    logs = logits.log_softmax(-1)
+    below, above = logs.gather(-1, index)[..., 0], logs.gather(-1, index + 1)[..., 0]
+    return -(1 - share) * below - share * above
 
 
 def dice_cross_entropy(logits: Tensor, masks: Tensor) -> Tensor:
-    """Soft Dice loss plus the mean binary cross-entropy, one value [...] a mask (Milletari et al.,
-    V-Net, 2016; Isensee et al., nnU-Net, 2021).
+    """Soft Dice loss plus mean binary cross-entropy, one value [...] a mask.
+
+    Dice weighs the overlap alone, whatever the mask's size; cross-entropy gives every pixel a
+    gradient (the sum is that of Isensee et al., nnU-Net, Nature Methods 2021).
 
     Args:
-        logits: float32 [..., H, W].
-        masks: float32 [..., H, W], the share of each pixel that is covered, in [0, 1].
+        logits: float [..., H, W], positive inside.
+        masks: bool or float [..., H, W] in [0, 1].
     """
-    probability = logits.sigmoid()
-    overlap = (probability * masks).sum((-2, -1))
-    total = probability.sum((-2, -1)) + masks.sum((-2, -1))
-    dice = 1 - (2 * overlap + 1) / (total + 1)
-    entropy = F.binary_cross_entropy_with_logits(logits, masks, reduction="none")
-    return dice + entropy.mean((-2, -1))
+    truth = masks.to(logits.dtype)
+    inside = logits.sigmoid()
+    overlap, total = (inside * truth).sum((-2, -1)), (inside + truth).sum((-2, -1))
+    # One pixel more on both sides: where there is no mask, the answer of nothing loses nothing.
+    dice = (2 * overlap + 1) / (total + 1)
+    entropy = F.binary_cross_entropy_with_logits(logits, truth, reduction="none").mean((-2, -1))
+    return 1 - dice + entropy
 
 
 Loss = Callable[[Tensor, Tensor], Tensor]

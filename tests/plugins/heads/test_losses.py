@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import math
+from math import log
 
 import pytest
 import torch
@@ -76,20 +76,69 @@ def test_masked_mean_of_nothing_is_zero() -> None:
     assert masked_mean(torch.ones(2, 1), torch.zeros(2, 1, dtype=torch.bool)).item() == 0
 
 
-def test_distribution_focal_shares_its_weight_between_neighbours() -> None:
-    logits = torch.tensor([[0.0, 1.0, 2.0, 3.0]])
-    share = logits.log_softmax(-1)[0]
-    loss = distribution_focal(logits, torch.tensor([1.25]))
-    assert loss.item() == pytest.approx(-(0.75 * share[1] + 0.25 * share[2]).item())
-    for outside, bin in ((-3.0, 0), (9.0, 3)):
-        cut = distribution_focal(logits, torch.tensor([outside]))
-        assert cut.item() == pytest.approx(-share[bin].item())
+def test_distribution_focal_weighs_the_two_neighbouring_bins() -> None:
+    logits = torch.tensor([0.1, 0.2, 0.3, 0.4]).log()
+    loss = distribution_focal(logits.repeat(3, 1), torch.tensor([1.0, 1.25, 2.5]))
+    expected = [
+        -log(0.2),
+        -0.75 * log(0.2) - 0.25 * log(0.3),
+        -0.5 * log(0.3) - 0.5 * log(0.4),
+    ]
+    assert loss.tolist() == pytest.approx(expected)
 
 
-def test_dice_cross_entropy_of_a_half_covered_mask() -> None:
-    masks = torch.tensor([[[1.0, 1.0], [0.0, 0.0]]])
-    loss = dice_cross_entropy(torch.zeros(1, 2, 2), masks)
-    dice = 1 - (2 * 1.0 + 1) / (2.0 + 2.0 + 1)
-    assert loss.item() == pytest.approx(dice + math.log(2))
-    right = dice_cross_entropy(40 * (masks - 0.5), masks)
-    assert right.item() == pytest.approx(0, abs=1e-6)
+@pytest.mark.parametrize(("target", "bin"), [(0.0, 0), (-2.0, 0), (3.0, 3), (9.5, 3)])
+def test_distribution_focal_clamps_to_the_outer_bins(target: float, bin: int) -> None:
+    logits = torch.tensor([0.5, -1.0, 2.0, 0.0])
+    loss = distribution_focal(logits, torch.tensor(target))
+    assert loss.item() == pytest.approx(-logits.log_softmax(0)[bin].item())
+
+
+def test_distribution_focal_leads_to_the_target() -> None:
+    target = torch.tensor([[0.3, 4.0], [2.75, 3.5]])
+    logits = torch.zeros(2, 2, 6, requires_grad=True)
+    for _ in range(500):
+        (gradient,) = torch.autograd.grad(distribution_focal(logits, target).sum(), logits)
+        logits.data -= gradient
+    mean = (logits.softmax(-1) * torch.arange(6)).sum(-1)
+    assert torch.allclose(mean, target, atol=0.02)
+
+
+def test_dice_cross_entropy_of_a_mask_by_hand() -> None:
+    logits = torch.tensor([[0.0, 0.0], [log(3), -log(3)]])
+    masks = torch.tensor([[True, False], [True, False]])
+    overlap, answered = 0.5 + 0.75, 0.5 + 0.5 + 0.75 + 0.25
+    dice = 1 - (2 * overlap + 1) / (answered + 2 + 1)
+    entropy = -(2 * log(0.5) + 2 * log(0.75)) / 4
+    assert dice_cross_entropy(logits, masks).item() == pytest.approx(dice + entropy)
+
+
+def test_dice_cross_entropy_gives_one_value_a_mask() -> None:
+    masks = torch.zeros(2, 3, 8, 8, dtype=torch.bool)
+    masks[0, :, 2:6] = True
+    sure = torch.where(masks, 20.0, -20.0)
+    assert dice_cross_entropy(sure, masks).shape == (2, 3)
+    assert torch.allclose(dice_cross_entropy(sure, masks), torch.zeros(2, 3), atol=1e-5)
+    assert (dice_cross_entropy(-sure, masks) > 20).all()
+
+
+def test_gradients_are_those_of_finite_differences() -> None:
+    generator = torch.Generator().manual_seed(0)
+
+    def draw(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, dtype=torch.float64, generator=generator).requires_grad_()
+
+    targets = torch.tensor([0.0, 1.6, 4.0], dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda x: distribution_focal(x, targets), draw(3, 5))
+    masks = torch.rand(2, 4, 3, generator=generator) > 0.5
+    assert torch.autograd.gradcheck(lambda x: dice_cross_entropy(x, masks), draw(2, 4, 3))
+
+
+def test_extreme_logits_keep_losses_and_gradients_finite() -> None:
+    logits = torch.tensor([[1e4, -1e4], [-1e4, 1e4]], requires_grad=True)
+    masks = torch.tensor([[False, True], [True, False]])
+    loss = dice_cross_entropy(logits, masks) + distribution_focal(logits, torch.ones(2)).sum()
+    loss.backward()
+    assert loss.isfinite()
+    assert logits.grad is not None
+    assert logits.grad.isfinite().all()
