@@ -290,17 +290,19 @@ def test_a_fold_that_was_killed_at_once_is_run_again(
 def test_every_fold_learns_as_the_recipe_says(
     finished: tuple[Path, dict[str, Any]], recipe: Path, tmp_path: Path, registry: Registry
 ) -> None:
+    start = finished[0] / "fold-0" / "best.safetensors"
     options = "ema: 0.9, clip_norm: 1.0, backbone_lr: 0.5, layer_decay: 0.8, validate_every: 2"
     stopping = "early_stopping: {metric: inner_loss, patience: 1}"
     changes = (
         "data.split={folds: 2, inner: 0.3}",
-        f"train={{epochs: 5, {options}, {stopping}}}",
+        f"train={{epochs: 5, {options}, {stopping}, init_from: {start}}}",
         "train.optimizer.lr=1.0e-30",  # nothing gets better
     )
     summary, _ = validate(recipe, tmp_path / "out", *changes, registry=registry)
     assert summary["dataset"] == {"val": 13}
     for number in range(2):
         fold = json.loads((tmp_path / "out" / f"fold-{number}" / "summary.json").read_text())
+        assert fold["init_from"] == {**fold["init_from"], "from": str(start), "left": []}
         assert (fold["epochs_run"], fold["stopped_early"]) == (4, True)
 
 

@@ -268,6 +268,7 @@ class Train(Strict):
             and saved; 0 for none.
         validate_every: epochs from one validation to the next; the last epoch always validates.
         early_stopping: ends training when the inner split has not improved for a while.
+        init_from: a model file, or the folder of a run, whose weights training starts from.
     """
 
     epochs: PositiveInt = 25
@@ -282,6 +283,7 @@ class Train(Strict):
     ema: Portion = 0.0
     validate_every: PositiveInt = 1
     early_stopping: EarlyStopping | None = None
+    init_from: Annotated[str, Field(min_length=1)] | None = None
 
 
 class Recipe(Strict):

@@ -83,6 +83,7 @@ def _write_predictions(run: Run, evaluation: Evaluation) -> None:
 
 
 def _summary(run: Run, trainer: Trainer, metrics: dict[str, Any], seconds: float) -> dict[str, Any]:
+    started = {} if run.start is None else {"init_from": run.start.summary()}
     return {
         "recipe": run.recipe.name,
         "seed": run.recipe.seed,
@@ -90,6 +91,7 @@ def _summary(run: Run, trainer: Trainer, metrics: dict[str, Any], seconds: float
         "precision": run.compute.precision,
         "dataset": {"train": len(run.split.train), "val": len(run.split.val)},
         "data_digest": run.store.digest(),
+        **started,
         "epochs_run": len(trainer.history),
         "stopped_early": len(trainer.history) < run.recipe.train.epochs,
         "metrics": {"val": metrics},

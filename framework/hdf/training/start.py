@@ -1,0 +1,85 @@
+"""Starting from the weights of a model that was trained before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file
+from torch import Tensor
+
+from hdf.detector import Detector, ModelSpec
+from hdf.errors import user_error
+from hdf.model_file import read_spec
+from hdf.reporting.progress import Reporter
+
+COMPARED = ("labels", "image_size", "resize", "normalize")
+"""What a detector is trained for; weights that were trained for something else may do badly."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a detector takes from another model's file.
+
+    Attributes:
+        path: the file.
+        tensors: by name.
+        left: the names of all others, be they the file's or the detector's.
+    """
+
+    path: Path
+    tensors: dict[str, Tensor]
+    left: list[str]
+
+    def give(self, detector: Detector) -> None:
+        """Let a detector have the tensors, be they frozen or not, once it has been fitted."""
+        detector.load_state_dict(self.tensors, strict=False)
+
+    def summary(self) -> dict[str, Any]:
+        """For ``summary.json``."""
+        return {"from": str(self.path), "taken": len(self.tensors), "left": self.left}
+
+
+def find_start(source: str, detector: Detector, reporter: Reporter) -> Start:
+    """Find the tensors of a model file whose names and shapes fit a detector.
+
+    The buffers of a head, such as the mean and spread of the boxes that it was fitted to, say what
+    its weights mean. They are taken if all of the head's weights are and the labels are the same;
+    otherwise the detector's own stay.
+
+    Args:
+        source: a model file, or the folder of a run.
+
+    Raises:
+        UserError: there is no such file, it is no model of hdf's, or none of its weights fit.
+    """
+    path = _model_file(source)
+    spec, offered, own = read_spec(path), load_file(path), detector.state_dict()
+    fits = {name for name in own if name in offered and offered[name].shape == own[name].shape}
+    weights = {name for name, _ in detector.named_parameters()}
+    if not any(own[name].ndim > 1 for name in weights & fits):  # biases fit by chance
+        message = f"no filter and no matrix of {path} fits this recipe's model in name and shape"
+        raise user_error(message)
+    head = {name for name in own if name.startswith("head.")}
+    if not head & weights <= fits or spec.labels != detector.spec.labels:
+        fits -= head - weights
+    left = [name for name in dict.fromkeys([*own, *offered]) if name not in fits]
+    reporter.say(f"starting from {path}: {len(fits)} tensors taken, {len(left)} left")
+    for line in [*_differences(spec, detector.spec), *(f"  left: {name}" for name in left)]:
+        reporter.say(line)
+    return Start(path, {name: offered[name] for name in own if name in fits}, left)
+
+
+def _model_file(source: str) -> Path:
+    path = Path(source)
+    if path.is_dir():
+        path /= "best.safetensors"
+    if not path.is_file():
+        raise user_error(f"expected a model file or the folder of a finished run; no file {path}")
+    return path
+
+
+def _differences(old: ModelSpec, new: ModelSpec) -> list[str]:
+    pairs = [(name, getattr(old, name), getattr(new, name)) for name in COMPARED]
+    return [f"  it was trained with {name} {a}, not {b}" for name, a, b in pairs if a != b]
