@@ -14,6 +14,7 @@ from hdf.registry import Registry
 PACKAGES = (
     "torch",
     "torchvision",
+    "timm",
     "kornia",
     "numpy",
     "pillow",
