@@ -240,12 +240,7 @@ Schedule = Annotated[Constant | Cosine | OneCycle, Field(discriminator="use")]
 
 
 class EarlyStopping(Strict):
-    """When to end before all epochs are done.
-
-    Attributes:
-        metric: a key of ``metrics.jsonl`` on the inner split; it chooses ``best`` as well.
-        patience: epochs without a better value before training ends.
-    """
+    """End `patience` epochs after the best value of `metric`, which chooses ``best`` as well."""
 
     metric: Literal["inner_iou_mean", "inner_loss"] = "inner_iou_mean"
     patience: PositiveInt = 10
@@ -264,8 +259,7 @@ class Train(Strict):
         backbone_lr: factor on the rate of the backbone's parameters.
         layer_decay: factor on the rate from one of the backbone's stages to the one before it.
         clip_norm: the largest norm of a step's gradient, over all parameters together.
-        ema: the decay of an exponential moving average of the weights, which is what is evaluated
-            and saved; 0 for none.
+        ema: decay of an average of the weights, which is evaluated and saved; 0 for none.
         validate_every: epochs from one validation to the next; the last epoch always validates.
         early_stopping: ends training when the inner split has not improved for a while.
         init_from: a model file, or the folder of a run, whose weights training starts from.
