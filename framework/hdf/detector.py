@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import Tensor, nn
 
+from hdf.calibration import Calibration
 from hdf.types import Batch, Detections, Targets
 
 
@@ -39,6 +40,7 @@ class ModelSpec:
         in_channels: what the backbone takes; grey is repeated if it is not 1.
         mean: what ``fixed`` subtracts from images in [0, 1], one value or one a channel.
         std: what it divides them by.
+        calibration: how far its boxes are off, where that was measured.
     """
 
     backbone: dict[str, Any]
@@ -50,6 +52,7 @@ class ModelSpec:
     in_channels: int = 1
     mean: tuple[float, ...] = (0.5,)
     std: tuple[float, ...] = (0.25,)
+    calibration: Calibration | None = None
 
 
 class Detector(nn.Module):

@@ -1,0 +1,58 @@
+"""The models that travel inside the package, and where the weights of any model are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hdf.errors import suggest, user_error
+
+HERE = Path(__file__).parent
+DEFAULT = "heart-lungs"
+
+
+def shipped_models() -> list[str]:
+    """The names of the models inside the package, sorted."""
+    return sorted(path.stem for path in HERE.glob("*.safetensors"))
+
+
+def find_models(name: str) -> list[Path]:
+    """The model files that a name stands for.
+
+    Args:
+        name: of a shipped model, which comes first (``./NAME`` is a path); a model file; the folder
+            of a run, for its ``best.safetensors``; or the folder of a cross-validation, for those
+            of all of its folds.
+
+    Returns:
+        One file, or several that answer together.
+
+    Raises:
+        UserError: there is no such model; the message lists the shipped ones.
+    """
+    if name in shipped_models():
+        return [HERE / f"{name}.safetensors"]
+    path = Path(name)
+    if path.is_dir():
+        return _in_folder(path)
+    if path.is_file():
+        return [path]
+    message = "no shipped model is called so, and there is no such file or folder"
+    raise user_error(message + suggest(name, shipped_models()), where=name)
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    folds = sorted(folder.glob("fold-*"), key=_number)
+    found = [run / "best.safetensors" for run in folds or [folder]]
+    missing = [str(path) for path in found if not path.is_file()]
+    if not missing:
+        return found
+    if folds:
+        message = f"the cross-validation is not finished: {', '.join(missing)} is missing"
+    else:
+        message = "holds neither best.safetensors nor the folds of a cross-validation"
+    raise user_error(message, where=str(folder))
+
+
+def _number(fold: Path) -> int:
+    digits = fold.name.removeprefix("fold-")
+    return int(digits) if digits.isdigit() else -1
