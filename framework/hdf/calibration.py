@@ -1,46 +1,206 @@
-"""Conformal calibration: how far a box may be off, in units of the spread that comes with it."""
+"""Boxes that hold the true edges as often as they say: split-conformal prediction.
+
+From errors on images that a detector was not trained on comes, for each level, the factor by which
+its spreads have to be multiplied so that all four true edges lie within them in that share of
+images (Angelopoulos and Bates 2021, arXiv:2107.07511, sections 1 and 2.2). That holds for new
+images that are exchangeable with those it was learned from, whatever the spreads are worth.
+"""
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+import torch
 from torch import Tensor
+
+LEVELS = (0.5, 0.6, 0.68, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975)
+SMALLEST_SPREAD = 1e-6
+"""In pixels, or of a ratio; a spread of zero could not be multiplied into any error."""
+
+
+@dataclass(frozen=True)
+class EdgeErrors:
+    """How far a detector was off, for one label, on images that it was not trained on.
+
+    Attributes:
+        error: float [n, 4], predicted minus true edge in pixels.
+        box: float [n, 4], the predicted boxes.
+        spread: float [n, 4], one standard deviation of each edge in pixels; NaN where the head
+            gave none.
+    """
+
+    error: Tensor
+    box: Tensor
+    spread: Tensor
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Quantiles of the errors on images that were not trained on, in units of the spread.
+    """Split-conformal quantiles of one kind of detector.
 
     Attributes:
-        levels: joint coverages, ascending.
-        edges: a label's quantile of the largest of its four edges' |error| / spread, at each level.
-        ratio: the same of the cardiothoracic ratio; empty where it was not measured.
+        levels: joint coverages of the four edges, ascending, each in (0, 1).
+        edges: for each label and level, the quantile of the largest of |error| / spread.
+        ratio: for each level, the quantile of |error| / spread of the cardiothoracic ratio; empty
+            where it was not measured.
+        fallback_spread: for labels whose head gives no spread, one for each edge, as a fraction of
+            the predicted box's width (x0, x1) or height (y0, y1).
+
+    Raises:
+        ValueError: the levels are not ascending in (0, 1), or there is not one quantile for each.
     """
 
     levels: tuple[float, ...]
     edges: dict[str, tuple[float, ...]]
     ratio: tuple[float, ...] = ()
+    fallback_spread: dict[str, tuple[float, float, float, float]] = field(default_factory=dict)
 
-    def outer(self, box: Tensor, spread: Tensor, label: str, level: float) -> Tensor:
-        """The box [4] that holds the true one, all edges at once, with probability `level`."""
-        return box + spread * self._edge(label, level) * box.new_tensor([-1, -1, 1, 1])
+    def __post_init__(self) -> None:
+        ascending = list(self.levels) == sorted(set(self.levels))
+        if not self.levels or not ascending or not 0 < self.levels[0] <= self.levels[-1] < 1:
+            raise ValueError(f"levels must ascend within (0, 1), not {self.levels}")
+        lengths = {len(self.levels)} | {len(item) for item in self.edges.values()}
+        if len(lengths) > 1 or len(self.ratio) not in (0, len(self.levels)):
+            raise ValueError("each label and the ratio need one quantile for each level")
 
-    def inner(self, box: Tensor, spread: Tensor, label: str, level: float) -> Tensor:
-        """The box [4] that lies within the true one, likewise."""
-        return box - spread * self._edge(label, level) * box.new_tensor([-1, -1, 1, 1])
+    def spread(self, box: Tensor, spread: Tensor | None, label: str) -> Tensor:
+        """The spread that is calibrated: the head's, or the label's fallback.
+
+        Args:
+            box: float [..., 4] in pixels.
+            spread: float [..., 4] in pixels, or None.
+
+        Raises:
+            ValueError: the head's spread is needed, and is None.
+        """
+        if label in self.fallback_spread:
+            size = (box[..., 2:] - box[..., :2]).tile(2)
+            spread = size * box.new_tensor(self.fallback_spread[label])
+        if spread is None:
+            raise ValueError(f"{label!r} was calibrated with spreads; this detector gives none")
+        return spread.clamp(min=SMALLEST_SPREAD)
+
+    def margin(self, box: Tensor, spread: Tensor | None, label: str, level: float) -> Tensor:
+        """How far each true edge may be, float [..., 4] in pixels; all four with `level`.
+
+        Args:
+            box: float [..., 4] in pixels.
+            spread: float [..., 4] in pixels, or None where the head gives none.
+            label: one of `edges`.
+            level: one of `levels`.
+
+        Raises:
+            ValueError: there is no such label or level, or a spread is missing.
+        """
+        if label not in self.edges:
+            raise ValueError(f"{label!r} was not calibrated; there are: {', '.join(self.edges)}")
+        return self.edges[label][self._position(level)] * self.spread(box, spread, label)
+
+    def outer(self, box: Tensor, spread: Tensor | None, label: str, level: float) -> Tensor:
+        """The box that holds the true one, with probability `level`; not cut to the image.
+
+        Arguments and errors are those of `margin`.
+        """
+        return box + self.margin(box, spread, label, level) * box.new_tensor([-1, -1, 1, 1])
+
+    def inner(self, box: Tensor, spread: Tensor | None, label: str, level: float) -> Tensor:
+        """The box that the true one holds; `outer` and it hold together, with probability `level`.
+
+        Edges that would cross meet half-way instead, in a box without area. Arguments and errors
+        are those of `margin`.
+        """
+        moved = box + self.margin(box, spread, label, level) * box.new_tensor([1, 1, -1, -1])
+        low, high = moved[..., :2], moved[..., 2:]
+        middle = (low + high) / 2
+        return torch.cat([torch.minimum(low, middle), torch.maximum(high, middle)], -1)
 
     def ratio_interval(
         self, ratio: float, ratio_spread: float, level: float
-    ) -> tuple[float, float] | None:
-        """The interval that holds the true ratio with probability `level`."""
+    ) -> tuple[float, float]:
+        """The interval that holds the true cardiothoracic ratio, with probability `level`.
+
+        Raises:
+            ValueError: the ratio was not measured, or there is no such level.
+        """
         if not self.ratio:
-            return None
-        reach = self.ratio[self._at(level)] * ratio_spread
+            raise ValueError("the cardiothoracic ratio was not calibrated")
+        reach = self.ratio[self._position(level)] * max(ratio_spread, SMALLEST_SPREAD)
         return ratio - reach, ratio + reach
 
-    def _edge(self, label: str, level: float) -> float:
-        return self.edges[label][self._at(level)]
+    def with_ratio(self, error: Tensor, spread: Tensor) -> Calibration:
+        """The calibration with that of the ratio; as it is, where too few are known.
 
-    def _at(self, level: float) -> int:
-        return bisect_left(self.levels, level)
+        Args:
+            error: float [n], predicted minus true ratio.
+            spread: float [n], one standard deviation (`hdf.ratio.ratio_spread`).
+        """
+        scores = error.abs() / spread.clamp(min=SMALLEST_SPREAD)
+        if len(_possible(self.levels, len(scores))) < len(self.levels):
+            return self
+        return replace(self, ratio=_quantiles(scores, self.levels))
+
+    def _position(self, level: float) -> int:
+        if level not in self.levels:
+            raise ValueError(f"not calibrated at {level:g}; there are: {self.levels}")
+        return self.levels.index(level)
+
+
+def fit_calibration(
+    errors: Mapping[str, EdgeErrors], levels: Sequence[float] = LEVELS
+) -> Calibration | None:
+    """The quantiles of every label, without those of the ratio (`Calibration.with_ratio`).
+
+    A level for which the label with the fewest boxes has too few, n < level / (1 - level), would
+    need an infinite quantile and is left out. So is a label without any box.
+
+    A label with a box without spread gets a constant one: the root mean square of its errors, as
+    fractions of the predicted sides. It is learned from the same boxes as the quantiles; with four
+    numbers for hundreds of boxes that is of no consequence.
+
+    Args:
+        errors: by label; images that the detector was not trained on.
+        levels: ascending, in (0, 1).
+
+    Returns:
+        The calibration, or None where there are too few boxes for any level.
+    """
+    known = {label: item for label, item in errors.items() if len(item.error)}
+    possible = _possible(levels, min((len(item.error) for item in known.values()), default=0))
+    if not possible:
+        return None
+    fallback = {
+        label: _fallback(item) for label, item in known.items() if item.spread.isnan().any()
+    }
+    bare = Calibration(possible, {}, (), fallback)
+    edges = {
+        label: _quantiles(edge_scores(item, bare, label), possible) for label, item in known.items()
+    }
+    return replace(bare, edges=edges)
+
+
+def edge_scores(errors: EdgeErrors, calibration: Calibration, label: str) -> Tensor:
+    """The largest of |error| / spread over the four edges, float [n]."""
+    spread = calibration.spread(errors.box, errors.spread, label)
+    return (errors.error.abs() / spread).amax(-1)
+
+
+def _possible(levels: Sequence[float], count: int) -> tuple[float, ...]:
+    return tuple(level for level in levels if _rank(level, count) <= count)
+
+
+def _rank(level: float, count: int) -> int:
+    """Which of `count` sorted scores is the quantile, from 1; beyond them for an infinite one."""
+    return math.ceil((count + 1) * level - 1e-9)
+
+
+def _quantiles(scores: Tensor, levels: Sequence[float]) -> tuple[float, ...]:
+    ordered = scores.double().sort().values
+    return tuple(float(ordered[_rank(level, len(ordered)) - 1]) for level in levels)
+
+
+def _fallback(errors: EdgeErrors) -> tuple[float, float, float, float]:
+    size = (errors.box[:, 2:] - errors.box[:, :2]).tile(2).clamp(min=1)
+    x0, y0, x1, y1 = (errors.error / size).double().square().mean(0).sqrt().tolist()
+    return x0, y0, x1, y1

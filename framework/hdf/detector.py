@@ -40,7 +40,7 @@ class ModelSpec:
         in_channels: what the backbone takes; grey is repeated if it is not 1.
         mean: what ``fixed`` subtracts from images in [0, 1], one value or one a channel.
         std: what it divides them by.
-        calibration: how far its boxes are off, where that was measured.
+        calibration: how far its spreads can be trusted, where that was measured.
     """
 
     backbone: dict[str, Any]
