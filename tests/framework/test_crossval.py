@@ -11,9 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from pydantic import TypeAdapter
 from rich.console import Console
+from torchmetrics.detection import MeanAveragePrecision
 
 from hdf.boxes import mask_bounds
+from hdf.calibration import Calibration
 from hdf.errors import UserError
 from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve
@@ -84,6 +88,7 @@ def status(folder: Path) -> dict[str, Any]:
 def test_the_folder_is_complete(finished: tuple[Path, dict[str, Any]]) -> None:
     out, summary = finished
     assert {path.name for path in out.iterdir()} == {
+        "calibration.json",
         "fold-0",
         "fold-1",
         "fold-2",
@@ -134,6 +139,53 @@ def test_pooled_figures_are_those_counted_by_hand(
             assert part["constant_box_iou"] == pytest.approx(constant[names == name].mean())
     low, high = scores["iou_mean_95"]
     assert low < scores["iou_mean"] < high
+    sides = [np.array([float(row[f"true_{edge}"]) for row in rows]) for edge in ("x0", "x1")]
+    error = np.abs([float(row["error_x1"]) for row in rows]) / (sides[1] - sides[0])
+    assert scores["edge_error_percent"][2] == pytest.approx(100 * error.mean())
+
+
+def test_pooled_precision_is_that_of_all_predictions(
+    finished: tuple[Path, dict[str, Any]],
+) -> None:
+    out, summary = finished
+    metric = MeanAveragePrecision(backend="pycocotools")
+    edges = ("x0", "y0", "x1", "y1")
+    for row in sorted(table(out / "predictions.csv"), key=lambda row: row["image"]):
+        if row["label"] != "heart":
+            continue
+        box = torch.tensor([[float(row[edge]) for edge in edges]])
+        true = torch.tensor([[float(row[f"true_{edge}"]) for edge in edges]])
+        score, label = torch.tensor([float(row["score"])]), torch.tensor([0])
+        metric.update(
+            [{"boxes": box, "scores": score, "labels": label}], [{"boxes": true, "labels": label}]
+        )
+    expected, heart = metric.compute(), summary["metrics"]["val"]["labels"]["heart"]
+    for key, name in {"ap": "map", "ap_50": "map_50", "ap_75": "map_75"}.items():
+        assert heart[key] == pytest.approx(float(expected[name]), abs=1e-6)
+
+
+def test_the_pooled_calibration_is_that_of_all_answers(
+    finished: tuple[Path, dict[str, Any]],
+) -> None:
+    out, _ = finished
+    found = TypeAdapter(Calibration).validate_json((out / "calibration.json").read_text())
+    rows = table(out / "matches.csv")
+    scores: dict[str, list[float]] = {}
+    for row in rows:
+        error, true = (
+            np.array([float(row[f"{name}_{edge}"]) for edge in ("x0", "y0", "x1", "y1")])
+            for name in ("error", "true")
+        )
+        box = true + error
+        sides = np.tile(box[2:] - box[:2], 2)
+        share = np.array(found.fallback_spread[row["label"]])
+        scores.setdefault(row["label"], []).append(np.max(np.abs(error) / (sides * share)))
+    assert set(scores) == set(found.edges) == {"heart", "left_lung"}
+    assert found.levels == (0.5, 0.6, 0.68, 0.75, 0.8, 0.85, 0.9, 0.925)  # 13 / 14 is 0.9286
+    for label, values in scores.items():
+        assert found.edges[label][-1] == pytest.approx(max(values), rel=1e-4)
+        assert found.edges[label][0] == pytest.approx(sorted(values)[6], rel=1e-4)
+    assert found.ratio == ()
 
 
 def test_the_shown_ious_are_those_of_the_predictions(
@@ -343,3 +395,45 @@ def test_two_at_once_do_not_share_a_folder(
     third = choose_crossval_folder(folds, tmp_path / "out", overwrite=False)
     third.create()  # it goes on
     third.close()
+
+
+def test_ratio_and_coverage_are_pooled(
+    recipe: Path, tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = (
+        "data.loader={use: phantom, count: 28, size: [64, 64]}",
+        "data.labels=[heart, left_lung, right_lung]",
+        "data.split={folds: 2}",
+    )
+    summary, _ = validate(recipe, tmp_path / "out", *changes, registry=registry)
+    scores = summary["metrics"]["val"]
+    rows = table(tmp_path / "out" / "matches.csv")
+    found, true = (
+        np.array(
+            [
+                _ratio([row for row in rows if row["image"] == image], errors)
+                for image in dict.fromkeys(row["image"] for row in rows)
+            ]
+        )
+        for errors in (True, False)
+    )
+    assert scores["ratio"]["n"] == 28
+    assert scores["ratio"]["mae"] == pytest.approx(np.abs(found - true).mean(), rel=1e-4)
+    parts = [fold["metrics"]["val"]["ratio"] for fold in summary["folds"]]
+    for key in ("mae", "constant_box_mae", "bias"):
+        assert scores["ratio"][key] == pytest.approx(np.mean([part[key] for part in parts]))
+    assert set(scores["coverage"]["labels"]) == {"heart", "left_lung", "right_lung"}
+    assert scores["coverage"]["ratio"]["n"] == 28
+    assert all(0.5 < part["coverage"] <= 1 for part in scores["coverage"]["labels"].values())
+
+
+def _ratio(rows: list[dict[str, str]], predicted: bool) -> float:
+    """The cardiothoracic ratio of one image's rows of matches.csv."""
+
+    def edge(label: str, name: str) -> float:
+        [row] = [row for row in rows if row["label"] == label]
+        return float(row[f"true_{name}"]) + predicted * float(row[f"error_{name}"])
+
+    lungs = ("left_lung", "right_lung")
+    thorax = max(edge(lung, "x1") for lung in lungs) - min(edge(lung, "x0") for lung in lungs)
+    return (edge("heart", "x1") - edge("heart", "x0")) / thorax

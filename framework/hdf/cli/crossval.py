@@ -10,9 +10,8 @@ from typing import Any
 import click
 
 from hdf.cli.arguments import checked_recipe, out_options, plugins_dir_option, recipe_arguments
+from hdf.cli.scores import COLUMNS, more_lines, score_row, score_rows
 from hdf.cli.screen import console, show_table
-
-COLUMNS = ("", "images", "mean IoU", "95 %", "median", "IoU >= 0.75", "constant box")
 
 
 @click.command()
@@ -50,25 +49,8 @@ def crossval(
 def _rows(summary: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     for fold in summary["folds"]:
         images = str(fold["dataset"]["val"])
-        yield _row(f"fold {fold['fold']}", images, fold["metrics"]["val"])
-    together = summary["metrics"]["val"]
-    yield _row("all", str(summary["dataset"]["val"]), together)
-    for kind in ("labels", "sources"):
-        for name, scores in together.get(kind, {}).items():
-            yield _row(name, "", scores)
-
-
-def _row(name: str, images: str, scores: dict[str, Any]) -> tuple[str, ...]:
-    low, high = scores["iou_mean_95"]
-    return (
-        name or "(no name)",
-        images,
-        f"{scores['iou_mean']:.3f}",
-        f"{low:.3f} to {high:.3f}",
-        f"{scores['iou_median']:.3f}",
-        f"{scores['iou_at_75']:.0%}",
-        f"{scores['constant_box_iou']:.3f}",
-    )
+        yield score_row(f"fold {fold['fold']}", images, fold["metrics"]["val"])
+    yield from score_rows("all", str(summary["dataset"]["val"]), summary["metrics"]["val"])
 
 
 def _closing_lines(summary: dict[str, Any], folder: Path) -> list[str]:
@@ -77,6 +59,7 @@ def _closing_lines(summary: dict[str, Any], folder: Path) -> list[str]:
     return [
         f"all folds: mean IoU {scores['iou_mean']:.3f}, {scores['above_constant_box']:+.3f} "
         f"(95 % {low:+.3f} to {high:+.3f}) from the constant box",
+        *more_lines(scores),
         f"{summary['timing']['seconds']:.0f} s; everything is in {folder}",
         "For research only: hdf is not a medical device.",
     ]

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from hdf.cli.arguments import checked_recipe, out_options, plugins_dir_option, recipe_arguments
+from hdf.cli.scores import more_lines
 from hdf.cli.screen import console
 
 
@@ -47,7 +48,9 @@ def _closing_lines(summary: dict[str, Any], folder: Path) -> list[str]:
     return [
         f"validation: mean IoU {scores['iou_mean']:.3f} (95 % {low:.3f} to {high:.3f}), "
         f"the constant box {scores['constant_box_iou']:.3f}; "
-        f"median {scores['iou_median']:.3f}, IoU >= 0.75 in {scores['iou_at_75']:.0%}",
+        f"median {scores['iou_median']:.3f}, 2nd percentile {scores['iou_p2']:.3f}, "
+        f"IoU >= 0.75 in {scores['iou_at_75']:.0%}, AP {scores['ap']:.3f}",
+        *more_lines(scores),
         f"{summary['timing']['seconds']:.0f} s; everything is in {folder}",
         "For research only: hdf is not a medical device.",
     ]

@@ -1,55 +1,49 @@
-"""A detector and the constant box on the same true boxes: the metrics, and the table of them."""
+"""A detector and the constant box on the same true boxes: all metrics of ``summary.json``."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from hdf.errors import user_error
-from hdf.evaluation.metrics import Matches, box_metrics, mean_interval
-from hdf.files import write_table
-
-ERRORS = ("error_x0", "error_y0", "error_x1", "error_y1")
-MATCH_COLUMNS = ("image", "source", "label", "iou", "constant_iou", *ERRORS)
+from hdf.evaluation.average_precision import PRECISIONS, Found, average_precision
+from hdf.evaluation.bootstrap import mean_interval
+from hdf.evaluation.metrics import Matches, box_metrics, iou_spread
+from hdf.evaluation.ratio_metrics import ratio_metrics
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Every true box with the IoU of the detector's and of the constant answer.
+    """Every true box with the detector's and the constant answer, and every detection.
 
     Attributes:
         images: the id of each image.
         sources: the data set that each image came from.
         matches: the detector's, M true boxes; `Matches.image` is a position in `images`.
-        constant: float32 [M], the IoU of the mean training box; 0 where its label was not trained.
+        constant: those of the mean training box, row by row for the same true boxes; nothing was
+            found where its label was not trained.
+        found: all detections, those without a true box included.
     """
 
     images: list[str]
     sources: list[str]
     matches: Matches
-    constant: Tensor
+    constant: Matches
+    found: Found
 
     @classmethod
     def joined(cls, parts: Sequence[Comparison]) -> Comparison:
         """Comparisons of different images, one after the other."""
-        starts = [sum(len(part.images) for part in parts[:index]) for index in range(len(parts))]
-        matches = [part.matches for part in parts]
+        counts = [len(part.images) for part in parts]
         return cls(
             [image for part in parts for image in part.images],
             [source for part in parts for source in part.sources],
-            Matches(
-                torch.cat([m.image + start for m, start in zip(matches, starts, strict=True)]),
-                [label for m in matches for label in m.label],
-                torch.cat([m.iou for m in matches]),
-                torch.cat([m.edge_error for m in matches]),
-            ),
-            torch.cat([part.constant for part in parts]),
+            Matches.joined([part.matches for part in parts], counts),
+            Matches.joined([part.constant for part in parts], counts),
+            Found.joined([part.found for part in parts], counts),
         )
 
     def metrics(self, labels: Sequence[str]) -> dict[str, Any]:
@@ -58,77 +52,62 @@ class Comparison:
         Args:
             labels: the recipe's ``data.labels``.
         """
-        metrics = _metrics(self.matches, self.constant)
+        precision = self._precision()
+        metrics = self._scores(precision)
         if len(labels) > 1:
-            metrics["labels"] = self._by(self.matches.label)
-        sources = [self.sources[index] for index in self.matches.image.tolist()]
-        if len(set(self.sources)) > 1:
-            metrics["sources"] = self._by(sources)
+            names = dict.fromkeys(self.matches.label)
+            metrics["labels"] = {name: self.of_label(name)._scores(precision) for name in names}
+        sources = dict.fromkeys(self.sources[index] for index in self.matches.image.tolist())
+        if len(sources) > 1:
+            parts = {name: self.of_source(name) for name in sources}
+            metrics["sources"] = {n: part._scores(part._precision()) for n, part in parts.items()}
         return metrics
 
-    def _by(self, names: list[str]) -> dict[str, dict[str, Any]]:
-        found = {}
-        for name in dict.fromkeys(names):
-            rows = torch.tensor([other == name for other in names])
-            found[name] = _metrics(self.matches.part(rows), self.constant[rows])
-        return found
-
-
-def _metrics(matches: Matches, constant: Tensor) -> dict[str, Any]:
-    """`box_metrics`, the constant box's mean IoU, and how far the detector is above it."""
-    above = matches.iou.double() - constant.double()
-    return {
-        **box_metrics(matches),
-        "constant_box_iou": float(constant.double().mean()),
-        "above_constant_box": float(above.mean()),
-        "above_constant_box_95": mean_interval(above, matches.image),
-    }
-
-
-def write_matches(path: Path, comparison: Comparison) -> None:
-    """One row a true box; from it `read_matches` gives the same figures to the last bit."""
-    write_table(path, MATCH_COLUMNS, _rows(comparison))
-
-
-def _rows(comparison: Comparison) -> Iterator[list[str]]:
-    matches = comparison.matches
-    for row, (image, label) in enumerate(zip(matches.image.tolist(), matches.label, strict=True)):
-        error = matches.edge_error[row]
-        yield [
-            comparison.images[image],
-            comparison.sources[image],
-            label,
-            _exact(matches.iou[row]),
-            _exact(comparison.constant[row]),
-            *("" if edge.isnan() else _exact(edge) for edge in error),
-        ]
-
-
-def _exact(value: Tensor) -> str:
-    return f"{float(value):.9g}"  # nine digits tell any two float32 apart
-
-
-def read_matches(path: Path) -> Comparison:
-    """What `write_matches` wrote; images without a true box are not in it.
-
-    Raises:
-        UserError: it can't be read.
-    """
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            rows = list(reader)
-        if tuple(reader.fieldnames or ()) != MATCH_COLUMNS:
-            raise ValueError(f"its columns are not {', '.join(MATCH_COLUMNS)}")
-        sources = {row["image"]: row["source"] for row in rows}
-        position = {image: index for index, image in enumerate(sources)}
-        matches = Matches(
-            torch.tensor([position[row["image"]] for row in rows]).long(),
-            [row["label"] for row in rows],
-            torch.tensor([float(row["iou"]) for row in rows]),
-            torch.tensor([[float(row[e] or "nan") for e in ERRORS] for row in rows]).view(-1, 4),
+    def of_label(self, name: str) -> Comparison:
+        """The true boxes and the detections of one label."""
+        return self._part(
+            torch.tensor([label == name for label in self.matches.label], dtype=torch.bool),
+            torch.tensor([label == name for label in self.found.label], dtype=torch.bool),
         )
-        constant = torch.tensor([float(row["constant_iou"]) for row in rows])
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        raise user_error(f"can't be read: {type(error).__name__}: {error}", str(path)) from error
-    return Comparison(list(sources), list(sources.values()), matches, constant)
+
+    def of_source(self, name: str) -> Comparison:
+        """The true boxes and the detections of one source's images."""
+        here = torch.tensor([source == name for source in self.sources])
+        return self._part(here[self.matches.image], here[self.found.image])
+
+    def _part(self, rows: Tensor, found: Tensor) -> Comparison:
+        return Comparison(
+            self.images,
+            self.sources,
+            self.matches.part(rows),
+            self.constant.part(rows),
+            self.found.part(found),
+        )
+
+    def _precision(self) -> dict[str, dict[str, float]]:
+        return average_precision(self.images, self.matches, self.found)
+
+    def _scores(self, precision: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+        """`box_metrics`, the constant box's, average precision and the cardiothoracic ratio.
+
+        Args:
+            precision: of each label.
+        """
+        constant = self.constant.iou.double()
+        above = self.matches.iou.double() - constant
+        labels = [precision[name] for name in dict.fromkeys(self.matches.label)]
+        ratio = ratio_metrics(self.matches, self.constant)
+        return {
+            **box_metrics(self.matches),
+            **{key: sum(item[key] for item in labels) / len(labels) for key in PRECISIONS},
+            "constant_box_iou": float(constant.mean()),
+            **_of_constant(iou_spread(self.constant)),
+            "above_constant_box": float(above.mean()),
+            "above_constant_box_95": mean_interval(above, self.matches.image),
+            **({} if ratio is None else {"ratio": ratio}),
+        }
+
+
+def _of_constant(scores: Mapping[str, float]) -> dict[str, float]:
+    """``iou_at_50`` as ``constant_box_iou_at_50``, and so on."""
+    return {f"constant_box_{key}": value for key, value in scores.items()}

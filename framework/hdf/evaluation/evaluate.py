@@ -13,6 +13,7 @@ from hdf.compute import Compute
 from hdf.data.batches import Batches
 from hdf.data.store import Store
 from hdf.detector import Detector
+from hdf.evaluation.average_precision import Found
 from hdf.evaluation.baseline import constant_detections
 from hdf.evaluation.comparison import Comparison
 from hdf.evaluation.metrics import Matches, match
@@ -87,7 +88,8 @@ class Evaluator:
             [sample.id for sample in samples],
             [sample.source for sample in samples],
             evaluation.matches,
-            self.constant.iou,
+            self.constant,
+            Found.of(evaluation.detections, self.store.labels),
         )
 
     def _to_original(self, detections: Sequence[Detections]) -> list[Detections]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from hdf.boxes import iou
+from hdf.evaluation.bootstrap import mean_interval, quantile_interval
 from hdf.types import Detections, Target
 
-RESAMPLES = 2000
+SHARES = {"iou_at_50": 0.5, "iou_at_75": 0.75, "iou_at_90": 0.9}
+LOW = 0.02
+"""The quantile that tells how bad the bad ones are."""
 
 
 @dataclass(frozen=True)
@@ -24,78 +26,137 @@ class Matches:
     Attributes:
         image: int64 [M], position of the image.
         label: M names.
+        true: float32 [M, 4], the true boxes in pixels.
         iou: float32 [M] in [0, 1]; 0 where nothing was found.
         edge_error: float32 [M, 4], predicted minus true edge in pixels; NaN where nothing was
             found.
+        spread: float32 [M, 4], one standard deviation of each predicted edge in pixels; NaN where
+            nothing was found or the head gives none.
     """
 
     image: Tensor
     label: list[str]
+    true: Tensor
     iou: Tensor
     edge_error: Tensor
+    spread: Tensor
+
+    @property
+    def box(self) -> Tensor:
+        """The predicted boxes, float32 [M, 4]; NaN where nothing was found."""
+        return self.true + self.edge_error
+
+    @property
+    def found(self) -> Tensor:
+        """Where something was found, bool [M]."""
+        return ~self.edge_error.isnan().any(-1)
+
+    def of_label(self, name: str) -> Matches:
+        """The true boxes of one label."""
+        return self.part(torch.tensor([label == name for label in self.label], dtype=torch.bool))
 
     def part(self, rows: Tensor) -> Matches:
         """The true boxes where `rows`, bool [M], is set."""
         labels = [self.label[index] for index in rows.nonzero()[:, 0].tolist()]
-        return Matches(self.image[rows], labels, self.iou[rows], self.edge_error[rows])
+        return Matches(
+            self.image[rows],
+            labels,
+            self.true[rows],
+            self.iou[rows],
+            self.edge_error[rows],
+            self.spread[rows],
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Matches], images: Iterable[int]) -> Matches:
+        """One after the other, of `images` images each."""
+        starts = [0]
+        for count in images:
+            starts.append(starts[-1] + count)
+        return cls(
+            torch.cat([item.image + start for item, start in zip(parts, starts, strict=False)]),
+            [label for item in parts for label in item.label],
+            torch.cat([item.true for item in parts]),
+            torch.cat([item.iou for item in parts]),
+            torch.cat([item.edge_error for item in parts]),
+            torch.cat([item.spread for item in parts]),
+        )
 
 
 def match(
     targets: Sequence[Target], detections: Sequence[Detections], labels: tuple[str, ...]
 ) -> Matches:
     """Pair each true box with the highest-scoring detection of its label in its image."""
-    images, names, scores, errors = [], [], [], []
+    nothing = torch.full((4,), torch.nan)
+    images, names, true, boxes, spreads = [], [], [], [], []
     for index, (target, found) in enumerate(zip(targets, detections, strict=True)):
         for box, label in zip(target.boxes, target.labels, strict=True):
-            best = found.best(labels.index(label))
+            best = _best(found, labels.index(label))
             images.append(index)
             names.append(label)
-            scores.append(torch.zeros(()) if best is None else iou(best, box))
-            errors.append(torch.full((4,), torch.nan) if best is None else best - box)
+            true.append(box)
+            boxes.append(nothing if best is None else found.boxes[best])
+            spreads.append(nothing if best is None or found.spread is None else found.spread[best])
+    truth, answers = _stacked(true), _stacked(boxes)
     return Matches(
         torch.tensor(images).long(),
         names,
-        torch.stack(scores) if scores else torch.zeros(0),
-        torch.stack(errors) if errors else torch.zeros(0, 4),
+        truth,
+        iou(answers, truth).nan_to_num(0.0),
+        answers - truth,
+        _stacked(spreads),
     )
 
 
+def _best(found: Detections, label: int) -> int | None:
+    of_label = (found.labels == label).nonzero().flatten()
+    return int(of_label[found.scores[of_label].argmax()]) if len(of_label) else None
+
+
+def _stacked(boxes: list[Tensor]) -> Tensor:
+    return torch.stack(boxes) if boxes else torch.zeros(0, 4)
+
+
 def box_metrics(matches: Matches) -> dict[str, Any]:
-    """The metrics of ``summary.json``.
+    """The metrics of ``summary.json``; docs/evaluation.md defines each.
+
+    Args:
+        matches: one true box at least.
 
     Returns:
-        ``iou_mean`` with its bootstrap 95 % interval over images ``iou_mean_95``, ``iou_median``,
-        ``iou_at_50`` and ``iou_at_75`` (shares of boxes), and ``edge_error_px``: the mean absolute
-        error of x0, y0, x1, y1 (None where no box was found at all).
+        ``iou_mean``, ``iou_median``, ``iou_p2`` (2nd percentile), ``iou_at_50``, ``iou_at_75`` and
+        ``iou_at_90`` (shares of boxes); bootstrap 95 % intervals over images, ``iou_mean_95`` and,
+        of the others by name, ``interval_95``; and for x0, y0, x1, y1 the errors
+        ``edge_error_px`` (mean absolute), ``edge_bias_px`` (mean) and ``edge_error_percent`` (mean
+        absolute, in % of the true box's width or height), None where no box was found at all.
     """
-    scores = matches.iou.double()
-    error = matches.edge_error.double().abs().nanmean(0)
+    scores, image = matches.iou.double(), matches.image
+    error = matches.edge_error.double()
+    side = (matches.true[:, 2:] - matches.true[:, :2]).double().tile(2)
     return {
         "iou_mean": float(scores.mean()),
-        "iou_mean_95": mean_interval(matches.iou, matches.image),
-        "iou_median": float(scores.quantile(0.5)),
-        "iou_at_50": float((scores >= 0.5).double().mean()),
-        "iou_at_75": float((scores >= 0.75).double().mean()),
-        "edge_error_px": [None if math.isnan(edge) else edge for edge in error.tolist()],
+        "iou_mean_95": mean_interval(scores, image),
+        **iou_spread(matches),
+        "interval_95": {
+            "iou_median": quantile_interval(scores, image, 0.5),
+            "iou_p2": quantile_interval(scores, image, LOW),
+            **{key: mean_interval(scores >= share, image) for key, share in SHARES.items()},
+        },
+        "edge_error_px": _numbers(error.abs().nanmean(0)),
+        "edge_bias_px": _numbers(error.nanmean(0)),
+        "edge_error_percent": _numbers(100 * (error / side).abs().nanmean(0)),
     }
 
 
-def mean_interval(values: Tensor, image: Tensor) -> list[float]:
-    """The 95 % percentile interval of the mean of `values` over images.
+def iou_spread(matches: Matches) -> dict[str, float]:
+    """``iou_median``, ``iou_p2`` and the shares, without intervals."""
+    scores = matches.iou.double()
+    return {
+        "iou_median": float(scores.quantile(0.5)),
+        "iou_p2": float(scores.quantile(LOW)),
+        **{key: float((scores >= share).double().mean()) for key, share in SHARES.items()},
+    }
 
-    The boxes of one image are resampled together (Efron and Tibshirani 1993, chapter 13).
 
-    Args:
-        values: [M], one a true box.
-        image: int64 [M], the image of each.
-    """
-    _, position = np.unique(image.numpy(), return_inverse=True)
-    sums = np.bincount(position, weights=values.double().numpy())
-    counts = np.bincount(position)
-    rng = np.random.default_rng(0)
-    means = np.empty(RESAMPLES)
-    for number in range(RESAMPLES):  # one at a time: memory stays that of one resample
-        draw = rng.integers(len(sums), size=len(sums))
-        means[number] = sums[draw].sum() / counts[draw].sum()
-    low, high = np.percentile(means, [2.5, 97.5])
-    return [float(low), float(high)]
+def _numbers(edges: Tensor) -> list[float | None]:
+    return [None if math.isnan(edge) else edge for edge in edges.tolist()]

@@ -6,14 +6,19 @@ import csv
 import gc
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from hdf.components import build_components
 from hdf.dataset import list_samples, split_of
 from hdf.errors import user_error
-from hdf.evaluation.comparison import Comparison, read_matches
+from hdf.evaluation.comparison import Comparison
+from hdf.evaluation.coverage import calibrate, cross_coverage
+from hdf.evaluation.tables import read_comparison
 from hdf.files import write_json, write_text
 from hdf.recipe.check import CheckedRecipe
 from hdf.recipe.schema import FoldSplit
@@ -128,21 +133,35 @@ def _pool(folder: CrossvalFolder) -> dict[str, Any]:
     numbers = range(len(folder.folds))
     for name in POOLED:
         _join_tables(folder, name)
-    comparison = Comparison.joined([read_matches(folder.fold(n) / "matches.csv") for n in numbers])
     recipe = folder.folds[0].recipe
+    metrics = _pooled_metrics(folder, recipe.data.labels)
     summaries = [_summary(folder.fold(number)) for number in numbers]
     parts = ("dataset", "metrics", "timing")
     return {
         "recipe": recipe.name,
         "seed": recipe.seed,
         "dataset": {"val": sum(summary["dataset"]["val"] for summary in summaries)},
-        "metrics": {"val": comparison.metrics(recipe.data.labels)},
+        "metrics": {"val": metrics},
         "timing": {"seconds": round(sum(item["timing"]["seconds"] for item in summaries), 2)},
         "folds": [
             {"fold": number, **{part: summary[part] for part in parts}}
             for number, summary in enumerate(summaries)
         ],
     }
+
+
+def _pooled_metrics(folder: CrossvalFolder, labels: tuple[str, ...]) -> dict[str, Any]:
+    """Score all folds' answers together, and calibrate by them."""
+    parts = [read_comparison(folder.fold(number)) for number in range(len(folder.folds))]
+    comparison = Comparison.joined(parts)
+    counts = torch.tensor([len(part.matches.label) for part in parts])
+    fold = torch.arange(len(parts)).repeat_interleave(counts)
+    calibration = calibrate(comparison.matches)
+    if calibration is not None:
+        write_json(folder.path / "calibration.json", asdict(calibration))
+    coverage = cross_coverage(comparison.matches, fold)
+    metrics = comparison.metrics(labels)
+    return metrics if coverage is None else {**metrics, "coverage": coverage}
 
 
 def _join_tables(folder: CrossvalFolder, name: str) -> None:

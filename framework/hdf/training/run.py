@@ -7,8 +7,8 @@ from contextlib import suppress
 from typing import Any
 
 from hdf.errors import UserError
-from hdf.evaluation.comparison import write_matches
 from hdf.evaluation.evaluate import Evaluation
+from hdf.evaluation.tables import write_matches, write_predictions
 from hdf.files import write_json, write_text
 from hdf.memory import keep_freed_memory, peak_mib
 from hdf.recipe.check import CheckedRecipe
@@ -16,7 +16,7 @@ from hdf.registry import Registry
 from hdf.reporting.environment import describe_environment
 from hdf.reporting.progress import Reporter
 from hdf.reporting.run_folder import RunFolder
-from hdf.reporting.tables import write_predictions, write_skipped, write_split
+from hdf.reporting.tables import write_skipped, write_split
 from hdf.training.events import send
 from hdf.training.pictures import draw
 from hdf.training.prepare import Run, prepare

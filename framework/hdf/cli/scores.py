@@ -1,0 +1,75 @@
+"""Metrics for people: the lines and the tables that several commands end with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+COLUMNS = (
+    *("", "images", "mean IoU", "95 %", "median", "2nd percentile"),
+    *("IoU >= 0.75", "AP", "constant box"),
+)
+
+
+def score_rows(name: str, images: str, metrics: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    """Rows for `COLUMNS`: all together, then labels and sources where there are several.
+
+    Args:
+        name: of the first row.
+        images: how many, for the first row.
+        metrics: as `Comparison.metrics` gives them.
+    """
+    yield score_row(name, images, metrics)
+    for kind in ("labels", "sources"):
+        for part, scores in metrics.get(kind, {}).items():
+            yield score_row(part or "(no name)", "", scores)
+
+
+def score_row(name: str, images: str, scores: dict[str, Any]) -> tuple[str, ...]:
+    """One row for `COLUMNS`."""
+    low, high = scores["iou_mean_95"]
+    return (
+        name,
+        images,
+        f"{scores['iou_mean']:.3f}",
+        f"{low:.3f} to {high:.3f}",
+        f"{scores['iou_median']:.3f}",
+        f"{scores['iou_p2']:.3f}",
+        f"{scores['iou_at_75']:.0%}",
+        f"{scores['ap']:.3f}",
+        f"{scores['constant_box_iou']:.3f}",
+    )
+
+
+def more_lines(metrics: dict[str, Any]) -> Iterator[str]:
+    """Lines on the cardiothoracic ratio and on coverage, where they were measured."""
+    if "ratio" in metrics:
+        yield _ratio_line(metrics["ratio"])
+    coverage = metrics.get("coverage")
+    if coverage is not None:
+        for label, scores in coverage["labels"].items():
+            area = f"outer boxes of {scores['outer_area_mean']:.2f} times the area"
+            yield f"{_covered(coverage['level'], label, scores)}, {area}"
+        if "ratio" in coverage:
+            width = f"intervals {coverage['ratio']['width_mean']:.3f} wide"
+            yield f"{_covered(coverage['level'], 'ratio', coverage['ratio'])}, {width}"
+
+
+def _ratio_line(ratio: dict[str, Any]) -> str:
+    low, high = ratio["mae_95"]
+    parts = [f"mean error {ratio['mae']:.4f} (95 % {low:.4f} to {high:.4f})"]
+    if ratio["constant_box_mae"] is not None:
+        parts.append(f"the constant box {ratio['constant_box_mae']:.4f}")
+    parts.append(f"bias {ratio['bias']:+.4f}")
+    if ratio["limits"] is not None:
+        below, above = ratio["limits"]
+        parts.append(f"limits of agreement {below:+.3f} to {above:+.3f}")
+    if ratio["r"] is not None:
+        parts.append(f"r {ratio['r']:.3f}")
+    return f"cardiothoracic ratio of {ratio['n']} images: {', '.join(parts)}"
+
+
+def _covered(level: float, name: str, scores: dict[str, Any]) -> str:
+    low, high = scores["coverage_95"]
+    share = f"{scores['coverage']:.1%} (95 % {low:.1%} to {high:.1%})"
+    return f"calibrated to {level:.0%}, {name}: holds the truth in {share}"

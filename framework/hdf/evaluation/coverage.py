@@ -1,0 +1,172 @@
+"""Calibrating a detector's spreads by its matches, and how often the boxes then hold the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hdf.boxes import area
+from hdf.calibration import LEVELS, Calibration, EdgeErrors, fit_calibration
+from hdf.evaluation.bootstrap import mean_interval
+from hdf.evaluation.metrics import Matches
+from hdf.evaluation.ratio_metrics import Ratios, ratios_of
+
+LEVEL = 0.9
+"""The coverage that summaries report."""
+
+
+def calibrate(matches: Matches, levels: Sequence[float] = LEVELS) -> Calibration | None:
+    """The calibration of what was found on images that the detector was not trained on.
+
+    Returns:
+        The quantiles of every label, and of the ratio where there are enough; None where there are
+        too few boxes for the lowest level.
+    """
+    found = matches.part(matches.found)
+    errors = {}
+    for label in dict.fromkeys(found.label):
+        of_label = found.of_label(label)
+        errors[label] = EdgeErrors(of_label.edge_error, of_label.box, of_label.spread)
+    calibration = fit_calibration(errors, levels)
+    if calibration is None:
+        return None
+    ratios = _known(ratios_of(with_spread(found, calibration)))
+    return calibration.with_ratio(ratios.found - ratios.true, ratios.spread)
+
+
+def with_spread(matches: Matches, calibration: Calibration) -> Matches:
+    """The matches with the spreads that are calibrated; NaN for a label that is not."""
+    spread = torch.full_like(matches.spread, torch.nan)
+    for label in calibration.edges:
+        rows = torch.tensor([name == label for name in matches.label], dtype=torch.bool)
+        spread[rows] = calibration.spread(matches.box[rows], matches.spread[rows], label)
+    return replace(matches, spread=spread)
+
+
+def _known(ratios: Ratios) -> Ratios:
+    return ratios.part(~(ratios.found.isnan() | ratios.spread.isnan()))
+
+
+@dataclass(frozen=True)
+class Covered:
+    """Whether calibrated boxes and ratio intervals hold the truth, for what was found.
+
+    Attributes:
+        image: int64 [M], the image of each box.
+        label: M names.
+        holds: bool [M], whether all four true edges lie within their margins.
+        growth: float [M], the outer box's area over the true one's.
+        ratio_image: int64 [R], the image of each ratio.
+        ratio_holds: bool [R].
+        ratio_width: float [R], of the interval.
+    """
+
+    image: Tensor
+    label: list[str]
+    holds: Tensor
+    growth: Tensor
+    ratio_image: Tensor
+    ratio_holds: Tensor
+    ratio_width: Tensor
+
+
+def covered(matches: Matches, calibration: Calibration, level: float = LEVEL) -> Covered:
+    """Hold a calibration against the truth.
+
+    Raises:
+        ValueError: it does not have the level.
+    """
+    known = matches.part(matches.found & _among(matches.label, calibration))
+    known = with_spread(known, calibration)
+    growth = torch.zeros(len(known.label))
+    holds = torch.zeros(len(known.label), dtype=torch.bool)
+    for label in dict.fromkeys(known.label):
+        rows = torch.tensor([name == label for name in known.label])
+        arguments = (known.box[rows], known.spread[rows], label, level)
+        growth[rows] = area(calibration.outer(*arguments)) / area(known.true[rows])
+        error = known.edge_error[rows].abs()
+        holds[rows] = (error <= calibration.margin(*arguments)).all(-1)
+    inside, width, image = _ratio_covered(known, calibration, level)
+    return Covered(known.image, known.label, holds, growth, image, inside, width)
+
+
+def _ratio_covered(
+    matches: Matches, calibration: Calibration, level: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Whether each ratio's interval holds the truth, bool [R], its width, and its image."""
+    ratios = _known(ratios_of(matches))
+    if not calibration.ratio:
+        ratios = ratios.part(torch.zeros(len(ratios.true), dtype=torch.bool))
+    intervals = [
+        calibration.ratio_interval(ratio, spread, level)
+        for ratio, spread in zip(ratios.found.tolist(), ratios.spread.tolist(), strict=True)
+    ]
+    low, high = torch.tensor(intervals, dtype=torch.float64).view(-1, 2).unbind(-1)
+    inside = (low <= ratios.true) & (ratios.true <= high)
+    return inside, high - low, ratios.image
+
+
+def _among(labels: Sequence[str], calibration: Calibration) -> Tensor:
+    return torch.tensor([label in calibration.edges for label in labels], dtype=torch.bool)
+
+
+def coverage(matches: Matches, calibration: Calibration) -> dict[str, Any] | None:
+    """The part ``coverage`` of the metrics; None where the calibration lacks the level."""
+    if LEVEL not in calibration.levels:
+        return None
+    return _report([covered(matches, calibration)])
+
+
+def cross_coverage(matches: Matches, fold: Tensor) -> dict[str, Any] | None:
+    """The coverage of each fold's boxes, calibrated by those of the other folds.
+
+    Args:
+        matches: of all folds, by detectors that were not trained on them.
+        fold: int64 [M], the fold of each true box.
+
+    Returns:
+        As `coverage`; None where the other folds have too few boxes for the level.
+    """
+    parts = []
+    for number in sorted(set(fold.tolist())):
+        calibration = calibrate(matches.part(fold != number))
+        if calibration is None or LEVEL not in calibration.levels:
+            return None
+        parts.append(covered(matches.part(fold == number), calibration))
+    return _report(parts) if parts else None
+
+
+def _report(parts: Sequence[Covered]) -> dict[str, Any]:
+    image, holds, growth = (
+        torch.cat([getattr(part, name) for part in parts]) for name in ("image", "holds", "growth")
+    )
+    names = [label for part in parts for label in part.label]
+    labels = {}
+    for label in dict.fromkeys(names):
+        rows = torch.tensor([name == label for name in names])
+        labels[label] = {
+            **_share(holds[rows], image[rows]),
+            "outer_area_mean": float(growth[rows].double().mean()),
+            "outer_area_median": float(growth[rows].double().quantile(0.5)),
+        }
+    found: dict[str, Any] = {"level": LEVEL, "labels": labels}
+    inside, width = (
+        torch.cat([getattr(part, name) for part in parts])
+        for name in ("ratio_holds", "ratio_width")
+    )
+    if len(inside):
+        places = torch.cat([part.ratio_image for part in parts])
+        found["ratio"] = {**_share(inside, places), "width_mean": float(width.mean())}
+    return found
+
+
+def _share(holds: Tensor, image: Tensor) -> dict[str, Any]:
+    return {
+        "n": len(holds),
+        "coverage": float(holds.double().mean()),
+        "coverage_95": mean_interval(holds.double(), image),
+    }
