@@ -14,7 +14,7 @@ from hdf.data.split import Split, split_samples
 from hdf.data.store import Skipped, Store, read_usable, refuse_absent_labels, refuse_unusable
 from hdf.errors import UserError, placed, user_error
 from hdf.recipe.build import blamed_on
-from hdf.recipe.check import CheckedRecipe
+from hdf.recipe.check import CheckedRecipe, Part
 from hdf.reporting.progress import Reporter
 from hdf.types import Sample
 
@@ -44,7 +44,15 @@ def list_samples(checked: CheckedRecipe, loader: Any) -> list[Sample]:
     Raises:
         UserError: the loader fails, gives anything else, gives nothing, or repeats an id.
     """
-    part = checked.parts["data", "loader"]
+    return samples_of(checked.parts["data", "loader"], loader)
+
+
+def samples_of(part: Part, loader: Any) -> list[Sample]:
+    """As `list_samples`, of a loader that no recipe names.
+
+    Args:
+        part: where the loader comes from, for messages.
+    """
     with blamed_on(part, "records"):
         samples = loader.records()
     if not isinstance(samples, list) or not all(isinstance(item, Sample) for item in samples):

@@ -8,20 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from hdf import __version__
+from hdf.calibration import Calibration
 from hdf.detector import Detector, ModelSpec
-from hdf.errors import placed, user_error
+from hdf.errors import user_error
 from hdf.files import replacing
-from hdf.options import Options, UnusableSignatureError
 from hdf.recipe.build import build_detector
-from hdf.recipe.check import Part
+from hdf.recipe.check import part_of
 from hdf.registry import Registry
 
 FORMAT = 1
+MISMATCH = "does not take the options that the model was built with"
 
 
 def save_model(detector: Detector, path: Path) -> None:
@@ -37,6 +38,24 @@ def save_model(detector: Detector, path: Path) -> None:
         for name, value in detector.state_dict().items()
     }
     with replacing(path) as temporary:
+        save_file(tensors, temporary, metadata={"hdf": json.dumps(about)})
+
+
+def save_calibration(source: Path, target: Path, calibration: Calibration) -> None:
+    """Copy a model file, with a calibration instead of its own, if any; no plugin is needed.
+
+    Args:
+        target: may be `source`.
+
+    Raises:
+        UserError: as `read_spec`.
+    """
+    read_spec(source)
+    with safe_open(source, framework="pt") as file:
+        about = json.loads(file.metadata()["hdf"])
+    about["calibration"] = asdict(calibration)
+    tensors = load_file(source)
+    with replacing(target) as temporary:
         save_file(tensors, temporary, metadata={"hdf": json.dumps(about)})
 
 
@@ -67,8 +86,8 @@ def load_model(path: Path, registry: Registry) -> Detector:
         UserError: as `read_spec`, or a plugin is missing, or the weights do not fit.
     """
     spec = read_spec(path)
-    backbone = _part(registry, "backbone", spec.backbone, path)
-    head = _part(registry, "head", spec.head, path)
+    backbone = part_of(registry, "backbone", spec.backbone, str(path), MISMATCH)
+    head = part_of(registry, "head", spec.head, str(path), MISMATCH)
     detector = build_detector(backbone, head, spec)
     try:
         detector.load_state_dict(load_file(path))
@@ -76,15 +95,3 @@ def load_model(path: Path, registry: Registry) -> Detector:
         reason = str(error).splitlines()[-1].strip()
         raise user_error(f"its weights do not fit its description: {reason}", str(path)) from error
     return detector.eval()
-
-
-def _part(registry: Registry, kind: str, use: dict[str, Any], path: Path) -> Part:
-    with placed(str(path)):
-        component = registry.find(kind, use["use"])
-        values = {key: value for key, value in use.items() if key != "use"}
-        try:
-            options = Options(component.load(), kind)
-            return Part(component, options, options.validate(values), str(path))
-        except (UnusableSignatureError, ValidationError) as error:
-            message = f"{component.title} does not take the options that the model was built with"
-            raise user_error(message) from error

@@ -81,6 +81,8 @@ def test_what_was_not_calibrated_is_not_counted() -> None:
     assert report is not None
     assert list(report["labels"]) == ["heart"]
     assert coverage(matches(20, 0, 1.0), Calibration((0.5,), {"heart": (2.0,)})) is None
+    without_spread = coverage(matches(20, 0, None), calibration)
+    assert without_spread == {"level": 0.9, "labels": {}}
 
 
 def fold_of(shown: Matches, folds: int) -> torch.Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,8 +14,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from hdf import Detections, UserError
+from hdf.calibration import Calibration
 from hdf.detector import Detector, ModelSpec
-from hdf.model_file import load_model, read_spec, save_model
+from hdf.model_file import load_model, read_spec, save_calibration, save_model
 from hdf.recipe.build import build_detector, new_detector
 from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve
@@ -129,6 +130,27 @@ def test_where_initial_weights_came_from_is_not_needed_again(
     built.spec = replace(built.spec, backbone={**built.spec.backbone, "weights": "imagenet"})
     save_model(built, tmp_path / "m.safetensors")
     assert read_spec(tmp_path / "m.safetensors").backbone["weights"] == "none"
+
+
+def test_a_calibration_travels_in_the_model_file(built: Detector, tmp_path: Path) -> None:
+    path, copy = tmp_path / "m.safetensors", tmp_path / "copy.safetensors"
+    save_model(built, path)
+    assert read_spec(path).calibration is None
+    fallback = {"heart": (0.1, 0.2, 0.3, 0.4)}
+    calibration = Calibration((0.5, 0.9), {"heart": (1.0, 2.0)}, (), fallback)
+    save_calibration(path, copy, calibration)
+    assert read_spec(copy) == replace(built.spec, calibration=calibration)
+    save_calibration(copy, copy, replace(calibration, ratio=(1.0, 2.0)))
+    found = read_spec(copy).calibration
+    assert found == replace(calibration, ratio=(1.0, 2.0))
+
+
+def test_model_files_from_before_calibrations_are_read(built: Detector, tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    about = {"format": 1, "hdf": "0.1.0", **asdict(built.spec)}
+    del about["calibration"]
+    save_file({"a": torch.zeros(1)}, path, metadata={"hdf": json.dumps(about)})
+    assert read_spec(path) == built.spec
 
 
 def test_files_that_are_no_model_are_told(

@@ -131,9 +131,11 @@ def test_members_must_find_the_same() -> None:
 
 def test_the_widest_calibration_counts() -> None:
     one = Calibration((0.5, 0.9), {"heart": (1.0, 3.0), "lung": (1.0, 2.0)}, (1.0, 2.0))
-    two = Calibration((0.5, 0.9), {"heart": (2.0, 2.5)})
+    two = Calibration((0.5, 0.9), {"heart": (2.0, 2.5), "lung": (0.5, 4.0)})
     assert widest([one]) == one
-    assert widest([one, two]) == Calibration((0.5, 0.9), {"heart": (2.0, 3.0)}, ())
+    both = {"heart": (2.0, 3.0), "lung": (1.0, 4.0)}
+    assert widest([one, two]) == Calibration((0.5, 0.9), both, ())
+    assert widest([one, replace(two, edges={"heart": (2.0, 2.5)})]) is None
     assert widest([one, None]) is None
     assert widest([one, replace(two, levels=(0.5, 0.8))]) is None
 

@@ -9,8 +9,10 @@ import click
 
 from hdf import __version__
 from hdf.cli.audit import audit
+from hdf.cli.calibrate import calibrate
 from hdf.cli.check import check
 from hdf.cli.crossval import crossval
+from hdf.cli.evaluate import evaluate
 from hdf.cli.list_plugins import list_plugins
 from hdf.cli.prepare import prepare
 from hdf.cli.preview import preview
@@ -32,7 +34,10 @@ def hdf() -> None:
     """
 
 
-for _command in (run, crossval, prepare, audit, preview, check, list_plugins, recipes):
+for _command in (
+    *(run, crossval, calibrate, evaluate),
+    *(prepare, audit, preview, check, list_plugins, recipes),
+):
     hdf.add_command(_command)
 
 

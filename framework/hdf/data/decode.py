@@ -68,12 +68,21 @@ def place(sample: Sample, size: tuple[int, int], resize: Resize) -> Placed:
     Raises:
         UserError: with the sample's own faults, or those of its image.
     """
+    placed, geometry = resize_image(read_pixels(sample), size, resize)
+    return Placed((placed * 255).round().to(torch.uint8), geometry)
+
+
+def read_pixels(sample: Sample) -> Tensor:
+    """The image as its loader gives it, float32 [1, H, W] in [0, 1].
+
+    Raises:
+        UserError: with the sample's own faults, or those of its image.
+    """
     if error := fault_of(sample):
         raise error
     with reading(sample):
         pixels = sample.read()
-    placed, geometry = resize_image(_checked(sample, pixels), size, resize)
-    return Placed((placed * 255).round().to(torch.uint8), geometry)
+    return _checked(sample, pixels)
 
 
 def fault_of(sample: Sample) -> UserError | None:

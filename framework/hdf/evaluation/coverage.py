@@ -39,7 +39,7 @@ def calibrate(matches: Matches, levels: Sequence[float] = LEVELS) -> Calibration
 
 
 def with_spread(matches: Matches, calibration: Calibration) -> Matches:
-    """The matches with the spreads that are calibrated; NaN for a label that is not."""
+    """The matches with the spreads that are calibrated; NaN where there is none."""
     spread = torch.full_like(matches.spread, torch.nan)
     for label in calibration.edges:
         rows = torch.tensor([name == label for name in matches.label], dtype=torch.bool)
@@ -80,8 +80,8 @@ def covered(matches: Matches, calibration: Calibration, level: float = LEVEL) ->
     Raises:
         ValueError: it does not have the level.
     """
-    known = matches.part(matches.found & _among(matches.label, calibration))
-    known = with_spread(known, calibration)
+    known = with_spread(matches, calibration)
+    known = known.part(known.found & ~known.spread.isnan().any(-1))
     growth = torch.zeros(len(known.label))
     holds = torch.zeros(len(known.label), dtype=torch.bool)
     for label in dict.fromkeys(known.label):
@@ -108,10 +108,6 @@ def _ratio_covered(
     low, high = torch.tensor(intervals, dtype=torch.float64).view(-1, 2).unbind(-1)
     inside = (low <= ratios.true) & (ratios.true <= high)
     return inside, high - low, ratios.image
-
-
-def _among(labels: Sequence[str], calibration: Calibration) -> Tensor:
-    return torch.tensor([label in calibration.edges for label in labels], dtype=torch.bool)
 
 
 def coverage(matches: Matches, calibration: Calibration) -> dict[str, Any] | None:

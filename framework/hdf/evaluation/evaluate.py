@@ -17,7 +17,7 @@ from hdf.evaluation.average_precision import Found
 from hdf.evaluation.baseline import constant_detections
 from hdf.evaluation.comparison import Comparison
 from hdf.evaluation.metrics import Matches, match
-from hdf.types import Detections, Target
+from hdf.types import Detections, Geometry, Target
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class Evaluator:
         self.store, self.index, self.compute = store, list(index), compute
         self.batches = Batches(store, index, batch_size)
         self.targets = [store.originals[i] for i in self.index]
-        constant_answer = [constant_detections(constant)] * len(self.index)
-        self.constant = match(self.targets, self._to_original(constant_answer), store.labels)
+        self.geometry = [store.geometry[i] for i in self.index]
+        self.constant = match_constant(self.targets, constant, self.geometry, store.labels)
 
     @property
     def constant_iou(self) -> float:
@@ -77,7 +77,7 @@ class Evaluator:
                 raw = detector(batch.images)
             loss += float(torch.stack(list(detector.loss(raw, batch).values())).sum()) * len(batch)
             found += [detections.cpu() for detections in detector.decode(raw)]
-        detections = self._to_original(found)
+        detections = _to_original(found, self.geometry)
         matches = match(self.targets, detections, self.store.labels)
         return Evaluation(self.index, self.targets, detections, matches, loss / len(self.index))
 
@@ -92,12 +92,31 @@ class Evaluator:
             Found.of(evaluation.detections, self.store.labels),
         )
 
-    def _to_original(self, detections: Sequence[Detections]) -> list[Detections]:
-        geometry = [self.store.geometry[i] for i in self.index]
-        return [
-            _within(place.original_size, place.detections_to_original(item))
-            for place, item in zip(geometry, detections, strict=True)
-        ]
+
+def match_constant(
+    targets: Sequence[Target],
+    constant: Tensor,
+    geometry: Sequence[Geometry],
+    labels: tuple[str, ...],
+) -> Matches:
+    """Always answering the mean boxes, mapped to each image like a prediction.
+
+    Args:
+        targets: true boxes in original pixels.
+        constant: the mean boxes float32 [L, 4], network pixels; NaN for a label that has none.
+        geometry: how each image goes into the network's.
+    """
+    answers = [constant_detections(constant)] * len(targets)
+    return match(targets, _to_original(answers, geometry), labels)
+
+
+def _to_original(
+    detections: Sequence[Detections], geometry: Sequence[Geometry]
+) -> list[Detections]:
+    return [
+        _within(place.original_size, place.detections_to_original(item))
+        for place, item in zip(geometry, detections, strict=True)
+    ]
 
 
 def _within(size: tuple[int, int], detections: Detections) -> Detections:

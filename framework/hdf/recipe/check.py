@@ -216,6 +216,33 @@ def _nested(
     return found
 
 
+def part_of(
+    registry: Registry,
+    kind: str,
+    use: dict[str, Any],
+    where: str,
+    mistake: str = "does not take these options",
+) -> Part:
+    """A component that no recipe names; none of its options may hold a loader.
+
+    Args:
+        use: ``{"use": name, option: value, …}``, as JSON holds it.
+        where: for messages.
+        mistake: what to say of the component where the options do not fit.
+
+    Raises:
+        UserError: it is not there, or does not take the options.
+    """
+    with placed(where):
+        component = registry.find(kind, use["use"])
+        options = _options(component)
+        try:
+            values = options.validate({key: value for key, value in use.items() if key != "use"})
+        except ValidationError as error:
+            raise user_error(f"{component.title} {mistake}") from error
+    return Part(component, options, values, where)
+
+
 def _options(component: Component) -> Options:
     target = component.load()
     try:

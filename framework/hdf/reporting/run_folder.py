@@ -74,19 +74,20 @@ class RunFolder:
         append_json_line(self.timing, timing)
 
 
-def choose_folder(name: str, out: Path | None, overwrite: bool) -> RunFolder:
+def choose_folder(name: str, out: Path | None, overwrite: bool, root: str = "runs") -> RunFolder:
     """The folder that a run may write to; nothing is made or removed yet.
 
     Args:
         name: the recipe's name, for ``runs/NAME/TIME``.
         out: exactly this folder instead.
         overwrite: whether a run that is there may be replaced.
+        root: instead of ``runs``.
 
     Raises:
         UserError: the folder holds a run, or something else.
     """
     if out is None:
-        path = Path("runs") / name / f"{datetime.now():%Y-%m-%dT%H-%M-%S}"
+        path = Path(root) / name / f"{datetime.now():%Y-%m-%dT%H-%M-%S}"
         return RunFolder(path, numbered=True)
     if out.exists() and not out.is_dir():
         raise user_error("is a file; --out names a folder", where=str(out))

@@ -1,0 +1,155 @@
+"""``hdf evaluate``."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from hdf.cli.arguments import out_options, plugins_dir_option
+from hdf.cli.scores import COLUMNS, more_lines, score_rows
+from hdf.cli.screen import console, show_json, show_table
+
+if TYPE_CHECKING:
+    from hdf.inference.predictor import Predictor
+    from hdf.registry import Registry
+    from hdf.reporting.progress import Reporter
+    from hdf.reporting.run_folder import RunFolder
+
+
+@click.command()
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    required=True,
+    metavar="NAME|RUN|FILE",
+    help="A shipped model, a run's or cross-validation's folder, or a model file. Several answer "
+    "together.",
+)
+@click.option(
+    "--images",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="The folder of images.",
+)
+@click.option(
+    "--table",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="CSV",
+    help="Their true boxes, as the loader csv_boxes reads them.",
+)
+@out_options("Write into exactly this folder, not evaluations/MODEL/TIME.")
+@click.option("--json", "json_wanted", is_flag=True, help="Print the summary as JSON.")
+@click.option("--tta", type=click.IntRange(1, 64), default=1, help="Average this many views.")
+@click.option("--device", default="auto", help="auto (the default), cpu, cuda or mps.")
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "float32", "bfloat16"]),
+    default="float32",
+    help="float32 if left out.",
+)
+@plugins_dir_option
+def evaluate(
+    models: tuple[str, ...],
+    images: Path,
+    table: Path,
+    out: Path | None,
+    overwrite: bool,
+    json_wanted: bool,
+    tta: int,
+    device: str,
+    precision: Literal["auto", "float32", "bfloat16"],
+    plugins_dir: Path | None,
+) -> None:
+    """Measure a model on a labelled folder that it has not seen.
+
+    All metrics of hdf run, beside the mean box of this very table, and how often calibrated boxes
+    hold the truth. Images that the table does not name are left out.
+
+    For research only: hdf is not a medical device.
+    """
+    began = time.perf_counter()
+
+    from hdf.compute import choose_compute
+    from hdf.inference.predictor import Predictor
+    from hdf.model_file import load_model
+    from hdf.registry import discover
+    from hdf.reporting.assessment_folder import choose_assessment_folder
+    from hdf.reporting.progress import Reporter
+    from hdf.weights import find_models
+
+    folder = choose_assessment_folder(models[0], out, overwrite)
+    paths = [path for name in models for path in find_models(name)]
+    registry = discover(plugins_dir)
+    compute = choose_compute(device, precision)
+    predictor = Predictor([load_model(path, registry) for path in paths], compute, tta)
+    reporter = Reporter(console(sys.stderr))
+    about = {
+        "models": list(map(str, paths)),
+        "images": str(images),
+        "table": str(table),
+        "device": str(compute.device),
+        "precision": compute.precision,
+    }
+    summary = _assess(registry, predictor, images, table, folder, about, began, reporter)
+    metrics = summary["metrics"]["val"]
+    if json_wanted:
+        show_json(summary)
+    else:
+        show_table(COLUMNS, score_rows("all", str(summary["dataset"]["val"]), metrics))
+    for line in _closing_lines(metrics, folder.path):
+        reporter.say(line)
+
+
+def _assess(
+    registry: Registry,
+    predictor: Predictor,
+    images: Path,
+    table: Path,
+    folder: RunFolder,
+    about: dict[str, Any],
+    began: float,
+    reporter: Reporter,
+) -> dict[str, Any]:
+    """Write the folder once all is known; returns what ``summary.json`` holds."""
+    from hdf.assessment import assess, compare, list_folder, score
+    from hdf.evaluation.tables import write_matches, write_predictions
+    from hdf.files import write_json
+
+    samples = list_folder(registry, images, table)
+    with reporter.counting("evaluating") as progress:
+        found = assess(predictor, samples, progress)
+    comparison = compare(found, predictor.detectors[0].spec)
+    metrics = score(comparison, predictor)
+    folder.create()
+    reporter.log = folder.log
+    write_matches(folder.path / "matches.csv", comparison)
+    predictions = folder.path / "predictions.csv"
+    write_predictions(predictions, found.samples, found.targets, found.detections, predictor.labels)
+    summary = {
+        **about,
+        "dataset": {"val": len(samples)},
+        "metrics": {"val": metrics},
+        "constant_box": "mean of this table",
+        "timing": {"seconds": round(time.perf_counter() - began, 2)},
+    }
+    write_json(folder.summary, summary)
+    folder.set_status("finished")
+    return summary
+
+
+def _closing_lines(metrics: dict[str, Any], folder: Path) -> list[str]:
+    low, high = metrics["above_constant_box_95"]
+    return [
+        f"mean IoU {metrics['iou_mean']:.3f}, {metrics['above_constant_box']:+.3f} "
+        f"(95 % {low:+.3f} to {high:+.3f}) from the constant box, the mean box of this very table",
+        *more_lines(metrics),
+        f"everything is in {folder}",
+        "For research only: hdf is not a medical device.",
+    ]
