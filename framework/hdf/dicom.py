@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import warnings
 import zlib
 from pathlib import Path
@@ -38,6 +39,9 @@ FACTS = (
     "PatientID",
     "IssuerOfPatientID",
     "ViewPosition",
+    "ViewCodeSequence",
+    "PatientPosition",
+    "PatientOrientationCodeSequence",
     "PixelSpacing",
     "PixelSpacingCalibrationType",
     "ImagerPixelSpacing",
@@ -45,6 +49,34 @@ FACTS = (
 SHADES = ("MONOCHROME1", "MONOCHROME2")
 COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 MAX_SPACING = 100.0  # mm
+
+# DICOM PS3.16, CIDs 4010 (views) and 19 and 20 (how the patient is oriented); the codes in SNOMED
+# CT and in the older SNOMED RT.
+VIEW_CODES = {
+    **dict.fromkeys(("399348003", "R-10206"), "AP"),
+    **dict.fromkeys(("272479007", "R-10214", "R-40888"), "PA"),
+    **dict.fromkeys(("399173006", "R-10236"), "LL"),
+    **dict.fromkeys(("399198007", "R-10232"), "RL"),
+    **dict.fromkeys(("399067008", "R-102CD"), "LATERAL"),
+}
+LYING_CODES = {
+    *("102538003", "F-10450"),  # recumbent
+    *("40199007", "F-10340"),  # supine
+    *("1240000", "F-10310"),  # prone
+    *("32185000", "102536004", "102535000", "F-10318", "F-10319", "F-10317"),  # on a side
+}
+LYING_POSITIONS = re.compile("(HF|FF)(S|P|DL|DR)")  # PS3.3, C.7.3.1.1.2
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file begins as a DICOM; a DICOMDIR does, but holds no image."""
+    if not path.is_file() or path.name == "DICOMDIR":  # a pipe would be waited for
+        return False
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
 
 
 def dicom_size(path: Path) -> tuple[int, int]:
@@ -93,8 +125,8 @@ def dicom_pixels(path: Path) -> Pixels:
         return pixels if pixels.ndim == 3 else shown(pixels, dataset)
 
 
-def dicom_facts(path: Path) -> ImageFacts:
-    """What the header says; the patient as a salted hash.
+def dicom_facts(path: Path, *, patient: bool = True) -> ImageFacts:
+    """What the header says; the patient as a salted hash, or not at all.
 
     ImagerPixelSpacing is measured at the detector; PixelSpacing is calibrated to the patient where
     PixelSpacingCalibrationType says so or where the two differ (DICOM PS3.3, 10.7.1.3).
@@ -112,11 +144,38 @@ def dicom_facts(path: Path) -> ImageFacts:
         spacing, plane = detector, "detector"
     else:
         spacing, plane = calibrated, "unknown" if calibrated else ""
-    view = str(header.get("ViewPosition") or "").strip()
+    group = _group(header) if patient else ""
+    return ImageFacts(spacing, plane, _view(header), group, _lies(header))
+
+
+def _group(header: Dataset) -> str:
     patient = str(header.get("PatientID") or "").strip()
     issuer = str(header.get("IssuerOfPatientID") or "").strip()
-    group = group_of(f"{issuer}\n{patient}" if issuer else patient) if patient else ""
-    return ImageFacts(spacing, plane, view if view.isalnum() and len(view) <= 16 else "", group)
+    return group_of(f"{issuer}\n{patient}" if issuer else patient) if patient else ""
+
+
+def _view(header: Dataset) -> str:
+    """ViewPosition, in which old files hold any text, or what the ViewCodeSequence says."""
+    view = str(header.get("ViewPosition") or "").strip()
+    if view:
+        return view if view.isalnum() and len(view) <= 16 else ""
+    return next((VIEW_CODES[code] for code in _codes(header, "View") if code in VIEW_CODES), "")
+
+
+def _lies(header: Dataset) -> bool:
+    position = str(header.get("PatientPosition") or "").strip()
+    by_code = LYING_CODES & _codes(header, "PatientOrientation")
+    return bool(by_code or LYING_POSITIONS.fullmatch(position))
+
+
+def _codes(header: Dataset, name: str) -> set[str]:
+    """The codes of ``<name>CodeSequence``, and of the modifiers inside it."""
+    found: set[str] = set()
+    for item in header.get(f"{name}CodeSequence") or ():
+        found.add(str(item.get("CodeValue", "")))
+        modifiers = item.get(f"{name}ModifierCodeSequence") or ()
+        found |= {str(modifier.get("CodeValue", "")) for modifier in modifiers}
+    return found
 
 
 def _spacing(header: Dataset, name: str) -> tuple[float, float] | None:

@@ -45,7 +45,7 @@ class Format(NamedTuple):
 
 _JPEG = Format("JPEG image", jpeg_size, jpeg_pixels)
 _TIFF = Format("TIFF image", tiff_size, tiff_pixels)
-_DICOM = Format("DICOM image", dicom_size, dicom_pixels, quotes=True)
+DICOM = Format("DICOM image", dicom_size, dicom_pixels, quotes=True)
 
 FORMATS = {
     ".npy": Format("NumPy array", npy_size, npy_pixels),
@@ -55,7 +55,6 @@ FORMATS = {
     ".jpeg": _JPEG,
     ".tif": _TIFF,
     ".tiff": _TIFF,
-    ".dcm": _DICOM,
-    ".dicom": _DICOM,
+    ".dcm": DICOM,
+    ".dicom": DICOM,
 }
-DICOM_SUFFIXES = (".dcm", ".dicom")

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hdf.dicom import dicom_facts
+from hdf.dicom import dicom_facts, is_dicom
 from hdf.errors import UnreadableError, UserError, user_error
-from hdf.formats import DICOM_SUFFIXES, FORMATS, Format, Pixels
+from hdf.formats import DICOM, FORMATS, Format, Pixels
 from hdf.types import ImageFacts
 
 SUFFIXES = tuple(FORMATS)
@@ -34,7 +34,8 @@ def read_image(path: Path) -> Tensor:
     Args:
         path: ``.npy`` ([H, W] of integers, floats or booleans, or one or three channels in front
             or behind), ``.npz`` (one such array, or one called ``image``), ``.png``, ``.jpg``,
-            ``.jpeg``, ``.tif``, ``.tiff``, ``.dcm`` or ``.dicom``.
+            ``.jpeg``, ``.tif``, ``.tiff``, ``.dcm`` or ``.dicom``; a DICOM may also have no suffix,
+            or one of digits, as where its name is a UID.
 
     Returns:
         float32 [1, H, W] in [0, 1].
@@ -68,8 +69,8 @@ def image_size(path: Path) -> tuple[int, int]:
         UserError: the header can't be read, or the image is empty or beyond `MAX_PIXELS`.
     """
     path = Path(path)
-    kind = _format(path)
     _refuse_special(path)
+    kind = _format(path)
     try:
         height, width = kind.size(path)
     except UserError:
@@ -84,22 +85,30 @@ def image_size(path: Path) -> tuple[int, int]:
     return height, width
 
 
-def image_facts(path: Path) -> ImageFacts:
+def image_facts(path: Path, *, patient: bool = True) -> ImageFacts:
     """What the file says beside its pixels, from the header alone; nothing but for a DICOM.
+
+    Args:
+        patient: whether to say who it is, as a hash; the user's key is made at the first need.
 
     Raises:
         UserError: the header can't be read.
     """
     path = Path(path)
-    if path.suffix.lower() not in DICOM_SUFFIXES:
-        return ImageFacts()
     _refuse_special(path)
+    if _known_format(path) is not DICOM:
+        return ImageFacts()
     try:
-        return dicom_facts(path)
+        return dicom_facts(path, patient=patient)
     except UserError:
         raise
     except Exception as error:
-        raise user_error(_reason(_format(path), error), where=str(path)) from error
+        raise user_error(_reason(DICOM, error), where=str(path)) from error
+
+
+def is_image(path: Path) -> bool:
+    """Whether a file is one to read, by its suffix or, for a DICOM, by its content."""
+    return _known_format(path) is not None
 
 
 def _refuse_special(path: Path) -> None:
@@ -109,11 +118,18 @@ def _refuse_special(path: Path) -> None:
 
 
 def _format(path: Path) -> Format:
-    try:
-        return FORMATS[path.suffix.lower()]
-    except KeyError:
+    found = _known_format(path)
+    if found is None:
         message = f"'{path.suffix}' is no image format that can be read; use {', '.join(FORMATS)}"
-        raise user_error(message, where=str(path)) from None
+        raise user_error(message, where=str(path))
+    return found
+
+
+def _known_format(path: Path) -> Format | None:
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS and not suffix[1:].strip("0123456789") and is_dicom(path):
+        return DICOM
+    return FORMATS.get(suffix)
 
 
 def _read_pixels(path: Path) -> Pixels:

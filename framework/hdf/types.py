@@ -44,14 +44,17 @@ class ImageFacts:
         pixel_spacing: (row, column) in mm.
         spacing_at: where the spacing was measured: ``patient`` (calibrated), ``detector``
             (magnified by the distance between patient and detector), or ``unknown``.
-        view: DICOM's ViewPosition, such as ``PA`` or ``AP``.
+        view: DICOM's ViewPosition, or what its ViewCodeSequence says in the same words, such as
+            ``PA`` or ``AP``.
         patient: a salted hash (`hdf.privacy.group_of`); never the identifier itself.
+        lying: whether it says that the patient lay, as in bed.
     """
 
     pixel_spacing: tuple[float, float] | None = None
     spacing_at: Literal["patient", "detector", "unknown", ""] = ""
     view: str = ""
     patient: str = ""
+    lying: bool = False
 
 
 class Fault(str):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian, JPEGLosslessSV1, RLELossless
 
 from hdf import UserError, read_image
-from hdf.images import image_facts, image_size
+from hdf.images import image_facts, image_size, is_image
 from hdf.privacy import group_of
 from hdf_plugins.loaders.phantom import read_image as phantom
 from tests.framework.dicom_files import LOSSLESS, LOSSY, SECRET_ID, SECRET_NAME, write_dicom
@@ -215,6 +216,78 @@ def test_pixel_spacing_and_where_it_holds(
 ) -> None:
     facts = image_facts(write_dicom(tmp_path / "a.dcm", _ramp(), ViewPosition="PA", **elements))
     assert (facts.pixel_spacing, facts.spacing_at, facts.view) == (spacing, plane, "PA")
+
+
+def codes(*values: str, **inside: Any) -> Sequence:
+    return Sequence([_code(value, **inside) for value in values])
+
+
+def _code(value: str, **inside: Any) -> Dataset:
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator = value, "SCT"
+    for name, sequence in inside.items():
+        setattr(item, name, sequence)
+    return item
+
+
+@pytest.mark.parametrize(
+    ("elements", "view", "lying"),
+    [
+        ({"ViewPosition": "AP"}, "AP", False),
+        ({"ViewCodeSequence": codes("399348003")}, "AP", False),
+        ({"ViewCodeSequence": codes("R-10214"), "ViewPosition": ""}, "PA", False),
+        ({"ViewCodeSequence": codes("4711"), "PatientPosition": "HFS"}, "", True),
+        ({"PatientPosition": "SITTING"}, "", False),
+        ({"PatientOrientationCodeSequence": codes("F-10450")}, "", True),
+        ({"PatientOrientationCodeSequence": codes("C86043")}, "", False),
+        (
+            {
+                "PatientOrientationCodeSequence": codes(
+                    "1", PatientOrientationModifierCodeSequence=codes("40199007")
+                )
+            },
+            "",
+            True,
+        ),
+    ],
+)
+def test_the_view_and_whether_the_patient_lay(
+    tmp_path: Path, elements: dict[str, Any], view: str, lying: bool
+) -> None:
+    facts = image_facts(write_dicom(tmp_path / "a.dcm", _ramp(), **elements))
+    assert (facts.view, facts.lying) == (view, lying)
+
+
+def test_facts_without_the_patient_need_no_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HDF_SALT", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    assert image_facts(write_dicom(tmp_path / "a.dcm", _ramp()), patient=False).patient == ""
+    assert not (tmp_path / "config").exists()
+
+
+@pytest.mark.parametrize("name", ["IM0001", "1.2.840.10008.42", "no.suffix"])
+def test_a_dicom_is_known_without_its_suffix(tmp_path: Path, name: str) -> None:
+    plain = write_dicom(tmp_path / "a.dcm", _ramp(), ViewPosition="PA")
+    renamed = Path(shutil.copy(plain, tmp_path / name))
+    known = name != "no.suffix"
+    assert is_image(renamed) == known
+    if known:
+        assert torch.equal(read_image(renamed), read_image(plain))
+        assert image_facts(renamed).view == "PA"
+    else:
+        with pytest.raises(UserError, match=r"'.suffix' is no image format"):
+            read_image(renamed)
+
+
+def test_what_is_no_dicom_is_not_taken_for_one(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("DICM" + "." * 400)
+    shutil.copy(write_dicom(tmp_path / "a.dcm", _ramp()), tmp_path / "DICOMDIR")
+    os.mkfifo(tmp_path / "pipe")
+    assert [
+        name for name in ("text", "DICOMDIR", "pipe", "none") if is_image(tmp_path / name)
+    ] == []
 
 
 def test_the_patient_is_a_salted_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

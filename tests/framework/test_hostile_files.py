@@ -28,7 +28,7 @@ from PIL import Image
 from pydicom.uid import UID
 
 from hdf import UserError, read_image
-from hdf.formats import DICOM_SUFFIXES
+from hdf.formats import DICOM, FORMATS
 from hdf.images import SUFFIXES, image_facts, image_size
 from tests.framework.dicom_files import LOSSLESS, LOSSY, write_dicom
 
@@ -226,7 +226,7 @@ def test_pipes_and_devices_are_not_opened(tmp_path: Path, suffix: str) -> None:
     for name in ("pipe", "device", "folder"):
         path = tmp_path / f"{name}{suffix}"
         assert "is no file but" in _limited(path)
-        for read in (image_size, image_facts) if suffix in DICOM_SUFFIXES else (image_size,):
+        for read in (image_size, image_facts) if FORMATS[suffix] is DICOM else (image_size,):
             with pytest.raises(UserError, match="is no file but"):
                 read(path)
 
