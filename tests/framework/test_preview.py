@@ -19,8 +19,8 @@ from hdf.data.batches import Batches
 from hdf.dataset import read_dataset
 from hdf.detector import Detector
 from hdf.errors import UserError
+from hdf.png import save_png
 from hdf.preview import make
-from hdf.preview.file import save_preview
 from hdf.preview.images import Shown, epoch_pairs, first_images
 from hdf.preview.make import Choice, make_preview
 from hdf.preview.sheet import draw_sheet
@@ -166,7 +166,11 @@ def test_boxes_come_from_the_bridge(
 def test_the_same_seed_gives_the_same_file(load: Load, tmp_path: Path) -> None:
     for name, change in {"a": "seed=3", "b": "seed=3", "c": "seed=4"}.items():
         torch.rand(3)
-        save_preview(make_preview(load(change), Choice(count=3), QUIET), tmp_path / f"{name}.png")
+        save_png(
+            make_preview(load(change), Choice(count=3), QUIET),
+            tmp_path / f"{name}.png",
+            "hdf preview",
+        )
     first, second, other = ((tmp_path / f"{name}.png").read_bytes() for name in "abc")
     assert first == second
     assert first != other

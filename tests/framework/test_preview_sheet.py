@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,15 @@ from PIL import Image, ImageColor
 from hdf.colours import COLOURS, true_colours
 from hdf.errors import UserError
 from hdf.files import refuse_path
-from hdf.preview.file import is_preview, save_preview
+from hdf.lettering import FONT, shortened
+from hdf.png import is_png_of, save_png
 from hdf.preview.images import Panel, Shown
 from hdf.preview.layout import MOST_PIXELS, Layout, filled_lines, most_cells
 from hdf.preview.panels import paint
-from hdf.preview.sheet import FONT, MARGIN, draw_sheet, shortened
+from hdf.preview.sheet import MARGIN, draw_sheet
 
+MADE_BY = "hdf preview"
+is_preview = partial(is_png_of, made_by=MADE_BY)
 RED, BLUE = "#FF0000", "#0000FF"
 
 
@@ -123,7 +127,7 @@ def test_lines_are_filled_and_nothing_is_lost() -> None:
 def test_only_previews_are_replaced(tmp_path: Path) -> None:
     path = tmp_path / "new" / "a.png"
     refuse_path(path, "preview", is_preview, overwrite=False)
-    save_preview(Image.new("RGB", (4, 4)), path)
+    save_png(Image.new("RGB", (4, 4)), path, MADE_BY)
     refuse_path(path, "preview", is_preview, overwrite=False)
     for name, write in {
         "photo.png": lambda file: Image.new("RGB", (4, 4)).save(file),
@@ -143,4 +147,4 @@ def test_places_that_hold_no_file_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"can't be written into .*file"):
         refuse_path(tmp_path / "file" / "a.png", "preview", is_preview, overwrite=True)
     with pytest.raises(UserError, match=r"a.png: can't be written"):
-        save_preview(Image.new("RGB", (4, 4)), tmp_path / "file" / "a.png")
+        save_png(Image.new("RGB", (4, 4)), tmp_path / "file" / "a.png", MADE_BY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from hdf.recipe.check import CheckedRecipe
 
 COUNT = 12
+MADE_BY = "hdf preview"
 
 
 @click.command()
@@ -65,14 +67,14 @@ def preview(
     checked, _ = checked_recipe(recipe, overrides, plugins_dir)
 
     from hdf.files import refuse_path
-    from hdf.preview.file import is_preview, save_preview
+    from hdf.png import is_png_of, save_png
     from hdf.preview.make import Choice, make_preview
     from hdf.reporting.progress import Reporter
 
     choice = _fitting(checked, Choice(count or COUNT, side, epoch or 1, plain), count)
     path = out or Path(f"{checked.recipe.name}-preview.png")
-    refuse_path(path, "preview", is_preview, overwrite)
-    save_preview(make_preview(checked, choice, Reporter(console(sys.stderr))), path)
+    refuse_path(path, "preview", partial(is_png_of, made_by=MADE_BY), overwrite)
+    save_png(make_preview(checked, choice, Reporter(console(sys.stderr))), path, MADE_BY)
     click.echo(path)
 
 

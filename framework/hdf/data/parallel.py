@@ -114,25 +114,32 @@ def one_torch_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _run(pool: Executor, call: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Results in order; never more items under way than a few for each worker."""
-    with pool:
+def in_order(
+    pool: Executor, call: Callable[[Item], Result], items: Iterable[Item]
+) -> Iterator[Result]:
+    """Results in order; never more items under way than a few for each worker.
+
+    The pool is shut down at the end. Where that comes early, what was not begun never is.
+    """
+    try:
         waiting = iter(items)
         under_way = deque(pool.submit(call, item) for item in islice(waiting, AHEAD * workers()))
         while under_way:
             yield under_way.popleft().result()
             under_way.extend(pool.submit(call, item) for item in islice(waiting, 1))
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _by_threads(read: Callable[[Sample], Result], samples: Iterable[Sample]) -> Iterator[Result]:
-    return _run(ThreadPoolExecutor(workers()), read, samples)
+    return in_order(ThreadPoolExecutor(workers()), read, samples)
 
 
 def _by_processes(read: Callable[[Sample], Result], samples: Sequence[Sample]) -> Iterator[Result]:
     # As bytes: torch would open a socket and share memory for the few numbers of each tensor.
     sent = (_packed(read, sample) for sample in samples)
     first = list(islice(sent, 1))  # before processes are started
-    for packed in _run(_processes(), _read_packed, chain(first, sent)):
+    for packed in in_order(_processes(), _read_packed, chain(first, sent)):
         yield pickle.loads(packed)
 
 

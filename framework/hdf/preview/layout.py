@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil, sqrt
 
+from hdf.lettering import LINE_HEIGHT
+
 PANEL_SIDE = 240
 """Pixels; about as long is the longer side of a small image once it is enlarged."""
 
 NARROWEST = 480
 GAP = 14  # between images
 SEAM = 2  # between an image and the same one augmented
-LINE_HEIGHT = 20  # of text
 SHAPE = 1.5  # width by height that the images together come near to
 MOST_PIXELS = 40_000_000
 """Of all images on a sheet; it then takes 120 MB of memory, twice while it is put together."""

@@ -16,13 +16,12 @@ from hdf.data.image_file import ImageFile
 from hdf.data.store import Store
 from hdf.dataset import read_dataset
 from hdf.errors import placed
+from hdf.lettering import WARNING
 from hdf.preview.images import Pairs, epoch_pairs, first_images
 from hdf.preview.layout import most_cells, zoom_of
 from hdf.preview.sheet import draw_sheet
 from hdf.recipe.check import CheckedRecipe
 from hdf.reporting.progress import Reporter
-
-WARNING = "Contains images of the data set; not for diagnosis."
 
 
 @dataclass(frozen=True)

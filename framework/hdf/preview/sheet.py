@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-import matplotlib
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from hdf.colours import true_colours
+from hdf.lettering import ALARM, FAINT, FONT, INK, LINE_HEIGHT, PAPER, shortened
 from hdf.preview.images import Shown
-from hdf.preview.layout import LINE_HEIGHT, Layout, filled_lines
+from hdf.preview.layout import Layout, filled_lines
 from hdf.preview.panels import paint
 
 MARGIN = 16
 SWATCH = 12
-PAPER, INK, FAINT, ALARM = "#FFFFFF", "#202020", "#666666", "#B03A00"
 BETWEEN = "   ·   "
-ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 HEADS = ("as stored", "augmented")
-# Pillow's own font lacks all letters beyond ASCII.
-FONT = ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf"), 12)
 
 
 def draw_sheet(
@@ -97,15 +92,3 @@ def _foot(facts: Sequence[str], warning: str, width: int) -> Image.Image:
     for row, text in enumerate([*texts, warning]):
         pen.text((0, row * LINE_HEIGHT + 4), shortened(text, width), FAINT, FONT)
     return strip
-
-
-def shortened(text: str, width: float) -> str:
-    """One line that is no wider than `width` pixels; what is too long lacks its middle."""
-    text = "".join(letter if letter.isprintable() else "?" for letter in text)
-    if FONT.getlength(text) <= width:
-        return text
-    for kept in range(min(len(text) - 1, int(width)), 0, -1):
-        result = text[: (kept + 1) // 2] + ELLIPSIS + text[len(text) - kept // 2 :]
-        if FONT.getlength(result) <= width:
-            return result
-    return ELLIPSIS
