@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from hdf.calibration import Calibration
+from hdf.doubt import Doubt
 from hdf.types import Batch, Detections, Targets
 
 
@@ -41,6 +42,7 @@ class ModelSpec:
         mean: what ``fixed`` subtracts from images in [0, 1], one value or one a channel.
         std: what it divides them by.
         calibration: how far its spreads can be trusted, where that was measured.
+        doubt: how many axes its doubt score has; 0 where it has none.
     """
 
     backbone: dict[str, Any]
@@ -53,10 +55,14 @@ class ModelSpec:
     mean: tuple[float, ...] = (0.5,)
     std: tuple[float, ...] = (0.25,)
     calibration: Calibration | None = None
+    doubt: int = 0
 
 
 class Detector(nn.Module):
     """A heart detector: grey images in, boxes out.
+
+    Attributes:
+        doubt: scores how unlike the training images an image is; None where that is not known.
 
     Args:
         backbone: images [B, C, H, W] to a list of feature maps.
@@ -70,6 +76,8 @@ class Detector(nn.Module):
     def __init__(self, backbone: nn.Module, head: nn.Module, spec: ModelSpec) -> None:
         super().__init__()
         self.backbone, self.head, self.spec = backbone, head, spec
+        channels: Any = getattr(backbone, "channels", ())
+        self.doubt = Doubt(channels, spec.doubt) if spec.doubt else None
         self.register_buffer("mean", torch.tensor(spec.mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(spec.std).view(1, -1, 1, 1), persistent=False)
 
@@ -79,7 +87,12 @@ class Detector(nn.Module):
         Args:
             images: float32 [B, 1, H, W] in [0, 1].
         """
-        return self.run_head(self.backbone(self.normalize(images)))
+        return self.run_head(self.features(images))
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        """The backbone's maps of images float32 [B, 1, H, W] in [0, 1]."""
+        maps: list[Tensor] = self.backbone(self.normalize(images))
+        return maps
 
     def run_head(self, features: list[Tensor]) -> Any:
         """The head's raw outputs as float32, whatever precision it computed in."""

@@ -138,6 +138,12 @@ def test_the_widest_calibration_counts() -> None:
     assert widest([one, replace(two, edges={"heart": (2.0, 2.5)})]) is None
     assert widest([one, None]) is None
     assert widest([one, replace(two, levels=(0.5, 0.8))]) is None
+    bare = replace(two, fallback_spread={"heart": (0.1, 0.2, 0.1, 0.1)})
+    wider = replace(two, fallback_spread={"heart": (0.2, 0.1, 0.1, 0.1)})
+    assert widest([one, bare]) is None
+    found = widest([bare, wider])
+    assert found is not None
+    assert found.fallback_spread == {"heart": (0.2, 0.2, 0.1, 0.1)}
 
 
 def test_models_are_found_by_name_folder_and_file(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -91,12 +93,16 @@ class Predictor:
         Args:
             images: float32 [1, H, W] in [0, 1], bone bright, each of its own size, on the CPU.
         """
-        answers: list[list[Detections]] = [[] for _ in images]
+        answers: list[list[_Answer]] = [[] for _ in images]
         for detector in self.detectors:
-            for number, found in self._answers(detector, images):
-                answers[number].append(found)
+            for number, answer in self._answers(detector, images):
+                answers[number].append(answer)
         return [
-            Prediction(self._joined(image, found), float("nan"), self.labels)
+            Prediction(
+                self._joined(image, [answer.detections for answer in found]),
+                sum(answer.doubt for answer in found) / len(found),
+                self.labels,
+            )
             for image, found in zip(images, answers, strict=True)
         ]
 
@@ -107,22 +113,34 @@ class Predictor:
 
     def _answers(
         self, detector: Detector, images: Sequence[Tensor]
-    ) -> Iterator[tuple[int, Detections]]:
+    ) -> Iterator[tuple[int, _Answer]]:
         """An image's number and what one of its views shows, in original pixels; for all views."""
         todo = [(number, view) for view in self.views for number in range(len(images))]
         for start in range(0, len(todo), TOGETHER):
             chosen = todo[start : start + TOGETHER]
             seen = [_seen(detector, images[number], view) for number, view in chosen]
             batch = torch.stack([item.image for item in seen]).to(self.compute.device)
-            for (number, _), item, found in zip(
+            for (number, _), item, answer in zip(
                 chosen, seen, self._run(detector, batch), strict=True
             ):
-                yield number, item.to_original(found)
+                yield number, answer._replace(detections=item.to_original(answer.detections))
 
-    def _run(self, detector: Detector, images: Tensor) -> list[Detections]:
+    def _run(self, detector: Detector, images: Tensor) -> list[_Answer]:
         with self.compute.autocast():
-            raw = detector(images)
-        return [detections.cpu() for detections in detector.decode(raw)]
+            maps = detector.features(images)
+            raw = detector.run_head(maps)
+        doubts = (
+            [math.nan] * len(images) if detector.doubt is None else detector.doubt(maps).tolist()
+        )
+        found = [detections.cpu() for detections in detector.decode(raw)]
+        return list(map(_Answer, found, doubts))
+
+
+class _Answer(NamedTuple):
+    """What one detector says of one view."""
+
+    detections: Detections
+    doubt: float
 
 
 def _seen(detector: Detector, image: Tensor, view: View) -> Seen:

@@ -11,12 +11,14 @@ from hdf.evaluation.evaluate import Evaluation
 from hdf.evaluation.tables import write_matches, write_predictions
 from hdf.files import write_json, write_text
 from hdf.memory import keep_freed_memory, peak_mib
+from hdf.model_file import save_model
 from hdf.recipe.check import CheckedRecipe
 from hdf.registry import Registry
 from hdf.reporting.environment import describe_environment
 from hdf.reporting.progress import Reporter
 from hdf.reporting.run_folder import RunFolder
 from hdf.reporting.tables import write_skipped, write_split
+from hdf.training.doubt import learn_doubt
 from hdf.training.events import send
 from hdf.training.pictures import draw
 from hdf.training.prepare import Run, prepare
@@ -45,6 +47,8 @@ def run_recipe(
         send(registry, reporter, "hdf_run_started", run=run)
         trainer = Trainer(run, reporter)
         evaluation = trainer.fit()
+        learn_doubt(run)
+        save_model(run.detector, folder.best)
         comparison = trainer.validation.compare(evaluation)
         metrics = comparison.metrics(run.store.labels)
         _write_predictions(run, evaluation)

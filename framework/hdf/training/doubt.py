@@ -1,0 +1,55 @@
+"""What the training images look like to the trained backbone, so that others can be doubted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
+
+import torch
+from torch import Tensor
+
+from hdf.data.batches import Batches
+from hdf.doubt import doubt_features, fit_doubt
+from hdf.training.prepare import Run
+from hdf.types import Batch
+
+FEWEST, MOST = 40, 300
+"""Training images that are looked at."""
+PASSES = 3
+"""How often they are looked at augmented."""
+
+
+@torch.no_grad()
+def learn_doubt(run: Run) -> None:
+    """Give the run's detector a doubt score (`hdf.doubt`), if there are images enough for one."""
+    index = _evenly(run.split.train)
+    if len(index) < FEWEST:
+        return
+    detector = run.detector.eval()
+    batches = Batches(run.store, index, run.recipe.train.batch_size)
+    steps = count()
+
+    def features(batch: Batch) -> Tensor:
+        with run.compute.autocast():
+            return doubt_features(detector.features(batch.images))
+
+    def augmented() -> Iterator[Batch]:
+        assert run.augment is not None
+        for batch in batches.in_order():
+            yield run.augment(batch, (run.recipe.seed, 0, next(steps)))  # epochs count from 1
+
+    plain = torch.cat([features(batch) for batch in batches.in_order()])
+    passes = [
+        torch.cat([features(batch) for batch in augmented()])
+        for _ in range(PASSES if run.augment is not None else 0)
+    ]
+    channels = tuple(detector.backbone.channels)  # type: ignore[arg-type]
+    detector.doubt = fit_doubt(channels, plain, passes)
+    detector.spec = replace(detector.spec, doubt=len(detector.doubt.axes))
+
+
+def _evenly(index: list[int]) -> list[int]:
+    """At most `MOST` of them, from all over."""
+    chosen = min(MOST, len(index))
+    return [index[position * len(index) // chosen] for position in range(chosen)]
