@@ -14,6 +14,7 @@ from hdf.cli.check import check
 from hdf.cli.crossval import crossval
 from hdf.cli.evaluate import evaluate
 from hdf.cli.list_plugins import list_plugins
+from hdf.cli.predict import predict
 from hdf.cli.prepare import prepare
 from hdf.cli.preview import preview
 from hdf.cli.recipes import recipes
@@ -35,7 +36,7 @@ def hdf() -> None:
 
 
 for _command in (
-    *(run, crossval, calibrate, evaluate),
+    *(predict, run, crossval, calibrate, evaluate),
     *(prepare, audit, preview, check, list_plugins, recipes),
 ):
     hdf.add_command(_command)

@@ -1,0 +1,193 @@
+"""``hdf predict``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from hdf.cli.arguments import plugins_dir_option
+from hdf.cli.screen import console, show_json, show_table
+
+if TYPE_CHECKING:
+    from hdf.calibration import Calibration
+    from hdf.inference.files import Draw, Told
+    from hdf.inference.sources import Source
+
+COVERAGE = 0.9
+SUFFIXES = (".csv", ".json")
+
+
+@click.command()
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="NAME|RUN|FILE",
+    help="A shipped model (heart-lungs if left out), a run's or cross-validation's folder, or a "
+    "model file. Several answer together.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write a table, .csv or .json.",
+)
+@click.option("--json", "json_wanted", is_flag=True, help="Print JSON instead of a table.")
+@click.option(
+    "--overlay",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Draw what was found, a PNG for each image; they contain the images.",
+)
+@click.option("--tta", type=click.IntRange(1, 64), default=1, help="Average this many views.")
+@click.option(
+    "--coverage",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help=f"How often the intervals hold the truth; {COVERAGE} if left out.",
+)
+@click.option("--device", default="auto", help="auto (the default), cpu, cuda or mps.")
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "float32", "bfloat16"]),
+    default="float32",
+    help="float32 if left out.",
+)
+@click.option(
+    "--overwrite", is_flag=True, help="Replace files that hdf predict did not write, too."
+)
+@plugins_dir_option
+def predict(
+    images: tuple[Path, ...],
+    models: tuple[str, ...],
+    out: Path | None,
+    json_wanted: bool,
+    overlay: Path | None,
+    tta: int,
+    coverage: float | None,
+    device: str,
+    precision: Literal["auto", "float32", "bfloat16"],
+    overwrite: bool,
+    plugins_dir: Path | None,
+) -> None:
+    """Find heart and lungs in radiographs.
+
+    IMAGES are files, or folders with all that is in them: DICOM, PNG, JPEG, TIFF or NumPy. On a
+    terminal a table is shown; elsewhere CSV is printed. Exit code 1: some images can't be read.
+
+    For research only: hdf is not a medical device, and what it prints is no diagnosis.
+    """
+    if out is not None and out.suffix.lower() not in SUFFIXES:
+        raise click.BadParameter(
+            f"{str(out)!r} ends neither with .csv nor .json", param_hint="'--out'"
+        )
+
+    from hdf.files import refuse_path
+    from hdf.inference.files import predict_files
+    from hdf.inference.load import load_predictor
+    from hdf.inference.sources import find_sources
+    from hdf.inference.tables import as_csv, as_json, is_answers, write_answers
+    from hdf.reporting.progress import Reporter
+    from hdf.weights import DEFAULT
+
+    models = models or (DEFAULT,)
+    sources = find_sources(images)
+    if out is not None:
+        refuse_path(out, "table of predictions", is_answers, overwrite)
+    draw = None if overlay is None else _drawing(sources, overlay, overwrite)
+    predictor = load_predictor(
+        *models, device=device, precision=precision, tta=tta, plugins_dir=plugins_dir
+    )
+    level = _level(predictor.calibration, coverage)
+    reporter = Reporter(console(sys.stderr))
+    told: list[Told] = []
+    with reporter.counting("predicting") as count:
+        for item in predict_files(predictor, [source.path for source in sources], level, draw):
+            told.append(item)
+            count(len(told), len(sources))
+    stated = None if predictor.calibration is None else level
+    if out is not None:
+        write_answers(out, told, models, stated)
+        click.echo(out)
+    if json_wanted:
+        show_json(as_json(told, models, stated))
+    elif out is None and _is_terminal():
+        _show(told)
+    elif out is None:
+        click.echo(as_csv(told), nl=False)
+    _close(told, overlay, reporter.say)
+
+
+def _is_terminal() -> bool:
+    return sys.stdout.isatty()
+
+
+def _level(calibration: Calibration | None, coverage: float | None) -> float:
+    """The level of the intervals: the one asked for, or the highest up to 0.9."""
+    levels = () if calibration is None else calibration.levels
+    if coverage is None:
+        return max((level for level in levels if level <= COVERAGE), default=min(levels, default=0))
+    if coverage in levels:
+        return coverage
+    known = ", ".join(f"{level:g}" for level in levels)
+    message = f"calibrated at {known}" if known else "not calibrated: it has no intervals"
+    raise click.BadParameter(f"the model is {message}", param_hint="'--coverage'")
+
+
+def _drawing(sources: Sequence[Source], folder: Path, overwrite: bool) -> Draw:
+    """What draws an overlay; refuses to replace another's file beforehand."""
+    from hdf.files import refuse_path
+    from hdf.inference.overlay import MADE_BY, draw_overlay, overlay_paths
+    from hdf.png import is_png_of, save_png
+
+    paths = overlay_paths(sources, folder)
+    for path in paths.values():
+        refuse_path(path, "overlay", partial(is_png_of, made_by=MADE_BY), overwrite)
+    return lambda path, image, answer: save_png(draw_overlay(image, answer), paths[path], MADE_BY)
+
+
+def _show(told: Sequence[Told]) -> None:
+    columns = ("image", "found", "x0", "y0", "x1", "y1", "score", "CTR", "doubt", "warning")
+    show_table(columns, (row for item in told for row in _rows(item)))
+
+
+def _rows(item: Told) -> list[tuple[str, ...]]:
+    if item.answer is None:
+        return []
+    answer, found = item.answer, item.answer.prediction
+    doubt = "" if found.doubt != found.doubt else f"{found.doubt:.2f}"
+    about = (_ratio(item), doubt, "; ".join(answer.warnings))
+    rows = [
+        (label, *(f"{edge:.0f}" for edge in box.tolist()), f"{found.scores[label]:.2f}")
+        for label, box in found.boxes.items()
+    ] or [("",) * 6]
+    first, *others = rows
+    return [(str(item.path), *first, *about), *(("", *row, "", "", "") for row in others)]
+
+
+def _ratio(item: Told) -> str:
+    answer = item.answer
+    if answer is None or answer.ratio is None:
+        return ""
+    text = f"{answer.ratio:.2f}"
+    if answer.ratio_interval is not None:
+        text += " ({:.2f} to {:.2f})".format(*answer.ratio_interval)
+    return text
+
+
+def _close(told: Sequence[Told], overlay: Path | None, say: Callable[[str], None]) -> None:
+    from hdf.cli.screen import show_error
+    from hdf.errors import Problem, UserError
+
+    if overlay is not None:
+        say(f"{overlay}: contains the images; treat it as you treat them")
+    say("For research only: hdf is not a medical device.")
+    failed = [Problem(str(item.path), item.reason) for item in told if item.answer is None]
+    if failed:
+        show_error(UserError(failed))
+        sys.exit(1)

@@ -1,0 +1,144 @@
+"""A radiograph with what was found in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
+
+from hdf.colours import COLOURS, true_colours
+from hdf.inference.answer import Answer
+from hdf.inference.sources import Source
+from hdf.lettering import ALARM, FAINT, FONT, INK, LINE_HEIGHT, PAPER, WARNING, shortened
+from hdf.painting import HALO, HALO_ALPHA, LINE, Picture, blend, frame, rectangle
+from hdf.ratio import RATIO_LABELS
+
+MADE_BY = "hdf predict"
+LARGEST_SIDE, SMALLEST_SIDE = 1024, 512
+THIN = 1.0
+WHITE, BLACK = "#FFFFFF", "#000000"
+SAMPLED = 4
+"""Every fourth row and column tells black and white as well as all of them do."""
+
+
+class _Stroke(NamedTuple):
+    """A box on the picture, and how it is drawn."""
+
+    box: tuple[float, ...]
+    colour: str
+    width: float
+
+
+def overlay_paths(sources: Sequence[Source], folder: Path) -> dict[Path, Path]:
+    """A PNG for each file, below `folder` as the file is below its own; none twice."""
+    taken: set[Path] = set()
+    found: dict[Path, Path] = {}
+    for source in sources:
+        path = bare = folder / source.name.with_suffix(".png")
+        number = 2
+        while path in taken:
+            path, number = bare.with_stem(f"{bare.stem}-{number}"), number + 1
+        taken.add(path)
+        found[source.path] = path
+    return found
+
+
+def draw_overlay(image: Tensor, answer: Answer) -> Image.Image:
+    """The radiograph, RGB, with boxes, the ratio's two widths, and a foot of text.
+
+    Boxes of the calibrated interval are thin. Large images are reduced to `LARGEST_SIDE`.
+
+    Args:
+        image: float32 [1, H, W] in [0, 1].
+    """
+    picture, scale = _picture(image)
+    labels = answer.prediction.labels
+    colours = dict(zip(labels, _colours(len(labels)), strict=True))
+    strokes = list(_strokes(answer, colours, scale))
+    for stroke in strokes:
+        halo = frame(stroke.box, stroke.width * HALO / LINE, picture.shape[:2])
+        blend(picture, halo * HALO_ALPHA, BLACK)
+    for stroke in strokes:
+        blend(picture, frame(stroke.box, stroke.width, picture.shape[:2]), stroke.colour)
+    for bar in _bars(answer, scale):
+        blend(picture, rectangle(_grown(bar, LINE / 2), picture.shape[:2]) * HALO_ALPHA, BLACK)
+        blend(picture, rectangle(bar, picture.shape[:2]), WHITE)
+    return _with_foot(Image.fromarray(picture), answer, colours)
+
+
+def _picture(image: Tensor) -> tuple[Picture, float]:
+    """The image as grey in three channels, black and white at its 0.5th and 99.5th percentile.
+
+    Returns:
+        uint8 [H, W, 3], and how many of its pixels an original one is wide.
+    """
+    height, width = image.shape[-2:]
+    side = max(height, width)
+    scale = min(max(1.0, SMALLEST_SIDE / side), LARGEST_SIDE / side)
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    shown = adaptive_avg_pool2d(image, size)[0]
+    sample = shown[::SAMPLED, ::SAMPLED].flatten()
+    black, white = sample.quantile(torch.tensor([0.005, 0.995])).tolist()
+    grey = ((shown - black) / max(white - black, 1e-6)).clamp(0, 1).mul(255).byte().numpy()
+    return np.stack([grey] * 3, -1), scale
+
+
+def _colours(labels: int) -> list[str]:
+    return list(COLOURS[:1]) if labels == 1 else true_colours(labels)
+
+
+def _strokes(answer: Answer, colours: dict[str, str], scale: float) -> Iterator[_Stroke]:
+    sets = ((answer.outer, THIN), (answer.inner, THIN), (answer.prediction.boxes, LINE))
+    for boxes, width in sets:
+        for label, box in boxes.items():
+            yield _Stroke(tuple((box * scale).tolist()), colours[label], width)
+
+
+def _bars(answer: Answer, scale: float) -> Iterator[tuple[float, ...]]:
+    """The widths of heart and thorax, on either side of the middle of the heart."""
+    boxes = answer.prediction.boxes
+    if answer.ratio is None:
+        return
+    heart, *lungs = (boxes[label] * scale for label in RATIO_LABELS)
+    middle = float(heart[1] + heart[3]) / 2
+    left, right = (min(float(lung[0]) for lung in lungs), max(float(lung[2]) for lung in lungs))
+    yield float(heart[0]), middle - 2 * LINE, float(heart[2]), middle - LINE
+    yield left, middle + LINE, right, middle + 2 * LINE
+
+
+def _grown(box: Sequence[float], by: float) -> tuple[float, ...]:
+    x0, y0, x1, y1 = box
+    return x0 - by, y0 - by, x1 + by, y1 + by
+
+
+def _with_foot(picture: Image.Image, answer: Answer, colours: dict[str, str]) -> Image.Image:
+    lines = [(_said(answer), INK), *((warning, ALARM) for warning in answer.warnings)]
+    lines.append((WARNING, FAINT))
+    width, height = picture.size
+    sheet = Image.new("RGB", (width, height + (len(lines) + 1) * LINE_HEIGHT), PAPER)
+    sheet.paste(picture, (0, 0))
+    pen = ImageDraw.Draw(sheet)
+    left = 4.0
+    for label, colour in colours.items():
+        pen.rectangle((left, height + 5, left + 11, height + 16), outline=colour, width=3)
+        pen.text((left + 16, height + 3), label.replace("_", " "), INK, FONT)
+        left += 36 + FONT.getlength(label)
+    for row, (text, colour) in enumerate(lines, 1):
+        top = height + row * LINE_HEIGHT + 3
+        pen.text((4, top), shortened(text, width - 8), colour, FONT)
+    return sheet
+
+
+def _said(answer: Answer) -> str:
+    if answer.ratio is None:
+        return "no cardiothoracic ratio: heart and lungs are needed"
+    text = f"cardiothoracic ratio {answer.ratio:.2f}"
+    if answer.ratio_interval is not None:
+        text += " ({:.2f} to {:.2f})".format(*answer.ratio_interval)
+    return text

@@ -1,0 +1,141 @@
+"""Answers as rows of a table, or as JSON."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from hdf.files import write_text
+from hdf.inference.answer import Answer
+from hdf.inference.files import Told
+
+EDGES = ("x0", "y0", "x1", "y1")
+OF_A_BOX = (
+    "label",
+    "score",
+    *EDGES,
+    *(f"{kind}_{edge}" for kind in ("spread", "outer", "inner") for edge in EDGES),
+)
+OF_AN_IMAGE = (
+    "ctr",
+    "ctr_low",
+    "ctr_high",
+    "heart_width_mm",
+    "spacing_at",
+    "view",
+    "doubt",
+    "warning",
+)
+COLUMNS = ("image", *OF_A_BOX, *OF_AN_IMAGE)
+NOTE = "For research only: hdf is not a medical device."
+
+
+def as_csv(told: Iterable[Told]) -> str:
+    """One row a box; for an image without any, one with an empty label; none for a failed file."""
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for item in told:
+        if item.answer is not None:
+            writer.writerows(_rows(str(item.path), item.answer))
+    return text.getvalue()
+
+
+def _rows(image: str, answer: Answer) -> Iterator[list[Any]]:
+    about = _of_image(answer)
+    about["warning"] = "; ".join(about["warning"])
+    for box in _of_boxes(answer) or [{}]:
+        values = {"image": image, **box, **about}
+        yield ["" if (value := values.get(name)) is None else value for name in COLUMNS]
+
+
+def as_json(told: Iterable[Told], models: Sequence[str], coverage: float | None) -> dict[str, Any]:
+    """The same as one object; what has no value is null.
+
+    Args:
+        models: the names that were given.
+        coverage: of the intervals; None where there are none.
+    """
+    told = list(told)
+    return {
+        "note": NOTE,
+        "models": list(models),
+        "coverage": coverage,
+        "images": [
+            {"image": str(item.path), **_of_image(item.answer), "boxes": _of_boxes(item.answer)}
+            for item in told
+            if item.answer is not None
+        ],
+        "failed": [
+            {"image": str(item.path), "reason": item.reason} for item in told if item.answer is None
+        ],
+    }
+
+
+def _of_image(answer: Answer) -> dict[str, Any]:
+    low, high = answer.ratio_interval or (None, None)
+    width, doubt = answer.width, answer.prediction.doubt
+    values = (
+        _rounded(answer.ratio, 4),
+        _rounded(low, 4),
+        _rounded(high, 4),
+        None if width is None else _rounded(width.mm, 2),
+        None if width is None else width.measured_at,
+        answer.facts.view or None,
+        None if math.isnan(doubt) else _rounded(doubt, 4),
+        answer.warnings,
+    )
+    return dict(zip(OF_AN_IMAGE, values, strict=True))
+
+
+def _of_boxes(answer: Answer) -> list[dict[str, Any]]:
+    found = answer.prediction
+    return [
+        {
+            "label": label,
+            "score": _rounded(found.scores[label], 4),
+            **_edges("", box),
+            **_edges("spread_", found.spreads.get(label)),
+            **_edges("outer_", answer.outer.get(label)),
+            **_edges("inner_", answer.inner.get(label)),
+        }
+        for label, box in found.boxes.items()
+    ]
+
+
+def _edges(prefix: str, box: Tensor | None) -> dict[str, float | None]:
+    values = [None] * 4 if box is None else [_rounded(value, 2) for value in box.tolist()]
+    return {f"{prefix}{edge}": value for edge, value in zip(EDGES, values, strict=True)}
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None or not math.isfinite(value) else round(value, digits)
+
+
+def write_answers(
+    path: Path, told: Sequence[Told], models: Sequence[str], coverage: float | None
+) -> None:
+    """Write ``.json`` or, with any other suffix, CSV."""
+    if path.suffix.lower() == ".json":
+        text = json.dumps(as_json(told, models, coverage), indent=2, allow_nan=False) + "\n"
+    else:
+        text = as_csv(told)
+    write_text(path, text)
+
+
+def is_answers(path: Path) -> bool:
+    """Whether a file was made by `write_answers`."""
+    beginnings = (",".join(COLUMNS[:6]), json.dumps({"note": NOTE}, indent=2)[:-2])
+    try:
+        with path.open(encoding="utf-8") as file:
+            begin = file.read(200)
+    except (OSError, ValueError):
+        return False
+    return begin.startswith(beginnings)
