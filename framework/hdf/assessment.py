@@ -100,7 +100,7 @@ def assess(
 def _read(sample: Sample, labels: tuple[str, ...]) -> tuple[Tensor, Target]:
     image = read_pixels(sample)
     height, width = image.shape[-2:]
-    return image, target_of(sample, (height, width), labels)[0]
+    return image, target_of(sample, (height, width), labels)
 
 
 def _answer(
