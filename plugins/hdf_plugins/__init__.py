@@ -53,6 +53,38 @@ def hdf_augmentations(register: Register) -> None:
     )
     register("gaussian_blur", f"{home}.gaussian_blur:gaussian_blur", summary="Soften the image")
     register("erasing", f"{home}.erasing:erasing", summary="Cover a random rectangle")
+    register("aspect", f"{home}.aspect:aspect", summary="Stretch along one axis, squeeze the other")
+    register(
+        "tone_curve",
+        f"{home}.tone_curve:tone_curve",
+        summary="Bend the grey values along a random smooth rising curve",
+    )
+    register(
+        "histogram_matching",
+        f"{home}.histogram_matching:histogram_matching",
+        summary="Spread the grey values as in another image of the batch",
+    )
+    register("inversion", f"{home}.inversion:inversion", summary="Swap black and white")
+    register(
+        "low_frequency",
+        f"{home}.low_frequency:low_frequency",
+        summary="Shade smoothly, as the heel effect and scatter do",
+    )
+    register(
+        "collimation",
+        f"{home}.collimation:collimation",
+        summary="Cover strips along the sides, as shutters do",
+    )
+    register(
+        "burnt_in_letters",
+        f"{home}.burnt_in_letters:burnt_in_letters",
+        summary="Write side letters and numbers near the borders",
+    )
+    register(
+        "devices",
+        f"{home}.devices:devices",
+        summary="Draw wires, tubes, electrodes and pacemakers over the image",
+    )
 
 
 @hdf.hookimpl

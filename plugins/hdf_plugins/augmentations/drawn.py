@@ -1,0 +1,102 @@
+"""What the grey-value augmentations of this package share: random numbers, curves, coverings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from kornia.augmentation import IntensityAugmentationBase2D
+from kornia.augmentation.random_generator.base import RandomGeneratorBase
+from torch import Tensor
+
+LEVELS = 256
+"""Points of a curve over the grey values."""
+
+
+class EvenDraws(RandomGeneratorBase):
+    """Numbers in [0, 1) from the CPU's generator, the same whatever device holds the images.
+
+    Args:
+        count: numbers an image.
+    """
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.count = count
+
+    def make_samplers(self, device: torch.device, dtype: torch.dtype) -> None:
+        """Nothing to prepare."""
+
+    def forward(
+        self, batch_shape: tuple[int, ...], same_on_batch: bool = False
+    ) -> dict[str, Tensor]:
+        """``draws``: float32 [B, count]."""
+        return {"draws": torch.rand(batch_shape[0], self.count)}
+
+
+class DrawnIntensity(IntensityAugmentationBase2D):
+    """An augmentation of grey values that is made of even draws.
+
+    Only the images that `p` chooses are computed.
+
+    Args:
+        draws: how many numbers an image takes.
+        p: the probability an image.
+    """
+
+    def __init__(self, draws: int, p: float) -> None:
+        super().__init__(p=p)
+        self._param_generator = EvenDraws(draws)
+
+    def change(self, images: Tensor, draws: Tensor) -> Tensor:
+        """Images float32 [B, 1, H, W] in [0, 1], changed by their draws [B, count] in [0, 1)."""
+        raise NotImplementedError
+
+    def apply_transform(
+        self,
+        input: Tensor,
+        params: dict[str, Tensor],
+        flags: dict[str, Any],
+        transform: Tensor | None = None,
+    ) -> Tensor:
+        """Change the images [B, 1, H, W] that are chosen, and clip them to [0, 1]."""
+        rows = (params["batch_prob"] > 0.5).nonzero().flatten()
+        if not len(rows):
+            return input
+        draws = params["draws"][rows].to(input)
+        rows = rows.to(input.device)
+        return input.index_copy(0, rows, self.change(input[rows], draws).clamp(0, 1))
+
+
+def between(draws: Tensor, low: float, high: float) -> Tensor:
+    """Even draws from [0, 1) moved to [low, high)."""
+    return low + (high - low) * draws
+
+
+def apply_curve(images: Tensor, curves: Tensor) -> Tensor:
+    """Replace grey values through a curve an image, with straight lines between its points.
+
+    Args:
+        images: float32 [B, 1, H, W] in [0, 1].
+        curves: float32 [B, LEVELS], what becomes of the grey values 0 to 1 in even steps.
+    """
+    place = images.flatten(1) * (LEVELS - 1)
+    lower = place.long().clamp_(max=LEVELS - 2)
+    start, rise = curves.gather(1, lower), curves.diff(dim=1).gather(1, lower)
+    return torch.addcmul(start, rise, place.sub_(lower)).view_as(images)
+
+
+def pixel_centers(count: int, like: Tensor) -> Tensor:
+    """0.5, 1.5, … float32 [count], on the device of `like`."""
+    return torch.arange(count, device=like.device, dtype=like.dtype) + 0.5
+
+
+def cover(images: Tensor, amount: Tensor, level: Tensor) -> Tensor:
+    """Paint over images.
+
+    Args:
+        images: float32 [B, 1, H, W].
+        amount: float32 [B, H, W], 0 where the image stays, 1 where nothing of it is seen.
+        level: float32 [B], what is painted.
+    """
+    return images.lerp(level[:, None, None, None], amount[:, None])

@@ -1,0 +1,60 @@
+"""A random smooth curve over the grey values."""
+
+from __future__ import annotations
+
+from math import comb
+
+import torch
+from torch import Tensor
+
+from hdf_plugins.augmentations.drawn import LEVELS, DrawnIntensity, apply_curve, between
+from hdf_plugins.augmentations.ranges import check_number, check_probability
+
+DEGREE = 6
+
+
+class RandomToneCurve(DrawnIntensity):
+    """Monotone Bernstein polynomials of degree `DEGREE` as curves.
+
+    Their coefficients grow from 0 to 1, so the curve does.
+
+    Args:
+        strength: the logarithm of the largest factor by which a step of the coefficients grows.
+        p: the probability an image.
+    """
+
+    basis: Tensor
+
+    def __init__(self, strength: float, p: float) -> None:
+        super().__init__(DEGREE, p)
+        self.strength = strength
+        x = torch.linspace(0, 1, LEVELS, dtype=torch.float64)
+        terms = [comb(DEGREE, k) * x**k * (1 - x) ** (DEGREE - k) for k in range(1, DEGREE + 1)]
+        self.register_buffer("basis", torch.stack(terms).float(), persistent=False)
+
+    def change(self, images: Tensor, draws: Tensor) -> Tensor:
+        """Images [B, 1, H, W] through one curve each."""
+        steps = between(draws, -self.strength, self.strength).exp()
+        coefficients = steps.cumsum(1) / steps.sum(1, keepdim=True)
+        return apply_curve(images, coefficients @ self.basis.to(images))
+
+
+def tone_curve(*, strength: float = 1.5, p: float = 0.5) -> RandomToneCurve:
+    """Replace the grey values through a random smooth curve that rises from black to white.
+
+    It stands in for other vendors' display curves, more freely than `gamma`: dark and bright parts
+    win or lose contrast each for themselves. Black and white stay, and no two grey values change
+    their order. The curves are Bernstein polynomials with growing coefficients (Lorentz, Bernstein
+    Polynomials, 1986), much like the Bezier curves of Zhou et al., Models Genesis, MICCAI 2019.
+
+    Args:
+        strength: how far the curve may leave the diagonal, 0 to 4; at 1.5 middle grey ends between
+            0.25 and 0.75; sensible up to 2.
+        p: the share of images that is changed, 0 to 1.
+
+    Raises:
+        ValueError: an option is out of range.
+    """
+    check_number("strength", strength, 0, 4)
+    check_probability(p)
+    return RandomToneCurve(strength, p)
