@@ -6,7 +6,7 @@ import csv
 import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from hdf.recipe.merge import resolve
 from hdf.registry import Registry
 from hdf.types import pad_targets
 from tests.conftest import Hdf
-from tests.docs.documentation import section
+from tests.docs.documentation import blocks, section
 from tests.framework.dicom_files import SECRET_ID, SECRET_NAME, write_dicom
 
 LABELS = ("heart", "left_lung", "right_lung")
@@ -250,6 +250,10 @@ def test_an_ensemble_and_views_are_averaged(tmp_path: Path, save: Save) -> None:
     first = rows(predict(image, "--model", tmp_path / "cv").stdout)[0]
     assert edges(first) == [2 * edge for edge in BOXES[0]]
     assert edges(first, "spread_") == pytest.approx([2, 2, 2, 2])
+    assert first["outer_x0"] == ""
+    (tmp_path / "cv" / "calibration.json").write_text(json.dumps(asdict(CALIBRATION)))
+    calibrated = rows(predict(image, "--model", tmp_path / "cv").stdout)[0]
+    assert edges(calibrated, "outer_") == pytest.approx([13.2, 21.2, 46.8, 54.8], abs=0.02)
     alone = ["--model", tmp_path / "cv" / "fold-0" / "best.safetensors"]
     both = [*alone, "--model", tmp_path / "cv" / "fold-1" / "best.safetensors"]
     assert rows(predict(image, *both).stdout)[0] == first
@@ -302,9 +306,20 @@ def test_a_fresh_process_imports_no_more_than_it_needs(
     assert not imported & set(WITHOUT)
 
 
+def test_the_pages_example_runs(
+    tmp_path: Path, save: Save, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save(tmp_path / "runs" / "mine" / "best.safetensors")
+    png(tmp_path / "chest.png")
+    (example,) = (block.text for block in blocks("prediction.md") if block.language == "python")
+    exec(example, {})
+    assert capsys.readouterr().out == "[16.0, 24.0, 44.0, 52.0] nan\n"
+
+
 def test_the_page_names_every_option_and_column() -> None:
     named = re.findall(r"^\| `(--[\w-]+)", section("prediction.md", "## Options"), re.MULTILINE)
     assert named == [o for item in command.predict.params for o in item.opts if "--" in o]
     columns = section("prediction.md", "## Columns")
-    rows = re.findall(r"^\| (`.+`) \|", columns, re.MULTILINE)
+    rows = re.findall(r"^\| (`[^|]+`) \|", columns, re.MULTILINE)
     assert [name for row in rows for name in re.findall(r"`(\w+)`", row)] == list(COLUMNS)

@@ -1,13 +1,39 @@
-"""One calibration for detectors that answer together."""
+"""The calibration of a cross-validation, and one for detectors that answer together."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TypeVar
 
+from pydantic import TypeAdapter, ValidationError
+
 from hdf.calibration import Calibration
+from hdf.errors import user_error
+from hdf.recipe.load import read_text
 
 Quantiles = TypeVar("Quantiles", bound=tuple[float, ...])
+
+
+FILE = "calibration.json"
+
+
+def read_calibration(folder: Path) -> Calibration:
+    """What a finished cross-validation measured.
+
+    Raises:
+        UserError: it measured nothing, or the file is damaged.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        message = (
+            f"holds no {FILE}; it needs the folder of a finished hdf crossval that had boxes enough"
+        )
+        raise user_error(message, str(folder))
+    try:
+        return TypeAdapter(Calibration).validate_json(read_text(path))
+    except ValidationError as error:
+        raise user_error("is no calibration that hdf wrote", str(path)) from error
 
 
 def widest(calibrations: Sequence[Calibration | None]) -> Calibration | None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from hdf.compute import choose_compute
+from hdf.detector import Detector
+from hdf.inference.calibrations import FILE, read_calibration
 from hdf.inference.predictor import Predictor
 from hdf.model_file import load_model
-from hdf.registry import discover
+from hdf.registry import Registry, discover
 from hdf.weights import DEFAULT, find_models
 
 
@@ -33,6 +36,19 @@ def load_predictor(
         UserError: there is no such model or device, or a model can't be loaded.
     """
     compute = choose_compute(device, precision)
-    paths = [path for name in models or (DEFAULT,) for path in find_models(str(name))]
+    found = {str(name): find_models(str(name)) for name in models or (DEFAULT,)}
     registry = discover(plugins_dir)
-    return Predictor([load_model(path, registry) for path in paths], compute, tta)
+    detectors = [
+        detector for name, paths in found.items() for detector in _loaded(name, paths, registry)
+    ]
+    return Predictor(detectors, compute, tta)
+
+
+def _loaded(name: str, paths: list[Path], registry: Registry) -> list[Detector]:
+    """The detectors of one name; folds have the calibration of their cross-validation."""
+    detectors = [load_model(path, registry) for path in paths]
+    if len(paths) > 1 and (Path(name) / FILE).is_file():
+        calibration = read_calibration(Path(name))
+        for detector in detectors:
+            detector.spec = replace(detector.spec, calibration=calibration)
+    return detectors

@@ -6,11 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
-from hdf.calibration import Calibration
 from hdf.detector import ModelSpec
 from hdf.errors import user_error
+from hdf.inference.calibrations import read_calibration
 from hdf.model_file import read_spec, save_calibration
 from hdf.recipe.load import parse, read_text
 
@@ -30,7 +28,7 @@ def calibrate_model(model: Path, folder: Path, out: Path) -> list[str]:
         UserError: the model or the folder can't be read, or labels or head differ.
     """
     spec = read_spec(model)
-    calibration = _read(folder)
+    calibration = read_calibration(folder)
     recipe = parse(read_text(folder / "resolved.yaml"), str(folder / "resolved.yaml")).plain()
     ours, theirs = _description(spec), _described(recipe)
     for name in ("labels", "head"):
@@ -44,20 +42,6 @@ def calibrate_model(model: Path, folder: Path, out: Path) -> list[str]:
         for name, value in ours.items()
         if value != theirs[name]
     ]
-
-
-def _read(folder: Path) -> Calibration:
-    path = folder / "calibration.json"
-    if not path.is_file():
-        message = (
-            "holds no calibration.json; it needs the folder of a finished hdf crossval "
-            "that had boxes enough"
-        )
-        raise user_error(message, str(folder))
-    try:
-        return TypeAdapter(Calibration).validate_json(read_text(path))
-    except ValidationError as error:
-        raise user_error("is no calibration that hdf wrote", str(path)) from error
 
 
 def _description(spec: ModelSpec) -> dict[str, Any]:
