@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from hdf import Detections, UserError
+from hdf import Detections, UserError, weights
 from hdf.boxes import mask_bounds
 from hdf.calibration import Calibration
 from hdf.compute import choose_compute
@@ -144,6 +144,11 @@ def test_the_widest_calibration_counts() -> None:
     found = widest([bare, wider])
     assert found is not None
     assert found.fallback_spread == {"heart": (0.2, 0.2, 0.1, 0.1)}
+
+
+def test_every_shipped_model_has_a_card() -> None:
+    cards = {path.stem for path in weights.HERE.glob("*.md")}
+    assert cards == set(shipped_models())
 
 
 def test_models_are_found_by_name_folder_and_file(

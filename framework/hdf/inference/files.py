@@ -19,8 +19,8 @@ from hdf.inference.answer import Answer, make_answer
 from hdf.inference.predictor import Predictor
 from hdf.types import ImageFacts
 
-TOGETHER = 8
-"""Files that are read and computed with at a time, by each of the threads."""
+TOGETHER = 4
+"""Files that each thread reads and computes with at a time; more are no quicker."""
 
 Draw = Callable[[Path, Tensor, Answer], None]
 """Called with a file, its image float32 [1, H, W], and the answer."""
