@@ -111,9 +111,13 @@ def test_a_model_of_which_nothing_fits_is_refused(
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("source", ["nowhere", "."])
-def test_a_file_that_is_not_there_is_told(tiny_recipe: Path, tmp_path: Path, source: str) -> None:
-    with pytest.raises(UserError, match=r"\(train.init_from\): expected a model file or the"):
+@pytest.mark.parametrize(
+    ("source", "told"), [("nowhere", "no shipped model is called so"), (".", "holds neither")]
+)
+def test_a_model_that_is_not_there_is_told(
+    tiny_recipe: Path, tmp_path: Path, source: str, told: str
+) -> None:
+    with pytest.raises(UserError, match=told):
         run(tiny_recipe, tmp_path / "run", f"train.init_from={source}")
 
 

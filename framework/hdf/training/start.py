@@ -13,6 +13,7 @@ from hdf.detector import Detector, ModelSpec
 from hdf.errors import user_error
 from hdf.model_file import read_spec
 from hdf.reporting.progress import Reporter
+from hdf.weights import find_models
 
 COMPARED = ("labels", "image_size", "resize", "normalize")
 """What a detector is trained for; weights that were trained for something else may do badly."""
@@ -49,13 +50,14 @@ def find_start(source: str, detector: Detector, reporter: Reporter) -> Start:
     otherwise the detector's own stay.
 
     Args:
-        source: a model file, or the folder of a run.
+        source: the name of a shipped model, a model file, or the folder of a run.
 
     Raises:
         UserError: there is no such file, it is no model of hdf's, or none of its weights fit.
     """
     path = _model_file(source)
-    spec, offered, own = read_spec(path), load_file(path), detector.state_dict()
+    spec, own = read_spec(path), detector.state_dict()
+    offered = {name: value for name, value in load_file(path).items() if not _is_doubt(name)}
     fits = {name for name in own if name in offered and offered[name].shape == own[name].shape}
     weights = {name for name, _ in detector.named_parameters()}
     if not any(own[name].ndim > 1 for name in weights & fits):  # biases fit by chance
@@ -71,13 +73,17 @@ def find_start(source: str, detector: Detector, reporter: Reporter) -> Start:
     return Start(path, {name: offered[name] for name in own if name in fits}, left)
 
 
+def _is_doubt(name: str) -> bool:
+    """What a file knows of its own training images says nothing of the next ones."""
+    return name.startswith("doubt.")
+
+
 def _model_file(source: str) -> Path:
-    path = Path(source)
-    if path.is_dir():
-        path /= "best.safetensors"
-    if not path.is_file():
-        raise user_error(f"expected a model file or the folder of a finished run; no file {path}")
-    return path
+    found = find_models(source)
+    if len(found) > 1:
+        message = "a cross-validation holds a model for each fold; name the folder of one of them"
+        raise user_error(message, where=source)
+    return found[0]
 
 
 def _differences(old: ModelSpec, new: ModelSpec) -> list[str]:
