@@ -10,8 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hdf_plugins.phantom.abdomen import make_bowel, make_domes, make_effusions, make_stomach
 from hdf_plugins.phantom.beam import Array
-from hdf_plugins.phantom.heart import HeartBox, draw_heart_box, make_heart
+from hdf_plugins.phantom.heart import LUNG_TOP, draw_heart_box, make_heart
+from hdf_plugins.phantom.mediastinum import (
+    make_descending_aorta,
+    make_fat_pads,
+    make_vessels,
+)
 from hdf_plugins.phantom.solids import Ellipsoids, chain, ellipsoid, union
 
 
@@ -55,9 +61,10 @@ def make_thorax(random: np.random.Generator) -> Thorax:
     """Draw one patient."""
     habitus = float(random.beta(2.0, 2.5))
     width = random.normal(1.0, 0.06)
-    scale = np.array([width, width * random.normal(1.0, 0.09), 0.9 + 0.25 * habitus])
-    domes = _domes(random)
-    box = draw_heart_box(random, _tops(domes)[1], stretch=scale[1] / scale[0])
+    stretch = float(np.clip(random.normal(1.0, 0.125), 0.7, 1.4))
+    scale = np.array([width, width * stretch, 0.9 + 0.25 * habitus])
+    box = draw_heart_box(random, stretch)
+    domes = make_domes(random, box)
     right_lung, left_lung = _lungs(random)
     return Thorax(
         scale=scale,
@@ -66,29 +73,29 @@ def make_thorax(random: np.random.Generator) -> Thorax:
         right_lung=right_lung.scaled(scale),
         left_lung=left_lung.scaled(scale),
         heart=make_heart(random, box).scaled(scale),
-        vessels=_vessels(random, box).scaled(scale),
+        vessels=union(make_vessels(random, box), make_fat_pads(random, box)).scaled(scale),
         paraspinal=ellipsoid((0.3, 8, -7.5), (4.2, 14, 5.2)).scaled(scale),
-        aorta=_descending_aorta(random).scaled(scale),
+        aorta=make_descending_aorta(random).scaled(scale),
         domes=domes.scaled(scale),
-        effusions=_effusions(random).scaled(scale),
-        stomach=_stomach(random, domes).scaled(scale),
-        bowel=_bowel(random).scaled(scale),
+        effusions=make_effusions(random).scaled(scale),
+        stomach=make_stomach(random, domes, box).scaled(scale),
+        bowel=make_bowel(random, box).scaled(scale),
         habitus=habitus,
     )
 
 
 def _body(random: np.random.Generator, habitus: float) -> Ellipsoids:
     """Skin: an oblong trunk that widens into shoulders, and arms that hang a little outwards."""
-    wall = 2.2 + 2.4 * habitus + random.normal(0, 0.3)
+    wall = 1.6 + 2.6 * habitus + random.normal(0, 0.3)
     arm, spread = 4.2 + 2 * habitus, random.uniform(6, 18)
-    out, top = random.uniform(20.5, 22.5) + 1.2 * habitus, random.normal(-13.0, 0.7)
+    out, top = random.uniform(20.5, 25.0) + 1.2 * habitus, random.normal(-13.0, 0.7)
     neck = ellipsoid((0, -24, -1), (5.4 + 1.5 * habitus, 18, 5.5 + habitus))
     nape = ellipsoid((0, top + 5.5, -2), (9, 10.5, 8.0 + habitus))
     parts = [neck]
     for side in (-1, 1):
         trunk = ellipsoid((side * 5, 14, 0), (9 + wall, 29, 10.4 + 0.4 * wall))
         shoulder = ellipsoid((side * 11.5, top + 5.8, -1), (11.5, 6.2, 8.4 + habitus), side * 10)
-        axilla = ellipsoid((side * 14, 4, -2), (3.2 + 0.5 * wall, 18, 7.5), side * -4)
+        axilla = ellipsoid((side * 13.2, 4, -2), (3.0 + 0.5 * wall, 18, 7.5), side * -4)
         limb = ellipsoid((side * out, 9, -1), (arm, 20.5, arm + 0.5), -side * spread)
         parts += [trunk, chain(nape, shoulder, 4), axilla, limb]
     return union(*parts)
@@ -107,86 +114,19 @@ def _breasts(random: np.random.Generator, habitus: float) -> Ellipsoids:
 
 
 def _lungs(random: np.random.Generator) -> tuple[Ellipsoids, Ellipsoids]:
-    fullness, barrel = random.normal(0, 0.25), random.normal(0, 0.3)
-    top = random.normal(-10.6, 0.25)
-    return _lung(random, -1, top, fullness, barrel), _lung(random, 1, top, fullness, barrel)
+    """Pear-shaped: narrow at the apex, widest at the base."""
+    fullness, narrow = random.normal(0, 0.25), random.normal(0, 0.5)
+    top = random.normal(LUNG_TOP, 0.25)
+    return _lung(random, -1, top, fullness, narrow), _lung(random, 1, top, fullness, narrow)
 
 
 def _lung(
-    random: np.random.Generator, side: int, top: float, fullness: float, barrel: float
+    random: np.random.Generator, side: int, top: float, fullness: float, narrow: float
 ) -> Ellipsoids:
     half = 6.85 + fullness / 2
-    base = ellipsoid((side * (7.15 + fullness / 2), 5.0, 0), (half, 12.5, 7.6))
-    high = top + random.normal(0, 0.25)
-    wide = 5.5 + barrel + random.normal(0, 0.1)
-    apex = ellipsoid((side * (6.5 + barrel / 2), high + 7.2, -0.5), (wide, 7.2, 6.4), side * -4)
+    base = ellipsoid((side * (7.1 + fullness / 2), 9.5, 0), (half, 14.0, 7.6))
+    high = top + random.normal(0, 0.35)
+    place = side * (6.1 - narrow + random.normal(0, 0.5))
+    lean = random.normal(-16, 2.5)
+    apex = ellipsoid((place, high + 7.3, -0.5), (5.1, 7.5, 6.2), side * lean)
     return chain(base, apex, 4)
-
-
-def _vessels(random: np.random.Generator, heart: HeartBox) -> Ellipsoids:
-    knob = random.normal(1.85, 0.3)
-    arch = random.normal(-4.6, 0.7)
-    wide = random.normal(2.5, 0.35)
-    base = heart.centre[1] - heart.size[1] / 2
-    root = ellipsoid((heart.centre[0] - 0.08 * heart.size[0], base + 0.8, 0), (1.9, 2.2, 4.6))
-    trunk = chain(ellipsoid((0.4, arch + 1.5, 0), (1.8, 2.5, 4.4)), root, 3)
-    return union(
-        ellipsoid((1.35 + 0.2 * knob, arch + 0.3, -1.0), (knob, knob * 1.25, 3.4), -8),
-        ellipsoid((-1.0, arch + 3.0, 0.0), (wide - 0.5, 6.0, 4.4), -3),
-        ellipsoid((-1.0, arch - 4.5, 0.0), (wide - 0.9, 6.2, 3.6), 8),
-        ellipsoid((1.0, arch - 5.0, 0.0), (wide - 0.9, 5.8, 3.6), -8),
-        ellipsoid((1.3, arch + 3.0, 0.0), (wide - 0.4, 4.2, 4.4), -14),
-        ellipsoid((0.1, -6.0, -1.5), (1.4, 14.0, 5.0)),
-        trunk,
-    )
-
-
-def _descending_aorta(random: np.random.Generator) -> Ellipsoids:
-    radius = random.normal(1.25, 0.12)
-    return ellipsoid((1.5 + random.normal(0.2, 0.3), 5, -4.5), (radius, 13, radius), -2)
-
-
-def _domes(random: np.random.Generator) -> Ellipsoids:
-    right = random.normal(6.6, 0.7)
-    left = right + random.normal(0.75, 0.5)
-    high = random.normal(8.4, 0.7)
-    middle = min(right, left) + random.normal(0.5, 0.2)
-    return union(
-        ellipsoid((-7.2, right + high, 0.8), (7.9, high, 9.0), random.normal(-2, 2)),
-        ellipsoid((7.5, left + high, 0.8), (7.7, high, 9.0), random.normal(2, 2)),
-        ellipsoid((0.5, middle + 10, 1.0), (10.0, 10, 9.0)),
-    )
-
-
-def _tops(domes: Ellipsoids) -> Array:
-    """The height of each dome, y in cm."""
-    return np.asarray(domes.centres[:, 1] - np.linalg.norm(domes.frames[:, 1], axis=-1))
-
-
-def _effusions(random: np.random.Generator) -> Ellipsoids:
-    """Fluid fills the lateral recess with a level that rises outwards."""
-    parts = [Ellipsoids(np.zeros((0, 3)), np.zeros((0, 3, 3)))]
-    for side in (-1, 1):
-        if random.random() < 0.06:
-            depth = random.uniform(1.5, 4.5)
-            parts.append(ellipsoid((side * 12.6, 12.5, -1), (5.5, 3 + depth, 8.5), side * -14))
-    return union(*parts)
-
-
-def _stomach(random: np.random.Generator, domes: Ellipsoids) -> Ellipsoids:
-    top = _tops(domes)[1]
-    size = random.uniform(0.0, 1.0) ** 1.5
-    centre = (random.normal(6.3, 1.0), top + 0.7 + 1.6 * size, 1.0)
-    return ellipsoid(centre, (0.8 + 2.6 * size, 0.2 + 1.7 * size, 0.6 + 2.4 * size), 5)
-
-
-def _bowel(random: np.random.Generator) -> Ellipsoids:
-    """Gas in the bends of the colon: clusters of bubbles below the domes."""
-    side, deep = random.choice([-1, 1], p=[0.3, 0.7]), random.uniform(12, 16)
-    bubbles = []
-    for _ in range(6):
-        x = side * random.normal(8.0, 2.0)
-        centre = (x, deep + random.normal(0, 1.2), 3)
-        semi_axes = random.uniform([0.5, 0.4, 0.3], [1.7, 1.1, 1.1])
-        bubbles.append(ellipsoid(centre, tuple(semi_axes), random.uniform(-60, 60)))
-    return union(*bubbles)

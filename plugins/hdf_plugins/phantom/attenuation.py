@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from hdf_plugins.phantom.anatomy import Thorax
 from hdf_plugins.phantom.beam import Beam
-from hdf_plugins.phantom.disease import lung_density
+from hdf_plugins.phantom.disease import BOWEL, lung_density, texture
 from hdf_plugins.phantom.film import smooth
 from hdf_plugins.phantom.patient import Phantom
 from hdf_plugins.phantom.skeleton import TISSUE
@@ -23,9 +23,10 @@ def attenuation(phantom: Phantom, noise: torch.Generator) -> Tensor:
     beam, thorax = phantom.view.beam, phantom.view.thorax
     scale = path_scale(beam)
     body = _body(beam, thorax)
-    air = _lung_air(beam, thorax) * scale
+    air = smooth(_lung_air(beam, thorax) * scale, phantom.exposure.motion / beam.spacing)
     soft = body - air * (1 - lung_density(phantom.lungs, beam, noise))
     soft -= _gas(beam, thorax) * scale
+    soft += texture(noise, beam.size, BOWEL) * (phantom.bowel * _abdomen(beam, thorax))
     vessels, strokes = _canvas(beam), _canvas(beam)
     for part in phantom.vessels:
         stroke(vessels, beam, part, step=0.7)
@@ -81,6 +82,12 @@ def _rest(start: Tensor, stop: Tensor, without: tuple[Tensor, Tensor]) -> Tensor
     """Length of an interval outside of another."""
     shared = torch.minimum(stop, without[1]) - torch.maximum(start, without[0])
     return ((stop - start).clamp(min=0) - shared.clamp(min=0)).clamp(min=0)
+
+
+def _abdomen(beam: Beam, thorax: Thorax) -> Tensor:
+    """0 in the chest to 1 below the domes, [H, 1]."""
+    _, v = beam.axes()
+    return torch.sigmoid(v[:, None] - float(thorax.domes.bounds()[0][1]) - 2.5)
 
 
 def _gas(beam: Beam, thorax: Thorax) -> Tensor:

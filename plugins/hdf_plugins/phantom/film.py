@@ -26,6 +26,7 @@ class Exposure:
         sharpness: unsharp masking of fine structures, 0 for none.
         levelling: share of the coarse differences that processing takes away, 0 to 1.
         blur: receptor blur, standard deviation in pixels at 224.
+        motion: of heart and diaphragm, by which their borders are blurred; standard deviation, cm.
     """
 
     quanta: float
@@ -37,6 +38,7 @@ class Exposure:
     sharpness: float
     levelling: float
     blur: float
+    motion: float
 
 
 def draw_exposure(random: np.random.Generator, habitus: float) -> Exposure:
@@ -44,14 +46,15 @@ def draw_exposure(random: np.random.Generator, habitus: float) -> Exposure:
     dim = random.random() < 0.3
     return Exposure(
         quanta=float(np.exp(random.normal(np.log(16000), 0.6))),
-        scatter=random.uniform(0.3, 0.7) + 0.4 * habitus,
-        contrast=float(np.exp(random.normal(np.log(2.6), 0.25))),
-        middle=random.normal(0.34, 0.11),
+        scatter=random.uniform(0.3, 1.1) + 0.5 * habitus,
+        contrast=float(np.exp(random.normal(np.log(2.6), 0.33))),
+        middle=random.normal(0.08, 0.15),
         low=random.uniform(0.0, 0.06),
         high=random.uniform(0.4, 0.75) if dim else random.uniform(0.86, 1.0),
         sharpness=random.uniform(0.2, 1.4),
         levelling=random.uniform(0.0, 0.6),
-        blur=random.uniform(0.3, 0.55),
+        blur=float(0.3 * 2.7 ** random.random()),
+        motion=random.uniform(0.05, 0.25),
     )
 
 

@@ -24,6 +24,7 @@ class Phantom:
     airways: list[Tubes]
     devices: list[Tubes]
     lungs: Parenchyma
+    bowel: float  # standard deviation of its content's thickness, cm
     noise: int
 
 
@@ -40,5 +41,6 @@ def make_phantom(seed: int, index: int, size: tuple[int, int]) -> Phantom:
         airways=[part.scaled(scale) for part in make_airways(inside)],
         devices=[part.scaled(scale) for part in make_devices(inside)],
         lungs=make_parenchyma(inside, scale),
+        bowel=float(inside.uniform(0.2, 1.6)),
         noise=int(film.integers(2**62)),
     )

@@ -9,6 +9,11 @@ from hdf_plugins.phantom.strokes import Tubes, tubes
 
 NUMBER = np.arange(11)[:, None]  # rib 1 is number 0
 PART = np.linspace(0, 1, 40)[None]  # from the spine to where the cartilage begins
+# Half width of the cage at heights y, cm: the lungs' outline and a little more.
+HALF_CAGE = (
+    [-13.5, -12.0, -10.5, -9.3, -8.1, -6.4, -4.3, -2.2, 0, 4, 8, 12],
+    [2.0, 4.8, 6.8, 8.3, 9.6, 11.0, 12.1, 12.7, 13.1, 13.6, 14.0, 14.2],
+)
 
 
 def make_ribs(random: np.random.Generator) -> Tubes:
@@ -19,9 +24,11 @@ def make_ribs(random: np.random.Generator) -> Tubes:
     paths = np.concatenate([_course(random, side, start, drop) for side in (-1, 1)])
     calibre = np.interp(NUMBER, [0, 3, 10], [0.72, 0.74, 0.64])
     thick = calibre * np.interp(PART, [0, 0.1, 0.5, 0.9, 1], [0.75, 0.95, 0.9, 1.1, 1.0])
-    firm = np.interp(NUMBER, [0, 1, 7, 10], [0.45, 0.8, 0.75, 0.45])
+    firm = random.uniform(0.45, 0.95) * np.interp(NUMBER, [0, 1, 7, 10], [0.55, 1, 0.95, 0.55])
     amount = firm * np.interp(PART, [0, 0.5, 0.65, 0.85, 1], [1, 1, 0.75, 0.7, 0.2])
-    return tubes(paths, np.tile(thick, (2, 1)), np.tile(amount, (2, 1)), hollow=0.82)
+    return tubes(
+        paths, np.tile(thick, (2, 1)), np.tile(amount, (2, 1)), hollow=random.uniform(0.75, 0.88)
+    )
 
 
 def make_sternum() -> Tubes:
@@ -52,4 +59,4 @@ def _cage(y: Array) -> tuple[Array, Array]:
     """Half width and half depth of the cage at height y, along the lungs' outline."""
     height = np.clip((y + 13.2) / 17.0, 0.0, 1.0)
     rounded = np.sqrt(1 - (1 - height) ** 2.1)
-    return 14.0 * rounded, 8.6 * (0.35 + 0.65 * rounded)
+    return np.interp(y, *HALF_CAGE), 8.6 * (0.35 + 0.65 * rounded)

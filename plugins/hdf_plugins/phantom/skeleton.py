@@ -24,5 +24,5 @@ def make_skeleton(random: np.random.Generator) -> list[Tubes]:
         *make_spine(random),
         *make_scapulae(random),
     ]
-    share = BONE / TISSUE * max(random.normal(1.25, 0.2), 0.7)
+    share = BONE / TISSUE * np.exp(random.normal(0.18, 0.25))
     return [replace(part, amount=part.amount * share) for part in parts]

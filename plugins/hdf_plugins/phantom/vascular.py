@@ -31,10 +31,10 @@ def make_airways(random: np.random.Generator) -> list[Tubes]:
     part = np.linspace(0, 1, 12)[:, None]
     carina = np.array([0.2, -2.8, -1.5])
     mains = np.stack([carina + part * [-3.4, 3.2, 0.5], carina + part * [4.6, 2.9, -0.5]])
-    calibre = random.normal(0.88, 0.08)
+    calibre, clear = random.normal(0.88, 0.08), -random.uniform(0.3, 1.0)
     return [
-        tubes(trachea, calibre, -1.0),
-        tubes(mains, 0.6 * np.linspace(1, 0.7, 12), -1.0),
+        tubes(trachea, calibre, clear),
+        tubes(mains, 0.6 * np.linspace(1, 0.7, 12), clear),
     ]
 
 
