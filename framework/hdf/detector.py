@@ -12,6 +12,9 @@ from hdf.calibration import Calibration
 from hdf.doubt import Doubt
 from hdf.types import Batch, Detections, Targets
 
+LEAST_INSIDE = 20
+"""A part in so many of the pixels must be neither black nor white to be trusted."""
+
 
 class Head(Protocol):
     """What a head offers besides ``forward(features) -> raw``.
@@ -34,7 +37,7 @@ class ModelSpec:
     Attributes:
         backbone: ``{"use": name, option: value, …}``.
         head: likewise.
-        normalize: ``image`` or ``fixed``.
+        normalize: ``image``, ``robust`` or ``fixed``.
         labels: the structures that it finds, in order.
         image_size: (height, width) of the network's image.
         resize: ``letterbox`` or ``stretch``.
@@ -47,7 +50,7 @@ class ModelSpec:
 
     backbone: dict[str, Any]
     head: dict[str, Any]
-    normalize: Literal["image", "fixed"]
+    normalize: Literal["image", "robust", "fixed"]
     labels: tuple[str, ...]
     image_size: tuple[int, int]
     resize: Literal["letterbox", "stretch"]
@@ -103,6 +106,9 @@ class Detector(nn.Module):
         if self.spec.normalize == "image":
             spread, mean = torch.std_mean(images, dim=(1, 2, 3), keepdim=True)
             images = (images - mean) / spread.clamp(min=1e-3)
+        elif self.spec.normalize == "robust":
+            spread, mean = _spread_and_mean_inside(images)
+            images = (images - mean) / spread.clamp(min=1e-3)
         else:
             images = (images - self.mean) / self.std
         if images.shape[1] != self.spec.in_channels:
@@ -123,6 +129,21 @@ class Detector(nn.Module):
         """Boxes in network pixels, one `Detections` an image."""
         found: list[Detections] = self.head.decode(raw, self.spec.image_size)  # type: ignore[operator]
         return found
+
+
+def _spread_and_mean_inside(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Of the pixels that are neither black nor white, [B, 1, 1, 1] each.
+
+    Padding, borders and burnt-in letters are one or the other, and so is what was clipped. All
+    pixels count where fewer than a part in `LEAST_INSIDE` remain.
+    """
+    dims = (1, 2, 3)
+    inside = ((images > 0) & (images < 1)).to(images)
+    inside = inside.where(LEAST_INSIDE * inside.mean(dims, keepdim=True) >= 1, 1.0)
+    count = inside.sum(dims, keepdim=True)
+    mean = (images * inside).sum(dims, keepdim=True) / count
+    spread = ((images - mean).square() * inside).sum(dims, keepdim=True).div(count).sqrt()
+    return spread, mean
 
 
 def _as_float32(raw: Any) -> Any:

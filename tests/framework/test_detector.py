@@ -63,6 +63,29 @@ def test_each_image_is_brought_to_zero_mean_and_unit_spread() -> None:
     assert torch.isfinite(detector().normalize(torch.zeros(1, 1, 8, 8))).all()
 
 
+def test_robust_normalisation_does_not_look_at_black_and_white() -> None:
+    torch.manual_seed(0)
+    images = 0.1 + 0.5 * torch.rand(2, 1, 32, 32)
+    plain = detector("robust").normalize(images)
+    torch.testing.assert_close(plain, detector().normalize(images), atol=1e-3, rtol=1e-3)
+    covered = images.clone()
+    covered[0, :, :8], covered[0, :, :, 20:] = 0.0, 0.0
+    covered[1, :, :8], covered[1, :, :, 20:] = 1.0, 0.0
+    for seen, found in zip(
+        images[:, :, 8:, :20], detector("robust").normalize(covered), strict=True
+    ):
+        expected = (seen - seen.mean()) / seen.std(correction=0)
+        torch.testing.assert_close(found[:, 8:, :20], expected)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.3, 1.0])
+def test_robust_normalisation_bears_flat_and_clipped_images(level: float) -> None:
+    images = torch.full((1, 1, 16, 16), level)
+    assert (detector("robust").normalize(images).abs() < 1e-3).all()
+    images[..., :8] = 1 - level
+    assert detector("robust").normalize(images).abs().max() < 10
+
+
 def test_fixed_normalisation_takes_the_backbones_values() -> None:
     spec = replace(
         SPEC, normalize="fixed", in_channels=3, mean=(0.5, 0.4, 0.3), std=(0.1, 0.2, 0.3)

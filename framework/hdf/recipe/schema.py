@@ -162,13 +162,14 @@ class Model(Strict):
     Attributes:
         backbone: the component that makes feature maps.
         head: the component that makes boxes of them.
-        normalize: ``image`` brings each image to zero mean and unit spread, ``fixed`` uses the mean
-            and spread that the backbone states (0.5 and 0.25 where it states none).
+        normalize: ``image`` brings each image to zero mean and unit spread, ``robust`` does so for
+            its pixels that are neither black nor white, ``fixed`` uses the mean and spread that the
+            backbone states (0.5 and 0.25 where it states none).
     """
 
     backbone: Use
     head: Use
-    normalize: Literal["image", "fixed"] = "image"
+    normalize: Literal["image", "robust", "fixed"] = "image"
 
 
 Beta = Annotated[float, Field(ge=0, lt=1)]

@@ -33,8 +33,7 @@ class RandomDevices(DrawnIntensity):
 
     def change(self, images: Tensor, draws: Tensor) -> Tensor:
         """Images [B, 1, H, W] with devices."""
-        height, width = images.shape[-2:]
-        size = images.new_tensor([width, height])
+        size = (images.shape[-2], images.shape[-1])
         look, wires, electrodes, housing = torch.split(draws, list(DRAWS), 1)
         groups = [
             self._wires(wires.view(len(draws), WIRES, -1), size),
@@ -42,16 +41,16 @@ class RandomDevices(DrawnIntensity):
             _housing(housing[:, None], size),
         ]
         opacity, level = between(look[:, 0], *self.opacity), between(look[:, 1], 0.8, 1)
-        amount = covered(groups, (height, width)) * opacity[:, None, None]
+        amount = covered(groups, size) * opacity[:, None, None]
         return cover(images, amount, level)
 
-    def _wires(self, draws: Tensor, size: Tensor) -> Ribbons:
+    def _wires(self, draws: Tensor, size: tuple[int, int]) -> Ribbons:
         """Bezier curves."""
-        side = int(size.max())
+        side = max(size)
         knots = draws[..., :-2].reshape(len(draws), WIRES, KNOTS, 2)
         t = _steps(2 * side, draws)[:, None]
         terms = [(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3]
-        middle = torch.cat(terms, 1) @ (between(knots, -0.15, 1.15) * size)
+        middle = torch.cat(terms, 1) @ _in_pixels(between(knots, -0.15, 1.15), size)
         half = (between(draws[..., -2], *self.width) * side / 2).clamp(min=0.5)
         present = (draws[..., -1] < WIRE).float()
         present[:, 0] = 1
@@ -59,30 +58,36 @@ class RandomDevices(DrawnIntensity):
         return Ribbons(middle, half[..., None].expand(middle.shape[:-1]), present, strips)
 
 
-def _electrodes(draws: Tensor, size: Tensor) -> Ribbons:
+def _electrodes(draws: Tensor, size: tuple[int, int]) -> Ribbons:
     """Discs."""
-    side = float(size.max())
+    side = max(size)
     radius = between(draws[..., 2], 0.01, 0.022) * side
     steps = 2 * _steps(2 + int(0.05 * side), draws) - 1
-    place = (between(draws[..., :2], 0.05, 0.95) * size)[..., None, :]
+    place = _in_pixels(between(draws[..., :2], 0.05, 0.95), size)[..., None, :]
     along = radius[..., None] * steps
     middle = place + torch.stack([along, torch.zeros_like(along)], -1)
     half = radius[..., None] * (1 - steps**2).sqrt()
     return Ribbons(middle, half, (draws[..., 3] < ELECTRODE).float(), len(steps))
 
 
-def _housing(draws: Tensor, size: Tensor) -> Ribbons:
+def _housing(draws: Tensor, size: tuple[int, int]) -> Ribbons:
     """A rounded plate in one of the upper corners of the chest."""
     x, y, turn, radius, there = draws.unbind(-1)
-    side = float(size.max())
+    side = max(size)
     x = torch.where(x < 0.5, between(2 * x, 0.12, 0.3), between(2 * x - 1, 0.7, 0.88))
-    place = torch.stack([x, between(y, 0.12, 0.35)], -1) * size
+    place = _in_pixels(torch.stack([x, between(y, 0.12, 0.35)], -1), size)
     radius = between(radius, 0.025, 0.045) * side
     along = torch.stack([(pi * turn).cos(), (pi * turn).sin()], -1) * 1.4 * radius[..., None]
     steps = 2 * _steps(4 + int(0.13 * side), draws) - 1
     middle = place[..., None, :] + along[..., None, :] * steps[:, None]
     half = radius[..., None] * (1 - steps**4).sqrt()
     return Ribbons(middle, half, (there < PACEMAKER).float(), 2 + int(0.09 * side))
+
+
+def _in_pixels(places: Tensor, size: tuple[int, int]) -> Tensor:
+    """Places [..., 2] as fractions (x, y) of an image of (height, width)."""
+    x, y = places.unbind(-1)
+    return torch.stack([x * size[1], y * size[0]], -1)
 
 
 def _steps(count: int, like: Tensor) -> Tensor:
