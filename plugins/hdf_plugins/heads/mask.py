@@ -26,9 +26,9 @@ class Mask(nn.Module):
     only a box, the mask's profiles are compared with the box's (Tian et al., BoxInst, CVPR 2021).
 
     With `edges`, the same map also gives a distribution over the position of each edge, as
-    `edge_softargmax` does; the answer is the mean of both readings, which err in different ways,
-    and half their difference adds to the spread. A label whose mask is empty is read from its edges
-    alone, or, without `edges`, not found.
+    `edge_softargmax` does, and the box is read from these: on coarse maps they are the finer
+    reading. Half their distance from the mask's bounds adds to the spread. Without `edges`, a label
+    whose mask is empty is not found.
 
     Args:
         channels: channels of each feature map, from fine to coarse.
@@ -120,20 +120,14 @@ class Mask(nn.Module):
         """
         boxes, spread = read_outlines(raw["masks"].sigmoid(), size)
         if self.edges is not None:
-            boxes, spread = _joined(boxes, spread, *read_edges(raw, size))
+            boxes, spread = _with_doubt(*read_edges(raw, size), boxes)
         return [_found(item) for item in one_each(boxes, spread, size)]
 
 
-def _joined(
-    outline: Tensor, rise: Tensor, edges: Tensor, deviation: Tensor
-) -> tuple[Tensor, Tensor]:
-    """The mean of two readings [B, L, 4], and its spread; the edges where there is no mask."""
-    spread = torch.hypot((rise + deviation) / 2, (outline - edges) / 2)
-    seen = ~outline.isnan()
-    return (
-        torch.where(seen, (outline + edges) / 2, edges),
-        torch.where(seen, spread, deviation),
-    )
+def _with_doubt(edges: Tensor, deviation: Tensor, outline: Tensor) -> tuple[Tensor, Tensor]:
+    """The edges [B, L, 4], and their spread, the greater the further a mask's bounds are off."""
+    apart = ((outline - edges) / 2).nan_to_num(0.0)
+    return edges, torch.hypot(deviation, apart)
 
 
 def _found(item: Detections) -> Detections:
