@@ -213,9 +213,9 @@ def test_endless_headers_are_given_up(tmp_path: Path) -> None:
         _inserted(dicoms[1], pixels[1], sequence),
     ]
     for path in endless:
-        began = time.perf_counter()
+        began = time.process_time()  # a busy machine is no fault of the reader's
         assert "too many parts" in _limited(path)
-        assert time.perf_counter() - began < 2 * SLOWEST
+        assert time.process_time() - began < 2 * SLOWEST
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

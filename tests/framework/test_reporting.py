@@ -13,11 +13,12 @@ from rich.console import Console
 
 from hdf import Detections, Sample, Target, UserError
 from hdf.data.split import Split
+from hdf.evaluation.tables import write_predictions
 from hdf.files import replacing, write_json, write_text
 from hdf.reporting import progress
 from hdf.reporting.progress import Reporter
 from hdf.reporting.run_folder import choose_folder
-from hdf.reporting.tables import write_predictions, write_split
+from hdf.reporting.tables import write_split
 
 
 def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
@@ -101,12 +102,13 @@ def test_tables(tmp_path: Path) -> None:
     found = [Detections(box, torch.tensor([0]), torch.ones(1))] * 2
     several = Target(torch.tensor([[50.0, 50, 60, 60], [0, 0, 10, 11]]), ("heart", "heart"))
     write_predictions(tmp_path / "q.csv", samples[:1], [several], found[:1], ("heart",))
-    assert (tmp_path / "q.csv").read_text().endswith("0.00,0.00,10.00,11.00,0.5000\n")
+    assert (tmp_path / "q.csv").read_text().endswith("0,0,10,11,0.5\n")
     write_predictions(tmp_path / "p.csv", samples, targets, found, ("heart",))
     assert (tmp_path / "p.csv").read_text() == (
-        "image,label,score,x0,y0,x1,y1,true_x0,true_y0,true_x1,true_y1,iou\n"
-        "a,heart,1.0000,0.00,0.00,10.00,5.50,0.00,0.00,10.00,10.00,0.5500\n"
-        "b,heart,1.0000,0.00,0.00,10.00,5.50,,,,,\n"
+        "image,source,label,score,x0,y0,x1,y1,spread_x0,spread_y0,spread_x1,spread_y1,"
+        "true_x0,true_y0,true_x1,true_y1,iou\n"
+        "a,s,heart,1,0,0,10,5.5,,,,,0,0,10,10,0.550000012\n"
+        "b,s,heart,1,0,0,10,5.5,,,,,,,,,\n"
     )
 
 
