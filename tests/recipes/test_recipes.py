@@ -46,6 +46,24 @@ def test_phantom_recipes(hdf: Hdf, tmp_path: Path, name: str) -> None:
     assert finished(tmp_path / "out")["recipe"] == name
 
 
+def test_the_phantom_heart_and_lungs(hdf: Hdf, tmp_path: Path) -> None:
+    shown = hdf("run", "phantom_heart_lungs", "data.loader.count=60", *SMALL, "--out", "out")
+    assert shown.returncode == 0, shown.stderr
+    assert set(finished(tmp_path / "out")["metrics"]["val"]) >= {"labels", "ratio"}  # type: ignore[index]
+
+
+def test_the_shipped_recipe_starts_from_the_shipped_phantom_model(
+    hdf: Hdf, chest200: Path, tmp_path: Path
+) -> None:
+    place = [f"data.loader.sources.chest.{name}={chest200 / name}" for name in ("images", "masks")]
+    small = ("data.image_size=[64, 64]", "train.epochs=1", "train.batch_size=50")
+    shown = hdf("run", "heart_lungs", *place, *small, "--out", "out")
+    assert shown.returncode == 0, shown.stderr
+    summary = finished(tmp_path / "out")
+    assert summary["dataset"] == {"train": 200, "val": 40}
+    assert summary["init_from"]["left"] == []  # type: ignore[index]
+
+
 def test_the_classic_exercise(hdf: Hdf, exercise: Path) -> None:
     data = ("data.loader.images=images", "data.loader.table=hearts.csv")
     shown = hdf("run", "rsna_heart", *data, *SMALL, *TINY_MODEL, "--out", "out")

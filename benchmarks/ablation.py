@@ -1,0 +1,83 @@
+"""What each choice is worth: 5-fold crossval under one budget of training time (HDF_TEST_DATA)."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+RECIPE = "chest_heart_lungs"
+SECONDS = float(os.environ.get("HDF_ABLATION_SECONDS", "100"))
+"""Training time of one fold, in which each choice takes as many epochs as it can."""
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "as shipped": (),
+    "no phantom pretraining": ("train.init_from=null", "train.optimizer.lr=2.0e-3"),
+    "no augmentation": ("augment=[]",),
+    "affine and gamma alone": (
+        "augment=[{use: affine, degrees: 8, translate: 0.1, scale: [0.85, 1.2]}, "
+        "{use: gamma, gamma: [0.7, 1.5]}]",
+    ),
+    "no averaged weights": ("train.ema=0.0",),
+    "masks without edges": ("model.head={use: mask, edges: false}",),
+    "edges without masks": ("model.head={use: edge_softargmax}",),
+    "box regression": ("model.head={use: box_regression, loss: smooth_l1}",),
+    "VGG11, a quarter of its width": (
+        "model.backbone={use: vgg11, batch_norm: true, width: 0.25}",
+        "train.init_from=null",
+        "train.optimizer.lr=2.0e-3",
+    ),
+    "128 px": ("data.image_size=[128, 128]",),
+    "224 px": ("data.image_size=[224, 224]",),
+    "fixed normalisation": ("model.normalize=fixed",),
+}
+
+
+def rows() -> Iterator[tuple[str, str]]:
+    """Mean IoU of the heart and error of the ratio, all 200 predicted out of fold."""
+    data = os.environ.get("HDF_TEST_DATA")
+    if not data:
+        yield "skipped", "HDF_TEST_DATA is not set"
+        return
+    chest = Path(data) / "chest200"
+    place = (f"data.loader.images={chest / 'images'}", f"data.loader.masks={chest / 'masks'}")
+    for name, overrides in CHOICES.items():
+        yield name, _crossval(*place, *overrides, "visualize=[]")
+
+
+def _crossval(*overrides: str) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        epochs = _epochs(Path(folder) / "probe", *overrides)
+        out = Path(folder) / "crossval"
+        _hdf("crossval", RECIPE, *overrides, f"train.epochs={epochs}", "--out", str(out))
+        return f"{epochs} epochs; {_figures(out)}"
+
+
+def _epochs(out: Path, *overrides: str) -> int:
+    """How many epochs the budget allows, by the speed of the second epoch of one fold."""
+    _hdf("run", RECIPE, *overrides, "train.epochs=2", "--out", str(out))
+    timing = [json.loads(line) for line in (out / "timing.jsonl").read_text().splitlines()]
+    images = json.loads((out / "summary.json").read_text())["dataset"]["train"]
+    return max(1, math.floor(SECONDS * timing[-1]["train_images_per_second"] / images))
+
+
+def _figures(out: Path) -> str:
+    metrics: dict[str, Any] = json.loads((out / "summary.json").read_text())["metrics"]
+    heart = metrics["labels"]["heart"]
+    low, high = heart["iou_mean_95"]
+    return (
+        f"IoU {heart['iou_mean']:.3f} ({low:.3f} to {high:.3f}), "
+        f">= 0.75 in {heart['iou_at_75']:.1%}, 2nd percentile {heart['iou_p2']:.3f}, "
+        f"ratio {metrics['ratio']['mae']:.4f}"
+    )
+
+
+def _hdf(*words: str) -> None:
+    hdf = Path(sys.executable).with_name("hdf")
+    subprocess.run([hdf, *words], check=True, capture_output=True)

@@ -1,0 +1,124 @@
+"""The shipped recipe by 5-fold cross-validation, alone, with views and as an ensemble (HDF_TEST_DATA).
+
+HDF_CHEST_SEEDS (3) cross-validations are made, of which the first is the recipe's own; folders that
+HDF_CHEST_RUNS holds from before are gone on with, so that nothing is trained twice.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hdf.assessment import assess, compare
+from hdf.compute import choose_compute
+from hdf.data.split import split_samples
+from hdf.evaluation.comparison import Comparison
+from hdf.evaluation.coverage import cross_coverage
+from hdf.evaluation.ratio_metrics import ratios_of
+from hdf.inference.predictor import Predictor
+from hdf.model_file import load_model
+from hdf.recipe.schema import FoldSplit
+from hdf.registry import discover
+from hdf_plugins.loaders.mask_boxes import MaskBoxes
+
+RECIPE, FOLDS, VIEWS = "chest_heart_lungs", 5, 9
+SEEDS = int(os.environ.get("HDF_CHEST_SEEDS", "3"))
+LABELS = ("heart", "left_lung", "right_lung")
+Row = tuple[str, str]
+
+
+def rows() -> Iterator[Row]:
+    """Every image is predicted by models that were not trained on it."""
+    data = os.environ.get("HDF_TEST_DATA")
+    if not data:
+        yield "skipped", "HDF_TEST_DATA is not set"
+        return
+    chest = Path(data) / "chest200"
+    with tempfile.TemporaryDirectory() as scratch:
+        home = Path(os.environ.get("HDF_CHEST_RUNS", scratch))
+        runs = [home / f"seed-{seed}" for seed in range(SEEDS)]
+        for seed, run in enumerate(runs):
+            crossval(chest, run, f"seed={seed}")
+        yield from _figures("one model", chest, runs[:1], views=1)
+        yield from _figures(f"one model, {VIEWS} views", chest, runs[:1], views=VIEWS)
+        if SEEDS > 1:
+            yield from _figures(f"{SEEDS} models", chest, runs, views=1)
+            yield from _figures(f"{SEEDS} models, {VIEWS} views", chest, runs, views=VIEWS)
+
+
+def crossval(chest: Path, out: Path, *overrides: str) -> None:
+    """Run, or go on with, a cross-validation of the recipe."""
+    hdf = Path(sys.executable).with_name("hdf")
+    place = (f"data.loader.images={chest / 'images'}", f"data.loader.masks={chest / 'masks'}")
+    command = [hdf, "crossval", RECIPE, *place, *overrides, "--out", out]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def _figures(name: str, chest: Path, runs: Sequence[Path], views: int) -> Iterator[Row]:
+    pooled, fold = out_of_fold(chest, runs, views)
+    metrics = pooled.metrics(LABELS)
+    heart = metrics["labels"]["heart"]
+    yield f"{name}: mean IoU of the heart", _with(heart, "iou_mean")
+    yield f"{name}: constant box", f"{heart['constant_box_iou']:.3f}"
+    yield f"{name}: share of images with IoU >= 0.75", _with(heart, "iou_at_75")
+    yield f"{name}: 2nd percentile of IoU", _with(heart, "iou_p2")
+    error, count = _published_ratio(chest, pooled)
+    yield f"{name}: ratio, MAE against {count} published", f"{error:.4f}"
+    ratio = metrics["ratio"]
+    yield f"{name}: ratio, MAE against the true boxes", _with(ratio, "mae", 4)
+    yield f"{name}: ratio, coefficient of variation", f"{ratio['cv']:.2%}"
+    yield f"{name}: IoU of the lungs", _lungs(metrics)
+    yield from _coverage(name, cross_coverage(pooled.matches, fold))
+
+
+def out_of_fold(
+    chest: Path, runs: Sequence[Path], views: int
+) -> tuple[Comparison, torch.Tensor]:
+    """All images, each answered by the models of its fold, and the fold of each true box."""
+    registry, compute = discover(None), choose_compute("auto", "float32")
+    samples = MaskBoxes(LABELS, images=chest / "images", masks=chest / "masks").records()
+    parts, folds = [], []
+    for number in range(FOLDS):
+        files = [run / f"fold-{number}" / "best.safetensors" for run in runs]
+        predictor = Predictor([load_model(file, registry) for file in files], compute, views)
+        chosen = split_samples(samples, FoldSplit(folds=FOLDS, fold=number), 0).val
+        found = assess(predictor, [samples[index] for index in chosen])
+        parts.append(compare(found, predictor.detectors[0].spec))
+        folds += [number] * len(parts[-1].matches.label)
+    return Comparison.joined(parts), torch.tensor(folds)
+
+
+def _with(metrics: dict[str, Any], name: str, digits: int = 3) -> str:
+    low, high = metrics[f"{name}_95"]
+    return f"{metrics[name]:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def _lungs(metrics: dict[str, Any]) -> str:
+    means = [metrics["labels"][name]["iou_mean"] for name in LABELS[1:]]
+    return f"left {means[0]:.3f}, right {means[1]:.3f}"
+
+
+def _published_ratio(chest: Path, pooled: Comparison) -> tuple[float, int]:
+    """The mean absolute error against the ratios that the source publishes."""
+    with (chest / "ctr.csv").open(encoding="utf-8", newline="") as file:
+        published = {row["name"]: float(row["ctr"]) for row in csv.DictReader(file)}
+    ratios = ratios_of(pooled.matches)
+    errors = [
+        abs(found - published[pooled.images[image]])
+        for found, image in zip(ratios.found.tolist(), ratios.image.tolist(), strict=True)
+        if pooled.images[image] in published
+    ]
+    return sum(errors) / len(errors), len(errors)
+
+
+def _coverage(name: str, coverage: dict[str, Any] | None) -> Iterator[Row]:
+    if coverage is not None:
+        yield f"{name}: conformal boxes at 90 %", str(coverage)
