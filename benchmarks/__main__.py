@@ -6,7 +6,10 @@ import sys
 from collections.abc import Callable, Iterable
 
 from benchmarks import (
+    ablation,
+    appearance,
     audit,
+    chest200,
     dicoms,
     engine,
     painted_shapes,
@@ -20,7 +23,10 @@ from benchmarks import (
 
 Row = tuple[str, str]
 BENCHMARKS: dict[str, Callable[[], Iterable[Row]]] = {
+    "ablation": ablation.rows,
+    "appearance": appearance.rows,
     "audit": audit.rows,
+    "chest200": chest200.rows,
     "dicoms": dicoms.rows,
     "engine": engine.rows,
     "painted-shapes": painted_shapes.rows,

@@ -28,8 +28,9 @@ def rows() -> Iterator[tuple[str, str]]:
     mixed = sorted(names)
     yield "trained on high contrast, tested on low", _run(chest, hard, flat)
     yield "trained on low contrast, tested on high", _run(chest, flat, hard)
-    yield "trained on every second image, tested on the others", _run(
-        chest, mixed[::2], mixed[1::2]
+    yield (
+        "trained on every second image, tested on the others",
+        _run(chest, mixed[::2], mixed[1::2]),
     )
 
 

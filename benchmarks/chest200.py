@@ -1,4 +1,4 @@
-"""The shipped recipe by 5-fold cross-validation, alone, with views and as an ensemble (HDF_TEST_DATA).
+"""The shipped recipe by cross-validation: one model, several views, an ensemble (HDF_TEST_DATA).
 
 HDF_CHEST_SEEDS (3) cross-validations are made, of which the first is the recipe's own; folders that
 HDF_CHEST_RUNS holds from before are gone on with, so that nothing is trained twice.
@@ -79,9 +79,7 @@ def _figures(name: str, chest: Path, runs: Sequence[Path], views: int) -> Iterat
     yield from _coverage(name, cross_coverage(pooled.matches, fold))
 
 
-def out_of_fold(
-    chest: Path, runs: Sequence[Path], views: int
-) -> tuple[Comparison, torch.Tensor]:
+def out_of_fold(chest: Path, runs: Sequence[Path], views: int) -> tuple[Comparison, torch.Tensor]:
     """All images, each answered by the models of its fold, and the fold of each true box."""
     registry, compute = discover(None), choose_compute("auto", "float32")
     samples = MaskBoxes(LABELS, images=chest / "images", masks=chest / "masks").records()
@@ -97,7 +95,7 @@ def out_of_fold(
 
 
 def _with(metrics: dict[str, Any], name: str, digits: int = 3) -> str:
-    low, high = metrics[f"{name}_95"]
+    low, high = metrics.get(f"{name}_95") or metrics["interval_95"][name]
     return f"{metrics[name]:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
