@@ -45,7 +45,8 @@ def test_the_smallest_recipe_gets_all_defaults(good: Path, registry: Registry) -
 @pytest.mark.parametrize("path", packaged_recipes(), ids=lambda path: path.stem)
 def test_packaged_recipes_are_in_order(path: Path, registry: Registry) -> None:
     first, second, *_ = path.read_text().splitlines()
-    assert first.startswith(f"# hdf run recipes/{path.name}")
+    commands = (f"# hdf run recipes/{path.name}", f"# hdf crossval recipes/{path.name}")
+    assert first.startswith(commands)
     assert second.startswith("# ")
     assert check_recipe(resolve(path, []), registry).recipe.name == path.stem
 
