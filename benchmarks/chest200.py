@@ -27,6 +27,7 @@ from hdf.inference.predictor import Predictor
 from hdf.model_file import load_model
 from hdf.recipe.schema import FoldSplit
 from hdf.registry import discover
+from hdf.types import Sample
 from hdf_plugins.loaders.mask_boxes import MaskBoxes
 
 RECIPE, FOLDS, VIEWS = "chest_heart_lungs", 5, 9
@@ -81,17 +82,25 @@ def _figures(name: str, chest: Path, runs: Sequence[Path], views: int) -> Iterat
 
 def out_of_fold(chest: Path, runs: Sequence[Path], views: int) -> tuple[Comparison, torch.Tensor]:
     """All images, each answered by the models of its fold, and the fold of each true box."""
+    parts, folds = [], []
+    for number, (predictor, samples) in enumerate(each_fold(chest, runs, views)):
+        found = assess(predictor, samples)
+        parts.append(compare(found, predictor.detectors[0].spec))
+        folds += [number] * len(parts[-1].matches.label)
+    return Comparison.joined(parts), torch.tensor(folds)
+
+
+def each_fold(
+    chest: Path, runs: Sequence[Path], views: int = 1
+) -> Iterator[tuple[Predictor, list[Sample]]]:
+    """The models of each fold as one predictor, and the images that they were not trained on."""
     registry, compute = discover(None), choose_compute("auto", "float32")
     samples = MaskBoxes(LABELS, images=chest / "images", masks=chest / "masks").records()
-    parts, folds = [], []
     for number in range(FOLDS):
         files = [run / f"fold-{number}" / "best.safetensors" for run in runs]
         predictor = Predictor([load_model(file, registry) for file in files], compute, views)
         chosen = split_samples(samples, FoldSplit(folds=FOLDS, fold=number), 0).val
-        found = assess(predictor, [samples[index] for index in chosen])
-        parts.append(compare(found, predictor.detectors[0].spec))
-        folds += [number] * len(parts[-1].matches.label)
-    return Comparison.joined(parts), torch.tensor(folds)
+        yield predictor, [samples[index] for index in chosen]
 
 
 def _with(metrics: dict[str, Any], name: str, digits: int = 3) -> str:

@@ -11,16 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from benchmarks.chest200 import FOLDS, LABELS, crossval
+from benchmarks.chest200 import crossval, each_fold
 from hdf.boxes import iou
-from hdf.compute import choose_compute
-from hdf.data.split import split_samples
 from hdf.inference.predictor import Predictor
-from hdf.model_file import load_model
-from hdf.recipe.schema import FoldSplit
-from hdf.registry import discover
 from hdf.types import Sample
-from hdf_plugins.loaders.mask_boxes import MaskBoxes
 
 BAR, SQUEEZE = 72, 0.8
 Disturbance = tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]
@@ -64,19 +58,10 @@ def rows() -> Iterator[tuple[str, str]]:
     with tempfile.TemporaryDirectory() as scratch:
         run = Path(os.environ.get("HDF_CHEST_RUNS", scratch)) / "seed-0"
         crossval(chest, run, "seed=0")
-        folds = list(_folds(chest, run))
+        folds = list(each_fold(chest, [run]))
     for name, disturbance in DISTURBANCES.items():
         torch.manual_seed(0)
         yield name, _figures(folds, disturbance)
-
-
-def _folds(chest: Path, run: Path) -> Iterator[tuple[Predictor, list[Sample]]]:
-    registry, compute = discover(None), choose_compute("auto", "float32")
-    samples = MaskBoxes(LABELS, images=chest / "images", masks=chest / "masks").records()
-    for number in range(FOLDS):
-        detector = load_model(run / f"fold-{number}" / "best.safetensors", registry)
-        chosen = split_samples(samples, FoldSplit(folds=FOLDS, fold=number), 0).val
-        yield Predictor([detector], compute), [samples[index] for index in chosen]
 
 
 def _figures(folds: list[tuple[Predictor, list[Sample]]], disturbance: Disturbance) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hdf.evaluation.metrics import Matches
+from hdf.evaluation.metrics import Matches, joined_positions
 from hdf.types import Detections
 
 PRECISIONS = ("ap", "ap_50", "ap_75")
@@ -47,11 +47,8 @@ class Found:
     @classmethod
     def joined(cls, parts: Sequence[Found], images: Iterable[int]) -> Found:
         """One after the other, of `images` images each."""
-        starts = [0]
-        for count in images:
-            starts.append(starts[-1] + count)
         return cls(
-            torch.cat([item.image + start for item, start in zip(parts, starts, strict=False)]),
+            joined_positions([item.image for item in parts], images),
             [label for item in parts for label in item.label],
             torch.cat([item.score for item in parts]),
             torch.cat([item.box for item in parts]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -70,17 +71,24 @@ class Matches:
     @classmethod
     def joined(cls, parts: Sequence[Matches], images: Iterable[int]) -> Matches:
         """One after the other, of `images` images each."""
-        starts = [0]
-        for count in images:
-            starts.append(starts[-1] + count)
         return cls(
-            torch.cat([item.image + start for item, start in zip(parts, starts, strict=False)]),
+            joined_positions([item.image for item in parts], images),
             [label for item in parts for label in item.label],
             torch.cat([item.true for item in parts]),
             torch.cat([item.iou for item in parts]),
             torch.cat([item.edge_error for item in parts]),
             torch.cat([item.spread for item in parts]),
         )
+
+
+def joined_positions(parts: Sequence[Tensor], images: Iterable[int]) -> Tensor:
+    """Positions of images, int64 [M_i] a part, as those of all parts' images in one row.
+
+    Args:
+        images: how many each part has.
+    """
+    starts = accumulate(images, initial=0)
+    return torch.cat([part + start for part, start in zip(parts, starts, strict=False)])
 
 
 def match(

@@ -18,13 +18,13 @@ from torch.nn.functional import adaptive_avg_pool2d
 from hdf import View
 from hdf.colours import COLOURS, true_colours
 from hdf.files import replacing
+from hdf.lettering import WARNING
 
 LineStyle = str | tuple[float, tuple[float, ...]]
 PREDICTED: LineStyle = "-"
 TRUE: LineStyle = (0, (4, 2.5))
 HALO: list[AbstractPathEffect] = [withStroke(linewidth=3, foreground="black", alpha=0.6)]
 PAGE = 12
-WARNING = "Contains images of the data set; not for diagnosis."
 LARGEST_SIDE = 1024
 DPI = 150
 
