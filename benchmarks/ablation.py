@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import math
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from benchmarks.command import masked, run_hdf
 
 RECIPE = "chest_heart_lungs"
 SECONDS = float(os.environ.get("HDF_ABLATION_SECONDS", "100"))
@@ -46,22 +46,21 @@ def rows() -> Iterator[tuple[str, str]]:
         yield "skipped", "HDF_TEST_DATA is not set"
         return
     chest = Path(data) / "chest200"
-    place = (f"data.loader.images={chest / 'images'}", f"data.loader.masks={chest / 'masks'}")
     for name, overrides in CHOICES.items():
-        yield name, _crossval(*place, *overrides, "visualize=[]")
+        yield name, _crossval(*masked(chest), *overrides, "visualize=[]")
 
 
 def _crossval(*overrides: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         epochs = _epochs(Path(folder) / "probe", *overrides)
         out = Path(folder) / "crossval"
-        _hdf("crossval", RECIPE, *overrides, f"train.epochs={epochs}", "--out", str(out))
+        run_hdf("crossval", RECIPE, *overrides, f"train.epochs={epochs}", "--out", str(out))
         return f"{epochs} epochs; {_figures(out)}"
 
 
 def _epochs(out: Path, *overrides: str) -> int:
     """How many epochs the budget allows, by the speed of the second epoch of one fold."""
-    _hdf("run", RECIPE, *overrides, "train.epochs=2", "--out", str(out))
+    run_hdf("run", RECIPE, *overrides, "train.epochs=2", "--out", str(out))
     timing = [json.loads(line) for line in (out / "timing.jsonl").read_text().splitlines()]
     images = json.loads((out / "summary.json").read_text())["dataset"]["train"]
     return max(1, math.floor(SECONDS * timing[-1]["train_images_per_second"] / images))
@@ -76,8 +75,3 @@ def _figures(out: Path) -> str:
         f">= 0.75 in {heart['iou_at_75']:.1%}, 2nd percentile {heart['iou_p2']:.3f}, "
         f"ratio {metrics['ratio']['mae']:.4f}"
     )
-
-
-def _hdf(*words: str) -> None:
-    hdf = Path(sys.executable).with_name("hdf")
-    subprocess.run([hdf, *words], check=True, capture_output=True)

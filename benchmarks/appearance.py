@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.command import masked, run_hdf
 from hdf import read_image
 
 RECIPE = "chest_heart_lungs"
@@ -43,15 +42,12 @@ def contrast(path: Path) -> float:
 
 
 def _run(chest: Path, train: list[str], val: list[str]) -> str:
-    hdf = Path(sys.executable).with_name("hdf")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "train.txt").write_text("\n".join(train))
         (folder / "val.txt").write_text("\n".join(val))
         lists = f"data.split={{lists: {{train: {folder}/train.txt, val: {folder}/val.txt}}}}"
-        place = (f"data.loader.images={chest / 'images'}", f"data.loader.masks={chest / 'masks'}")
-        command = [hdf, "run", RECIPE, *place, lists, "visualize=[]", "--out", folder / "run"]
-        subprocess.run(command, check=True, capture_output=True)
+        run_hdf("run", RECIPE, *masked(chest), lists, "visualize=[]", "--out", folder / "run")
         metrics = json.loads((folder / "run" / "summary.json").read_text())["metrics"]["val"]
     heart = metrics["labels"]["heart"]
     low, high = heart["iou_mean_95"]

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import csv
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.command import masked, run_hdf
 from hdf.assessment import assess, compare
 from hdf.compute import choose_compute
 from hdf.data.split import split_samples
@@ -57,10 +56,7 @@ def rows() -> Iterator[Row]:
 
 def crossval(chest: Path, out: Path, *overrides: str) -> None:
     """Run, or go on with, a cross-validation of the recipe."""
-    hdf = Path(sys.executable).with_name("hdf")
-    place = (f"data.loader.images={chest / 'images'}", f"data.loader.masks={chest / 'masks'}")
-    command = [hdf, "crossval", RECIPE, *place, *overrides, "--out", out]
-    subprocess.run(command, check=True, capture_output=True)
+    run_hdf("crossval", RECIPE, *masked(chest), *overrides, "--out", out)
 
 
 def _figures(name: str, chest: Path, runs: Sequence[Path], views: int) -> Iterator[Row]:

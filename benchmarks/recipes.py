@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from benchmarks.command import run_hdf
 
 
 def rows() -> Iterator[tuple[str, str]]:
@@ -25,11 +25,9 @@ def rows() -> Iterator[tuple[str, str]]:
 
 
 def _run(recipe: str, *overrides: str) -> str:
-    hdf = Path(sys.executable).with_name("hdf")
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"
-        command = [hdf, "run", recipe, *overrides, "--out", out]
-        subprocess.run(command, check=True, capture_output=True)
+        run_hdf("run", recipe, *overrides, "--out", out)
         summary = json.loads((out / "summary.json").read_text())
     scores = summary["metrics"]["val"]
     low, high = scores["iou_mean_95"]
