@@ -187,9 +187,12 @@ def test_what_can_t_be_calibrated_is_told(crossval: Path, tmp_path: Path) -> Non
     assert "is there already" in refusal("calibrate", model, crossval, "--out", model)
 
 
-def test_folds_answer_together(crossval: Path, hospital: Path, tmp_path: Path) -> None:
+def test_folds_answer_together_with_their_calibration(
+    crossval: Path, hospital: Path, tmp_path: Path
+) -> None:
     summary, _ = evaluate(crossval, hospital, tmp_path / "out")
     assert len(summary["models"]) == 2
+    assert "coverage" in summary["metrics"]["val"]
 
 
 def test_faults_of_the_folder_are_told_at_once_and_leave_no_folder(

@@ -77,21 +77,20 @@ def evaluate(
     began = time.perf_counter()
 
     from hdf.compute import choose_compute
+    from hdf.inference.load import load_detectors
     from hdf.inference.predictor import Predictor
-    from hdf.model_file import load_model
     from hdf.registry import discover
     from hdf.reporting.assessment_folder import choose_assessment_folder
     from hdf.reporting.progress import Reporter
     from hdf.weights import find_models
 
     folder = choose_assessment_folder(models[0], out, overwrite)
-    paths = [path for name in models for path in find_models(name)]
     registry = discover(plugins_dir)
     compute = choose_compute(device, precision)
-    predictor = Predictor([load_model(path, registry) for path in paths], compute, tta)
+    predictor = Predictor(load_detectors(models, registry), compute, tta)
     reporter = Reporter(console(sys.stderr))
     about = {
-        "models": list(map(str, paths)),
+        "models": [str(path) for name in models for path in find_models(name)],
         "images": str(images),
         "table": str(table),
         "device": str(compute.device),

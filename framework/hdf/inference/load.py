@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -36,12 +37,19 @@ def load_predictor(
         UserError: there is no such model or device, or a model can't be loaded.
     """
     compute = choose_compute(device, precision)
-    found = {str(name): find_models(str(name)) for name in models or (DEFAULT,)}
-    registry = discover(plugins_dir)
-    detectors = [
+    return Predictor(load_detectors(models or (DEFAULT,), discover(plugins_dir)), compute, tta)
+
+
+def load_detectors(models: Sequence[str | Path], registry: Registry) -> list[Detector]:
+    """The detectors of all models that are named; one that is named twice counts once.
+
+    Raises:
+        UserError: there is no such model, or it can't be loaded.
+    """
+    found = {str(name): find_models(str(name)) for name in models}
+    return [
         detector for name, paths in found.items() for detector in _loaded(name, paths, registry)
     ]
-    return Predictor(detectors, compute, tta)
 
 
 def _loaded(name: str, paths: list[Path], registry: Registry) -> list[Detector]:
