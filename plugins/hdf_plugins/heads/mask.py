@@ -17,6 +17,9 @@ from hdf_plugins.heads.losses import LossName, dice_cross_entropy, masked_mean
 from hdf_plugins.heads.outlines import read_outlines
 from hdf_plugins.heads.projection import projection_loss
 
+OUTLINE_DEVIATION = 1.5
+"""How far a mask's bounds are off, one standard deviation in pixels of its map."""
+
 
 class Mask(nn.Module):
     """Outlines every label, and answers with the bounds of its largest component.
@@ -26,9 +29,9 @@ class Mask(nn.Module):
     only a box, the mask's profiles are compared with the box's (Tian et al., BoxInst, CVPR 2021).
 
     With `edges`, the same map also gives a distribution over the position of each edge, as
-    `edge_softargmax` does, and the box is read from these: on coarse maps they are the finer
-    reading. Half their distance from the mask's bounds adds to the spread. Without `edges`, a label
-    whose mask is empty is not found.
+    `edge_softargmax` does. On coarse maps they are the finer reading as long as they are narrow:
+    each edge is the mean of both readings, weighted by their precision. Half the distance between
+    them adds to the spread. Without `edges`, a label whose mask is empty is not found.
 
     Args:
         channels: channels of each feature map, from fine to coarse.
@@ -120,14 +123,25 @@ class Mask(nn.Module):
         """
         boxes, spread = read_outlines(raw["masks"].sigmoid(), size)
         if self.edges is not None:
-            boxes, spread = _with_doubt(*read_edges(raw, size), boxes)
+            stride = size[1] / raw["masks"].shape[-1]
+            boxes, spread = _joined(*read_edges(raw, size), boxes, stride)
         return [_found(item) for item in one_each(boxes, spread, size)]
 
 
-def _with_doubt(edges: Tensor, deviation: Tensor, outline: Tensor) -> tuple[Tensor, Tensor]:
-    """The edges [B, L, 4], and their spread, the greater the further a mask's bounds are off."""
-    apart = ((outline - edges) / 2).nan_to_num(0.0)
-    return edges, torch.hypot(deviation, apart)
+def _joined(
+    edges: Tensor, deviation: Tensor, outline: Tensor, stride: float
+) -> tuple[Tensor, Tensor]:
+    """Both readings of the edges, and their spread, the greater the less they agree.
+
+    Args:
+        edges: the means of the distributions, float32 [B, L, 4] in pixels.
+        deviation: their standard deviations.
+        outline: the mask's bounds; NaN where it is empty, and the distributions alone count.
+        stride: image pixels per pixel of the map.
+    """
+    apart = (outline - edges).nan_to_num(0.0)
+    share = deviation**2 / (deviation**2 + (OUTLINE_DEVIATION * stride) ** 2)
+    return edges + share * apart, torch.hypot(deviation, apart / 2)
 
 
 def _found(item: Detections) -> Detections:

@@ -98,6 +98,18 @@ def test_an_empty_mask_is_read_from_its_edges_or_not_at_all() -> None:
     assert alone.spread is not None and alone.spread.shape == (1, 4)
 
 
+def test_narrow_distributions_are_believed_and_wide_ones_give_way_to_the_mask() -> None:
+    masks = torch.full((1, 2, 16, 24), -9.0)
+    masks[:, :, 4:12, 6:18] = 9.0  # columns 24 to 72, rows 16 to 48 of the image
+    x = torch.full((1, 2, 2, 24), -9.0)
+    x[:, :, 0, 3], x[:, :, 1, 20] = 9.0, 9.0  # columns 14 and 82
+    raw = {"masks": masks, "x": x, "y": torch.zeros(1, 2, 2, 16)}
+    found = make(Mask).decode(raw, SIZE)[0]  # type: ignore[operator]
+    assert found.boxes[0].tolist() == pytest.approx([14, 18, 82, 46], abs=1.5)
+    assert found.spread is not None
+    assert found.spread[0].tolist() == pytest.approx([5, 20, 5, 20], abs=1.0)
+
+
 def test_answers_are_ordered_in_the_image_and_scored_by_their_spread() -> None:
     head = make(EdgeSoftargmax)
     sharp = torch.zeros(1, 2, 2, 24)
