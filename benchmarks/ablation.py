@@ -65,7 +65,8 @@ def _crossval(out: Path, *overrides: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         epochs = _epochs(Path(folder) / "probe", *chosen)
     run_hdf("crossval", RECIPE, *chosen, f"train.epochs={epochs}", "--out", out)
-    return f"{epochs} epochs; {_figures(json.loads((out / 'summary.json').read_text())['metrics']['val'])}"
+    summary = json.loads((out / "summary.json").read_text())
+    return f"{epochs} epochs; {_figures(summary['metrics']['val'])}"
 
 
 def _epochs(out: Path, *overrides: str) -> int:

@@ -26,7 +26,7 @@ SMALLEST_SCALE = 0.05
 FOLDS = 5
 USUAL = 0.99
 """The share of training images that lie within the distance from which an image is doubted…"""
-MARGIN = 1.2
+MARGIN = 1.1
 """…once this factor is taken: the backbone has seen the training images, and not the next ones."""
 STEEPNESS = 8
 
