@@ -7,6 +7,7 @@ HDF_CHEST_RUNS holds from before are gone on with, so that nothing is trained tw
 from __future__ import annotations
 
 import csv
+import math
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ from benchmarks.command import masked, run_hdf
 from hdf.assessment import assess, compare
 from hdf.compute import choose_compute
 from hdf.data.split import split_samples
+from hdf.evaluation.bootstrap import mean_interval
 from hdf.evaluation.comparison import Comparison
 from hdf.evaluation.coverage import cross_coverage
 from hdf.evaluation.ratio_metrics import ratios_of
@@ -67,11 +69,11 @@ def _figures(name: str, chest: Path, runs: Sequence[Path], views: int) -> Iterat
     yield f"{name}: constant box", f"{heart['constant_box_iou']:.3f}"
     yield f"{name}: share of images with IoU >= 0.75", _with(heart, "iou_at_75")
     yield f"{name}: 2nd percentile of IoU", _with(heart, "iou_p2")
-    error, count = _published_ratio(chest, pooled)
-    yield f"{name}: ratio, MAE against {count} published", f"{error:.4f}"
+    published = _published_ratio(chest, pooled)
+    yield f"{name}: ratio, MAE against {published['n']} published", _with(published, "mae", 4)
     ratio = metrics["ratio"]
     yield f"{name}: ratio, MAE against the true boxes", _with(ratio, "mae", 4)
-    yield f"{name}: ratio, coefficient of variation", f"{ratio['cv']:.2%}"
+    yield f"{name}: ratio, coefficient of variation", _with(ratio, "cv", 4)
     yield f"{name}: IoU of the lungs", _lungs(metrics)
     yield from _coverage(name, cross_coverage(pooled.matches, fold))
 
@@ -109,17 +111,16 @@ def _lungs(metrics: dict[str, Any]) -> str:
     return f"left {means[0]:.3f}, right {means[1]:.3f}"
 
 
-def _published_ratio(chest: Path, pooled: Comparison) -> tuple[float, int]:
+def _published_ratio(chest: Path, pooled: Comparison) -> dict[str, Any]:
     """The mean absolute error against the ratios that the source publishes."""
     with (chest / "ctr.csv").open(encoding="utf-8", newline="") as file:
         published = {row["name"]: float(row["ctr"]) for row in csv.DictReader(file)}
     ratios = ratios_of(pooled.matches)
-    errors = [
-        abs(found - published[pooled.images[image]])
-        for found, image in zip(ratios.found.tolist(), ratios.image.tolist(), strict=True)
-        if pooled.images[image] in published
-    ]
-    return sum(errors) / len(errors), len(errors)
+    truth = [published.get(pooled.images[image], math.nan) for image in ratios.image.tolist()]
+    errors = (ratios.found - torch.tensor(truth)).abs()
+    known = ~errors.isnan()
+    interval = mean_interval(errors[known], ratios.image[known])
+    return {"n": int(known.sum()), "mae": float(errors[known].mean()), "mae_95": interval}
 
 
 def _coverage(name: str, coverage: dict[str, Any] | None) -> Iterator[Row]:

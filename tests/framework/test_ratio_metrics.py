@@ -61,6 +61,10 @@ def test_the_figures_are_those_counted_by_hand() -> None:
     low, high = scores["mae_95"]
     assert low == pytest.approx(0.0, abs=1e-6)
     assert high == pytest.approx(0.05, abs=1e-6)
+    low, high = scores["cv_95"]
+    assert low == pytest.approx(0.0, abs=1e-6)  # three times the same image
+    sd, mean = np.std([0.02, 0.02, -0.05], ddof=1), (0.82 + 0.82 + 1.15) / 6
+    assert high == pytest.approx(sd / math.sqrt(2) / mean, abs=1e-6)  # or twice the first
 
 
 def test_images_without_all_three_boxes_have_no_ratio() -> None:
@@ -71,6 +75,7 @@ def test_images_without_all_three_boxes_have_no_ratio() -> None:
     assert (scores["n"], scores["missed"]) == (1, 1)
     assert scores["mae"] == scores["bias"] == pytest.approx(0.04, abs=1e-6)
     assert scores["sd"] is scores["limits"] is scores["cv"] is scores["r"] is None
+    assert scores["cv_95"] is None
 
 
 def test_nothing_to_measure_is_no_part_of_the_metrics() -> None:

@@ -29,6 +29,19 @@ def mean_interval(values: Tensor, image: Tensor) -> list[float]:
     return _interval(np.concatenate(means))
 
 
+def variation_interval(differences: Tensor, levels: Tensor, image: Tensor) -> list[float]:
+    """The 95 % interval of the deviation of `differences` as a share of the mean of `levels`.
+
+    Args:
+        differences: [M], M >= 2.
+        levels: [M], whose means are above 0.
+        image: int64 [M], the image of each; all different.
+    """
+    pairs = zip(_resampled(differences, image), _resampled(levels, image), strict=True)
+    found = [part.std(axis=1, ddof=1) / level.mean(axis=1) for part, level in pairs]
+    return _interval(np.concatenate(found))
+
+
 def quantile_interval(values: Tensor, image: Tensor, quantile: float) -> list[float]:
     """The 95 % interval of a quantile, 0 to 1; else as `mean_interval`."""
     found = []
@@ -43,7 +56,10 @@ def quantile_interval(values: Tensor, image: Tensor, quantile: float) -> list[fl
 
 
 def _resampled(values: Tensor, image: Tensor) -> Iterator[Floats]:
-    """Resamples a row, [R, K], padded with NaN where images have different numbers of values."""
+    """Resamples a row, [R, K], padded with NaN where images have different numbers of values.
+
+    The draws are the same for the same number of images.
+    """
     table = _by_image(values, image)
     rng = np.random.default_rng(0)
     together = max(1, CELLS // table.size)

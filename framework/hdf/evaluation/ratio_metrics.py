@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from hdf.boxes import area
-from hdf.evaluation.bootstrap import mean_interval
+from hdf.evaluation.bootstrap import mean_interval, variation_interval
 from hdf.evaluation.metrics import Matches
 from hdf.ratio import RATIO_LABELS, cardiothoracic_ratio, ratio_spread
 
@@ -81,8 +81,8 @@ def ratio_metrics(matches: Matches, constant: Matches) -> dict[str, Any] | None:
     Returns:
         ``n`` images with both ratios, ``missed`` with a true one alone; over the `n`: ``mae`` with
         ``mae_95``, ``bias`` (predicted minus true), ``sd`` of the differences, ``limits`` of
-        agreement, ``cv``, Pearson's ``r``, ``mean`` true ratio and ``constant_box_mae``. What two
-        images at least are needed for is None with one.
+        agreement, ``cv`` with ``cv_95``, Pearson's ``r``, ``mean`` true ratio and
+        ``constant_box_mae``. What two images at least are needed for is None with one.
     """
     every = ratios_of(matches)
     both = ~every.found.isnan()
@@ -107,14 +107,16 @@ def _agreement(ratios: Ratios) -> dict[str, Any]:
     error = ratios.found - ratios.true
     bias = float(error.mean())
     if len(error) < 2:
-        return {"bias": bias, "sd": None, "limits": None, "cv": None, "r": None}
+        return {"bias": bias, **dict.fromkeys(("sd", "limits", "cv", "cv_95", "r"))}
     sd = float(error.std())
-    mean = float((ratios.found + ratios.true).mean() / 2)
+    levels = (ratios.found + ratios.true) / math.sqrt(2)
+    interval = variation_interval(error, levels, ratios.image)
     r = float(torch.corrcoef(torch.stack([ratios.true, ratios.found]))[0, 1])
     return {
         "bias": bias,
         "sd": sd,
         "limits": [bias - LIMITS * sd, bias + LIMITS * sd],
-        "cv": sd / math.sqrt(2) / mean if mean > 0 else None,
+        "cv": sd / float(levels.mean()),
+        "cv_95": interval,
         "r": None if math.isnan(r) else r,
     }
