@@ -17,6 +17,7 @@ from hdf.evaluation.average_precision import Found
 from hdf.evaluation.baseline import constant_detections
 from hdf.evaluation.comparison import Comparison
 from hdf.evaluation.metrics import Matches, match
+from hdf.features import FeatureCache, answers
 from hdf.types import Detections, Geometry, Target
 
 
@@ -45,6 +46,7 @@ class Evaluator:
     Args:
         index: positions in the store.
         constant: the mean training boxes [L, 4], network pixels.
+        cache: of the maps of a backbone that learns nothing.
     """
 
     def __init__(
@@ -54,8 +56,9 @@ class Evaluator:
         constant: Tensor,
         batch_size: int,
         compute: Compute,
+        cache: FeatureCache | None = None,
     ) -> None:
-        self.store, self.index, self.compute = store, list(index), compute
+        self.store, self.index, self.compute, self.cache = store, list(index), compute, cache
         self.batches = Batches(store, index, batch_size)
         self.targets = [store.originals[i] for i in self.index]
         self.geometry = [store.geometry[i] for i in self.index]
@@ -74,7 +77,7 @@ class Evaluator:
         loss = 0.0
         for batch in self.batches.in_order():
             with self.compute.autocast():
-                raw = detector(batch.images)
+                raw = answers(detector, batch, self.cache)
             loss += float(torch.stack(list(detector.loss(raw, batch).values())).sum()) * len(batch)
             found += [detections.cpu() for detections in detector.decode(raw)]
         detections = _to_original(found, self.geometry)

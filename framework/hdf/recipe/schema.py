@@ -264,6 +264,8 @@ class Train(Strict):
         validate_every: epochs from one validation to the next; the last epoch always validates.
         early_stopping: ends training when the inner split has not improved for a while.
         init_from: a model file, or the folder of a run, whose weights training starts from.
+        cache_features: whether the maps of a backbone that learns nothing are kept, for images
+            that no augmentation changes.
     """
 
     epochs: PositiveInt = 25
@@ -279,6 +281,7 @@ class Train(Strict):
     validate_every: PositiveInt = 1
     early_stopping: EarlyStopping | None = None
     init_from: Annotated[str, Field(min_length=1)] | None = None
+    cache_features: bool = True
 
 
 class Recipe(Strict):

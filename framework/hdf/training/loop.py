@@ -15,6 +15,7 @@ from hdf.augment import Augment
 from hdf.compute import Compute
 from hdf.data.batches import Batches
 from hdf.detector import Detector
+from hdf.features import FeatureCache, answers
 from hdf.recipe.build import blamed_on
 from hdf.training.average import MovingAverage
 from hdf.training.optimisation import build_optimizer, build_schedule, rate_factors
@@ -33,6 +34,7 @@ class Learner:
     Attributes:
         clip_norm: the largest norm of a step's gradient; None for any.
         average: follows the detector's weights; None for no average.
+        cache: of the maps of a backbone that learns nothing, where no augmentation precedes it.
         step: optimiser steps taken so far.
     """
 
@@ -44,6 +46,7 @@ class Learner:
     seed: int
     clip_norm: float | None = None
     average: MovingAverage | None = None
+    cache: FeatureCache | None = None
     step: int = field(default=0)
 
     @property
@@ -78,7 +81,7 @@ class Learner:
         if self.augment is not None:
             batch = self.augment(batch, (self.seed, epoch, self.step))
         with self.compute.autocast():
-            raw = self.detector(batch.images)
+            raw = answers(self.detector, batch, self.cache)
         terms = self.detector.loss(raw, batch)
         loss = torch.stack(list(terms.values())).sum()
         self.optimizer.zero_grad(set_to_none=True)
@@ -99,7 +102,7 @@ class Learner:
         return {"grad_norm": clip_grad_norm_(self.detector.parameters(), self.clip_norm)}
 
 
-def build_learner(run: Run, steps: int) -> Learner:
+def build_learner(run: Run, steps: int, cache: FeatureCache | None = None) -> Learner:
     """The learner of a run.
 
     With ``train.ema`` a copy of the run's detector learns, and the run's detector takes the average
@@ -107,6 +110,7 @@ def build_learner(run: Run, steps: int) -> Learner:
 
     Args:
         steps: of the optimiser, in the whole run.
+        cache: used where no augmentation precedes the backbone.
 
     Raises:
         UserError: the backbone's stages can't be had.
@@ -125,4 +129,5 @@ def build_learner(run: Run, steps: int) -> Learner:
         run.recipe.seed,
         settings.clip_norm,
         MovingAverage(detector, run.detector, settings.ema) if settings.ema else None,
+        cache if run.augment is None else None,
     )

@@ -11,6 +11,7 @@ from hdf.data.batches import Batches
 from hdf.errors import user_error
 from hdf.evaluation.baseline import constant_boxes
 from hdf.evaluation.evaluate import Evaluation, Evaluator
+from hdf.features import FeatureCache, is_fixed
 from hdf.model_file import load_model, save_model
 from hdf.reporting.progress import Reporter, TrainingDisplay
 from hdf.training.checkpoints import save_checkpoint
@@ -35,11 +36,13 @@ class Trainer:
         self.run, self.reporter = run, reporter
         self.settings, store, split = run.recipe.train, run.store, run.split
         self.batches = Batches(store, split.train, self.settings.batch_size)
-        self.learner = build_learner(run, self.settings.epochs * len(self.batches))
+        fixed = self.settings.cache_features and is_fixed(run.detector.backbone)
+        cache = FeatureCache(len(store), run.compute) if fixed else None
+        self.learner = build_learner(run, self.settings.epochs * len(self.batches), cache)
         constant = constant_boxes(store.targets[split.train], len(store.labels)).cpu()
 
         def evaluator(index: list[int]) -> Evaluator:
-            return Evaluator(store, index, constant, self.settings.batch_size, run.compute)
+            return Evaluator(store, index, constant, self.settings.batch_size, run.compute, cache)
 
         self.validation = evaluator(split.val)
         self.inner = evaluator(split.inner) if split.inner else None
