@@ -168,6 +168,22 @@ def test_a_device_that_is_not_there_is_told() -> None:
         choose_compute("cuda", "auto")
 
 
+@pytest.mark.parametrize(("precision", "allowed"), [("auto", True), ("float32", False)])
+def test_float32_on_a_gpu_is_float32_where_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, precision: Any, allowed: bool
+) -> None:
+    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    monkeypatch.setattr("hdf.compute._device", lambda name: torch.device("cuda"))
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **options: True)
+    try:
+        choose_compute("cuda", precision)
+        found = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+        assert found == ("high" if allowed else "highest", allowed)
+    finally:
+        torch.set_float32_matmul_precision(before[0])
+        torch.backends.cudnn.allow_tf32 = before[1]
+
+
 def test_seeds_decide() -> None:
     def draw() -> float:
         return float(torch.rand(1))
