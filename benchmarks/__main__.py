@@ -1,56 +1,45 @@
-"""Run benchmarks by name: ``python -m benchmarks [NAME ...]``."""
+"""Run benchmarks by name: ``python -m benchmarks [--write PAGE] [NAME ...]``."""
 
 from __future__ import annotations
 
+import argparse
+import datetime
+import importlib
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
+from pathlib import Path
 
-from benchmarks import (
-    ablation,
-    appearance,
-    audit,
-    chest200,
-    dicoms,
-    disturbed,
-    engine,
-    painted_shapes,
-    phantom,
-    predict,
-    recipes,
-    start_up,
-    store,
-    streaming,
-)
-
-Row = tuple[str, str]
-BENCHMARKS: dict[str, Callable[[], Iterable[Row]]] = {
-    "ablation": ablation.rows,
-    "appearance": appearance.rows,
-    "audit": audit.rows,
-    "chest200": chest200.rows,
-    "dicoms": dicoms.rows,
-    "disturbed": disturbed.rows,
-    "engine": engine.rows,
-    "painted-shapes": painted_shapes.rows,
-    "phantom": phantom.rows,
-    "predict": predict.rows,
-    "recipes": recipes.rows,
-    "start-up": start_up.rows,
-    "store": store.rows,
-    "streaming": streaming.rows,
-}
+from benchmarks import NAMES, machine, page
+from benchmarks.bars import BARS
 
 
-def main(names: list[str]) -> int:
-    unknown = [name for name in names if name not in BENCHMARKS]
+def main(words: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of: {', '.join(NAMES)}")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the figures into a page")
+    chosen = parser.parse_args(words)
+    unknown = [name for name in chosen.names if name not in NAMES]
     if unknown:
-        print(f"no benchmark is called {unknown[0]!r}; there are: {', '.join(BENCHMARKS)}")
-        return 2
-    for name in names or BENCHMARKS:
-        print(f"\n{name}: {sys.modules[BENCHMARKS[name].__module__].__doc__}")
-        for what, figure in BENCHMARKS[name]():
-            print(f"  {what:<60} {figure}", flush=True)
+        parser.error(f"no benchmark is called {unknown[0]!r}; there are: {', '.join(NAMES)}")
+    for name in chosen.names or NAMES:
+        rows = _run(name)
+        if chosen.write:
+            day = datetime.date.today().isoformat()
+            page.write(chosen.write, name, rows, day, machine.describe())
     return 0
 
 
-sys.exit(main(sys.argv[1:]))
+def _run(name: str) -> list[tuple[str, str]]:
+    module = importlib.import_module(f"benchmarks.{name.replace('-', '_')}")
+    print(f"\n{name}: {module.__doc__}")
+    rows = []
+    for what, figure in module.rows():
+        bar = BARS.get(name, {}).get(what)
+        aim = "" if bar is None else f"   [{bar}{': MISSED' if bar.missed_by(figure) else ''}]"
+        print(f"  {what:<60} {figure}{aim}", flush=True)
+        rows.append((what, figure))
+    return rows
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
