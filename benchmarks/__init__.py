@@ -23,4 +23,4 @@ NAMES = (
     "time-to-quality",
     "vgg-training",
 )
-"""Each a module of this package, with dashes for underscores, whose ``rows()`` gives (what, figure)."""
+"""Each a module of this package (dashes for underscores) whose ``rows()`` gives (what, figure)."""

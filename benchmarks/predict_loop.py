@@ -1,0 +1,51 @@
+"""``hdf predict`` on a folder of PNGs beside the loop that one would write for the same model.
+
+The loop opens an image with PIL, resizes it, and asks the model, float32, one image at a time.
+Whole processes, from their start to the last row of a CSV file.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.command import run_hdf
+from benchmarks.processes import ours
+from benchmarks.radiographs import radiographs
+from benchmarks.timing import in_turns, ratio, seconds, spread
+
+ROUNDS = int(os.environ.get("HDF_BENCHMARK_PREDICT_ROUNDS", "3"))
+COUNT = int(os.environ.get("HDF_BENCHMARK_PREDICT_IMAGES", "1000"))
+OURS, LOOP = "hdf predict", "plain loop"
+
+
+def rows() -> Iterator[tuple[str, str]]:
+    """Images a second, start-up included, with the shipped model."""
+    with tempfile.TemporaryDirectory() as name, radiographs() as (images, _):
+        folder, out = Path(name) / "images", Path(name) / "found.csv"
+        _copies(images, folder)
+
+        def predict() -> float:
+            run = seconds(lambda: run_hdf("predict", folder, "--out", out, "--overwrite"))
+            return COUNT / run
+
+        def loop() -> float:
+            options = ("--images", folder, "--out", out)
+            return COUNT / seconds(lambda: ours("plain_predict", *options))
+
+        found = in_turns({OURS: predict, LOOP: loop}, ROUNDS)
+    for side, figures in found.items():
+        yield f"images a second, {side}", spread(figures, 1)
+    yield f"speed, {OURS} / {LOOP}", ratio(found[OURS], found[LOOP])
+
+
+def _copies(images: Path, folder: Path) -> None:
+    """As many files as asked for; images come again under other names."""
+    folder.mkdir()
+    files = sorted(images.glob("*.png"))
+    for number in range(COUNT):
+        source = files[number % len(files)]
+        shutil.copy(source, folder / f"{number // len(files)}-{source.name}")
