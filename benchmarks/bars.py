@@ -46,11 +46,11 @@ BARS: dict[str, dict[str, Bar]] = {
         "seconds an epoch, with affine and gamma: engine / by hand": at_most(1.05, TIMES),
     },
     "growth": {
-        "time per image and epoch on disk, 2,000 / 200 images": at_most(1.1, TIMES),
-        "time per image and epoch on disk, 20,000 / 200 images": at_most(1.1, TIMES),
-        "time per image and epoch in memory, 2,000 / 200 images": at_most(1.1, TIMES),
-        "time per image and epoch in memory, 20,000 / 200 images": at_most(1.1, TIMES),
-        "peak memory on disk, 20,000 / 200 images": at_most(1.1, TIMES),
+        "time per image and epoch on disk: 2,000 / 200 images": at_most(1.1, TIMES),
+        "time per image and epoch on disk: 20,000 / 200 images": at_most(1.1, TIMES),
+        "time per image and epoch in memory: 2,000 / 200 images": at_most(1.1, TIMES),
+        "time per image and epoch in memory: 20,000 / 200 images": at_most(1.1, TIMES),
+        "peak memory on disk: 20,000 / 200 images": at_most(1.1, TIMES),
     },
     "predict": {
         "seconds, one image, the whole process": at_most(4),

@@ -1,13 +1,13 @@
 """How training grows with the data: time per image and epoch, and peak memory.
 
-A small network on generated images of 96 px, which a store on disk streams or memory holds. The
+A small network on generated images of 64 px, which a store on disk streams or memory holds. The
 first epoch of each process is not counted, nor is making the images, though its memory is.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 from benchmarks.processes import ours
@@ -37,9 +37,7 @@ def rows() -> Iterator[tuple[str, str]]:
     found = in_turns(sides, ROUNDS)
     for where in PLACES:
         times = {count: found[_named(where, count)] for count in COUNTS}
-        memory: dict[int, Figures] = {
-            n: peaks.get((where, n), found[_named(where, n)]) for n in COUNTS
-        }
+        memory = {count: peaks.get((where, count), times[count]) for count in COUNTS}
         yield from _rows(where, times, memory)
 
 
@@ -48,15 +46,15 @@ def _named(where: str, count: int) -> str:
 
 
 def _rows(
-    where: str, times: dict[int, Figures], memory: dict[int, Figures]
+    where: str, times: Mapping[int, Figures], memory: Mapping[int, Figures]
 ) -> Iterator[tuple[str, str]]:
     place = PLACES[where]
     for count, figures in times.items():
-        yield f"milliseconds per image and epoch {_named(where, count)}", spread(figures, 3)
+        yield f"milliseconds per image and epoch, {_named(where, count)}", spread(figures, 3)
     for count, figures in memory.items():
-        yield f"peak memory in MiB {_named(where, count)}", spread(figures, 0)
+        yield f"peak memory in MiB, {_named(where, count)}", spread(figures, 0)
     few, *more = times
     for count in more:
-        against = f"{place}, {count:,} / {few:,} images"
+        against = f"{place}: {count:,} / {few:,} images"
         yield f"time per image and epoch {against}", ratio(times[count], times[few])
         yield f"peak memory {against}", ratio(memory[count], memory[few])

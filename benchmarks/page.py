@@ -70,7 +70,7 @@ def _table(
 
 def _line(benchmark: str, what: str, figure: str, day: str) -> Line:
     bar = BARS.get(benchmark, {}).get(what)
-    number, opened, spread = figure.partition(" (") if figure.endswith(")") else (figure, "", "")
+    number, _, spread = figure.partition(" (") if figure.endswith(")") else (figure, "", "")
     missed = "**missed:** " if bar is not None and bar.missed_by(figure) else ""
     bound = "" if bar is None else str(bar)
     return Line(what, bound, missed + number, spread.removesuffix(")"), day)

@@ -1,6 +1,6 @@
 """Where a training step's time goes, and the start of a process.
 
-Shares of the processor's time in a step, by PyTorch's profiler, for VGG16 at 224 px and for the
+Shares of a step's time, by PyTorch's profiler, for VGG16 at 224 px and for the
 network and augmentation of the shipped model; then what `hdf predict` imports, by package.
 """
 

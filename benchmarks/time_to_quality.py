@@ -1,7 +1,8 @@
 """Minutes of training until the mean IoU of the heart is 0.80 on fold 0 of 200 radiographs.
 
-Every fifth of the sorted names validates, after each epoch; reading images once before training and
-validating are not counted. A peer that does not get there is stopped by HDF_BENCHMARK_LIMIT seconds.
+Every fifth of the sorted names validates, after each epoch. Training alone is timed: neither
+validation, nor what a side does once beforehand. HDF_BENCHMARK_LIMIT seconds of it end a side that
+does not get there.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ SMALL = (
     "train.batch_size=8",
     "train.optimizer={use: adamw, lr: 3.0e-3}",
 )
-"""What makes the recipe `chest_vgg16` quick: a small network that sees boxes alone, as the peers."""
+"""On top of the recipe `chest_vgg16`: a small network, which learns from boxes as the peers do."""
 
 SCRIPTS = {
     "classic script": "classic_script",

@@ -33,7 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, required=True)
     parser.add_argument("--epochs", type=int, required=True)
-    parser.add_argument("--side", type=int, default=96)
+    parser.add_argument("--side", type=int, default=64)
     parser.add_argument("--where", choices=("disk", "memory"), required=True)
     given = parser.parse_args()
     keep_freed_memory()

@@ -76,6 +76,7 @@ def _part(event: FunctionEvent) -> str:
 
 def _label(learner: Learner) -> None:
     """Give what is no single operation a name that the profiler sees."""
+    _named(learner, "learn", "hdf: step")
     _named(learner, "augment", "hdf: augmentation")
     _named(learner.detector, "normalize", "hdf: normalisation")
     _named(learner.detector, "loss", "hdf: loss")

@@ -27,6 +27,7 @@ def main():
     from monai.transforms import (
         Compose,
         EnsureChannelFirstd,
+        EnsureTyped,
         LoadImaged,
         Resized,
         ScaleIntensityRanged,
@@ -40,10 +41,11 @@ def main():
             EnsureChannelFirstd("image"),
             Resized("image", (given.side, given.side)),
             ScaleIntensityRanged("image", 0, 255, 0, 1),
+            EnsureTyped("image", track_meta=False),  # plain tensors are collated quicker
         ]
     )
     cached = CacheDataset(data, read, cache_rate=1.0, num_workers=2, progress=False)
-    batches = DataLoader(cached, given.batch, shuffle=True, num_workers=given.workers)
+    batches = DataLoader(cached, batch_size=given.batch, shuffle=True, num_workers=given.workers)
     times = []
     for _ in range(given.epochs):
         began = time.perf_counter()

@@ -69,7 +69,7 @@ def trainer(model, training, batch):
         model.train()
         for chosen in torch.randperm(len(training)).split(batch):
             pairs = [augmented(*training[i]) for i in chosen.tolist()]
-            images, targets = zip(*pairs)
+            images, targets = zip(*pairs, strict=True)
             optimizer.zero_grad()
             loss = sum(model(list(images), list(targets)).values())
             loss.backward()

@@ -5,6 +5,7 @@ Settings are its defaults but for mirroring, since a mirrored heart is another h
 """
 
 import argparse
+import contextlib
 import json
 import os
 import tempfile
@@ -50,10 +51,8 @@ def train(given, folder):
     quiet = {"plots": False, "save": False, "val": False, "verbose": False, "amp": False}
     about = {"data": described, "imgsz": given.side, "batch": given.batch, "epochs": EPOCHS}
     place = {"project": folder, "name": "run", "device": "cpu", "workers": 2, "cache": "ram"}
-    try:
+    with contextlib.suppress(ReachedError):
         model.train(pretrained=False, fliplr=0.0, **about, **quiet, **place)
-    except ReachedError:
-        pass
     reached = clock.trained if clock.best >= given.bar else None
     return {
         "reached": reached,
