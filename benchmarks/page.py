@@ -57,7 +57,7 @@ def _table(
     known = {line.what: line for line in _lines(old)}
     machines = dict(re.findall(r"^- (\S+): (.*)$", old, re.MULTILINE)) | {day: machine}
     lines = [
-        known.get(what) if figure.startswith(NOT_MEASURED) else _line(benchmark, what, figure, day)
+        _line(benchmark, what, figure, day) if _measured(what, figure) else known.get(what)
         for what, figure in rows
     ]
     kept = [line for line in lines if line is not None]
@@ -66,6 +66,10 @@ def _table(
     days = sorted({line.day for line in kept})
     about = "".join(f"- {day}: {machines.get(day, 'unknown')}\n" for day in days)
     return f"{HEAD}{''.join(map(str, kept))}\n{about}"
+
+
+def _measured(what: str, figure: str) -> bool:
+    return not (what.startswith(NOT_MEASURED) or figure.startswith(NOT_MEASURED))
 
 
 def _line(benchmark: str, what: str, figure: str, day: str) -> Line:
