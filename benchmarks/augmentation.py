@@ -18,7 +18,7 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from benchmarks.ellipses import NoisyEllipses
-from benchmarks.processes import peer
+from benchmarks.sides import peer
 from benchmarks.timing import in_turns, ratio, seconds, spread
 from hdf.augment import Augment
 from hdf.types import Batch, Targets

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 from functools import partial
 
-from benchmarks.processes import ours
+from benchmarks.sides import ours
 from benchmarks.timing import Figures, in_turns, ratio, spread
 
 ROUNDS = int(os.environ.get("HDF_BENCHMARK_GROWTH_ROUNDS", "3"))

@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from benchmarks.processes import ours, peer
 from benchmarks.radiographs import radiographs
+from benchmarks.sides import ours, peer
 from benchmarks.timing import in_turns, ratio, spread
 
 ROUNDS = int(os.environ.get("HDF_BENCHMARK_LOADING_ROUNDS", "3"))

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.command import run_hdf
-from benchmarks.processes import ours
 from benchmarks.radiographs import radiographs
+from benchmarks.sides import ours
 from benchmarks.timing import in_turns, ratio, seconds, spread
 
 ROUNDS = int(os.environ.get("HDF_BENCHMARK_PREDICT_ROUNDS", "3"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from benchmarks.processes import ours
+from benchmarks.sides import ours
 
 STEPS = int(os.environ.get("HDF_BENCHMARK_PROFILE_STEPS", "3"))
 BATCH = int(os.environ.get("HDF_BENCHMARK_PROFILE_BATCH", "8"))

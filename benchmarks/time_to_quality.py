@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.command import masked
-from benchmarks.processes import NotMeasuredError, ours, peer
+from benchmarks.sides import NotMeasuredError, ours, peer
 from benchmarks.timing import Figures, ratio
 
 BAR = float(os.environ.get("HDF_BENCHMARK_IOU", "0.80"))

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from statistics import median
 
-from benchmarks.processes import NotMeasuredError
+from benchmarks.sides import NotMeasuredError
 
 Figures = list[float] | str
 """What a side measured in each round, or why it did not."""
@@ -59,8 +59,8 @@ def ratio(first: Figures, second: Figures) -> str:
 
 
 def spread(figures: Figures, digits: int) -> str:
-    """The median of the rounds, with the smallest and largest."""
+    """The median of the rounds, with the smallest and largest of more than one."""
     if isinstance(figures, str):
         return figures
     middle, low, high = (f"{f(figures):,.{digits}f}" for f in (median, min, max))
-    return f"{middle} ({low} to {high}, {len(figures)} rounds)"
+    return f"{middle} ({low} to {high}, {len(figures)} rounds)" if len(figures) > 1 else middle

@@ -10,8 +10,8 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from benchmarks.processes import ours, peer
 from benchmarks.radiographs import radiographs
+from benchmarks.sides import ours, peer
 from benchmarks.timing import Figures, in_turns, ratio, spread
 
 ROUNDS = int(os.environ.get("HDF_BENCHMARK_VGG_ROUNDS", "3"))

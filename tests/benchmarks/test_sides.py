@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from benchmarks import NAMES, processes
+from benchmarks import NAMES, sides
 from benchmarks.bars import BARS
 from benchmarks.ours.imports import by_package
-from benchmarks.processes import NotMeasuredError, parsed, peer
+from benchmarks.sides import NotMeasuredError, parsed, peer
 from benchmarks.timing import in_turns, ratio, spread
 
-PEERS = sorted((Path(processes.__file__).parent / "peers").glob("*.py"))
+PEERS = sorted((Path(sides.__file__).parent / "peers").glob("*.py"))
 
 
 def test_the_last_json_line_counts() -> None:
@@ -42,7 +43,7 @@ def test_an_interpreter_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatc
 def scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of peers of this test's own, run by this Python."""
     (tmp_path / "peers").mkdir()
-    monkeypatch.setattr(processes, "HERE", tmp_path)
+    monkeypatch.setattr(sides, "HERE", tmp_path)
     monkeypatch.setenv("HDF_PEERS", sys.executable)
     return tmp_path / "peers"
 
@@ -93,6 +94,18 @@ def test_a_peer_needs_no_hdf(script: Path) -> None:
 
 def test_bars_are_of_benchmarks_that_there_are() -> None:
     assert set(BARS) <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", ["growth", "time-to-quality", "vgg-training"])
+def test_bars_are_of_rows_that_there_are(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row that is renamed must not lose its bar in silence."""
+    module = importlib.import_module(f"benchmarks.{name.replace('-', '_')}")
+    keys = ("images_per_second", "milliseconds_an_image", "peak_mib", "float32", "bfloat16")
+    keys = (*keys, "an_image", "reached", "best", "epochs", "trained")
+    monkeypatch.setenv("HDF_TEST_DATA", "no-such-folder")
+    for side in ("ours", "peer"):
+        monkeypatch.setattr(module, side, lambda *options: dict.fromkeys(keys, 2.0), raising=False)
+    assert set(BARS[name]) <= {what for what, _ in module.rows()}
 
 
 def test_an_unknown_benchmark_is_told() -> None:
