@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
@@ -14,6 +15,8 @@ from torch import Tensor, nn
 
 from hdf import boxes as box_algebra
 from hdf.augment_checks import checked
+from hdf.augment_parts import rows_of, run_part
+from hdf.distributed import Share
 from hdf.outlines import Shape, box_outlines, mask_outlines, warped_bounds
 from hdf.types import Batch, Targets
 from hdf.warp import centers_to_edges, resample
@@ -67,29 +70,62 @@ class Augment:
         self._before = chain[:place]
         self._geometric = [module for module, moves in zip(chain, moving, strict=True) if moves]
         self._after = [module for module in chain[place:] if module not in self._geometric]
+        self._image_size = image_size
 
     @torch.no_grad()
-    def __call__(self, batch: Batch, key: Sequence[int]) -> Batch:
+    def __call__(self, batch: Batch, key: Sequence[int], share: Share | None = None) -> Batch:
         """Augment a batch.
 
         Args:
             batch: images float32 [B, 1, H, W] in [0, 1] and their targets; left as it is.
             key: non-negative integers, such as (seed, epoch, step). All random numbers follow from
                 it: the same key gives the same result, and the global generators stay untouched.
+            share: which part of a larger batch is wanted. `batch` holds that part where the chain
+                `divides`, else the whole; each image becomes what it would in the whole batch.
 
         Returns:
-            A new batch with images in [0, 1].
+            A new batch with images in [0, 1], those of `share`.
         """
+        if share is not None and share.images < share.whole:
+            if not self.divides:
+                return self(batch, key).part(share.rows)
+        else:
+            share = None
         if not (self._before or self._geometric):
             return batch
         with _keyed_random_numbers(key, batch.images.device):
-            images = _run(self._before, batch.images.float())
-            images, targets = self._warp(images, batch.targets)
-            images = _run(self._after, images)
+            images = self._run(self._before, batch.images.float(), share)
+            images, targets = self._warp(images, batch.targets, share)
+            images = self._run(self._after, images, share)
         return replace(batch, images=images.clamp(0, 1), targets=targets)
 
-    def _warp(self, images: Tensor, targets: Targets) -> tuple[Tensor, Targets]:
-        matrices = compose(self._geometric, images.shape)
+    @property
+    def divides(self) -> bool:
+        """Whether a part of a batch can be augmented without the rest of it."""
+        return all(names is not None for names in self._names.values())
+
+    @cached_property
+    def _names(self) -> dict[nn.Module, frozenset[str] | None]:
+        return {item: rows_of(item, self._image_size) for item in self._before + self._after}
+
+    def _run(
+        self, modules: list[RigidAffineAugmentationBase2D], images: Tensor, share: Share | None
+    ) -> Tensor:
+        if share is not None:
+            names = [self._names[module] or frozenset() for module in modules]
+            return run_part(modules, names, images, share)
+        for module in modules:
+            images = module(images)
+        return images
+
+    def _warp(
+        self, images: Tensor, targets: Targets, share: Share | None
+    ) -> tuple[Tensor, Targets]:
+        if share is None:
+            matrices = compose(self._geometric, images.shape)
+        else:
+            shape = torch.Size((share.whole, *images.shape[1:]))
+            matrices = compose(self._geometric, shape)[share.rows]
         moved = (matrices != torch.eye(3)).flatten(1).any(1)
         if not moved.any():
             return images, targets
@@ -151,12 +187,6 @@ def _is_visible(shown: Tensor, whole: Tensor) -> Tensor:
     # NaN, from a shape behind the horizon, compares as False.
     enough = box_algebra.area(shown) >= MIN_VISIBLE * box_algebra.area(whole)
     return (sides >= MIN_SIDE) & enough
-
-
-def _run(modules: Sequence[nn.Module], images: Tensor) -> Tensor:
-    for module in modules:
-        images = module(images)
-    return images
 
 
 @contextmanager

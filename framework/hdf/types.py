@@ -169,7 +169,7 @@ class Targets:
     def __len__(self) -> int:
         return len(self.boxes)
 
-    def __getitem__(self, index: Tensor | list[int]) -> Targets:
+    def __getitem__(self, index: Tensor | list[int] | slice) -> Targets:
         masks = None if self.masks is None else self.masks[index]
         return Targets(self.boxes[index], self.labels[index], self.valid[index], masks)
 
@@ -237,6 +237,10 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def part(self, rows: slice) -> Batch:
+        """Some of the images."""
+        return Batch(self.images[rows], self.targets[rows], self.index[rows])
 
 
 @dataclass(frozen=True, slots=True)

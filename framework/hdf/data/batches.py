@@ -17,12 +17,18 @@ from hdf.data.masks import unpack
 from hdf.data.store import Store, taken
 from hdf.types import Batch
 
+Rows = Callable[[int], slice]
+"""Which images of a batch of so many are wanted."""
+
 
 class Batches:
     """A part of the store, in batches on the store's device.
 
     The images of an epoch are dealt into batches whose sizes differ by one at most, so that no
     epoch ends with a batch of a single image.
+
+    Attributes:
+        sizes: how many images each batch has.
 
     Args:
         index: positions in the store.
@@ -33,22 +39,34 @@ class Batches:
         self.store = store
         self.device = store.targets.boxes.device
         self.index = torch.tensor(index)
-        self.steps = math.ceil(len(index) / batch_size)
+        self.sizes = self.sizes_of(len(index), batch_size)
+
+    @staticmethod
+    def sizes_of(count: int, batch_size: int) -> list[int]:
+        """How many images each batch of an epoch has."""
+        steps = math.ceil(count / batch_size)
+        return [count // steps + (step < count % steps) for step in range(steps)]
 
     def __len__(self) -> int:
-        return self.steps
+        return len(self.sizes)
 
     def in_order(self) -> Iterator[Batch]:
         """Every image once, in the order of `index`."""
         return self._deal(torch.arange(len(self.index)))
 
-    def shuffled(self, seed: int, epoch: int) -> Iterator[Batch]:
-        """Every image once, in an order of this seed and epoch."""
-        order = np.random.default_rng([seed, epoch]).permutation(len(self.index))
-        return self._deal(torch.from_numpy(order))
+    def shuffled(self, seed: int, epoch: int, rows: Rows | None = None) -> Iterator[Batch]:
+        """Every image once, in an order of this seed and epoch.
 
-    def _deal(self, order: Tensor) -> Iterator[Batch]:
-        dealt = self.index[order].tensor_split(self.steps)
+        Args:
+            rows: the part of each batch that is read and given; all of it if left out.
+        """
+        order = np.random.default_rng([seed, epoch]).permutation(len(self.index))
+        return self._deal(torch.from_numpy(order), rows)
+
+    def _deal(self, order: Tensor, rows: Rows | None = None) -> Iterator[Batch]:
+        dealt = list(torch.split(self.index[order], self.sizes))
+        if rows is not None:
+            dealt = [positions[rows(len(positions))] for positions in dealt]
         for chosen, (eight_bit, packed) in zip(dealt, self._read(dealt), strict=True):
             images = eight_bit.to(self.device).float().div_(255)
             targets = self.store.targets[chosen.to(self.device)]
@@ -75,6 +93,8 @@ def _stored(store: Store, chosen: Tensor) -> Stored:
 
 def _ahead(read: Callable[[Tensor], Stored], dealt: Sequence[Tensor]) -> Iterator[Stored]:
     """Batches from files; the next one is read while this one is computed with."""
+    if not dealt:
+        return
     with ThreadPoolExecutor(1) as reader:
         coming = reader.submit(read, dealt[0])
         for following in dealt[1:]:

@@ -165,9 +165,14 @@ def _read_packed(packed: bytes) -> bytes:
 
 
 def workers() -> int:
-    """Cores that this process may use; each worker process imports torch, so not too many."""
+    """How many read at once; each worker process imports torch, so not too many."""
+    return min(cores(), MOST_WORKERS)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return min(allowed or 1, MOST_WORKERS)
+    return allowed or 1
 
 
 def _processes() -> ProcessPoolExecutor:

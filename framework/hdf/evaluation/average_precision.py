@@ -82,7 +82,9 @@ def average_precision(
     boxes = _by_image(found.image, found.label, found.box, number)
     scores = _by_image(found.image, found.label, found.score[:, None], number)
     order = sorted(true.keys() | boxes.keys(), key=images.__getitem__)
-    metric = MeanAveragePrecision(backend="pycocotools", extended_summary=True)
+    # One process has all detections; torchmetrics would wait for the other processes' own.
+    options = {"extended_summary": True, "sync_on_compute": False}
+    metric = MeanAveragePrecision(backend="pycocotools", **options)
     metric.warn_on_many_detections = False
     metric.update(
         [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,7 @@ from hdf.compute import Compute
 from hdf.data.batches import Batches
 from hdf.data.store import Store
 from hdf.detector import Detector
+from hdf.distributed import ALONE, World
 from hdf.evaluation.average_precision import Found
 from hdf.evaluation.baseline import constant_detections
 from hdf.evaluation.comparison import Comparison
@@ -47,6 +49,8 @@ class Evaluator:
         index: positions in the store.
         constant: the mean training boxes [L, 4], network pixels.
         cache: of the maps of a backbone that learns nothing.
+        world: the processes that share the work; each runs the detector over a part of the images,
+            and all get all answers.
     """
 
     def __init__(
@@ -57,9 +61,12 @@ class Evaluator:
         batch_size: int,
         compute: Compute,
         cache: FeatureCache | None = None,
+        world: World = ALONE,
     ) -> None:
-        self.store, self.index, self.compute, self.cache = store, list(index), compute, cache
-        self.batches = Batches(store, index, batch_size)
+        self.store, self.index, self.compute = store, list(index), compute
+        self.cache, self.world = cache, world
+        own = self.index[world.share(len(self.index)).rows]
+        self.batches = Batches(store, own, math.ceil(batch_size / world.size))
         self.targets = [store.originals[i] for i in self.index]
         self.geometry = [store.geometry[i] for i in self.index]
         self.constant = match_constant(self.targets, constant, self.geometry, store.labels)
@@ -71,7 +78,7 @@ class Evaluator:
 
     @torch.inference_mode()
     def evaluate(self, detector: Detector) -> Evaluation:
-        """Run the detector over every image once."""
+        """Run the detector over every image once; all processes must call it together."""
         detector.eval()
         found: list[Detections] = []
         loss = 0.0
@@ -80,6 +87,9 @@ class Evaluator:
                 raw = answers(detector, batch, self.cache)
             loss += float(torch.stack(list(detector.loss(raw, batch).values())).sum()) * len(batch)
             found += [detections.cpu() for detections in detector.decode(raw)]
+        parts = self.world.gather((found, loss))
+        found = [detections for part, _ in parts for detections in part]
+        loss = sum(part for _, part in parts)
         detections = _to_original(found, self.geometry)
         matches = match(self.targets, detections, self.store.labels)
         return Evaluation(self.index, self.targets, detections, matches, loss / len(self.index))

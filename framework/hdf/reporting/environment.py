@@ -24,7 +24,7 @@ PACKAGES = (
 )
 
 
-def describe_environment(compute: Compute, registry: Registry) -> dict[str, Any]:
+def describe_environment(compute: Compute, registry: Registry, processes: int) -> dict[str, Any]:
     """Versions, device, precision and plugins, for ``environment.json``."""
     return {
         "python": platform.python_version(),
@@ -34,6 +34,7 @@ def describe_environment(compute: Compute, registry: Registry) -> dict[str, Any]
         "device": _device_name(compute.device),
         "precision": compute.precision,
         "precision_reason": compute.reason,
+        "processes": processes,
         "threads": torch.get_num_threads(),
     }
 

@@ -35,6 +35,15 @@ def save_checkpoint(folder: RunFolder, detector: Detector, learner: Learner, epo
     fresh.rename(last)
 
 
+def last_epoch(folder: RunFolder) -> int | None:
+    """How many epochs the newest checkpoint holds; None where there is none."""
+    try:
+        state = torch.load(folder.checkpoints / "last" / "state.pt", weights_only=True, mmap=True)
+        return int(state["epoch"])
+    except (OSError, RuntimeError, KeyError):
+        return None
+
+
 def _state(learner: Learner, epoch: int) -> dict[str, Any]:
     averaged = learner.average is not None
     return {

@@ -7,7 +7,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -15,6 +15,7 @@ from hdf.augment import Augment
 from hdf.compute import Compute
 from hdf.data.batches import Batches
 from hdf.detector import Detector
+from hdf.distributed import ALONE, Share, World
 from hdf.features import FeatureCache, answers
 from hdf.recipe.build import blamed_on
 from hdf.training.average import MovingAverage
@@ -35,6 +36,7 @@ class Learner:
         clip_norm: the largest norm of a step's gradient; None for any.
         average: follows the detector's weights; None for no average.
         cache: of the maps of a backbone that learns nothing, where no augmentation precedes it.
+        world: the processes that learn together; each has a learner with the same weights.
         step: optimiser steps taken so far.
     """
 
@@ -47,7 +49,13 @@ class Learner:
     clip_norm: float | None = None
     average: MovingAverage | None = None
     cache: FeatureCache | None = None
+    world: World = ALONE
     step: int = field(default=0)
+
+    def __post_init__(self) -> None:
+        self._objective = self.world.replicate(Objective(self.detector, self.compute, self.cache))
+        # Augmentations that look at a whole batch get it in each process.
+        self._whole = self.augment is not None and self.world.size > 1 and not self.augment.divides
 
     @property
     def rate(self) -> float:
@@ -66,26 +74,37 @@ class Learner:
         """
         self.detector.train()
         sums: dict[str, Tensor] = {}
-        images = 0
-        for done, batch in enumerate(batches.shuffled(self.seed, epoch), 1):
-            terms = self.learn(batch, epoch)
-            images += len(batch)
+        dealt = batches.shuffled(self.seed, epoch, None if self._whole else self._rows)
+        for done, (size, batch) in enumerate(zip(batches.sizes, dealt, strict=True), 1):
+            share = self.world.share(size)
+            terms = self.learn(batch, epoch, share)
             for name, value in terms.items():
-                sums[name] = sums.get(name, 0.0) + value * len(batch)
-            on_step(done, terms["train_loss"], len(batch))
+                sums[name] = sums.get(name, 0.0) + value * share.images
+            on_step(done, terms["train_loss"], size)
+        self._average_buffers()
+        sums, images = self.world.total(sums), len(batches.index)
         return {name: float(value) / images for name, value in sums.items()}
 
-    def learn(self, batch: Batch, epoch: int) -> dict[str, Tensor]:
-        """Take one optimiser step; returns what `epoch` takes the means of, detached."""
-        seed_step(self.seed, epoch, self.step)
-        if self.augment is not None:
-            batch = self.augment(batch, (self.seed, epoch, self.step))
-        with self.compute.autocast():
-            raw = answers(self.detector, batch, self.cache)
-        terms = self.detector.loss(raw, batch)
+    def _average_buffers(self) -> None:
+        self.world.average_buffers(self.detector)
+        if self.average is not None:
+            self.world.average_buffers(self.average.average)
+
+    def _rows(self, size: int) -> slice:
+        return self.world.share(size).rows
+
+    def learn(self, batch: Batch, epoch: int, share: Share) -> dict[str, Tensor]:
+        """Take one optimiser step; returns what `epoch` takes the means of, detached.
+
+        Args:
+            batch: the images of `share`, or all where augmentation needs them.
+        """
+        seed_step(self.seed, epoch, self.step, self.world.rank)
+        batch = self._augmented(batch, (self.seed, epoch, self.step), share)
+        terms = self._objective(batch)
         loss = torch.stack(list(terms.values())).sum()
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        self._weighted(loss, share).backward()  # type: ignore[no-untyped-call]
         norm = self._clip()
         self.optimizer.step()
         self.schedule.step()
@@ -95,11 +114,36 @@ class Learner:
         parts = {f"train_{name}": value.detach() for name, value in terms.items()}
         return {"train_loss": loss.detach(), **parts, **norm}
 
+    def _augmented(self, batch: Batch, key: tuple[int, ...], share: Share) -> Batch:
+        if self.augment is None:
+            return batch
+        return self.augment(batch, key, share)
+
+    def _weighted(self, loss: Tensor, share: Share) -> Tensor:
+        """The mean over a share, so that the processes' mean is that over the whole batch."""
+        if self.world.size == 1:
+            return loss
+        return loss * (share.images * self.world.size / share.whole)
+
     def _clip(self) -> dict[str, Tensor]:
         """Shorten the gradient to `clip_norm`; returns the norm that it had."""
         if self.clip_norm is None:
             return {}
         return {"grad_norm": clip_grad_norm_(self.detector.parameters(), self.clip_norm)}
+
+
+class Objective(nn.Module):
+    """The loss of a batch, in one module: what happens in it counts for the shared gradient."""
+
+    def __init__(self, detector: Detector, compute: Compute, cache: FeatureCache | None) -> None:
+        super().__init__()
+        self.detector, self.compute, self.cache = detector, compute, cache
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """The terms of the loss."""
+        with self.compute.autocast():
+            raw = answers(self.detector, batch, self.cache)
+        return self.detector.loss(raw, batch)
 
 
 def build_learner(run: Run, steps: int, cache: FeatureCache | None = None) -> Learner:
@@ -130,4 +174,5 @@ def build_learner(run: Run, steps: int, cache: FeatureCache | None = None) -> Le
         settings.clip_norm,
         MovingAverage(detector, run.detector, settings.ema) if settings.ema else None,
         cache if run.augment is None else None,
+        run.world,
     )

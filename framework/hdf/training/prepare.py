@@ -10,17 +10,20 @@ import torch
 from hdf.augment import Augment
 from hdf.components import build_components
 from hdf.compute import Compute, choose_compute
+from hdf.data.batches import Batches
 from hdf.data.split import Split
 from hdf.data.store import Store
-from hdf.dataset import read_dataset, refuse_unlearnable
+from hdf.dataset import refuse_unlearnable
 from hdf.detector import Detector
-from hdf.errors import placed
+from hdf.distributed import ALONE, World
+from hdf.errors import placed, user_error
 from hdf.recipe.build import blamed_on
 from hdf.recipe.check import CheckedRecipe
 from hdf.recipe.schema import Recipe
 from hdf.registry import Registry
 from hdf.reporting.progress import Reporter
 from hdf.reporting.run_folder import RunFolder
+from hdf.shared_dataset import read_shared
 from hdf.training.model import build_model
 from hdf.training.start import Start, find_start
 from hdf.trial import try_detector
@@ -40,6 +43,7 @@ class Run:
         visualizers: what draws the pictures.
         skipped: the id of each sample that was left out, and why.
         start: what was taken from another model; None for a start of its own.
+        world: the processes that train together. Events, pictures and files are the writer's.
     """
 
     folder: RunFolder
@@ -53,6 +57,7 @@ class Run:
     visualizers: list[Any]
     skipped: list[tuple[str, str]] = field(default_factory=list)
     start: Start | None = None
+    world: World = ALONE
 
     @property
     def recipe(self) -> Recipe:
@@ -60,25 +65,29 @@ class Run:
 
 
 def prepare(
-    checked: CheckedRecipe, registry: Registry, folder: RunFolder, reporter: Reporter
+    checked: CheckedRecipe,
+    registry: Registry,
+    folder: RunFolder,
+    reporter: Reporter,
+    world: World = ALONE,
 ) -> Run:
     """Build the components, then read the data; nothing is written.
 
     Raises:
         UserError: with all that is wrong with the options, or with the data.
     """
-    settings = checked.recipe.train
-    with placed(checked.where("train", "device")):
-        compute = choose_compute(settings.device, settings.precision)
-    reporter.say(f"device {compute.device}, precision {compute.precision}: {compute.reason}")
-    components = build_components(checked)
-    detector = build_model(checked)
-    start = _find_start(checked, detector, reporter)
-    dataset = read_dataset(checked, components.loader, reporter)
-    refuse_unlearnable(checked, dataset)
+    with world.writer_first():
+        compute = _compute(checked, reporter, world)
+        components = build_components(checked)
+        detector = build_model(checked)
+        start = _find_start(checked, detector, reporter)
+    dataset = read_shared(checked, components.loader, reporter, world)
     store, split = dataset.store, dataset.split
-    _fit(checked, detector, store, split, start)
-    _try_on_device(checked, detector, compute)
+    with world.writer_first():
+        refuse_unlearnable(checked, dataset)
+        _refuse_idle_processes(checked, split, world)
+        _fit(checked, detector, store, split, start)
+        _try_on_device(checked, detector, compute)
     return Run(
         folder,
         checked,
@@ -91,7 +100,31 @@ def prepare(
         components.visualizers,
         dataset.skipped,
         start,
+        world,
     )
+
+
+def _compute(checked: CheckedRecipe, reporter: Reporter, world: World) -> Compute:
+    settings = checked.recipe.train
+    with placed(checked.where("train", "device")):
+        compute = choose_compute(world.device(settings.device), settings.precision)
+    if world.size > 1 and compute.device.type == "cuda":
+        torch.cuda.set_device(compute.device)
+    many = f"{world.size} processes, " if world.size > 1 else ""
+    reporter.say(f"{many}device {compute.device}, precision {compute.precision}: {compute.reason}")
+    return compute
+
+
+def _refuse_idle_processes(checked: CheckedRecipe, split: Split, world: World) -> None:
+    """Every process needs an image of every batch, for its part of the gradient."""
+    fewest = min(Batches.sizes_of(len(split.train), checked.recipe.train.batch_size))
+    if fewest < world.size:
+        message = (
+            f"{len(split.train)} training images in batches of at most "
+            f"{checked.recipe.train.batch_size} make batches of {fewest}, too few for "
+            f"{world.size} processes; raise train.batch_size or take fewer processes"
+        )
+        raise user_error(message, checked.where("train", "batch_size"))
 
 
 def _find_start(checked: CheckedRecipe, detector: Detector, reporter: Reporter) -> Start | None:

@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from hdf.distributed import ALONE, World, is_lost
 from hdf.errors import UserError
 from hdf.evaluation.evaluate import Evaluation
 from hdf.evaluation.tables import write_matches, write_predictions
@@ -26,22 +27,40 @@ from hdf.training.trainer import Trainer
 
 
 def run_recipe(
-    checked: CheckedRecipe, registry: Registry, folder: RunFolder, reporter: Reporter
+    checked: CheckedRecipe,
+    registry: Registry,
+    folder: RunFolder,
+    reporter: Reporter,
+    world: World = ALONE,
 ) -> dict[str, Any]:
     """Train, evaluate and draw.
 
     Args:
         folder: made anew once the recipe and the data were found to be in order.
+        world: the processes that do so together; all must call this. The writer alone writes,
+            draws and tells plugins.
 
     Returns:
-        What ``summary.json`` holds.
+        What ``summary.json`` holds; nothing where another process writes.
 
     Raises:
         UserError: the options, the data or the training are at fault.
     """
     began = time.perf_counter()
     keep_freed_memory()
-    run = prepare(checked, registry, folder, reporter)
+    run = prepare(checked, registry, folder, reporter, world)
+    if not world.is_writer:
+        Trainer(run, reporter).fit()
+        world.barrier()  # a launcher may think that the run is over where a process has ended
+        return {}
+    summary = _write(run, reporter, began)
+    world.barrier()
+    return summary
+
+
+def _write(run: Run, reporter: Reporter, began: float) -> dict[str, Any]:
+    """What the writer does."""
+    registry, folder = run.registry, run.folder
     _open(run, reporter)
     try:
         send(registry, reporter, "hdf_run_started", run=run)
@@ -70,10 +89,14 @@ def _open(run: Run, reporter: Reporter) -> None:
     folder.create()
     write_text(folder.path / "recipe.yaml", run.checked.source.text)
     write_text(folder.path / "resolved.yaml", run.checked.resolved_yaml())
-    write_json(folder.path / "environment.json", describe_environment(run.compute, run.registry))
+    write_json(folder.path / "environment.json", _environment(run))
     write_split(folder.path / "split.csv", run.store.samples, run.split)
     write_skipped(folder.path / "skipped.csv", run.skipped)
     reporter.log = folder.log
+
+
+def _environment(run: Run) -> dict[str, Any]:
+    return describe_environment(run.compute, run.registry, run.world.size)
 
 
 def _write_predictions(run: Run, evaluation: Evaluation) -> None:
@@ -93,6 +116,7 @@ def _summary(run: Run, trainer: Trainer, metrics: dict[str, Any], seconds: float
         "seed": run.recipe.seed,
         "device": str(run.compute.device),
         "precision": run.compute.precision,
+        "processes": run.world.size,
         "dataset": {"train": len(run.split.train), "val": len(run.split.val)},
         "data_digest": run.store.digest(),
         **started,
@@ -114,5 +138,11 @@ def close(folder: RunFolder, error: BaseException) -> None:
         if isinstance(error, KeyboardInterrupt):
             folder.set_status("interrupted")
         else:
-            kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
-            folder.set_status("failed", reason=f"{kind}{error}")
+            folder.set_status("failed", reason=_reason(error))
+
+
+def _reason(error: BaseException) -> str:
+    if is_lost(error):
+        return "another process of the run has ended"
+    kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+    return f"{kind}{error}"

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 
 
-def seed_step(seed: int, epoch: int, step: int) -> None:
-    """Seed dropout and all else that a model draws in one step."""
-    torch.manual_seed(_mix(seed, epoch, step))
+def seed_step(seed: int, epoch: int, step: int, rank: int = 0) -> None:
+    """Seed dropout and all else that a model draws in one step; each process draws its own."""
+    torch.manual_seed(_mix(seed, epoch, step, *([rank] if rank else [])))
 
 
 def seed_weights(seed: int) -> None:

@@ -33,7 +33,7 @@ class Trainer:
     """
 
     def __init__(self, run: Run, reporter: Reporter) -> None:
-        self.run, self.reporter = run, reporter
+        self.run, self.reporter, self.world = run, reporter, run.world
         self.settings, store, split = run.recipe.train, run.store, run.split
         self.batches = Batches(store, split.train, self.settings.batch_size)
         fixed = self.settings.cache_features and is_fixed(run.detector.backbone)
@@ -42,7 +42,8 @@ class Trainer:
         constant = constant_boxes(store.targets[split.train], len(store.labels)).cpu()
 
         def evaluator(index: list[int]) -> Evaluator:
-            return Evaluator(store, index, constant, self.settings.batch_size, run.compute, cache)
+            size = self.settings.batch_size
+            return Evaluator(store, index, constant, size, run.compute, cache, run.world)
 
         self.validation = evaluator(split.val)
         self.inner = evaluator(split.inner) if split.inner else None
@@ -68,11 +69,23 @@ class Trainer:
                 epoch += 1
                 evaluation = self._epoch(epoch, display)
         if self.inner is None and evaluation is not None:  # the last epoch always validates
-            save_model(self.run.detector, self.run.folder.best)
+            self._save_best()
             return evaluation
-        best = load_model(self.run.folder.best, self.run.registry)
-        self.run.detector.load_state_dict(best.state_dict())
+        self._load_best()
         return self.validation.evaluate(self.run.detector)
+
+    def _save_best(self) -> None:
+        if self.world.is_writer:
+            save_model(self.run.detector, self.run.folder.best)
+
+    def _load_best(self) -> None:
+        """Only the writer may have the file."""
+        state = None
+        if self.world.is_writer:
+            state = load_model(self.run.folder.best, self.run.registry).state_dict()
+        state = self.world.broadcast(state)
+        assert state is not None
+        self.run.detector.load_state_dict(state)
 
     def _validates(self, epoch: int) -> bool:
         return epoch % self.settings.validate_every == 0 or epoch == self.settings.epochs
@@ -95,14 +108,20 @@ class Trainer:
             evaluation = self.validation.evaluate(self.run.detector)
             metrics |= self._scores(epoch, evaluation)
             self._refuse_not_finite(metrics)
-        self._save(epoch)
-        seconds, speed = time.perf_counter() - began, len(self.batches.index) / trained
         self.history.append(metrics)
-        timing = {"epoch": epoch, "seconds": seconds, "train_images_per_second": speed}
+        if self.world.is_writer:
+            self._save(epoch)
+            self._record(metrics, began, trained, display)
+            self._tell(metrics, evaluation)
+        return evaluation
+
+    def _record(
+        self, metrics: dict[str, Any], began: float, trained: float, display: TrainingDisplay
+    ) -> None:
+        seconds, speed = time.perf_counter() - began, len(self.batches.index) / trained
+        timing = {"epoch": metrics["epoch"], "seconds": seconds, "train_images_per_second": speed}
         self.run.folder.add_metrics(metrics, timing)
         display.end_epoch(metrics, seconds, speed)
-        self._tell(metrics, evaluation)
-        return evaluation
 
     def _scores(self, epoch: int, evaluation: Evaluation) -> dict[str, float]:
         """The scores of both sides that do not learn; the best weights so far are saved."""
@@ -115,7 +134,7 @@ class Trainer:
             inner = self.inner.evaluate(self.run.detector)
             scores |= {"inner_loss": inner.loss, "inner_iou_mean": inner.iou_mean}
             if self.selection.improves(epoch, scores):
-                save_model(self.run.detector, self.run.folder.best)
+                self._save_best()
         return scores
 
     def _tell(self, metrics: dict[str, Any], evaluation: Evaluation | None) -> None:
@@ -133,8 +152,9 @@ class Trainer:
             self._saved = time.perf_counter()
 
     def _refuse_not_finite(self, metrics: Mapping[str, float]) -> None:
+        """Told by the writer; the others find it gone."""
         for name, value in metrics.items():
-            if not math.isfinite(value):
+            if self.world.is_writer and not math.isfinite(value):
                 message = (
                     f"{name} is {value} in epoch {metrics['epoch']}; try a lower rate "
                     "(train.optimizer.lr) or train.precision=float32"

@@ -1,0 +1,37 @@
+"""What a command says when it ends early."""
+
+from __future__ import annotations
+
+import errno
+import sys
+
+import click
+
+from hdf.cli.screen import show_error
+from hdf.errors import UserError
+
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+"""What a user mends: a disk that is full or read-only, a folder of somebody else's."""
+
+
+def tell(error: BaseException) -> int | None:
+    """Say on stderr what went wrong.
+
+    Returns:
+        The exit code: 2 for a user's mistake, 130 for Ctrl-C. None for a bug, whose traceback is
+        wanted and of which nothing was said.
+    """
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    if isinstance(error, UserError):
+        show_error(error)
+        return 2
+    if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"error: {place}{error.strerror}", file=sys.stderr)
+        return 2
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        print("interrupted", file=sys.stderr)
+        return 130
+    return None

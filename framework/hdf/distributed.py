@@ -1,0 +1,237 @@
+"""Several processes that train one detector: who does what, and how they talk.
+
+PyTorch's launcher says through the environment which process this is. A process that is alone talks
+to nobody, and torch.distributed is never initialised.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, NamedTuple, NoReturn, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch import distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+from hdf.errors import user_error
+
+PATIENCE = timedelta(hours=6)
+"""How long a process waits for another, which may be reading a data set or drawing."""
+LOST = 3
+"""The exit code of a process that ended because another one had."""
+
+Value = TypeVar("Value")
+
+
+class Share(NamedTuple):
+    """The part of a batch that one process computes.
+
+    Attributes:
+        rows: its images.
+        whole: images in the whole batch.
+    """
+
+    rows: slice
+    whole: int
+
+    @property
+    def images(self) -> int:
+        return len(range(self.whole)[self.rows])
+
+
+@dataclass(frozen=True)
+class World:
+    """The processes of a run.
+
+    Attributes:
+        rank: of this process, from 0.
+        size: how many there are.
+        local_rank: of this process among those of its machine.
+    """
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
+
+    @classmethod
+    def of_environment(cls) -> World:
+        """As torchrun describes it; a world of one where it does not."""
+        names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+        try:
+            rank, size, local_rank = (int(os.environ[name]) for name in names)
+        except (KeyError, ValueError):
+            return cls()
+        return cls(rank, size, local_rank)
+
+    @property
+    def is_writer(self) -> bool:
+        """Whether this is the process that writes files and speaks."""
+        return self.rank == 0
+
+    def share(self, count: int) -> Share:
+        """This process's part of `count` images: contiguous, sizes differing by one at most."""
+        begin, end = (count * rank // self.size for rank in (self.rank, self.rank + 1))
+        return Share(slice(begin, end), count)
+
+    def device(self, name: str) -> str:
+        """The device of this process where a recipe says `name`.
+
+        Raises:
+            UserError: several processes can't share it.
+        """
+        if self.size == 1 or name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
+            return name
+        if name not in ("auto", "cuda"):
+            message = f"{name!r} is one device for {self.size} processes; use cuda, cpu or auto"
+            raise user_error(message)
+        found = torch.cuda.device_count()
+        if self.local_rank >= found:
+            message = f"process {self.rank} has no GPU: the machine has {found}; start as many"
+            raise user_error(message)
+        return f"cuda:{self.local_rank}"
+
+    def replicate(self, module: nn.Module) -> nn.Module:
+        """A module whose gradients become the mean over all processes; itself in a world of one.
+
+        All start from the writer's parameters and buffers. Buffers go their own way from there.
+        """
+        if self.size == 1:
+            return module
+        with warnings.catch_warnings():
+            # The name that takes its place is younger than the oldest torch that hdf works with.
+            warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
+            # A static graph may have parameters that nothing uses, as some backbones' last stages.
+            return DistributedDataParallel(
+                module, broadcast_buffers=False, gradient_as_bucket_view=True, static_graph=True
+            )
+
+    @torch.no_grad()
+    def average_buffers(self, module: nn.Module) -> None:
+        """Let all processes have the mean of their floating buffers, such as batch norm's."""
+        buffers = [buffer for buffer in module.buffers() if buffer.is_floating_point()]
+        if self.size == 1 or not buffers:
+            return
+        # In double precision the mean of equal numbers is that number, to the bit.
+        flat = torch.cat([buffer.double().flatten() for buffer in buffers])
+        dist.all_reduce(flat)
+        means = torch.split(flat / self.size, [buffer.numel() for buffer in buffers])
+        for buffer, mean in zip(buffers, means, strict=True):
+            buffer.copy_(mean.view_as(buffer))
+
+    def total(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The sums over all processes of scalars, which must have the same names in each."""
+        if self.size == 1 or not values:
+            return dict(values)
+        stacked = torch.stack([value.double() for value in values.values()]).cpu()
+        dist.all_reduce(stacked)
+        return dict(zip(values, stacked.unbind(), strict=True))
+
+    def gather(self, value: Value) -> list[Value]:
+        """The value of each process, in the order of their ranks; every process gets them all."""
+        if self.size == 1:
+            return [value]
+        found: list[Any] = [None] * self.size
+        dist.all_gather_object(found, value)
+        return found
+
+    def broadcast(self, value: Value) -> Value:
+        """The writer's value; what the others give counts nothing."""
+        if self.size == 1:
+            return value
+        found = [value]
+        dist.broadcast_object_list(found)
+        return found[0]
+
+    def broadcast_tensor(self, value: Tensor | None) -> Tensor:
+        """The writer's tensor, received in place; on the CPU."""
+        like = self.broadcast(None if value is None else (value.shape, value.dtype))
+        assert like is not None
+        found = value.contiguous() if value is not None else torch.empty(like[0], dtype=like[1])
+        dist.broadcast(found, 0)
+        return found
+
+    def barrier(self) -> None:
+        """Wait until all processes are here."""
+        if self.size > 1:
+            dist.all_reduce(torch.zeros(1))  # on the CPU, where waiting costs nothing
+
+    @contextmanager
+    def writer_first(self) -> Iterator[None]:
+        """The writer runs the block, and where nothing was wrong with it the others do.
+
+        A mistake that all would make is so told once.
+        """
+        if not self.is_writer:
+            self.barrier()
+        yield
+        if self.is_writer:
+            self.barrier()
+
+
+ALONE = World()
+
+
+@contextmanager
+def joined(tell: Callable[[BaseException], int | None]) -> Iterator[World]:
+    """Meet the other processes that the launcher has started.
+
+    Args:
+        tell: says what went wrong in the block and gives the exit code; None for a bug. One of
+            several processes then ends at once, and its launcher ends the others.
+    """
+    world = World.of_environment()
+    if world.size == 1:
+        yield world
+        return
+    threading.Thread(target=_end_with_launcher, args=(os.getppid(),), daemon=True).start()
+    gpus = torch.cuda.is_available() and dist.is_nccl_available()
+    dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=PATIENCE)
+    try:
+        yield world
+    except BaseException as error:
+        _end(world, error, tell)
+    dist.destroy_process_group()
+
+
+def _end(
+    world: World, error: BaseException, tell: Callable[[BaseException], int | None]
+) -> NoReturn:
+    """Leave without tidying up, which might wait for the others, who may wait for this process."""
+    code = LOST if is_lost(error) else _told(world, error, tell)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _told(world: World, error: BaseException, tell: Callable[[BaseException], int | None]) -> int:
+    if isinstance(error, KeyboardInterrupt):
+        return 130  # told by the launcher, once
+    if not world.is_writer:
+        print(f"process {world.rank} (of {world.size}, counted from 0):", file=sys.stderr)
+    code = tell(error)
+    if code is None:
+        traceback.print_exception(error)
+    return 1 if code is None else code
+
+
+def _end_with_launcher(launcher: int) -> None:
+    """A process whose launcher was killed would train on, with nobody to end it."""
+    while os.getppid() == launcher:
+        time.sleep(1.0)
+    os._exit(LOST)
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether an error says that another process has gone away, and no more than that."""
+    kinds = (dist.DistBackendError, dist.DistNetworkError, dist.DistStoreError)
+    return isinstance(error, kinds) or (isinstance(error, RuntimeError) and "gloo" in str(error))

@@ -1,0 +1,115 @@
+"""Starting the processes of one run on this machine, and saying how it ended."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import uuid
+from collections.abc import Sequence
+from contextlib import suppress
+
+from torch.distributed.elastic.multiprocessing import SignalException
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+from hdf.data.parallel import cores
+from hdf.distributed import LOST
+from hdf.reporting.run_folder import RunFolder, status_of
+from hdf.training.checkpoints import last_epoch
+
+HERE = "127.0.0.1"
+INTERRUPTED = 130
+
+
+def launch(arguments: Sequence[str], count: int, folder: RunFolder) -> int:
+    """Run ``hdf`` in several processes, which find each other through torchrun's environment.
+
+    Where one fails the others are ended. What it said stands on stderr; what it could not say
+    itself, as when it was killed, is added, and so is what is left of the run.
+
+    Args:
+        arguments: of the command.
+        count: how many processes.
+        folder: where the run writes; its status is mended.
+
+    Returns:
+        The exit code: 0, 2 for a user's mistake, 130 for Ctrl-C, else 1.
+    """
+    # torch's own lines about the same failures; ours name what the user knows.
+    logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // count)))
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo0" if sys.platform == "darwin" else "lo")
+    command = ("-P", "-m", "hdf", *arguments)  # -P: a file of the user's here may be called torch
+    try:
+        elastic_launch(_config(count), sys.executable)(*command)
+    except ChildFailedError as failed:
+        rank, failure = _first(failed.failures)
+        return _told(rank, failure, count, folder)
+    except SignalException as ended:
+        return _ended(ended.sigval, folder)
+    return 0
+
+
+def _config(count: int) -> LaunchConfig:
+    """One machine, a free port, no second try."""
+    return LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=count,
+        run_id=uuid.uuid4().hex,
+        rdzv_backend="c10d",
+        rdzv_endpoint=f"{HERE}:0",
+        local_addr=HERE,
+        max_restarts=0,
+    )
+
+
+def _first(failures: dict[int, ProcessFailure]) -> tuple[int, ProcessFailure]:
+    """The process that failed by itself, not for want of another."""
+    after = (LOST, -signal.SIGTERM)  # SIGTERM is what the launcher sends to the others
+    own = [item for item in failures.items() if item[1].exitcode not in after]
+    return min(own or failures.items(), key=lambda item: item[1].timestamp)
+
+
+def _told(rank: int, failure: ProcessFailure, count: int, folder: RunFolder) -> int:
+    """Say what the process itself could not."""
+    who, code = f"process {rank} (of {count}, counted from 0)", failure.exitcode
+    if code < 0:
+        reason = f"{who} was killed by {_name(-code)}"
+        reason += ", as happens where memory runs out" if code == -signal.SIGKILL else ""
+    elif code == LOST:
+        reason = f"{who} lost the connection to the others"
+    else:
+        reason = f"{who} ended with exit code {code}"
+    if code != 2:
+        print(f"error: {reason}", file=sys.stderr)
+    _close(folder, "failed", reason)
+    return code if code in (2, INTERRUPTED) else 1
+
+
+def _ended(number: signal.Signals, folder: RunFolder) -> int:
+    _close(folder, "interrupted", "")
+    print("interrupted", file=sys.stderr)
+    return INTERRUPTED if number == signal.SIGINT else 128 + number
+
+
+def _close(folder: RunFolder, status: str, reason: str) -> None:
+    """Mend the status, if the writer could not, and say which checkpoint is left."""
+    known = status_of(folder.path)
+    if not known:
+        return
+    own = known.get("status") == "failed" and "another process" not in known.get("reason", "")
+    if known.get("status") != "interrupted" and not own:
+        with suppress(OSError):
+            folder.set_status(status, **({"reason": reason} if reason else {}))
+    epoch = last_epoch(folder)
+    left = "no checkpoint yet" if epoch is None else f"checkpoints/last holds epoch {epoch}"
+    print(f"{folder.path}: {left}", file=sys.stderr)
+
+
+def _name(number: int) -> str:
+    with suppress(ValueError):
+        return signal.Signals(number).name
+    return f"signal {number}"
