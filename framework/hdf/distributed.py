@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
+from torch.distributed.elastic.multiprocessing.errors import get_error_handler
 from torch.nn.parallel import DistributedDataParallel
 
 from hdf.errors import user_error
@@ -216,6 +217,7 @@ def _end(
 def _told(world: World, error: BaseException, tell: Callable[[BaseException], int | None]) -> int:
     if isinstance(error, KeyboardInterrupt):
         return 130  # told by the launcher, once
+    get_error_handler().record_exception(error)  # for the launcher
     if not world.is_writer:
         print(f"process {world.rank} (of {world.size}, counted from 0):", file=sys.stderr)
     code = tell(error)

@@ -323,3 +323,18 @@ def test_the_page_names_every_option_and_column() -> None:
     columns = section("prediction.md", "## Columns")
     rows = re.findall(r"^\| (`[^|]+`) \|", columns, re.MULTILINE)
     assert [name for row in rows for name in re.findall(r"`(\w+)`", row)] == list(COLUMNS)
+
+
+def test_two_processes_give_the_same_table(hdf: Hdf, tmp_path: Path, model: Path) -> None:
+    for number in range(11):
+        png(tmp_path / "images" / f"{number}.png", (64, 60 + number))
+    (tmp_path / "images" / "4.png").write_bytes(b"no image")
+    tables = []
+    for options in ([], ["--nproc", "2", "--overlay", "drawn"]):
+        shown = hdf("predict", "images", "--model", model, "--device", "cpu", *options)
+        assert shown.returncode == 1
+        assert "error: images/4.png: " in shown.stderr
+        tables.append(shown.stdout)
+    assert tables[0] == tables[1]
+    assert len({row["image"] for row in rows(tables[1])}) == 10
+    assert len(list((tmp_path / "drawn").iterdir())) == 10

@@ -61,6 +61,13 @@ SUFFIXES = (".csv", ".json")
 @click.option(
     "--overwrite", is_flag=True, help="Replace files that hdf predict did not write, too."
 )
+@click.option(
+    "--nproc",
+    type=click.IntRange(1),
+    default=1,
+    metavar="N",
+    help="Work in N processes: one for each GPU, or sharing the cores.",
+)
 @plugins_dir_option
 def predict(
     images: tuple[Path, ...],
@@ -73,6 +80,7 @@ def predict(
     device: str,
     precision: Literal["auto", "float32", "bfloat16"],
     overwrite: bool,
+    nproc: int,
     plugins_dir: Path | None,
 ) -> None:
     """Find heart and lungs in radiographs.
@@ -87,9 +95,11 @@ def predict(
             f"{str(out)!r} ends neither with .csv nor .json", param_hint="'--out'"
         )
 
+    from hdf.compute import choose_compute
     from hdf.files import refuse_path
     from hdf.inference.files import predict_files
     from hdf.inference.load import load_predictor
+    from hdf.inference.processes import predict_in_processes
     from hdf.inference.sources import find_sources
     from hdf.inference.tables import as_csv, as_json, is_answers, write_answers
     from hdf.reporting.progress import Reporter
@@ -100,14 +110,19 @@ def predict(
     if out is not None:
         refuse_path(out, "table of predictions", is_answers, overwrite)
     draw = None if overlay is None else _drawing(sources, overlay, overwrite)
-    predictor = load_predictor(
-        *models, device=device, precision=precision, tta=tta, plugins_dir=plugins_dir
-    )
+    load = partial(load_predictor, *models, precision=precision, tta=tta, plugins_dir=plugins_dir)
+    choose_compute(device, precision)  # refuses a device that is not there
+    predictor = load(device=device if nproc == 1 else "cpu")
     level = _level(predictor.calibration, coverage)
     reporter = Reporter(console(sys.stderr))
     told: list[Told] = []
+    paths = [source.path for source in sources]
+    if nproc == 1:
+        answers = predict_files(predictor, paths, level, draw)
+    else:
+        answers = predict_in_processes(load, device, paths, level, draw, nproc)
     with reporter.counting("predicting") as count:
-        for item in predict_files(predictor, [source.path for source in sources], level, draw):
+        for item in answers:
             told.append(item)
             count(len(told), len(sources))
     stated = None if predictor.calibration is None else level
@@ -142,13 +157,13 @@ def _level(calibration: Calibration | None, coverage: float | None) -> float:
 def _drawing(sources: Sequence[Source], folder: Path, overwrite: bool) -> Draw:
     """What draws an overlay; refuses to replace another's file beforehand."""
     from hdf.files import refuse_path
-    from hdf.inference.overlay import MADE_BY, draw_overlay, overlay_paths
-    from hdf.png import is_png_of, save_png
+    from hdf.inference.overlay import MADE_BY, overlay_paths, save_overlay
+    from hdf.png import is_png_of
 
     paths = overlay_paths(sources, folder)
     for path in paths.values():
         refuse_path(path, "overlay", partial(is_png_of, made_by=MADE_BY), overwrite)
-    return lambda path, image, answer: save_png(draw_overlay(image, answer), paths[path], MADE_BY)
+    return partial(save_overlay, paths)
 
 
 def _show(told: Sequence[Told]) -> None:

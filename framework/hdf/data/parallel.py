@@ -183,11 +183,15 @@ def _processes() -> ProcessPoolExecutor:
 
 def _start_worker() -> None:
     torch.set_num_threads(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
 
 
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for its next sample for ever."""
+def end_with_parent() -> None:
+    """Let this worker process end where its parent was killed; it would wait for work for ever."""
+    threading.Thread(target=_wait_for_parent, daemon=True).start()
+
+
+def _wait_for_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

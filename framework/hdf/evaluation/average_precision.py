@@ -83,8 +83,9 @@ def average_precision(
     scores = _by_image(found.image, found.label, found.score[:, None], number)
     order = sorted(true.keys() | boxes.keys(), key=images.__getitem__)
     # One process has all detections; torchmetrics would wait for the other processes' own.
-    options = {"extended_summary": True, "sync_on_compute": False}
-    metric = MeanAveragePrecision(backend="pycocotools", **options)
+    metric = MeanAveragePrecision(
+        backend="pycocotools", extended_summary=True, sync_on_compute=False
+    )
     metric.warn_on_many_detections = False
     metric.update(
         [

@@ -52,20 +52,26 @@ def predict_files(
         coverage: one of the levels of the predictor's calibration.
         draw: called in the threads with what was found.
     """
-    together = max(1, min(TOGETHER, math.ceil(len(paths) / workers())))
-    chunks = [paths[start : start + together] for start in range(0, len(paths), together)]
+    chunks = chunks_of(paths, workers())
 
     def answered(chunk: Sequence[Path]) -> list[Told]:
-        return _predict(predictor, chunk, coverage, draw)
+        return predict_chunk(predictor, chunk, coverage, draw)
 
     with one_torch_thread() if len(chunks) > 1 else nullcontext():
         for told in in_order(ThreadPoolExecutor(min(workers(), len(chunks))), answered, chunks):
             yield from told
 
 
-def _predict(
+def chunks_of(paths: Sequence[Path], hands: int) -> list[Sequence[Path]]:
+    """A few files at a time, fewer where some of the `hands` would have none."""
+    together = max(1, min(TOGETHER, math.ceil(len(paths) / hands)))
+    return [paths[start : start + together] for start in range(0, len(paths), together)]
+
+
+def predict_chunk(
     predictor: Predictor, paths: Sequence[Path], coverage: float, draw: Draw | None
 ) -> list[Told]:
+    """What comes of a few files, which are computed with together."""
     read = [_read(path) for path in paths]
     images = [item.image for item in read if isinstance(item, _Read)]
     predictions = iter(predictor.predict(images))

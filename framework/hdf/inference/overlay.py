@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from hdf.inference.answer import Answer
 from hdf.inference.sources import Source
 from hdf.lettering import ALARM, FAINT, FONT, INK, LINE_HEIGHT, PAPER, WARNING, shortened
 from hdf.painting import HALO, HALO_ALPHA, LINE, Picture, blend, frame, rectangle
+from hdf.png import save_png
 from hdf.ratio import RATIO_LABELS
 
 MADE_BY = "hdf predict"
@@ -47,6 +48,11 @@ def overlay_paths(sources: Sequence[Source], folder: Path) -> dict[Path, Path]:
         taken.add(path)
         found[source.path] = path
     return found
+
+
+def save_overlay(paths: Mapping[Path, Path], path: Path, image: Tensor, answer: Answer) -> None:
+    """Draw what was found in the file `path` into the PNG that `paths` has for it."""
+    save_png(draw_overlay(image, answer), paths[path], MADE_BY)
 
 
 def draw_overlay(image: Tensor, answer: Answer) -> Image.Image:

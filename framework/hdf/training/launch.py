@@ -75,18 +75,23 @@ def _first(failures: dict[int, ProcessFailure]) -> tuple[int, ProcessFailure]:
 
 def _told(rank: int, failure: ProcessFailure, count: int, folder: RunFolder) -> int:
     """Say what the process itself could not."""
-    who, code = f"process {rank} (of {count}, counted from 0)", failure.exitcode
-    if code < 0:
-        reason = f"{who} was killed by {_name(-code)}"
-        reason += ", as happens where memory runs out" if code == -signal.SIGKILL else ""
-    elif code == LOST:
-        reason = f"{who} lost the connection to the others"
-    else:
-        reason = f"{who} ended with exit code {code}"
-    if code != 2:
+    reason = f"process {rank} (of {count}, counted from 0) {_what(failure)}"
+    if failure.exitcode != 2:
         print(f"error: {reason}", file=sys.stderr)
     _close(folder, "failed", reason)
-    return code if code in (2, INTERRUPTED) else 1
+    return failure.exitcode if failure.exitcode in (2, INTERRUPTED) else 1
+
+
+def _what(failure: ProcessFailure) -> str:
+    code, message = failure.exitcode, failure.error_file_data.get("message")
+    if code == -signal.SIGKILL:
+        return "was killed by SIGKILL, as happens where memory runs out"
+    if code < 0:
+        return f"was killed by {_name(-code)}"
+    if code == LOST:
+        return "lost the connection to the others"
+    said = message.get("message") if isinstance(message, dict) else None
+    return f"failed: {said}" if said else f"ended with exit code {code}"
 
 
 def _ended(number: signal.Signals, folder: RunFolder) -> int:

@@ -1,0 +1,97 @@
+"""Predicting for many files in several processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from multiprocessing.sharedctypes import Synchronized
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import torch
+
+from hdf.data.parallel import cores, end_with_parent, in_order
+from hdf.errors import user_error
+from hdf.inference.files import Draw, Told, chunks_of, predict_chunk
+from hdf.inference.predictor import Predictor
+
+
+class Load(Protocol):
+    """Loads a predictor; pickled, and called once in each process."""
+
+    def __call__(self, *, device: str) -> Predictor: ...
+
+
+def predict_in_processes(
+    load: Load,
+    device: str,
+    paths: Sequence[Path],
+    coverage: float,
+    draw: Draw | None,
+    count: int,
+) -> Iterator[Told]:
+    """As `predict_files`, in `count` processes; what comes of each file, in order.
+
+    Each process loads the models and takes a few files at a time. GPUs are dealt out to the
+    processes in turn, and so are cores.
+
+    Args:
+        device: ``auto``, ``cpu``, ``cuda``, …
+        draw: pickled; called in the processes.
+
+    Raises:
+        UserError: a process has died.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    number = spawn.Value("i", 0)
+    work = _Work(load, device, coverage, draw)
+    started = (number, work, max(1, cores() // count))
+    pool = ProcessPoolExecutor(count, spawn, initializer=_start, initargs=started)
+    try:
+        for packed in in_order(pool, _answered, chunks_of(paths, count)):
+            yield from pickle.loads(packed)
+    except BrokenProcessPool as error:
+        message = "a process died, as happens where memory runs out; try a smaller --nproc"
+        raise user_error(message) from error
+
+
+class _Work(NamedTuple):
+    """What every worker process is told once."""
+
+    load: Load
+    device: str
+    coverage: float
+    draw: Draw | None
+
+
+_ready: list[Callable[[Sequence[Path]], list[Told]]] = []
+"""What a worker process answers with, once it has loaded the models."""
+
+
+def _start(number: Synchronized[int], work: _Work, threads: int) -> None:
+    end_with_parent()
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(threads)
+    with number.get_lock():
+        own = number.value
+        number.value += 1
+    predictor = work.load(device=_own_device(work.device, own))
+    _ready[:] = [partial(predict_chunk, predictor, coverage=work.coverage, draw=work.draw)]
+
+
+def _own_device(device: str, number: int) -> str:
+    """GPUs in turn, where the device leaves a choice."""
+    if device not in ("auto", "cuda") or not torch.cuda.is_available():
+        return device
+    return f"cuda:{number % torch.cuda.device_count()}"
+
+
+def _answered(paths: Sequence[Path]) -> bytes:
+    """As bytes: torch would open a socket for the few numbers of each tensor."""
+    (answer,) = _ready
+    return pickle.dumps(answer(paths))
