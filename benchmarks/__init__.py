@@ -15,6 +15,7 @@ NAMES = (
     "phantom",
     "predict",
     "predict-loop",
+    "processes",
     "profile",
     "recipes",
     "start-up",

@@ -57,6 +57,10 @@ BARS: dict[str, dict[str, Bar]] = {
         "images a second, 256 PNGs of 512 px": Bar(25),
     },
     "predict-loop": {"speed, hdf predict / plain loop": Bar(2, TIMES)},
+    "processes": {
+        "images a second: two processes / one process": Bar(0.9, TIMES),
+        "largest difference of the loss in 20 steps": at_most(0.001),
+    },
     "store": {"seconds an epoch: decoded again / store": Bar(10, TIMES)},
     "streaming": {"peak memory above the start, MiB": at_most(1024)},
     "time-to-quality": {

@@ -144,3 +144,6 @@ def test_nproc_is_refused_below_torchrun(recipe: Path, monkeypatch: pytest.Monke
     shown = CliRunner().invoke(main.hdf, ["run", str(recipe), "--nproc", "2"])
     assert shown.exit_code == 2
     assert "leave out --nproc" in shown.output
+    shown = CliRunner().invoke(main.hdf, ["crossval", str(recipe)])
+    assert shown.exit_code == 2
+    assert "torchrun starts hdf run" in shown.output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -44,6 +45,11 @@ def out_options(help: str) -> Callable[[Command], Command]:
         return out(click.option("--overwrite", is_flag=True, help=text)(command))
 
     return add
+
+
+def is_one_of_many() -> bool:
+    """Whether torchrun has started this process and others; asked before torch is imported."""
+    return os.environ.get("WORLD_SIZE", "1") != "1" and "RANK" in os.environ
 
 
 def checked_recipe(

@@ -9,7 +9,13 @@ from typing import Any
 
 import click
 
-from hdf.cli.arguments import checked_recipe, out_options, plugins_dir_option, recipe_arguments
+from hdf.cli.arguments import (
+    checked_recipe,
+    is_one_of_many,
+    out_options,
+    plugins_dir_option,
+    recipe_arguments,
+)
 from hdf.cli.scores import COLUMNS, more_lines, score_row, score_rows
 from hdf.cli.screen import console, show_table
 
@@ -32,6 +38,8 @@ def crossval(
     RECIPE needs a split into folds, such as data.split={folds: 5}. One that was stopped goes on
     with the same command and --out: finished folds are not run again.
     """
+    if is_one_of_many():
+        raise click.UsageError("folds are trained in one process each; torchrun starts hdf run")
     checked, registry = checked_recipe(recipe, overrides, plugins_dir)
 
     from hdf.reporting.progress import Reporter

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import nullcontext
 from io import StringIO
@@ -11,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hdf.cli.arguments import checked_recipe, out_options, plugins_dir_option, recipe_arguments
+from hdf.cli.arguments import (
+    checked_recipe,
+    is_one_of_many,
+    out_options,
+    plugins_dir_option,
+    recipe_arguments,
+)
 from hdf.cli.endings import tell
 from hdf.cli.scores import more_lines
 from hdf.cli.screen import console
@@ -47,7 +52,7 @@ def run(
     where = (recipe, overrides, out, overwrite, plugins_dir)
     if nproc > 1:
         sys.exit(_launch(nproc, *where))
-    if not _is_one_of_many():
+    if not is_one_of_many():
         _run(None, *where)
         return
 
@@ -55,11 +60,6 @@ def run(
 
     with joined(tell) as world:
         _run(world, *where)
-
-
-def _is_one_of_many() -> bool:
-    """Whether torchrun has started this process and others; asked before torch is imported."""
-    return os.environ.get("WORLD_SIZE", "1") != "1" and "RANK" in os.environ
 
 
 def _run(
@@ -100,7 +100,7 @@ def _launch(
     plugins_dir: Path | None,
 ) -> int:
     """Refuse what can be known to be wrong, then start the processes."""
-    if _is_one_of_many():
+    if is_one_of_many():
         raise click.UsageError("torchrun has started several processes already; leave out --nproc")
     checked, _ = checked_recipe(recipe, overrides, plugins_dir)
 

@@ -37,8 +37,7 @@ def launch(arguments: Sequence[str], count: int, folder: RunFolder) -> int:
     Returns:
         The exit code: 0, 2 for a user's mistake, 130 for Ctrl-C, else 1.
     """
-    # torch's own lines about the same failures; ours name what the user knows.
-    logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)
+    logging.disable(logging.CRITICAL)  # torch's lines about failures; ours name what a user knows
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // count)))
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo0" if sys.platform == "darwin" else "lo")
     command = ("-P", "-m", "hdf", *arguments)  # -P: a file of the user's here may be called torch
