@@ -19,7 +19,8 @@ from hdf.compute import choose_compute
 from hdf.data.batches import Batches
 from hdf.data.store import Store, build_store
 from hdf.detector import Detector, ModelSpec
-from hdf.distributed import World, joined
+from hdf.distributed import World
+from hdf.joining import joined
 from hdf.memory import keep_freed_memory
 from hdf.recipe.schema import Adam, Constant
 from hdf.training.loop import Learner

@@ -7,29 +7,18 @@ to nobody, and torch.distributed is never initialised.
 from __future__ import annotations
 
 import os
-import sys
-import threading
-import time
-import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, NamedTuple, NoReturn, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
-from torch.distributed.elastic.multiprocessing.errors import get_error_handler
 from torch.nn.parallel import DistributedDataParallel
 
 from hdf.errors import user_error
-
-PATIENCE = timedelta(hours=6)
-"""How long a process waits for another, which may be reading a data set or drawing."""
-LOST = 3
-"""The exit code of a process that ended because another one had."""
 
 Value = TypeVar("Value")
 
@@ -180,60 +169,3 @@ class World:
 
 
 ALONE = World()
-
-
-@contextmanager
-def joined(tell: Callable[[BaseException], int | None]) -> Iterator[World]:
-    """Meet the other processes that the launcher has started.
-
-    Args:
-        tell: says what went wrong in the block and gives the exit code; None for a bug. One of
-            several processes then ends at once, and its launcher ends the others.
-    """
-    world = World.of_environment()
-    if world.size == 1:
-        yield world
-        return
-    threading.Thread(target=_end_with_launcher, args=(os.getppid(),), daemon=True).start()
-    gpus = torch.cuda.is_available() and dist.is_nccl_available()
-    dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=PATIENCE)
-    try:
-        yield world
-    except BaseException as error:
-        _end(world, error, tell)
-    dist.destroy_process_group()
-
-
-def _end(
-    world: World, error: BaseException, tell: Callable[[BaseException], int | None]
-) -> NoReturn:
-    """Leave without tidying up, which might wait for the others, who may wait for this process."""
-    code = LOST if is_lost(error) else _told(world, error, tell)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
-def _told(world: World, error: BaseException, tell: Callable[[BaseException], int | None]) -> int:
-    if isinstance(error, KeyboardInterrupt):
-        return 130  # told by the launcher, once
-    get_error_handler().record_exception(error)  # for the launcher
-    if not world.is_writer:
-        print(f"process {world.rank} (of {world.size}, counted from 0):", file=sys.stderr)
-    code = tell(error)
-    if code is None:
-        traceback.print_exception(error)
-    return 1 if code is None else code
-
-
-def _end_with_launcher(launcher: int) -> None:
-    """A process whose launcher was killed would train on, with nobody to end it."""
-    while os.getppid() == launcher:
-        time.sleep(1.0)
-    os._exit(LOST)
-
-
-def is_lost(error: BaseException) -> bool:
-    """Whether an error says that another process has gone away, and no more than that."""
-    kinds = (dist.DistBackendError, dist.DistNetworkError, dist.DistStoreError)
-    return isinstance(error, kinds) or (isinstance(error, RuntimeError) and "gloo" in str(error))

@@ -18,8 +18,9 @@ from hdf.data.masks import Masks
 from hdf.data.split import Split
 from hdf.data.store import Store, build_store
 from hdf.dataset import Dataset
-from hdf.distributed import ALONE, LOST, World, is_lost
+from hdf.distributed import ALONE, World
 from hdf.evaluation.evaluate import Evaluator
+from hdf.joining import LOST, is_lost
 from hdf.shared_dataset import _refuse_different, _sent
 from hdf.training.launch import _first, _what
 from hdf.training.seeds import seed_step

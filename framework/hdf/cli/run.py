@@ -56,7 +56,7 @@ def run(
         _run(None, *where)
         return
 
-    from hdf.distributed import joined
+    from hdf.joining import joined
 
     with joined(tell) as world:
         _run(world, *where)

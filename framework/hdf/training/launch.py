@@ -15,7 +15,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, P
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from hdf.data.parallel import cores
-from hdf.distributed import LOST
+from hdf.joining import LOST
 from hdf.reporting.run_folder import RunFolder, status_of
 from hdf.training.checkpoints import last_epoch
 

@@ -6,11 +6,12 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from hdf.distributed import ALONE, World, is_lost
+from hdf.distributed import ALONE, World
 from hdf.errors import UserError
 from hdf.evaluation.evaluate import Evaluation
 from hdf.evaluation.tables import write_matches, write_predictions
 from hdf.files import write_json, write_text
+from hdf.joining import is_lost
 from hdf.memory import keep_freed_memory, peak_mib
 from hdf.model_file import save_model
 from hdf.recipe.check import CheckedRecipe
