@@ -26,7 +26,7 @@ from hdf.evaluation.coverage import cross_coverage
 from hdf.evaluation.ratio_metrics import ratios_of
 from hdf.inference.predictor import Predictor
 from hdf.model_file import load_model
-from hdf.recipe.schema import FoldSplit
+from hdf.recipe.splits import FoldSplit
 from hdf.registry import discover
 from hdf.types import Sample
 from hdf_plugins.loaders.mask_boxes import MaskBoxes

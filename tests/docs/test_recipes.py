@@ -13,7 +13,7 @@ from pydantic_core import to_jsonable_python
 
 from hdf.cli.main import hdf
 from hdf.errors import UserError
-from hdf.recipe import schema
+from hdf.recipe import schema, splits
 from hdf.recipe.check import check_recipe
 from hdf.recipe.load import parse
 from hdf.recipe.merge import resolve
@@ -26,11 +26,11 @@ TEXT = (DOCS / PAGE).read_text(encoding="utf-8")
 TABLES = {
     "### The top level": schema.Recipe,
     "### data": schema.Data,
-    "A random part.": schema.FractionSplit,
-    "A fold of a cross-validation.": schema.FoldSplit,
-    "Fixed lists:": schema.ListSplit,
-    "| `lists` |": schema.Lists,
-    "The two ends.": schema.EndsSplit,
+    "A random part.": splits.FractionSplit,
+    "A fold of a cross-validation.": splits.FoldSplit,
+    "Fixed lists:": splits.ListSplit,
+    "| `lists` |": splits.Lists,
+    "The two ends.": splits.EndsSplit,
     "### model": schema.Model,
     "### train": schema.Train,
     "### train.early_stopping": schema.EarlyStopping,
@@ -106,7 +106,7 @@ def test_the_defaults_are_those_of_the_shortest_recipe(
 def test_every_model_of_the_schema_has_a_table() -> None:
     models = {
         item
-        for item in vars(schema).values()
+        for item in (*vars(schema).values(), *vars(splits).values())
         if isinstance(item, type) and issubclass(item, schema.Strict) and item is not schema.Strict
     }
     assert models == set(TABLES.values())
@@ -137,7 +137,7 @@ def test_extending_merges_as_the_page_says(folder: Path, registry: Registry) -> 
 def test_a_part_of_a_default_can_be_changed(folder: Path, registry: Registry) -> None:
     source = resolve(Path("short.yaml"), ["data.split={inner: 0.1}"])
     split = check_recipe(source, registry).recipe.data.split
-    assert split == schema.FractionSplit(val=0.2, inner=0.1)
+    assert split == splits.FractionSplit(val=0.2, inner=0.1)
 
 
 def overrides() -> list[str]:

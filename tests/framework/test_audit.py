@@ -29,7 +29,7 @@ from hdf.data.store import Store, build_store
 from hdf.dataset import read_dataset
 from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve
-from hdf.recipe.schema import EndsSplit, FoldSplit, FractionSplit, Lists, ListSplit
+from hdf.recipe.splits import EndsSplit, FoldSplit, FractionSplit, Lists, ListSplit
 from hdf.registry import Registry
 from hdf.reporting.progress import Reporter
 from hdf_plugins.loaders.phantom import read_image

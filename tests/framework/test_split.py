@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from hdf import Sample, UserError
 from hdf.data.split import split_samples
-from hdf.recipe.schema import EndsSplit, FoldSplit, FractionSplit, Lists, ListSplit
+from hdf.recipe.splits import EndsSplit, FoldSplit, FractionSplit, Lists, ListSplit
 
 
 def samples(count: int, per_patient: int = 1) -> list[Sample]:

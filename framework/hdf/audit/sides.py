@@ -9,7 +9,7 @@ from hdf.audit.finding import Finding
 from hdf.audit.survey import listed
 from hdf.data.split import Split, assign, shared_groups
 from hdf.errors import UserError
-from hdf.recipe.schema import AnySplit, FoldSplit
+from hdf.recipe.splits import AnySplit, FoldSplit
 from hdf.types import Sample
 
 

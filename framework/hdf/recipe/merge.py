@@ -12,7 +12,7 @@ from pathlib import Path
 from hdf.errors import user_error
 from hdf.recipe.load import Node, parse, read_text
 from hdf.recipe.packaged import find_recipe
-from hdf.recipe.schema import SPLIT_FORMS
+from hdf.recipe.splits import SPLIT_FORMS
 
 
 @dataclass(frozen=True)

@@ -97,13 +97,13 @@ def _without_tags(loc: Path, tree: Node, prefix: Path) -> Path:
 
 def _names_at(path: Path, tree: Node) -> list[str]:
     """The keys that the schema knows at `path`."""
-    from hdf.recipe import schema
+    from hdf.recipe import schema, splits
 
     sections: dict[Path, list[type[BaseModel]]] = {
         (): [schema.Recipe],
         ("data",): [schema.Data],
-        ("data", "split"): list(get_args(schema.AnySplit)),
-        ("data", "split", "lists"): [schema.Lists],
+        ("data", "split"): list(get_args(splits.AnySplit)),
+        ("data", "split", "lists"): [splits.Lists],
         ("model",): [schema.Model],
         ("train",): [schema.Train],
         ("train", "early_stopping"): [schema.EarlyStopping],

@@ -2,125 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    NonNegativeFloat,
-    PositiveFloat,
-    PositiveInt,
-    Tag,
-    model_validator,
-)
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
+from hdf.recipe.splits import Split
+from hdf.recipe.strict import Strict, Use
 
-class Strict(BaseModel):
-    """Unknown keys are errors, types are not converted, values don't change."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-
-class Use(BaseModel):
-    """A registered component and its options: ``{use: name, option: value}``."""
-
-    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
-    use: str
-
-
-Fraction = Annotated[float, Field(gt=0, lt=1)]
-
-
-class FractionSplit(Strict):
-    """A random part of each source's groups is kept for validation.
-
-    Attributes:
-        val: the fraction of groups that is reported.
-        inner: the fraction of the training groups that chooses ``best``; none if left out.
-    """
-
-    val: Fraction
-    inner: Fraction | None = None
-
-
-class FoldSplit(Strict):
-    """The i-th group, sorted by source and name, belongs to fold i mod `folds`.
-
-    Attributes:
-        folds: how many.
-        fold: the one that is reported, counted from 0.
-        inner: the fraction of the training groups that chooses ``best``; none if left out.
-    """
-
-    folds: Annotated[int, Field(ge=2)]
-    fold: Annotated[int, Field(ge=0)] = 0
-    inner: Fraction | None = None
-
-    @model_validator(mode="after")
-    def _fold_exists(self) -> Self:
-        if self.fold >= self.folds:
-            raise ValueError(f"fold {self.fold} of {self.folds}; folds are counted from 0")
-        return self
-
-
-class Lists(Strict):
-    """Text files with one image id a line."""
-
-    train: str
-    val: str
-
-
-class ListSplit(Strict):
-    """Fixed lists of images.
-
-    Attributes:
-        lists: the files.
-        inner: the fraction of the training groups that chooses ``best``; none if left out.
-    """
-
-    lists: Lists
-    inner: Fraction | None = None
-
-
-class EndsSplit(Strict):
-    """The two ends of all samples, sorted by id.
-
-    Attributes:
-        first: how many from the start are trained on.
-        last: how many at the end are reported.
-        inner: the fraction of the training groups that chooses ``best``; none if left out.
-    """
-
-    first: PositiveInt
-    last: PositiveInt
-    inner: Fraction | None = None
-
-
-AnySplit = FractionSplit | FoldSplit | ListSplit | EndsSplit
-SPLIT_FORMS = {
-    "folds": "folds",
-    "lists": "lists",
-    "first": "ends",
-    "last": "ends",
-    "val": "fraction",
-}
-"""The form of split that a key belongs to."""
-
-
-def _split_form(split: Any) -> str:
-    keys = split if isinstance(split, dict) else type(split).model_fields
-    return next((f"by {form}" for key, form in SPLIT_FORMS.items() if key in keys), "by fraction")
-
-
-Split = Annotated[
-    Annotated[FractionSplit, Tag("by fraction")]
-    | Annotated[FoldSplit, Tag("by folds")]
-    | Annotated[ListSplit, Tag("by lists")]
-    | Annotated[EndsSplit, Tag("by ends")],
-    Discriminator(_split_form),
-]
 Pixels = Annotated[int, Field(ge=16, le=4096)]
 
 
@@ -266,6 +154,7 @@ class Train(Strict):
         init_from: a model file, or the folder of a run, whose weights training starts from.
         cache_features: whether the maps of a backbone that learns nothing are kept, for images
             that no augmentation changes.
+        compile: whether torch compiles the detector before it learns.
     """
 
     epochs: PositiveInt = 25
@@ -282,6 +171,7 @@ class Train(Strict):
     early_stopping: EarlyStopping | None = None
     init_from: Annotated[str, Field(min_length=1)] | None = None
     cache_features: bool = True
+    compile: bool = False
 
 
 class Recipe(Strict):

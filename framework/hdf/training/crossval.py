@@ -21,7 +21,7 @@ from hdf.evaluation.coverage import calibrate, cross_coverage
 from hdf.evaluation.tables import read_comparison
 from hdf.files import write_json, write_text
 from hdf.recipe.check import CheckedRecipe
-from hdf.recipe.schema import FoldSplit
+from hdf.recipe.splits import FoldSplit
 from hdf.registry import Registry
 from hdf.reporting.progress import Reporter
 from hdf.reporting.run_folder import status_of

@@ -16,9 +16,11 @@ from hdf.compute import Compute
 from hdf.data.batches import Batches
 from hdf.detector import Detector
 from hdf.distributed import ALONE, Share, World
+from hdf.errors import placed
 from hdf.features import FeatureCache, answers
 from hdf.recipe.build import blamed_on
 from hdf.training.average import MovingAverage
+from hdf.training.compiled import compile_detector
 from hdf.training.optimisation import build_optimizer, build_schedule, rate_factors
 from hdf.training.prepare import Run
 from hdf.training.seeds import seed_step
@@ -157,10 +159,13 @@ def build_learner(run: Run, steps: int, cache: FeatureCache | None = None) -> Le
         cache: used where no augmentation precedes the backbone.
 
     Raises:
-        UserError: the backbone's stages can't be had.
+        UserError: the backbone's stages can't be had, or the detector can't be compiled.
     """
     settings = run.recipe.train
     detector = deepcopy(run.detector) if settings.ema else run.detector
+    if settings.compile:
+        with placed(run.checked.where("train", "compile")):
+            compile_detector(detector, settings.batch_size, run.compute)
     with blamed_on(run.checked.parts["model", "backbone"], "stages"):
         factors = rate_factors(detector.backbone, settings.backbone_lr, settings.layer_decay)
     optimizer = build_optimizer(detector, settings.optimizer, factors)

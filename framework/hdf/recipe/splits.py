@@ -1,0 +1,101 @@
+"""The forms that ``data.split`` takes in a recipe."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import Discriminator, Field, PositiveInt, Tag, model_validator
+
+from hdf.recipe.strict import Strict
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+
+class FractionSplit(Strict):
+    """A random part of each source's groups is kept for validation.
+
+    Attributes:
+        val: the fraction of groups that is reported.
+        inner: the fraction of the training groups that chooses ``best``; none if left out.
+    """
+
+    val: Fraction
+    inner: Fraction | None = None
+
+
+class FoldSplit(Strict):
+    """The i-th group, sorted by source and name, belongs to fold i mod `folds`.
+
+    Attributes:
+        folds: how many.
+        fold: the one that is reported, counted from 0.
+        inner: the fraction of the training groups that chooses ``best``; none if left out.
+    """
+
+    folds: Annotated[int, Field(ge=2)]
+    fold: Annotated[int, Field(ge=0)] = 0
+    inner: Fraction | None = None
+
+    @model_validator(mode="after")
+    def _fold_exists(self) -> Self:
+        if self.fold >= self.folds:
+            raise ValueError(f"fold {self.fold} of {self.folds}; folds are counted from 0")
+        return self
+
+
+class Lists(Strict):
+    """Text files with one image id a line."""
+
+    train: str
+    val: str
+
+
+class ListSplit(Strict):
+    """Fixed lists of images.
+
+    Attributes:
+        lists: the files.
+        inner: the fraction of the training groups that chooses ``best``; none if left out.
+    """
+
+    lists: Lists
+    inner: Fraction | None = None
+
+
+class EndsSplit(Strict):
+    """The two ends of all samples, sorted by id.
+
+    Attributes:
+        first: how many from the start are trained on.
+        last: how many at the end are reported.
+        inner: the fraction of the training groups that chooses ``best``; none if left out.
+    """
+
+    first: PositiveInt
+    last: PositiveInt
+    inner: Fraction | None = None
+
+
+AnySplit = FractionSplit | FoldSplit | ListSplit | EndsSplit
+SPLIT_FORMS = {
+    "folds": "folds",
+    "lists": "lists",
+    "first": "ends",
+    "last": "ends",
+    "val": "fraction",
+}
+"""The form of split that a key belongs to."""
+
+
+def _split_form(split: Any) -> str:
+    keys = split if isinstance(split, dict) else type(split).model_fields
+    return next((f"by {form}" for key, form in SPLIT_FORMS.items() if key in keys), "by fraction")
+
+
+Split = Annotated[
+    Annotated[FractionSplit, Tag("by fraction")]
+    | Annotated[FoldSplit, Tag("by folds")]
+    | Annotated[ListSplit, Tag("by lists")]
+    | Annotated[EndsSplit, Tag("by ends")],
+    Discriminator(_split_form),
+]
