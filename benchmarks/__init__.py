@@ -11,6 +11,7 @@ NAMES = (
     "engine",
     "growth",
     "loading",
+    "optimisations",
     "painted-shapes",
     "phantom",
     "predict",

@@ -61,6 +61,9 @@ BARS: dict[str, dict[str, Bar]] = {
         "images a second: two processes / one process": Bar(0.9, TIMES),
         "largest difference of the loss in 20 steps": at_most(0.001),
     },
+    "start-up": {
+        "seconds, hdf list-plugins / import pluggy, rich.table, yaml": at_most(2.5, TIMES),
+    },
     "store": {"seconds an epoch: decoded again / store": Bar(10, TIMES)},
     "streaming": {"peak memory above the start, MiB": at_most(1024)},
     "time-to-quality": {

@@ -19,13 +19,17 @@ class NotMeasuredError(Exception):
     """Why a side has no figure, as its row says it."""
 
 
-def ours(module: str, *options: object) -> dict[str, Any]:
+def ours(module: str, *options: object, **environment: str) -> dict[str, Any]:
     """The figures of ``benchmarks.ours.<module>``, run by this Python.
+
+    Args:
+        environment: changes to the process's variables.
 
     Raises:
         NotMeasuredError: it failed.
     """
-    return _figures([sys.executable, "-m", f"benchmarks.ours.{module}"], options, HERE.parent)
+    command = [sys.executable, "-m", f"benchmarks.ours.{module}"]
+    return _figures(command, options, HERE.parent, {**os.environ, **environment})
 
 
 def peer(script: str, *options: object) -> dict[str, Any]:
@@ -42,7 +46,9 @@ def peer(script: str, *options: object) -> dict[str, Any]:
             f"skipped: HDF_PEERS is to be a Python interpreter, and {python} is no file"
         )
     with tempfile.TemporaryDirectory() as folder:  # some peers write into where they stand
-        return _figures([python, str(HERE / "peers" / f"{script}.py")], options, Path(folder), True)
+        # hdf stays out of the peers' environment
+        bare = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        return _figures([python, str(HERE / "peers" / f"{script}.py")], options, Path(folder), bare)
 
 
 def parsed(printed: str) -> dict[str, Any]:
@@ -59,11 +65,8 @@ def parsed(printed: str) -> dict[str, Any]:
 
 
 def _figures(
-    command: Sequence[str], options: Sequence[object], folder: Path, bare: bool = False
+    command: Sequence[str], options: Sequence[object], folder: Path, environment: dict[str, str]
 ) -> dict[str, Any]:
-    environment = dict(os.environ)
-    if bare:  # hdf stays out of the peers' environment
-        environment.pop("PYTHONPATH", None)
     words = [*command, *map(str, options)]
     done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode:

@@ -15,6 +15,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 
 from benchmarks.ours.quality import prepared
 from hdf.data.batches import Batches
+from hdf.distributed import ALONE
 from hdf.memory import keep_freed_memory
 from hdf.training.loop import Learner, build_learner
 
@@ -45,10 +46,10 @@ def main() -> None:
     learner = build_learner(run, 1000)
     _label(learner)
     first, *others = batches.shuffled(0, 1)
-    learner.learn(first, 1)
+    learner.learn(first, 1, ALONE.share(len(first)))
     with profile(activities=[ProfilerActivity.CPU]) as profiler:
         for batch in others:
-            learner.learn(batch, 1)
+            learner.learn(batch, 1, ALONE.share(len(batch)))
     images = sum(len(batch) for batch in others)
     print(json.dumps(by_part(profiler.events(), images)))  # type: ignore[arg-type]
 
