@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -9,11 +10,14 @@ import torch
 from torch import nn
 
 from hdf.compute import choose_compute
+from hdf.detector import Detector, ModelSpec
 from hdf.errors import UserError
 from hdf.recipe import schema
 from hdf.registry import Registry
 from hdf.training.optimisation import build_optimizer, build_schedule, rate_factors
 from hdf.training.seeds import seed_step, seed_weights
+from hdf_plugins.backbones.vgg import VGG11
+from hdf_plugins.heads.box_regression import BoxRegression
 
 SCHEDULES: dict[str, Any] = {
     "constant": schema.Constant(use="constant", warmup=0.2),
@@ -196,3 +200,59 @@ def test_seeds_decide() -> None:
     assert draw() != first
     seed_weights(1)
     assert draw() != first
+
+
+@pytest.mark.parametrize(
+    ("settings", "plain"),
+    [
+        (schema.Adam(use="adam", lr=0.01, weight_decay=0.1), torch.optim.Adam),
+        (schema.AdamW(use="adamw", lr=0.01, weight_decay=0.1), torch.optim.AdamW),
+        (schema.SGD(use="sgd", lr=0.01, weight_decay=0.1), torch.optim.SGD),
+    ],
+)
+def test_a_fused_optimiser_takes_the_same_steps(settings: Any, plain: Any) -> None:
+    torch.manual_seed(0)
+    fused = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 1))
+    apart = deepcopy(fused)
+    options = settings.model_dump(exclude={"use"})
+    pairs = [
+        (fused, build_optimizer(fused, settings)),
+        (apart, plain(apart.parameters(), fused=False, **options)),
+    ]
+    given = torch.randn(20, 16, 3)
+    for model, optimizer in pairs:
+        for batch in given:
+            optimizer.zero_grad()
+            model(batch).square().mean().backward()
+            optimizer.step()
+    for ours, theirs in zip(fused.parameters(), apart.parameters(), strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-6)
+
+
+def _detector() -> Detector:
+    torch.manual_seed(0)
+    spec = ModelSpec({}, {}, "image", ("heart",), (64, 64), "letterbox")
+    backbone = VGG11(width=0.125)
+    return Detector(
+        backbone, BoxRegression(backbone.channels, backbone.strides, ("heart",), (64, 64)), spec
+    )
+
+
+def test_channels_last_changes_rounding_alone() -> None:
+    images = torch.rand(2, 1, 64, 64)
+    first, last = _detector(), _detector().to(memory_format=torch.channels_last)
+    assert last.backbone.features[3].weight.is_contiguous(memory_format=torch.channels_last)
+    plain = first.head(first.backbone(first.normalize(images).contiguous()))
+    assert torch.allclose(last(images), plain, atol=1e-5)
+
+
+def test_bfloat16_moves_a_box_by_less_than_a_pixel() -> None:
+    images, detector = torch.rand(4, 1, 64, 64), _detector().eval()
+    nn.init.normal_(detector.head.layers[-1].weight, std=0.1)
+    boxes = []
+    for precision in ("float32", "bfloat16"):
+        with torch.no_grad(), choose_compute("cpu", precision).autocast():
+            raw = detector(images)
+        boxes.append(torch.cat([found.boxes for found in detector.decode(raw)]))
+    assert boxes[0].std() > 5  # no answer that is always the same
+    assert 0 < float((boxes[0] - boxes[1]).abs().max()) < 1
