@@ -8,13 +8,12 @@ does not get there.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.command import masked
 from benchmarks.sides import NotMeasuredError, ours, peer
-from benchmarks.timing import Figures, ratio
 
 BAR = float(os.environ.get("HDF_BENCHMARK_IOU", "0.80"))
 LIMIT = float(os.environ.get("HDF_BENCHMARK_LIMIT", "900"))
@@ -43,13 +42,13 @@ def rows() -> Iterator[tuple[str, str]]:
     if not data:
         yield "skipped", "skipped: HDF_TEST_DATA is not set"
         return
-    reached: dict[str, Figures] = {}
+    found: dict[str, dict[str, Any] | str] = {}
     for name, train in _sides(Path(data) / "chest200").items():
-        reached[name], figure = _told(train)
-        yield f"minutes to IoU {BAR:.2f}, {name}", figure
-    best = _quickest({name: reached[name] for name in SCRIPTS})
+        found[name] = _trained(train)
+        yield f"minutes to IoU {BAR:.2f}, {name}", _minutes(found[name])
+    peers = [found[name] for name in SCRIPTS]
     for name in (SCRATCH, PHANTOMS):
-        yield f"training time, {name} / best peer", ratio(reached[name], best)
+        yield f"training time, {name} / best peer", _ratio(found[name], peers)
 
 
 def _sides(chest: Path) -> dict[str, Callable[[], dict[str, Any]]]:
@@ -67,22 +66,34 @@ def _sides(chest: Path) -> dict[str, Callable[[], dict[str, Any]]]:
     } | {name: theirs(script) for name, script in SCRIPTS.items()}
 
 
-def _told(train: Callable[[], dict[str, Any]]) -> tuple[Figures, str]:
-    """The seconds until the bar, or why there are none; and the row's figure."""
+def _trained(train: Callable[[], dict[str, Any]]) -> dict[str, Any] | str:
+    """What a side says of its training, or why it was not measured."""
     try:
-        found = train()
+        return train()
     except NotMeasuredError as reason:
-        return str(reason), str(reason)
+        return str(reason)
+
+
+def _minutes(found: dict[str, Any] | str) -> str:
+    if isinstance(found, str):
+        return found
     about = f"IoU {found['best']:.3f}, {found['epochs']} epochs"
     if found["reached"] is None:
-        return "never reached", f"not in {found['trained'] / 60:.1f} ({about})"
-    return [found["reached"]], f"{found['reached'] / 60:.2f} ({about})"
+        return f"not in {found['trained'] / 60:.1f} ({about})"
+    return f"{found['reached'] / 60:.2f} ({about})"
 
 
-def _quickest(peers: Mapping[str, Figures]) -> Figures:
-    """That of the peers which got there first; it takes all of them to know."""
-    absent = [why for why in peers.values() if isinstance(why, str) and why != "never reached"]
-    times = [figures for figures in peers.values() if not isinstance(figures, str)]
+def _ratio(ours: dict[str, Any] | str, peers: Sequence[dict[str, Any] | str]) -> str:
+    """Over the time of the quickest peer; it takes all of them to know which that is."""
+    sides = [ours, *peers]
+    absent = [found for found in sides if isinstance(found, str)]
     if absent:
         return absent[0]
-    return min(times) if times else "no peer reached it"
+    first, *others = (found for found in sides if not isinstance(found, str))
+    if first["reached"] is None:
+        return "never reached"
+    times = [found["reached"] for found in others if found["reached"] is not None]
+    if times:
+        return f"{first['reached'] / min(times):.3f}"
+    longest = min(found["trained"] for found in others)
+    return f"{first['reached'] / longest:.3f} or less, for no peer got there"
