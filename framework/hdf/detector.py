@@ -21,6 +21,9 @@ class Head(Protocol):
 
     A head that learns from masks has the class attribute ``uses_masks = True``; batches then hold
     ``targets.masks``.
+
+    One that can be exported (`hdf.export`) has a method ``answers(raw, size)`` as well, see
+    `Detector.answers`.
     """
 
     def loss(self, raw: Any, batch: Batch) -> dict[str, Tensor]:
@@ -128,6 +131,16 @@ class Detector(nn.Module):
     def decode(self, raw: Any) -> list[Detections]:
         """Boxes in network pixels, one `Detections` an image."""
         found: list[Detections] = self.head.decode(raw, self.spec.image_size)  # type: ignore[operator]
+        return found
+
+    def answers(self, raw: Any) -> tuple[Tensor, Tensor, Tensor | None]:
+        """What `decode` says, with one place for every label; if the head offers it.
+
+        Returns:
+            Boxes float32 [B, L, 4] in network pixels, NaN for a label that is not found; scores
+            float32 [B, L]; spread float32 [B, L, 4], or None.
+        """
+        found: tuple[Tensor, Tensor, Tensor | None] = self.head.answers(raw, self.spec.image_size)  # type: ignore[operator]
         return found
 
 

@@ -25,20 +25,38 @@ FORMAT = 1
 MISMATCH = "does not take the options that the model was built with"
 
 
-def save_model(detector: Detector, path: Path) -> None:
-    """Write a detector, weights and all that prediction needs."""
-    about = {"format": FORMAT, "hdf": __version__, **asdict(detector.spec)}
+def describe(spec: ModelSpec) -> str:
+    """What a file says of the detector in it, as JSON; `spec_of` reads it."""
+    about = {"format": FORMAT, "hdf": __version__, **asdict(spec)}
     # The file holds the values themselves, so nothing is to be fetched when it is read.
     about["backbone"] = {
         key: "none" if key == "weights" else value for key, value in about["backbone"].items()
     }
+    return json.dumps(about)
+
+
+def spec_of(description: str, path: Path) -> ModelSpec:
+    """What `describe` said in the file `path`.
+
+    Raises:
+        UserError: the file was written by a later version of hdf.
+        KeyError, TypeError, ValueError: this is no such description.
+    """
+    about: dict[str, Any] = json.loads(description)
+    if about["format"] != FORMAT:
+        raise user_error(f"written by hdf {about['hdf']}, a later one", where=str(path))
+    return TypeAdapter(ModelSpec).validate_json(description)
+
+
+def save_model(detector: Detector, path: Path) -> None:
+    """Write a detector, weights and all that prediction needs."""
     # A copy each: safetensors refuses weights that share memory.
     tensors = {
         name: value.clone(memory_format=torch.contiguous_format)
         for name, value in detector.state_dict().items()
     }
     with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata={"hdf": json.dumps(about)})
+        save_file(tensors, temporary, metadata={"hdf": describe(detector.spec)})
 
 
 def save_calibration(source: Path, target: Path, calibration: Calibration) -> None:
@@ -68,10 +86,7 @@ def read_spec(path: Path) -> ModelSpec:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-        about: dict[str, Any] = json.loads(metadata["hdf"])
-        if about["format"] != FORMAT:
-            raise user_error(f"written by hdf {about['hdf']}, a later one", where=str(path))
-        return TypeAdapter(ModelSpec).validate_json(metadata["hdf"])
+        return spec_of(metadata["hdf"], path)
     except (SafetensorError, OSError) as error:
         raise user_error(f"no readable model file: {error}", where=str(path)) from error
     except (KeyError, TypeError, ValueError) as error:

@@ -259,6 +259,21 @@ class Detections:
     scores: Tensor
     spread: Tensor | None = None
 
+    @classmethod
+    def one_a_label(cls, boxes: Tensor, scores: Tensor, spread: Tensor | None) -> Self:
+        """What stands at each label's place, without the labels that were not found.
+
+        Args:
+            boxes: float32 [L, 4]; NaN for a label that was not found.
+            scores: float32 [L].
+            spread: float32 [L, 4], or None.
+        """
+        kept = ~boxes.isnan().any(-1)
+        labels = torch.arange(len(boxes), device=boxes.device)
+        return cls(
+            boxes[kept], labels[kept], scores[kept], None if spread is None else spread[kept]
+        )
+
     def cpu(self) -> Detections:
         spread = None if self.spread is None else self.spread.cpu()
         return Detections(self.boxes.cpu(), self.labels.cpu(), self.scores.cpu(), spread)

@@ -13,6 +13,7 @@ from hdf.cli.check import check
 from hdf.cli.crossval import crossval
 from hdf.cli.endings import tell
 from hdf.cli.evaluate import evaluate
+from hdf.cli.export import export
 from hdf.cli.list_plugins import list_plugins
 from hdf.cli.predict import predict
 from hdf.cli.prepare import prepare
@@ -31,7 +32,7 @@ def hdf() -> None:
 
 
 for _command in (
-    *(predict, run, crossval, calibrate, evaluate),
+    *(predict, run, crossval, calibrate, evaluate, export),
     *(prepare, audit, preview, check, list_plugins, recipes),
 ):
     hdf.add_command(_command)

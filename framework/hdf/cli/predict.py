@@ -15,7 +15,7 @@ from hdf.cli.screen import console, show_json, show_table
 
 if TYPE_CHECKING:
     from hdf.calibration import Calibration
-    from hdf.inference.files import Draw, Told
+    from hdf.inference.files import Answering, Draw, Told
     from hdf.inference.sources import Source
 
 COVERAGE = 0.9
@@ -51,6 +51,12 @@ SUFFIXES = (".csv", ".json")
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     help=f"How often the intervals hold the truth; {COVERAGE} if left out.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["torch", "onnx"]),
+    default="torch",
+    help="torch (the default), or onnx for ONNX Runtime; a model may then be an .onnx file.",
+)
 @click.option("--device", default="auto", help="auto (the default), cpu, cuda or mps.")
 @click.option(
     "--precision",
@@ -77,6 +83,7 @@ def predict(
     overlay: Path | None,
     tta: int,
     coverage: float | None,
+    engine: Literal["torch", "onnx"],
     device: str,
     precision: Literal["auto", "float32", "bfloat16"],
     overwrite: bool,
@@ -94,6 +101,7 @@ def predict(
         raise click.BadParameter(
             f"{str(out)!r} ends neither with .csv nor .json", param_hint="'--out'"
         )
+    _check_engine(engine, models, device, precision, nproc)
 
     from hdf.compute import choose_compute
     from hdf.files import refuse_path
@@ -111,10 +119,16 @@ def predict(
         refuse_path(out, "table of predictions", is_answers, overwrite)
     draw = None if overlay is None else _drawing(sources, overlay, overwrite)
     load = partial(load_predictor, *models, precision=precision, tta=tta, plugins_dir=plugins_dir)
-    choose_compute(device, precision)  # refuses a device that is not there
-    predictor = load(device=device if nproc == 1 else "cpu")
-    level = _level(predictor.calibration, coverage)
     reporter = Reporter(console(sys.stderr))
+    predictor: Answering
+    if engine == "onnx":
+        from hdf.export.engine import load_onnx_predictor
+
+        predictor = load_onnx_predictor(*models, tta=tta, plugins_dir=plugins_dir, say=reporter.say)
+    else:
+        choose_compute(device, precision)  # refuses a device that is not there
+        predictor = load(device=device if nproc == 1 else "cpu")
+    level = _level(predictor.calibration, coverage)
     told: list[Told] = []
     paths = [source.path for source in sources]
     if nproc == 1:
@@ -136,6 +150,20 @@ def predict(
     elif out is None:
         click.echo(as_csv(told), nl=False)
     _close(told, overlay, reporter.say)
+
+
+def _check_engine(
+    engine: str, models: Sequence[str], device: str, precision: str, nproc: int
+) -> None:
+    exported = [model for model in models if model.lower().endswith(".onnx")]
+    if engine == "torch" and exported:
+        raise click.BadParameter(
+            f"{exported[0]!r} is an exported model; take --engine onnx", param_hint="'--model'"
+        )
+    if engine == "onnx" and (device not in ("auto", "cpu") or precision != "float32"):
+        raise click.BadParameter("onnx computes on the CPU and in float32", param_hint="'--engine'")
+    if engine == "onnx" and nproc > 1:
+        raise click.BadParameter("onnx fills all cores in one process", param_hint="'--nproc'")
 
 
 def _is_terminal() -> bool:

@@ -8,15 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
+from hdf.calibration import Calibration
 from hdf.data.parallel import in_order, one_torch_thread, workers
 from hdf.errors import UserError
 from hdf.images import image_facts, read_image
 from hdf.inference.answer import Answer, make_answer
-from hdf.inference.predictor import Predictor
+from hdf.inference.predictor import Prediction
 from hdf.types import ImageFacts
 
 TOGETHER = 4
@@ -24,6 +25,19 @@ TOGETHER = 4
 
 Draw = Callable[[Path, Tensor, Answer], None]
 """Called with a file, its image float32 [1, H, W], and the answer."""
+
+
+class Answering(Protocol):
+    """What answers for images, whatever computes: a `Predictor`, or an `OnnxPredictor`.
+
+    Attributes:
+        calibration: how far its spreads can be trusted; None where that is not known.
+    """
+
+    calibration: Calibration | None
+
+    def predict(self, images: Sequence[Tensor]) -> list[Prediction]:
+        """One prediction for each image float32 [1, H, W]; from several threads at once."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +55,7 @@ class Told:
 
 
 def predict_files(
-    predictor: Predictor, paths: Sequence[Path], coverage: float, draw: Draw | None = None
+    predictor: Answering, paths: Sequence[Path], coverage: float, draw: Draw | None = None
 ) -> Iterator[Told]:
     """What comes of each file, in order.
 
@@ -69,7 +83,7 @@ def chunks_of(paths: Sequence[Path], hands: int) -> list[Sequence[Path]]:
 
 
 def predict_chunk(
-    predictor: Predictor, paths: Sequence[Path], coverage: float, draw: Draw | None
+    predictor: Answering, paths: Sequence[Path], coverage: float, draw: Draw | None
 ) -> list[Told]:
     """What comes of a few files, which are computed with together."""
     read = [_read(path) for path in paths]

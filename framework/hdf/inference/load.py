@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from hdf.calibration import Calibration
 from hdf.compute import choose_compute
 from hdf.detector import Detector
 from hdf.inference.calibrations import FILE, read_calibration
@@ -55,8 +56,19 @@ def load_detectors(models: Sequence[str | Path], registry: Registry) -> list[Det
 def _loaded(name: str, paths: list[Path], registry: Registry) -> list[Detector]:
     """The detectors of one name; folds have the calibration of their cross-validation."""
     detectors = [load_model(path, registry) for path in paths]
-    if len(paths) > 1 and (Path(name) / FILE).is_file():
-        calibration = read_calibration(Path(name))
+    calibration = crossval_calibration(name, paths)
+    if calibration is not None:
         for detector in detectors:
             detector.spec = replace(detector.spec, calibration=calibration)
     return detectors
+
+
+def crossval_calibration(name: str, paths: Sequence[Path]) -> Calibration | None:
+    """What counts for the folds of a cross-validation; None for one model, and where it has none.
+
+    Args:
+        name: the folder.
+        paths: what `hdf.weights.find_models` found there.
+    """
+    measured = len(paths) > 1 and (Path(name) / FILE).is_file()
+    return read_calibration(Path(name)) if measured else None

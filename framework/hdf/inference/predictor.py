@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hdf.boxes import clip
 from hdf.compute import Compute
-from hdf.detector import Detector
+from hdf.detector import Detector, ModelSpec
 from hdf.errors import user_error
 from hdf.inference.calibrations import widest
 from hdf.inference.combine import combine
@@ -60,6 +60,38 @@ class Prediction:
         return dict(zip(names, values, strict=True))
 
 
+class ViewAnswer(NamedTuple):
+    """What one detector says of one view, in pixels of the original image."""
+
+    detections: Detections
+    doubt: float
+
+
+def joined(
+    answers: Sequence[ViewAnswer], size: tuple[int, int], labels: tuple[str, ...]
+) -> Prediction:
+    """One prediction from the answers of all detectors to all views of an image.
+
+    Args:
+        size: (height, width) of the image.
+    """
+    found = combine([answer.detections for answer in answers], len(labels))
+    doubt = sum(answer.doubt for answer in answers) / len(answers)
+    return Prediction(replace(found, boxes=clip(found.boxes, size)), doubt, labels)
+
+
+def common_labels(specs: Sequence[ModelSpec]) -> tuple[str, ...]:
+    """What all of several detectors find.
+
+    Raises:
+        UserError: they do not find the same labels.
+    """
+    if any(spec.labels != specs[0].labels for spec in specs):
+        found = " and ".join(sorted({str(list(spec.labels)) for spec in specs}))
+        raise user_error(f"models that answer together must find the same labels, not {found}")
+    return specs[0].labels
+
+
 class Predictor:
     """Answers for images of any size; it may be called from several threads at once.
 
@@ -80,10 +112,7 @@ class Predictor:
         self.detectors = [_ready(detector, compute) for detector in detectors]
         self.compute = compute
         self.views = views(tta)
-        self.labels = self.detectors[0].spec.labels
-        if any(detector.spec.labels != self.labels for detector in self.detectors):
-            found = " and ".join(sorted({str(list(d.spec.labels)) for d in self.detectors}))
-            raise user_error(f"models that answer together must find the same labels, not {found}")
+        self.labels = common_labels([detector.spec for detector in self.detectors])
         self.calibration = widest([detector.spec.calibration for detector in self.detectors])
 
     @torch.inference_mode()
@@ -93,27 +122,18 @@ class Predictor:
         Args:
             images: float32 [1, H, W] in [0, 1], bone bright, each of its own size, on the CPU.
         """
-        answers: list[list[_Answer]] = [[] for _ in images]
+        answers: list[list[ViewAnswer]] = [[] for _ in images]
         for detector in self.detectors:
             for number, answer in self._answers(detector, images):
                 answers[number].append(answer)
         return [
-            Prediction(
-                self._joined(image, [answer.detections for answer in found]),
-                sum(answer.doubt for answer in found) / len(found),
-                self.labels,
-            )
+            joined(found, (image.shape[-2], image.shape[-1]), self.labels)
             for image, found in zip(images, answers, strict=True)
         ]
 
-    def _joined(self, image: Tensor, answers: Sequence[Detections]) -> Detections:
-        height, width = image.shape[-2:]
-        joined = combine(answers, len(self.labels))
-        return replace(joined, boxes=clip(joined.boxes, (height, width)))
-
     def _answers(
         self, detector: Detector, images: Sequence[Tensor]
-    ) -> Iterator[tuple[int, _Answer]]:
+    ) -> Iterator[tuple[int, ViewAnswer]]:
         """An image's number and what one of its views shows, in original pixels; for all views."""
         todo = [(number, view) for view in self.views for number in range(len(images))]
         for start in range(0, len(todo), TOGETHER):
@@ -125,7 +145,7 @@ class Predictor:
             ):
                 yield number, answer._replace(detections=item.to_original(answer.detections))
 
-    def _run(self, detector: Detector, images: Tensor) -> list[_Answer]:
+    def _run(self, detector: Detector, images: Tensor) -> list[ViewAnswer]:
         with self.compute.autocast():
             maps = detector.features(images)
             raw = detector.run_head(maps)
@@ -133,14 +153,7 @@ class Predictor:
             [math.nan] * len(images) if detector.doubt is None else detector.doubt(maps).tolist()
         )
         found = [detections.cpu() for detections in detector.decode(raw)]
-        return list(map(_Answer, found, doubts))
-
-
-class _Answer(NamedTuple):
-    """What one detector says of one view."""
-
-    detections: Detections
-    doubt: float
+        return list(map(ViewAnswer, found, doubts))
 
 
 def _seen(detector: Detector, image: Tensor, view: View) -> Seen:

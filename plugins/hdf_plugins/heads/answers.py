@@ -1,4 +1,4 @@
-"""From one box a label to detections."""
+"""One answer a label: from boxes and spreads as tensors to detections."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from hdf.types import Detections
 
 SMALLEST_SIDE = 1e-3
 
+Answers = tuple[Tensor, Tensor, Tensor | None]
+"""Boxes float32 [B, L, 4], scores [B, L], spread [B, L, 4] or None; NaN for what is not found."""
 
-def one_each(boxes: Tensor, spread: Tensor, size: tuple[int, int]) -> list[Detections]:
+
+def one_each(boxes: Tensor, spread: Tensor, size: tuple[int, int]) -> Answers:
     """One box for every label, in the labels' order.
 
     The score is 1 / (1 + s), where s adds, over width and height, the mean spread of the two edges
@@ -19,18 +22,19 @@ def one_each(boxes: Tensor, spread: Tensor, size: tuple[int, int]) -> list[Detec
 
     Args:
         boxes: float32 [B, L, 4] in pixels; swapped edges are put in order, and what lies outside
-            the image is cut.
+            the image is cut. NaN stays.
         spread: float32 [B, L, 4] in pixels.
         size: (height, width) of the images.
     """
     low = torch.minimum(boxes[..., :2], boxes[..., 2:])
     high = torch.maximum(boxes[..., :2], boxes[..., 2:])
-    boxes = clip(torch.cat([low, high], -1), size)
     sides = (high - low).clamp(min=SMALLEST_SIDE)
     share = ((spread[..., :2] + spread[..., 2:]) / sides).sum(-1)
-    scores = 1 / (1 + share)
-    labels = torch.arange(boxes.shape[1], device=boxes.device)
-    return [
-        Detections(box, labels, score, width)
-        for box, score, width in zip(boxes, scores, spread, strict=True)
-    ]
+    return clip(torch.cat([low, high], -1), size), 1 / (1 + share), spread
+
+
+def as_detections(answers: Answers) -> list[Detections]:
+    """One `Detections` an image."""
+    boxes, scores, spread = answers
+    spreads = [None] * len(boxes) if spread is None else list(spread)
+    return [Detections.one_a_label(*item) for item in zip(boxes, scores, spreads, strict=True)]

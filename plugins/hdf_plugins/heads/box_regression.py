@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from hdf.boxes import clip
 from hdf.errors import user_error
 from hdf.types import Batch, Detections, Targets
+from hdf_plugins.heads.answers import Answers, as_detections
 from hdf_plugins.heads.box_code import decode, encode
 from hdf_plugins.heads.losses import BOX_LOSSES, CODE_LOSSES, LossName, masked_mean
 
@@ -120,10 +121,12 @@ class BoxRegression(nn.Module):
             raw: float32 [B, L, 4] from `forward`.
             size: (height, width) of the images in pixels.
         """
-        labels = torch.arange(len(self.labels), device=raw.device)
-        scores = torch.ones(len(self.labels), device=raw.device)
+        return as_detections(self.answers(raw, size))
+
+    def answers(self, raw: Tensor, size: tuple[int, int]) -> Answers:
+        """The same as tensors: boxes [B, L, 4] and scores [B, L]; there is no spread."""
         boxes = clip(self._boxes(raw.float(), size), size)
-        return [Detections(item, labels, scores) for item in boxes]
+        return boxes, torch.ones_like(boxes[..., 0]), None
 
     def _boxes(self, raw: Tensor, size: tuple[int, int]) -> Tensor:
         """Standardised codes [B, L, 4] to boxes [B, L, 4] in pixels, not cut to the image."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from hdf.types import Batch, Detections
-from hdf_plugins.heads.answers import one_each
+from hdf_plugins.heads.answers import Answers, as_detections, one_each
 from hdf_plugins.heads.decoder import PyramidDecoder
 from hdf_plugins.heads.edges import EdgeDistributions, edge_losses, read_edges
 from hdf_plugins.heads.losses import LossName
@@ -79,4 +79,8 @@ class EdgeSoftargmax(nn.Module):
             raw: from `forward`.
             size: (height, width) of the images in pixels.
         """
+        return as_detections(self.answers(raw, size))
+
+    def answers(self, raw: dict[str, Tensor], size: tuple[int, int]) -> Answers:
+        """The same as tensors: boxes [B, L, 4], scores [B, L] and spread [B, L, 4]."""
         return one_each(*read_edges(raw, size), size)

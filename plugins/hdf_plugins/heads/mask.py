@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hdf.types import Batch, Detections
-from hdf_plugins.heads.answers import one_each
+from hdf_plugins.heads.answers import Answers, as_detections, one_each
 from hdf_plugins.heads.decoder import PyramidDecoder
 from hdf_plugins.heads.edges import EdgeDistributions, edge_losses, read_edges
 from hdf_plugins.heads.losses import LossName, dice_cross_entropy, masked_mean
@@ -121,11 +120,18 @@ class Mask(nn.Module):
             raw: from `forward`.
             size: (height, width) of the images in pixels.
         """
+        return as_detections(self.answers(raw, size))
+
+    def answers(self, raw: dict[str, Tensor], size: tuple[int, int]) -> Answers:
+        """The same as tensors: boxes [B, L, 4], scores [B, L] and spread [B, L, 4].
+
+        Without `edges`, NaN stands for a label whose mask is empty.
+        """
         boxes, spread = read_outlines(raw["masks"].sigmoid(), size)
         if self.edges is not None:
             stride = size[1] / raw["masks"].shape[-1]
             boxes, spread = _joined(*read_edges(raw, size), boxes, stride)
-        return [_found(item) for item in one_each(boxes, spread, size)]
+        return one_each(boxes, spread, size)
 
 
 def _joined(
@@ -141,11 +147,5 @@ def _joined(
     """
     apart = (outline - edges).nan_to_num(0.0)
     share = deviation**2 / (deviation**2 + (OUTLINE_DEVIATION * stride) ** 2)
-    return edges + share * apart, torch.hypot(deviation, apart / 2)
-
-
-def _found(item: Detections) -> Detections:
-    """Without the labels that have no box."""
-    kept = ~item.boxes.isnan().any(-1)
-    spread = None if item.spread is None else item.spread[kept]
-    return Detections(item.boxes[kept], item.labels[kept], item.scores[kept], spread)
+    # No hypot: ONNX has none.
+    return edges + share * apart, (deviation**2 + (apart / 2) ** 2).sqrt()

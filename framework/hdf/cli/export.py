@@ -1,0 +1,82 @@
+"""``hdf export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hdf.cli.arguments import plugins_dir_option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torch import Tensor
+
+
+@click.command()
+@click.argument("model")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["onnx", "pt2"]),
+    required=True,
+    help="onnx for ONNX Runtime and others, pt2 for torch.export.load.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What to write; the model's name with .onnx or .pt2 if left out.",
+)
+@click.option(
+    "--check",
+    "images",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="IMAGE|FOLDER",
+    help="Compare with PyTorch on these images; on phantoms if left out. May be repeated.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace a file that hdf export did not write.")
+@plugins_dir_option
+def export(
+    model: str,
+    kind: str,
+    out: Path | None,
+    images: tuple[Path, ...],
+    overwrite: bool,
+    plugins_dir: Path | None,
+) -> None:
+    """Write a model as a graph that needs no hdf.
+
+    MODEL is a shipped model, a run's folder or a model file. The graph takes one grey image
+    [1, 1, H, W] in [0, 1] of any size and gives boxes in its pixels. It is compared with PyTorch
+    before the file is there.
+
+    For research only: hdf is not a medical device.
+    """
+    from hdf.errors import user_error
+    from hdf.export.check import phantoms
+    from hdf.export.export import export_model
+    from hdf.export.formats import FORMATS
+    from hdf.files import refuse_path
+    from hdf.inference.load import load_detectors
+    from hdf.registry import discover
+
+    out = out or Path(f"{Path(model).absolute().stem}.{kind}")
+    refuse_path(out, f"exported {kind} model", FORMATS[kind].is_own, overwrite)
+    registry = discover(plugins_dir)
+    detector, *others = load_detectors([model], registry)
+    if others:
+        raise user_error("holds several models; name the folder or file of one", model)
+    shown = _read(images) if images else phantoms(registry)
+    difference = export_model(detector, out, kind, shown)
+    click.echo(f"{out}: answers as PyTorch does, edges within {difference.pixels:.2g} px")
+
+
+def _read(named: Sequence[Path]) -> Iterator[Tensor]:
+    from hdf.images import read_image
+    from hdf.inference.sources import find_sources
+
+    return (read_image(source.path) for source in find_sources(named))

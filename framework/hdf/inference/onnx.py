@@ -1,0 +1,141 @@
+"""Prediction by ONNX Runtime, from files that `hdf export` wrote."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hdf.detector import ModelSpec
+from hdf.errors import user_error
+from hdf.inference.calibrations import widest
+from hdf.inference.predictor import Prediction, ViewAnswer, common_labels, joined
+from hdf.inference.views import View, views
+from hdf.model_file import spec_of
+from hdf.types import Detections
+
+EXTRA = "pip install 'heart-detection-framework[onnx]'"
+
+
+class OnnxModel:
+    """An exported model; it may be called from several threads at once.
+
+    Attributes:
+        spec: what the file says of the detector.
+
+    Args:
+        path: an ``.onnx`` file.
+
+    Raises:
+        UserError: ONNX Runtime is not installed, or this is no file that `hdf export` wrote.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = Lock()
+        session = _session(path, torch.get_num_threads())
+        self._sessions = {torch.get_num_threads(): session}
+        self._names = [output.name for output in session.get_outputs()]
+        self.spec = _spec(session, path)
+
+    def __call__(self, image: Tensor) -> dict[str, Tensor]:
+        """The graph's outputs by name (`hdf.export.graph.PredictionGraph`).
+
+        It computes in as many threads as torch would in the caller's.
+
+        Args:
+            image: float32 [1, H, W] in [0, 1], on the CPU.
+        """
+        values = self._ready().run(None, {"image": image[None].numpy()})
+        return dict(zip(self._names, map(torch.from_numpy, values), strict=True))
+
+    def _ready(self) -> Any:
+        threads = torch.get_num_threads()
+        with self._lock:
+            if threads not in self._sessions:  # a session's threads are fixed
+                self._sessions[threads] = _session(self.path, threads)
+            return self._sessions[threads]
+
+
+class OnnxPredictor:
+    """What `Predictor` is, with ONNX Runtime instead of PyTorch.
+
+    Attributes:
+        labels: what it finds.
+        calibration: the models' own, the widest of several; None where one has none.
+
+    Args:
+        models: at least one; several answer together (`hdf.inference.combine`).
+        tta: how many views of each image are averaged (`hdf.inference.views`).
+
+    Raises:
+        UserError: the models do not find the same labels.
+    """
+
+    def __init__(self, models: Sequence[OnnxModel], tta: int = 1) -> None:
+        self.models = list(models)
+        self.views = views(tta)
+        self.labels = common_labels([model.spec for model in models])
+        self.calibration = widest([model.spec.calibration for model in models])
+
+    def predict(self, images: Sequence[Tensor]) -> list[Prediction]:
+        """What is found in each image.
+
+        Args:
+            images: float32 [1, H, W] in [0, 1], bone bright, each of its own size, on the CPU.
+        """
+        return [
+            joined(
+                [_answer(model, image, view) for model in self.models for view in self.views],
+                (image.shape[-2], image.shape[-1]),
+                self.labels,
+            )
+            for image in images
+        ]
+
+
+def answer_of(outputs: dict[str, Tensor]) -> ViewAnswer:
+    """A graph's outputs for one image as an answer."""
+    spread, doubt = outputs.get("spread"), outputs.get("doubt")
+    found = Detections.one_a_label(
+        outputs["boxes"][0], outputs["scores"][0], None if spread is None else spread[0]
+    )
+    return ViewAnswer(found, math.nan if doubt is None else float(doubt))
+
+
+def _answer(model: OnnxModel, image: Tensor, view: View) -> ViewAnswer:
+    if view == View():
+        return answer_of(model(image))
+    # A view is of the network's size already: the graph leaves such an image as it is.
+    seen = view.see(image, model.spec.image_size, model.spec.resize)
+    answer = answer_of(model(seen.image))
+    return answer._replace(detections=seen.to_original(answer.detections))
+
+
+def _session(path: Path, threads: int) -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise user_error(f"ONNX Runtime is not installed: {EXTRA}") from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3  # its warnings speak to those who build graphs
+    # Threads that wait in loops would keep the cores from whatever else computes.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime has a class of its own for each reason
+        reason = " ".join(str(error).split())
+        raise user_error(f"no readable ONNX file: {reason}", str(path)) from error
+
+
+def _spec(session: Any, path: Path) -> ModelSpec:
+    try:
+        return spec_of(session.get_modelmeta().custom_metadata_map["hdf"], path)
+    except (KeyError, TypeError, ValueError) as error:
+        raise user_error("an ONNX file, but none that hdf export wrote", str(path)) from error

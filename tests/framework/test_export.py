@@ -1,0 +1,191 @@
+"""Exported graphs answer as PyTorch does, for images of any size."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import pytest
+import torch
+from torch import Tensor
+
+from hdf.calibration import Calibration
+from hdf.compute import choose_compute
+from hdf.data.resize import Resize, resize_image
+from hdf.data.resize_tensors import resize_any
+from hdf.detector import Detector, ModelSpec
+from hdf.errors import UserError
+from hdf.export.check import check_answers
+from hdf.export.export import export_model
+from hdf.export.formats import FORMATS
+from hdf.inference import Predictor
+from hdf.inference.load import load_detectors
+from hdf.inference.onnx import OnnxModel, OnnxPredictor
+from hdf.model_file import spec_of
+from hdf.recipe.build import build_detector
+from hdf.recipe.check import part_of
+from hdf.registry import Registry
+from tests.framework.painted import painted_detector
+
+CPU = choose_compute("cpu", "float32")
+SIZES = [(140, 83), (70, 211), (33, 20), (64, 64), (301, 300)]
+LABELS = ("heart", "left_lung")
+CALIBRATION = Calibration((0.5, 0.9), {"heart": (1.0, 2.0)}, (), {"heart": (0.1, 0.1, 0.1, 0.1)})
+KINDS: dict[str, dict[str, Any]] = {
+    "box_regression": {"hidden": (8,)},
+    "edge_softargmax": {"width": 8, "stride": 8},
+    "mask": {"width": 8, "stride": 8, "edges": False},
+}
+
+
+def onnx() -> None:
+    for name in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(name, reason=f"{name} is not installed: the extra onnx")
+
+
+def small(registry: Registry, head: str, **spec: Any) -> Detector:
+    """A narrow detector for 64 x 48 pixels that has learnt nothing."""
+    torch.manual_seed(3)
+    backbone = {"use": "vgg11", "width": 0.125, "batch_norm": True}
+    top = {"use": head, **KINDS[head]}
+    about = ModelSpec(backbone, top, "image", LABELS, (64, 48), "letterbox")
+    about = replace(about, calibration=CALIBRATION, **spec)
+    built = build_detector(
+        part_of(registry, "backbone", backbone, "test", "refuses"),
+        part_of(registry, "head", top, "test", "refuses"),
+        about,
+    )
+    return built.eval()
+
+
+def images() -> list[Tensor]:
+    """Smooth random images, whose like no two engines round to different answers."""
+    noise = [torch.rand(1, 1, 5, 4, generator=torch.Generator().manual_seed(n)) for n in range(9)]
+    return [
+        torch.nn.functional.interpolate(item, size, mode="bicubic").clamp(0, 1)[0]
+        for item, size in zip(noise, SIZES, strict=False)
+    ]
+
+
+@pytest.mark.parametrize("resize", ["letterbox", "stretch"])
+@pytest.mark.parametrize("size", [(512, 512), (333, 777), (60, 31), (1, 1), (161, 159), (900, 41)])
+def test_an_image_is_resized_as_elsewhere(size: tuple[int, int], resize: Resize) -> None:
+    image = torch.rand(1, *size, generator=torch.Generator().manual_seed(0))
+    for network in ((160, 160), (50, 70)):
+        expected, geometry = resize_image(image, network, resize)
+        placed = resize_any(image[None], network, resize)
+        assert (placed.image[0] - expected).abs().max() < 1e-4
+        assert placed.scale.tolist() == torch.tensor(geometry.scale).tolist()
+        assert placed.offset.tolist() == list(geometry.offset)
+
+
+@pytest.mark.parametrize(
+    ("kind", "head", "spec"),
+    [
+        ("onnx", "box_regression", {}),
+        ("onnx", "edge_softargmax", {"normalize": "fixed", "resize": "stretch"}),
+        ("onnx", "mask", {"normalize": "robust", "doubt": 2, "in_channels": 1}),
+        ("pt2", "mask", {"normalize": "robust", "doubt": 2}),
+        ("pt2", "box_regression", {"resize": "stretch"}),
+    ],
+)
+def test_a_graph_answers_as_pytorch_does(
+    registry: Registry, tmp_path: Path, kind: str, head: str, spec: dict[str, Any]
+) -> None:
+    if kind == "onnx":
+        onnx()
+    detector = small(registry, head, **spec)
+    path = tmp_path / f"m.{kind}"
+    difference = export_model(detector, path, kind, images())
+    assert difference.pixels < 0.01 and difference.doubt < 1e-4
+    outputs = FORMATS[kind].read(path)(torch.rand(1, 47, 90))
+    shapes = {name: tuple(value.shape) for name, value in outputs.items()}
+    expected = {"boxes": (1, 2, 4), "scores": (1, 2)}
+    expected |= {} if head == "box_regression" else {"spread": (1, 2, 4)}
+    expected |= {"doubt": (1,)} if "doubt" in spec else {}
+    assert shapes == expected
+
+
+@pytest.mark.parametrize("kind", ["onnx", "pt2"])
+def test_what_is_not_found_is_nan(registry: Registry, tmp_path: Path, kind: str) -> None:
+    if kind == "onnx":
+        onnx()
+    detector = small(registry, "mask")
+    torch.nn.init.zeros_(detector.head.masks.weight)  # type: ignore[union-attr, arg-type]
+    detector.head.masks.bias.data = torch.tensor([-5.0, 5.0])  # type: ignore[union-attr]
+    export_model(detector, tmp_path / "m", kind, images())
+    outputs = FORMATS[kind].read(tmp_path / "m")(torch.rand(1, 96, 72))
+    assert outputs["boxes"][0, 0].isnan().all() and outputs["spread"][0, 0].isnan().all()
+    assert outputs["boxes"][0, 1].tolist() == pytest.approx([0, 0, 72, 96], abs=0.1)
+
+
+def test_the_shipped_model_answers_as_pytorch_does(registry: Registry, tmp_path: Path) -> None:
+    onnx()
+    (detector,) = load_detectors(["heart-lungs"], registry)
+    phantom = registry.find("loader", "phantom").load()
+    sizes = [(211, 130), (96, 177), (40, 40), (420, 501)]
+    shown = [phantom(count=1, seed=n, size=s).records()[0].read() for n, s in enumerate(sizes)]
+    assert export_model(detector, tmp_path / "m.onnx", "onnx", shown).pixels < 0.1
+    (expected,) = Predictor([detector], CPU).predict(shown[-1:])
+    (found,) = OnnxPredictor([OnnxModel(tmp_path / "m.onnx")]).predict(shown[-1:])
+    assert set(found.boxes) == {"heart", "left_lung", "right_lung"}
+    assert found.doubt == pytest.approx(expected.doubt, abs=1e-3)
+    for label, spread in expected.spreads.items():
+        assert found.spreads[label].tolist() == pytest.approx(spread.tolist(), rel=1e-2)
+
+
+def test_several_models_and_views_are_averaged_alike(registry: Registry, tmp_path: Path) -> None:
+    onnx()
+    detectors = [small(registry, "edge_softargmax"), small(registry, "edge_softargmax")]
+    torch.nn.init.normal_(detectors[1].head.edges.heat.weight)  # type: ignore[union-attr, arg-type]
+    for number, detector in enumerate(detectors):
+        export_model(detector, tmp_path / f"{number}.onnx", "onnx", images()[:1])
+    models = [OnnxModel(tmp_path / f"{number}.onnx") for number in range(2)]
+    predictor = OnnxPredictor(models, tta=3)
+    assert predictor.calibration == CALIBRATION
+    for found, expected in zip(
+        predictor.predict(images()), Predictor(detectors, CPU, tta=3).predict(images()), strict=True
+    ):
+        for label, box in expected.boxes.items():
+            assert found.boxes[label].tolist() == pytest.approx(box.tolist(), abs=0.05)
+            spread = expected.spreads[label].tolist()
+            assert found.spreads[label].tolist() == pytest.approx(spread, abs=0.05)
+        assert math.isnan(found.doubt)
+
+
+def test_the_description_travels_inside(registry: Registry, tmp_path: Path) -> None:
+    detector = small(registry, "box_regression")
+    export_model(detector, tmp_path / "m.pt2", "pt2", images()[:1])
+    with ZipFile(tmp_path / "m.pt2") as file:
+        texts = {
+            name.rpartition("/")[2]: file.read(name).decode()
+            for name in file.namelist()
+            if "/extra/" in name
+        }
+    assert spec_of(texts["hdf"], tmp_path) == detector.spec
+    assert "not a medical device" in texts["note"]
+    onnx()
+    export_model(detector, tmp_path / "m.onnx", "onnx", images()[:1])
+    assert OnnxModel(tmp_path / "m.onnx").spec == detector.spec
+    assert b"not a medical device" in (tmp_path / "m.onnx").read_bytes()
+
+
+def test_a_graph_that_answers_otherwise_is_refused(registry: Registry) -> None:
+    detector = small(registry, "box_regression")
+
+    def off(image: Tensor) -> dict[str, Tensor]:
+        (found,) = Predictor([detector], CPU).predict([image])
+        boxes = found.detections.boxes + 0.5
+        return {"boxes": boxes[None], "scores": found.detections.scores[None]}
+
+    with pytest.raises(UserError, match=r"differ by up to 0\.5 px .*nothing was written"):
+        check_answers(detector, off, images())
+
+
+def test_a_head_without_tensors_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"head 'h' can't be exported: .*answers\(raw, size\)"):
+        export_model(painted_detector(), tmp_path / "m.pt2", "pt2", images())
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,55 @@
+"""The largest component by tensors is SciPy's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, label
+
+from hdf_plugins.heads.largest import blot_out_others
+from hdf_plugins.heads.outlines import _largest as by_scipy
+
+
+def spiral(side: int) -> NDArray[np.bool_]:
+    """A wall one pixel thick that winds from a corner to the middle: as long a way as there is."""
+    wall = np.zeros((side, side), bool)
+    row, column, step = 0, -1, (0, 1)
+    lengths = [side, *(length for n in range(side - 1, 0, -2) for length in (n, n))]
+    for length in lengths[: side - 2]:
+        for _ in range(length):
+            row, column = row + step[0], column + step[1]
+            wall[row, column] = True
+        step = (step[1], -step[0])
+    return wall
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.5, 0.6, 0.8])
+@pytest.mark.parametrize("sigma", [0.0, 1.5, 4.0])
+def test_it_keeps_what_scipy_keeps(share: float, sigma: float) -> None:
+    random = np.random.default_rng(0)
+    noise = np.stack([gaussian_filter(random.random((23, 32)), sigma) for _ in range(24)])
+    limits = np.quantile(noise, 1 - share, axis=(1, 2), keepdims=True)
+    maps = torch.from_numpy(np.clip(0.5 + (noise - limits) * 3, 0, 1)).float().view(4, 6, 23, 32)
+    expected = by_scipy(maps)
+    assert (maps > 0.5).any() and not torch.equal(expected, maps)
+    assert torch.equal(blot_out_others(maps), expected)
+
+
+@pytest.mark.parametrize("turns", range(4))
+@pytest.mark.parametrize("flip", [False, True])
+def test_it_follows_a_spiral_to_its_end(turns: int, flip: bool) -> None:
+    wound = np.rot90(spiral(40), turns)
+    maps = torch.zeros(1, 1, 40, 44)
+    maps[0, 0, :, :40] = torch.from_numpy((wound.T if flip else wound).copy()).float()
+    alone = maps.clone()
+    maps[..., 10:30, 42] = 1.0
+    assert label(maps[0, 0].numpy())[1] == 2
+    assert torch.equal(blot_out_others(maps), alone)
+
+
+def test_of_equal_ones_the_first_counts() -> None:
+    maps = torch.zeros(1, 1, 8, 12)
+    maps[..., 1:3, 8:10] = maps[..., 5:7, 1:3] = 0.9
+    assert torch.equal(blot_out_others(maps), by_scipy(maps))
