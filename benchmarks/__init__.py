@@ -11,6 +11,7 @@ NAMES = (
     "engine",
     "growth",
     "loading",
+    "onnx",
     "optimisations",
     "painted-shapes",
     "phantom",

@@ -52,6 +52,10 @@ BARS: dict[str, dict[str, Bar]] = {
         "time per image and epoch in memory: 20,000 / 200 images": at_most(1.1, TIMES),
         "peak memory on disk: 20,000 / 200 images": at_most(1.1, TIMES),
     },
+    "onnx": {
+        "speed, ONNX Runtime / PyTorch": Bar(1.5, TIMES),
+        "largest difference of an edge, px": at_most(0.1),
+    },
     "predict": {
         "seconds, one image, the whole process": at_most(4),
         "images a second, 256 PNGs of 512 px": Bar(25),

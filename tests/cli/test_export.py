@@ -39,7 +39,6 @@ def test_a_file_is_written_checked_and_replaced(tmp_path: Path, save: Save) -> N
     refused = hdf(*arguments, "--out", out)
     assert "is there already, and is no exported pt2 model" in str(refused.exception)
     assert out.read_text() == "something else"
-    assert hdf(*arguments, "--out", out, "--overwrite").exit_code == 0
     assert [path.name for path in out.parent.iterdir()] == ["m.pt2"]
 
 
@@ -57,7 +56,6 @@ def test_an_exported_file_predicts_the_same(tmp_path: Path, save: Save) -> None:
     out = tmp_path / "m.onnx"
     shown = hdf("export", model, "--format", "onnx", "--out", out, "--check", images[0])
     assert shown.exit_code == 0, shown.exception
-    assert hdf("export", model, "--format", "onnx", "--out", out, "--check", images[0])
     expected = table(hdf("predict", *images, "--model", model))
     drawn = ("--overlay", tmp_path / "drawn")
     found = table(hdf("predict", *images, "--model", out, "--engine", "onnx", *drawn))

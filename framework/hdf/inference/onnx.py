@@ -90,13 +90,14 @@ class OnnxPredictor:
             images: float32 [1, H, W] in [0, 1], bone bright, each of its own size, on the CPU.
         """
         return [
-            joined(
-                [_answer(model, image, view) for model in self.models for view in self.views],
-                (image.shape[-2], image.shape[-1]),
-                self.labels,
-            )
+            joined(self._answers(image), (image.shape[-2], image.shape[-1]), self.labels)
             for image in images
         ]
+
+    def _answers(self, image: Tensor) -> list[ViewAnswer]:
+        if len(self.models) == len(self.views) == 1:
+            return [answer_of(self.models[0](image))]
+        return [_answer(model, image, view) for model in self.models for view in self.views]
 
 
 def answer_of(outputs: dict[str, Tensor]) -> ViewAnswer:
@@ -109,9 +110,8 @@ def answer_of(outputs: dict[str, Tensor]) -> ViewAnswer:
 
 
 def _answer(model: OnnxModel, image: Tensor, view: View) -> ViewAnswer:
-    if view == View():
-        return answer_of(model(image))
-    # A view is of the network's size already: the graph leaves such an image as it is.
+    # Of the network's size: the graph leaves such an image as it is, and cuts no box before the
+    # mean is taken.
     seen = view.see(image, model.spec.image_size, model.spec.resize)
     answer = answer_of(model(seen.image))
     return answer._replace(detections=seen.to_original(answer.detections))
