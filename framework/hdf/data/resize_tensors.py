@@ -49,12 +49,14 @@ def resize_any(image: Tensor, size: tuple[int, int], resize: Resize) -> Placed:
         inner = (original * (network / original).amin(0)).round().clamp(min=1)
         least = (_least(height, width, size), _least(width, height, size[::-1]))
     offset = ((network - inner) / 2).floor()
-    placed = image[0, 0]
+    placed = image.reshape(height, width)
     for axis, side in enumerate((height, width)):
         taps = (BLOCK + 1) * side // least[axis] + 4
         step, before = (original / inner)[axis].float(), offset[axis].float()
         weights, pixels = _weights(size[axis], taps, step, before, inner[axis].float(), side)
-        placed = (weights @ placed[pixels]).flatten(0, 1)[: size[axis]].mT
+        # index_select copies whole rows; indexing would look up each value.
+        stretches = placed.index_select(0, pixels.flatten()).view(*pixels.shape, placed.shape[1])
+        placed = (weights @ stretches).flatten(0, 1)[: size[axis]].mT
     scale = (inner / original).flip(0).float()
     return Placed(placed.clamp(0, 1)[None, None], scale, offset.flip(0).float())
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from hdf_plugins.heads.largest import blot_out_others
+from hdf_plugins.heads.largest import blot_out_others_in_graph
 
 STEEPEST = 1 / math.sqrt(2 * math.pi)
 """The slope at the middle of a normal distribution's rise, for a deviation of one."""
@@ -30,7 +30,7 @@ def read_outlines(probability: Tensor, size: tuple[int, int]) -> tuple[Tensor, T
     """
     # A graph holds tensors alone; elsewhere SciPy is several times as quick.
     exporting = torch.compiler.is_exporting()
-    cleaned = blot_out_others(probability) if exporting else _largest(probability)
+    cleaned = blot_out_others_in_graph(probability) if exporting else _largest(probability)
     kept = F.pad(cleaned, (1, 1, 1, 1))
     columns, rows = kept.amax(-2), kept.amax(-1)
     scale_x, scale_y = size[1] / probability.shape[-1], size[0] / probability.shape[-2]

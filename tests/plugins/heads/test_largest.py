@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, label
 
-from hdf_plugins.heads.largest import blot_out_others
+from hdf_plugins.heads.largest import blot_out_others, plain
 from hdf_plugins.heads.outlines import _largest as by_scipy
 
 
@@ -53,3 +53,23 @@ def test_of_equal_ones_the_first_counts() -> None:
     maps = torch.zeros(1, 1, 8, 12)
     maps[..., 1:3, 8:10] = maps[..., 5:7, 1:3] = 0.9
     assert torch.equal(blot_out_others(maps), by_scipy(maps))
+
+
+@pytest.mark.parametrize("sigma", [0.0, 1.0, 3.0, 6.0])
+def test_plain_maps_have_one_component(sigma: float) -> None:
+    random = np.random.default_rng(1)
+    noise = np.stack([gaussian_filter(random.random((9, 12)), sigma) for _ in range(300)])
+    shares = random.random(300)
+    levels = [np.quantile(item, share) for item, share in zip(noise, shares, strict=True)]
+    solid = noise > np.array(levels)[:, None, None]
+    known = plain(torch.from_numpy(solid))
+    counts = torch.tensor([label(item)[1] for item in solid])
+    assert (counts[known] <= 1).all()
+    assert known.any() and (sigma < 2 or known[counts <= 1].float().mean() > 0.5)
+
+
+def test_a_ring_is_plain_neither_by_rows_nor_by_columns() -> None:
+    maps = torch.zeros(3, 9, 9, dtype=torch.bool)
+    maps[1:, 2:7, 2:7] = True
+    maps[2, 4, 4] = False
+    assert plain(maps).tolist() == [True, True, False]
