@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, label
+from torch import Tensor
 
 from hdf_plugins.heads.largest import blot_out_others, plain
 from hdf_plugins.heads.outlines import _largest as by_scipy
+from hdf_plugins.heads.outlines import read_outlines
+
+
+class Outlines(torch.nn.Module):
+    def forward(self, maps: Tensor) -> tuple[Tensor, Tensor]:
+        return read_outlines(maps, (96, 128))
 
 
 def spiral(side: int) -> NDArray[np.bool_]:
@@ -73,3 +83,30 @@ def test_a_ring_is_plain_neither_by_rows_nor_by_columns() -> None:
     maps[1:, 2:7, 2:7] = True
     maps[2, 4, 4] = False
     assert plain(maps).tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize("kind", ["pt2", "onnx"])
+def test_graphs_read_what_scipy_reads(kind: str) -> None:
+    random = np.random.default_rng(2)
+    noise = np.stack([gaussian_filter(random.random((24, 32)), 2.0) for _ in range(8)])
+    several = torch.from_numpy(0.5 + (noise - np.median(noise)) * 4).float().view(4, 1, 2, 24, 32)
+    one = torch.zeros(1, 1, 2, 24, 32)
+    one[..., 4:20, 7:25] = 0.9
+    program = torch.export.export(Outlines(), (one[0],))
+    answer = program.module() if kind == "pt2" else by_onnx(program)
+    for maps in [*several.clamp(0, 1), *one]:
+        for found, expected in zip(answer(maps), read_outlines(maps, (96, 128)), strict=True):
+            assert torch.allclose(found, expected, atol=1e-3, equal_nan=True)
+
+
+def by_onnx(program: torch.export.ExportedProgram) -> Callable[[Tensor], list[Tensor]]:
+    for name in ("onnx", "onnxscript"):
+        pytest.importorskip(name, reason=f"{name} is not installed: the extra onnx")
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        written = torch.onnx.export(program, dynamo=True, opset_version=18, verbose=False)
+    assert written is not None
+    session = runtime.InferenceSession(written.model_proto.SerializeToString())
+    name = session.get_inputs()[0].name
+    return lambda maps: [torch.from_numpy(v) for v in session.run(None, {name: maps.numpy()})]
