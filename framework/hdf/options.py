@@ -153,11 +153,17 @@ def _nesting(hint: Any) -> Nesting | None:
 
 
 def _parameters(target: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
-    init = getattr(target, "__init__", None)
-    # An nn.Module without a constructor of its own takes no options, whatever Module's says.
-    if inspect.isclass(target) and getattr(init, "__module__", "") == "torch.nn.modules.module":
+    # An nn.Module without a constructor of its own takes no options, whatever Module's says; which
+    # torch.compile replaces.
+    if inspect.isclass(target) and _constructed_by(target) == "torch.nn.modules.module":
         return {}
     return inspect.signature(target).parameters
+
+
+def _constructed_by(target: type) -> str:
+    """The module of the class whose constructor a class has."""
+    owners = (base.__module__ for base in inspect.getmro(target) if "__init__" in vars(base))
+    return next(owners, "")
 
 
 def _hints(target: Callable[..., Any]) -> dict[str, Any]:

@@ -48,9 +48,9 @@ class Evaluator:
     Args:
         index: positions in the store.
         constant: the mean training boxes [L, 4], network pixels.
-        cache: of the maps of a backbone that learns nothing.
         world: the processes that share the work; each runs the detector over a part of the images,
             and all get all answers.
+        cache: of the maps of a backbone that learns nothing.
     """
 
     def __init__(
@@ -60,11 +60,11 @@ class Evaluator:
         constant: Tensor,
         batch_size: int,
         compute: Compute,
-        cache: FeatureCache | None = None,
         world: World = ALONE,
+        cache: FeatureCache | None = None,
     ) -> None:
         self.store, self.index, self.compute = store, list(index), compute
-        self.cache, self.world = cache, world
+        self.world, self.cache = world, cache
         own = self.index[world.share(len(self.index)).rows]
         self.batches = Batches(store, own, math.ceil(batch_size / world.size))
         self.targets = [store.originals[i] for i in self.index]

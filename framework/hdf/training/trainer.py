@@ -43,7 +43,7 @@ class Trainer:
 
         def evaluator(index: list[int]) -> Evaluator:
             size = self.settings.batch_size
-            return Evaluator(store, index, constant, size, run.compute, cache, run.world)
+            return Evaluator(store, index, constant, size, run.compute, run.world, cache)
 
         self.validation = evaluator(split.val)
         self.inner = evaluator(split.inner) if split.inner else None
