@@ -39,24 +39,24 @@ def resize_any(image: Tensor, size: tuple[int, int], resize: Resize) -> Placed:
         size: (height, width) of the result.
         resize: ``letterbox`` or ``stretch``.
     """
-    height, width = image.shape[-2:]
+    sides = (image.shape[-2], image.shape[-1])
     # In float64, as Python computes: rounding may decide on a pixel more or less.
-    original = torch.stack([image.new_full((), side).double() for side in (height, width)])
+    original = torch.stack([image.new_full((), side).double() for side in sides])
     network = torch.tensor(size, dtype=torch.float64, device=image.device)
     if resize == "stretch":
         inner, least = network, size
     else:
         inner = (original * (network / original).amin(0)).round().clamp(min=1)
-        least = (_least(height, width, size), _least(width, height, size[::-1]))
+        least = (_least(*sides, size), _least(*sides[::-1], size[::-1]))
     offset = ((network - inner) / 2).floor()
-    placed = image.reshape(height, width)
-    for axis, side in enumerate((height, width)):
-        taps = (BLOCK + 1) * side // least[axis] + 4
-        step, before = (original / inner)[axis].float(), offset[axis].float()
-        weights, pixels = _weights(size[axis], taps, step, before, inner[axis].float(), side)
+    reach: int = torch.sym_max(*((BLOCK + 1) * a // b for a, b in zip(sides, least, strict=True)))  # type: ignore[assignment]
+    weights, pixels = _weights(max(size), reach + 4, original, inner, offset)
+    placed = image.reshape(sides)
+    for axis in range(2):
         # index_select copies whole rows; indexing would look up each value.
-        stretches = placed.index_select(0, pixels.flatten()).view(*pixels.shape, placed.shape[1])
-        placed = (weights @ stretches).flatten(0, 1)[: size[axis]].mT
+        stretches = placed.index_select(0, pixels[axis].flatten())
+        stretches = stretches.view(*pixels.shape[1:], placed.shape[1])
+        placed = (weights[axis] @ stretches).flatten(0, 1)[: size[axis]].mT
     scale = (inner / original).flip(0).float()
     return Placed(placed.clamp(0, 1)[None, None], scale, offset.flip(0).float())
 
@@ -68,30 +68,34 @@ def _least(side: int, other: int, size: tuple[int, int]) -> int:
 
 
 def _weights(
-    size: int, taps: int, step: Tensor, before: Tensor, inner: Tensor, side: int
+    size: int, taps: int, original: Tensor, inner: Tensor, offset: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """What each pixel of one axis of the result is made of.
+    """What each pixel of the result is made of, along y and along x.
 
     A triangle round its place in the original, as wide as two pixels of the coarser grid, cut at
-    the image's sides and of sum one; nothing outside of the `inner` pixels behind `before`.
+    the image's sides and of sum one; nothing outside of the `inner` pixels behind `offset`.
 
     Args:
-        size: of the result.
+        size: of the result, its longer side.
         taps: at least as many pixels of the original as a block reaches.
-        step: original pixels per network pixel.
-        side: of the original.
+        original: (height, width) of the image, float64 [2].
+        inner: those of what is shown of it.
+        offset: (y, x) of that.
 
     Returns:
-        The weights float32 [blocks, BLOCK, taps], and the numbers of the original's pixels that
-        they belong to, int64 [blocks, taps].
+        The weights float32 [2, blocks, BLOCK, taps], and the numbers of the original's pixels that
+        they belong to, int64 [2, blocks, taps].
     """
     blocks = ceil(size / BLOCK)
+    step, side, shown, before = (
+        value.float().view(2, 1, 1, 1) for value in (original / inner, original, inner, offset)
+    )
     row = torch.arange(blocks * BLOCK, device=step.device).view(blocks, BLOCK, 1) - before
     middle, width = (row + 0.5) * step, step.clamp(min=1.0)
-    first = (middle[:, :1] - width).floor()
+    first = (middle[:, :, :1] - width).floor()
     pixel = first + torch.arange(taps, device=step.device)
     weights = (1 - (pixel + 0.5 - middle).abs() / width).relu()
     weights = weights * ((pixel >= 0) & (pixel < side)).float()
-    shown = ((row >= 0) & (row < inner)).float()
-    weights = weights * (shown / weights.sum(-1, keepdim=True).clamp(min=1e-6))
-    return weights, pixel[:, 0].clamp(0, side - 1).long()
+    inside = ((row >= 0) & (row < shown)).float()
+    weights = weights * (inside / weights.sum(-1, keepdim=True).clamp(min=1e-6))
+    return weights, pixel[:, :, 0].clamp(min=0).minimum(side[:, 0] - 1).long()

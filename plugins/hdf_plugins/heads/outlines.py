@@ -34,10 +34,8 @@ def read_outlines(probability: Tensor, size: tuple[int, int]) -> tuple[Tensor, T
     kept = F.pad(cleaned, (1, 1, 1, 1))
     columns, rows = kept.amax(-2), kept.amax(-1)
     scale_x, scale_y = size[1] / probability.shape[-1], size[0] / probability.shape[-2]
-    x0, near = _rise(columns)
-    x1, far = _rise(columns.flip(-1))
-    y0, top = _rise(rows)
-    y1, bottom = _rise(rows.flip(-1))
+    (x0, x1), (near, far) = _rise(torch.stack([columns, columns.flip(-1)]))
+    (y0, y1), (top, bottom) = _rise(torch.stack([rows, rows.flip(-1)]))
     boxes = torch.stack(
         [x0 * scale_x, y0 * scale_y, size[1] - x1 * scale_x, size[0] - y1 * scale_y], -1
     )
