@@ -40,23 +40,28 @@ class Trained(NamedTuple):
 
 
 def rows() -> Iterator[tuple[str, str]]:
-    """At least 0.9 times the throughput, and losses that differ by 1e-3 at most."""
-    pairs = [(_start(2), _start(1)) for _ in range(ROUNDS)]
+    """Throughput, and how far the losses part; one process with another number of threads, too."""
+    pairs = [(_start(2, 1), _start(1, 2)) for _ in range(ROUNDS)]
     many, one = ([pair[side].seconds for pair in pairs] for side in (0, 1))
     yield "images a second: two processes / one process", ratio(one, many)
     yield "images a second: two processes", f"{BATCH / min(many):.1f}"
     yield "images a second: one process", f"{BATCH / min(one):.1f}"
     first, second = (side.losses for side in pairs[0])
-    apart = max(abs(a - b) for a, b in zip(first, second, strict=True))
-    yield f"largest difference of the loss in {STEPS} steps", f"{apart:.6f}"
+    yield f"largest difference of the loss in {STEPS} steps", _apart(first, second)
+    narrow = _start(1, 1).losses
+    yield "the same, one process with one thread / with two", _apart(narrow, second)
 
 
-def _start(processes: int) -> Trained:
-    """Train in as many processes, which share two threads."""
+def _apart(first: list[float], second: list[float]) -> str:
+    return f"{max(abs(a - b) for a, b in zip(first, second, strict=True)):.6f}"
+
+
+def _start(processes: int, threads: int) -> Trained:
+    """Train in as many processes, with as many threads each."""
     launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     done = subprocess.run(
         [sys.executable, *launcher, "-m", "benchmarks.processes"],
-        env={**os.environ, "OMP_NUM_THREADS": str(2 // processes)},
+        env={**os.environ, "OMP_NUM_THREADS": str(threads)},
         check=True,
         stdout=subprocess.PIPE,
         text=True,
