@@ -60,7 +60,10 @@ BARS: dict[str, dict[str, Bar]] = {
         "seconds, one image, the whole process": at_most(4),
         "images a second, 256 PNGs of 512 px": Bar(25),
     },
-    "predict-loop": {"speed, hdf predict / plain loop": Bar(2, TIMES)},
+    "predict-loop": {
+        "speed, hdf predict / plain loop": Bar(2, TIMES),
+        "speed, hdf predict --engine onnx / plain loop": Bar(2, TIMES),
+    },
     "processes": {
         "images a second: two processes / one process": Bar(0.9, TIMES),
         "largest difference of the loss in 20 steps": at_most(0.001),

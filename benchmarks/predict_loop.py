@@ -19,7 +19,7 @@ from benchmarks.timing import in_turns, ratio, seconds, spread
 
 ROUNDS = int(os.environ.get("HDF_BENCHMARK_PREDICT_ROUNDS", "3"))
 COUNT = int(os.environ.get("HDF_BENCHMARK_PREDICT_IMAGES", "1000"))
-OURS, LOOP = "hdf predict", "plain loop"
+OURS, ONNX, LOOP = "hdf predict", "hdf predict --engine onnx", "plain loop"
 
 
 def rows() -> Iterator[tuple[str, str]]:
@@ -28,18 +28,22 @@ def rows() -> Iterator[tuple[str, str]]:
         folder, out = Path(name) / "images", Path(name) / "found.csv"
         _copies(images, folder)
 
-        def predict() -> float:
-            run = seconds(lambda: run_hdf("predict", folder, "--out", out, "--overwrite"))
-            return COUNT / run
+        def predict(*engine: str) -> float:
+            words = ("predict", folder, "--out", out, "--overwrite", *engine)
+            return COUNT / seconds(lambda: run_hdf(*words))
 
         def loop() -> float:
             options = ("--images", folder, "--out", out)
             return COUNT / seconds(lambda: ours("plain_predict", *options))
 
-        found = in_turns({OURS: predict, LOOP: loop}, ROUNDS)
+        by_onnx = ("--engine", "onnx")
+        run_hdf("predict", next(folder.iterdir()), *by_onnx)  # exports the model, once
+        sides = {OURS: predict, ONNX: lambda: predict(*by_onnx), LOOP: loop}
+        found = in_turns(sides, ROUNDS)
     for side, figures in found.items():
         yield f"images a second, {side}", spread(figures, 1)
-    yield f"speed, {OURS} / {LOOP}", ratio(found[OURS], found[LOOP])
+    for side in (OURS, ONNX):
+        yield f"speed, {side} / {LOOP}", ratio(found[side], found[LOOP])
 
 
 def _copies(images: Path, folder: Path) -> None:
