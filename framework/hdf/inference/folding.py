@@ -22,13 +22,14 @@ def fold_batch_norms(model: nn.Module) -> None:
     """
     for sequence in [item for item in model.modules() if isinstance(item, nn.Sequential)]:
         for number, (layer, norm) in enumerate(pairwise(list(sequence))):
-            if _folds(layer, norm):
+            if isinstance(layer, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                if not _is_plain(layer, norm):
+                    continue
                 sequence[number] = fuse_conv_bn_eval(layer, norm)
                 sequence[number + 1] = nn.Identity()
 
 
-def _folds(layer: nn.Module, norm: nn.Module) -> bool:
-    if type(layer) is not nn.Conv2d or type(norm) is not nn.BatchNorm2d:
-        return False
+def _is_plain(layer: nn.Conv2d, norm: nn.BatchNorm2d) -> bool:
+    exact = type(layer) is nn.Conv2d and type(norm) is nn.BatchNorm2d
     hooked = any(item._forward_hooks or item._forward_pre_hooks for item in (layer, norm))
-    return not hooked and norm.running_mean is not None
+    return exact and not hooked and norm.running_mean is not None
