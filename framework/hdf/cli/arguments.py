@@ -47,6 +47,11 @@ def out_options(help: str) -> Callable[[Command], Command]:
     return add
 
 
+def nproc_option(help: str) -> Callable[[Command], Command]:
+    """``--nproc N``, 1 if left out."""
+    return click.option("--nproc", type=click.IntRange(1), default=1, metavar="N", help=help)
+
+
 def is_one_of_many() -> bool:
     """Whether torchrun has started this process and others; asked before torch is imported."""
     return os.environ.get("WORLD_SIZE", "1") != "1" and "RANK" in os.environ

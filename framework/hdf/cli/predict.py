@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from hdf.cli.arguments import plugins_dir_option
+from hdf.cli.arguments import nproc_option, plugins_dir_option
 from hdf.cli.screen import console, show_json, show_table
 
 if TYPE_CHECKING:
@@ -67,13 +67,7 @@ SUFFIXES = (".csv", ".json")
 @click.option(
     "--overwrite", is_flag=True, help="Replace files that hdf predict did not write, too."
 )
-@click.option(
-    "--nproc",
-    type=click.IntRange(1),
-    default=1,
-    metavar="N",
-    help="Work in N processes: one for each GPU, or sharing the cores.",
-)
+@nproc_option("Work in N processes: one for each GPU, or sharing the cores.")
 @plugins_dir_option
 def predict(
     images: tuple[Path, ...],

@@ -13,6 +13,7 @@ import click
 from hdf.cli.arguments import (
     checked_recipe,
     is_one_of_many,
+    nproc_option,
     out_options,
     plugins_dir_option,
     recipe_arguments,
@@ -28,13 +29,7 @@ if TYPE_CHECKING:
 @click.command()
 @recipe_arguments
 @out_options("Write into exactly this folder, not runs/NAME/TIME.")
-@click.option(
-    "--nproc",
-    type=click.IntRange(1),
-    default=1,
-    metavar="N",
-    help="Train in N processes on this machine: one for each GPU, or sharing its cores.",
-)
+@nproc_option("Train in N processes on this machine: one for each GPU, or sharing its cores.")
 @plugins_dir_option
 def run(
     recipe: Path,
