@@ -42,6 +42,18 @@ def test_a_file_is_written_checked_and_replaced(tmp_path: Path, save: Save) -> N
     assert [path.name for path in out.parent.iterdir()] == ["m.pt2"]
 
 
+def test_the_ending_says_the_format(tmp_path: Path, save: Save) -> None:
+    model, out = save(tmp_path / "m.safetensors"), tmp_path / "named.pt2"
+    check = ("--check", png(tmp_path / "a.png", (90, 61)))
+    shown = hdf("export", model, "--out", out, *check)
+    assert shown.exit_code == 0, shown.exception
+    assert out.is_file()
+    for unclear in ((), ("--out", tmp_path / "named.bin")):
+        refused = hdf("export", model, *unclear, *check)
+        assert refused.exit_code == 2
+        assert "--format onnx or pt2" in refused.output
+
+
 def test_several_models_are_no_graph(tmp_path: Path, save: Save) -> None:
     for fold in range(2):
         save(tmp_path / "cv" / f"fold-{fold}" / "best.safetensors")

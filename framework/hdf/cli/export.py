@@ -15,14 +15,16 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+KINDS = ("onnx", "pt2")
+
+
 @click.command()
 @click.argument("model")
 @click.option(
     "--format",
     "kind",
-    type=click.Choice(["onnx", "pt2"]),
-    required=True,
-    help="onnx for ONNX Runtime and others, pt2 for torch.export.load.",
+    type=click.Choice(KINDS),
+    help="onnx for ONNX Runtime and others, pt2 for torch.export.load; FILE's ending if left out.",
 )
 @click.option(
     "--out",
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
 @plugins_dir_option
 def export(
     model: str,
-    kind: str,
+    kind: str | None,
     out: Path | None,
     images: tuple[Path, ...],
     overwrite: bool,
@@ -64,6 +66,7 @@ def export(
     from hdf.inference.load import load_detectors
     from hdf.registry import discover
 
+    kind = kind or _kind_of(out)
     out = out or Path(f"{Path(model).absolute().stem}.{kind}")
     refuse_path(out, f"exported {kind} model", FORMATS[kind].is_own, overwrite)
     registry = discover(plugins_dir)
@@ -73,6 +76,13 @@ def export(
     shown = _read(images) if images else phantoms(registry)
     difference = export_model(detector, out, kind, shown)
     click.echo(f"{out}: answers as PyTorch does, edges within {difference.pixels:.2g} px")
+
+
+def _kind_of(out: Path | None) -> str:
+    kind = out.suffix.removeprefix(".") if out else ""
+    if kind not in KINDS:
+        raise click.UsageError("give --format onnx or pt2, or an --out that ends in .onnx or .pt2")
+    return kind
 
 
 def _read(named: Sequence[Path]) -> Iterator[Tensor]:
