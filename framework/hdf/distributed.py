@@ -126,6 +126,14 @@ class World:
         dist.all_reduce(stacked)
         return dict(zip(values, stacked.unbind(), strict=True))
 
+    def most(self, *values: int) -> tuple[int, ...]:
+        """The largest of each over all processes; for agreeing on what to do next."""
+        if self.size == 1:
+            return values
+        found = torch.tensor(values)
+        dist.all_reduce(found, dist.ReduceOp.MAX)
+        return tuple(found.tolist())
+
     def gather(self, value: Value) -> list[Value]:
         """The value of each process, in the order of their ranks; every process gets them all."""
         if self.size == 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -57,6 +58,30 @@ class UserError(Exception):
 
 class UnreadableError(ValueError):
     """A file can't be read; the message quotes nothing of what is in it."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """The process was asked to end.
+
+    Args:
+        number: of the signal.
+        at_once: whether in the midst of something; otherwise what is in memory is in order.
+    """
+
+    def __init__(self, number: int, at_once: bool = False) -> None:
+        super().__init__(number)
+        self.number, self.at_once = number, at_once
+
+
+def exit_code_of(error: BaseException) -> int:
+    """As a shell reports a process that a signal ended: 130 for Ctrl-C, 143 for SIGTERM.
+
+    Args:
+        error: a `KeyboardInterrupt`, or what was raised from one.
+    """
+    interrupted = error if isinstance(error, Interrupted) else error.__cause__
+    number = interrupted.number if isinstance(interrupted, Interrupted) else signal.SIGINT
+    return 128 + number
 
 
 def user_error(message: str, where: str = "") -> UserError:

@@ -17,6 +17,7 @@ from torch import distributed as dist
 from torch.distributed.elastic.multiprocessing.errors import get_error_handler
 
 from hdf.distributed import World
+from hdf.errors import exit_code_of
 
 PATIENCE = timedelta(hours=6)
 """How long a process waits for another, which may be reading a data set or drawing."""
@@ -58,7 +59,7 @@ def _end(
 
 def _told(world: World, error: BaseException, tell: Callable[[BaseException], int | None]) -> int:
     if isinstance(error, KeyboardInterrupt):
-        return 130  # told by the launcher, once
+        return exit_code_of(error)  # told by the launcher, once
     get_error_handler().record_exception(error)  # for the launcher
     if not world.is_writer:
         print(f"process {world.rank} (of {world.size}, counted from 0):", file=sys.stderr)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import torch
 from pydantic import TypeAdapter
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from hdf import __version__
 from hdf.calibration import Calibration
@@ -22,6 +25,7 @@ from hdf.recipe.check import part_of
 from hdf.registry import Registry
 
 FORMAT = 1
+_SYSTEM_ERROR = re.compile(r"Os \{ code: (\d+)|os error (\d+)")
 MISMATCH = "does not take the options that the model was built with"
 
 
@@ -55,8 +59,23 @@ def save_model(detector: Detector, path: Path) -> None:
         name: value.clone(memory_format=torch.contiguous_format)
         for name, value in detector.state_dict().items()
     }
+    _write(tensors, path, describe(detector.spec))
+
+
+def _write(tensors: dict[str, Tensor], path: Path, description: str) -> None:
+    """As `save_file`, which hides the disk's errors in its own.
+
+    Raises:
+        OSError: the file can't be written.
+    """
     with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata={"hdf": describe(detector.spec)})
+        try:
+            save_file(tensors, temporary, metadata={"hdf": description})
+        except SafetensorError as error:
+            if found := _SYSTEM_ERROR.search(str(error)):
+                code = int(found[1] or found[2])
+                raise OSError(code, os.strerror(code), str(path)) from error
+            raise
 
 
 def save_calibration(source: Path, target: Path, calibration: Calibration) -> None:
@@ -73,8 +92,7 @@ def save_calibration(source: Path, target: Path, calibration: Calibration) -> No
         about = json.loads(file.metadata()["hdf"])
     about["calibration"] = asdict(calibration)
     tensors = load_file(source)
-    with replacing(target) as temporary:
-        save_file(tensors, temporary, metadata={"hdf": json.dumps(about)})
+    _write(tensors, target, json.dumps(about))
 
 
 def read_spec(path: Path) -> ModelSpec:

@@ -34,10 +34,7 @@ visualize: [{use: curves}]
 DIES = """\
 import os, signal
 import hdf
-from hdf.training import trainer
 from hdf_plugins.heads.box_regression import BoxRegression
-
-trainer.CHECKPOINT_SECONDS = 0.0
 
 
 class Dies(BoxRegression):
@@ -104,7 +101,9 @@ def test_a_killed_process_ends_the_run(hdf: Hdf, recipe: Path, tmp_path: Path) -
     assert shown.returncode == 1
     (said,) = [line for line in shown.stderr.splitlines() if line.startswith("error: ")]
     assert "process 1 (of 2, counted from 0) was killed by SIGKILL" in said
-    assert shown.stderr.splitlines()[-1] == "out: checkpoints/last holds epoch 1"
+    assert shown.stderr.splitlines()[-1] == (
+        "out: checkpoints/last holds epoch 1; to go on: hdf run --resume out --nproc 2"
+    )
     assert "Traceback" not in shown.stderr
     status = json.loads((tmp_path / "out" / "status.json").read_text())
     assert status["status"] == "failed"

@@ -241,6 +241,7 @@ def kill_in_fold(monkeypatch: pytest.MonkeyPatch, number: int, error: BaseExcept
         begun.append(checked.recipe.data.split.fold)
         if begun[-1] == number:
             folder.create()
+            folder.close()  # as the kernel does
             raise error
         return run_recipe(checked, registry, folder, reporter)
 
@@ -375,7 +376,7 @@ def test_other_folders_are_refused(recipe: Path, tmp_path: Path, registry: Regis
         with pytest.raises(UserError, match="holds other files"):
             validate(recipe, tmp_path, registry=registry, overwrite=overwrite)
     choose_folder("run", tmp_path / "run", overwrite=False).create()
-    with pytest.raises(UserError, match=r"holds a run \(running\)"):
+    with pytest.raises(UserError, match=r"holds a run \(killed\)"):
         validate(recipe, tmp_path / "run", registry=registry)
 
 

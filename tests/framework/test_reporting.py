@@ -17,7 +17,7 @@ from hdf.evaluation.tables import write_predictions
 from hdf.files import replacing, write_json, write_text
 from hdf.reporting import progress
 from hdf.reporting.progress import Reporter
-from hdf.reporting.run_folder import choose_folder
+from hdf.reporting.run_folder import RunFolder, choose_folder
 from hdf.reporting.tables import write_split
 
 
@@ -60,6 +60,34 @@ def test_of_two_runs_with_one_folder_the_second_is_refused(tmp_path: Path) -> No
     assert first.metrics.exists()
 
 
+def test_a_run_that_goes_on_is_never_replaced(tmp_path: Path) -> None:
+    first = choose_folder("name", tmp_path / "run", overwrite=False)
+    first.create()
+    second = choose_folder("name", tmp_path / "run", overwrite=True)
+    with pytest.raises(UserError, match="another run has begun there"):
+        second.create()
+    with pytest.raises(UserError, match="still goes on in another process"):
+        RunFolder(tmp_path / "run", resumes=True).take()
+    assert first.status.exists()
+    first.close()
+    second.create()
+
+
+def test_what_a_killed_process_had_begun_is_removed(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.create()
+    folder.close()
+    begun = [folder.path / ".status.json.17.tmp", folder.figures / ".a.png.17.tmp"]
+    kept = [folder.path / "notes.tmp", folder.path / ".plugin.tmp"]
+    for path in (*begun, *kept):
+        path.touch()
+    again = RunFolder(tmp_path / "run", resumes=True)
+    again.create()
+    again.close()
+    assert not any(path.exists() for path in begun)
+    assert all(path.exists() for path in kept)
+
+
 def test_the_working_directory_may_be_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,15 +95,19 @@ def test_the_working_directory_may_be_the_folder(
     choose_folder("name", Path(), overwrite=False).create()
     (tmp_path / "old.txt").write_text("old")
     choose_folder("name", Path(), overwrite=True).create()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["figures", "status.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["figures", "lock", "status.json"]
 
 
 def test_a_run_is_replaced_only_when_asked(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    choose_folder("name", out, overwrite=False).create()
+    first = choose_folder("name", out, overwrite=False)
+    first.create()
     (out / "old.txt").write_text("old")
     with pytest.raises(UserError, match=r"holds a run \(running\).*--overwrite"):
         choose_folder("name", out, overwrite=False)
+    first.close()
+    with pytest.raises(UserError, match=r"holds a run \(killed\).*hdf run --resume"):
+        choose_folder("name", out, overwrite=False, resumable=True)
     folder = choose_folder("name", out, overwrite=True)
     assert (out / "old.txt").exists()
     folder.create()

@@ -20,7 +20,6 @@ from hdf.recipe.merge import resolve
 from hdf.registry import Registry, discover
 from hdf.reporting.progress import Reporter
 from hdf.reporting.run_folder import choose_folder
-from hdf.training import trainer
 from hdf.training.run import run_recipe
 from tests.conftest import read_jsonl
 
@@ -60,8 +59,12 @@ def test_a_run_folder_is_complete(tiny_recipe: Path, tmp_path: Path) -> None:
         "best.safetensors",
         "figures/overlay.png",
         "figures/curves.png",
-        "checkpoints/last/model.safetensors",
-        "checkpoints/last/state.pt",
+        "lock",
+        *(
+            f"checkpoints/{name}/{file}"
+            for name in ("last", "previous")
+            for file in ("model.safetensors", "state.pt", "checksums.json")
+        ),
     }
     assert json.loads((out / "summary.json").read_text()) == summary
     assert json.loads((out / "status.json").read_text())["status"] == "finished"
@@ -71,10 +74,7 @@ def test_a_run_folder_is_complete(tiny_recipe: Path, tmp_path: Path) -> None:
     assert (state["epoch"], state["step"]) == (2, 4)
 
 
-def test_the_checkpoint_before_the_last_is_kept(
-    tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 0.0)
+def test_the_checkpoint_before_the_last_is_kept(tiny_recipe: Path, tmp_path: Path) -> None:
     run(tiny_recipe, tmp_path / "run")
     for name, epoch in {"previous": 1, "last": 2}.items():
         folder = tmp_path / "run" / "checkpoints" / name

@@ -16,10 +16,15 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def recipe_arguments(command: Command) -> Command:
+def recipe_arguments(required: bool = True) -> Callable[[Command], Command]:
     """``RECIPE [key.path=value ...]``."""
-    overrides = click.argument("overrides", nargs=-1, metavar="[key.path=value ...]")
-    return click.argument("recipe", type=click.Path(path_type=Path))(overrides(command))
+
+    def add(command: Command) -> Command:
+        overrides = click.argument("overrides", nargs=-1, metavar="[key.path=value ...]")
+        recipe = click.argument("recipe", type=click.Path(path_type=Path), required=required)
+        return recipe(overrides(command))
+
+    return add
 
 
 def plugins_dir_option(command: Command) -> Command:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@recipe_arguments
+@recipe_arguments()
 @click.option("--json", "json_wanted", is_flag=True, help="Print the findings as JSON.")
 @click.option(
     "--html",

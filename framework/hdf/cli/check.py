@@ -10,7 +10,7 @@ from hdf.cli.arguments import checked_recipe, plugins_dir_option, recipe_argumen
 
 
 @click.command()
-@recipe_arguments
+@recipe_arguments()
 @plugins_dir_option
 def check(recipe: Path, overrides: tuple[str, ...], plugins_dir: Path | None) -> None:
     """Check a recipe, and print it with every default filled in.

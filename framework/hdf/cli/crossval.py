@@ -21,7 +21,7 @@ from hdf.cli.screen import console, show_table
 
 
 @click.command()
-@recipe_arguments
+@recipe_arguments()
 @out_options(
     "Write into exactly this folder, not runs/NAME-crossval/TIME; go on with what is there."
 )

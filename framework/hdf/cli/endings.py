@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import errno
 import sys
 
 import click
 
 from hdf.cli.screen import show_error
-from hdf.errors import UserError
-
-DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
-"""What a user mends: a disk that is full or read-only, a folder of somebody else's."""
+from hdf.errors import UserError, exit_code_of
+from hdf.files import DISK_ERRORS
 
 
 def tell(error: BaseException) -> int | None:
     """Say on stderr what went wrong.
 
     Returns:
-        The exit code: 2 for a user's mistake, 130 for Ctrl-C. None for a bug, whose traceback is
-        wanted and of which nothing was said.
+        The exit code: 2 for a user's mistake, 130 for Ctrl-C, 143 for SIGTERM. None for a bug,
+        whose traceback is wanted and of which nothing was said.
     """
     if isinstance(error, click.ClickException):
         error.show()
@@ -33,5 +30,5 @@ def tell(error: BaseException) -> int | None:
         return 2
     if isinstance(error, KeyboardInterrupt | click.Abort):
         print("interrupted", file=sys.stderr)
-        return 130
+        return exit_code_of(error)
     return None

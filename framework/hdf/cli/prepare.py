@@ -12,7 +12,7 @@ from hdf.cli.screen import console
 
 
 @click.command()
-@recipe_arguments
+@recipe_arguments()
 @plugins_dir_option
 def prepare(recipe: Path, overrides: tuple[str, ...], plugins_dir: Path | None) -> None:
     """Decode a recipe's images into its store.

@@ -21,7 +21,7 @@ MADE_BY = "hdf preview"
 
 
 @click.command()
-@recipe_arguments
+@recipe_arguments()
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

@@ -6,7 +6,7 @@ import sys
 from contextlib import nullcontext
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -19,102 +19,140 @@ from hdf.cli.arguments import (
     recipe_arguments,
 )
 from hdf.cli.endings import tell
+from hdf.cli.resuming import is_finished, refuse_no_run, resumed_recipe, text_of
 from hdf.cli.scores import more_lines
 from hdf.cli.screen import console
 
 if TYPE_CHECKING:
     from hdf.distributed import World
+    from hdf.recipe.check import CheckedRecipe
+    from hdf.registry import Registry
+    from hdf.reporting.run_folder import RunFolder
+
+
+class Asked(NamedTuple):
+    """What the command line says."""
+
+    recipe: Path | None
+    overrides: tuple[str, ...]
+    out: Path | None
+    overwrite: bool
+    resume: Path | None
+    plugins_dir: Path | None
 
 
 @click.command()
-@recipe_arguments
+@recipe_arguments(required=False)
 @out_options("Write into exactly this folder, not runs/NAME/TIME.")
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Go on with the run in this folder; RECIPE is then not needed.",
+)
 @nproc_option("Train in N processes on this machine: one for each GPU, or sharing its cores.")
 @plugins_dir_option
-def run(
-    recipe: Path,
-    overrides: tuple[str, ...],
-    out: Path | None,
-    overwrite: bool,
-    nproc: int,
-    plugins_dir: Path | None,
-) -> None:
+def run(nproc: int, **asked: Any) -> None:
     """Train, evaluate and draw what a recipe describes.
 
     RECIPE is a file, or the name of a packaged recipe (see hdf recipes). Values are changed with
     key.path=value, such as train.epochs=5.
     """
-    where = (recipe, overrides, out, overwrite, plugins_dir)
+    wanted = Asked(**asked)
+    if wanted.resume is None and wanted.recipe is None:
+        raise click.UsageError("Missing argument 'RECIPE'.")
+    if wanted.resume is not None and (wanted.out is not None or wanted.overwrite):
+        raise click.UsageError("--resume goes on in the run's own folder; leave out --out")
     if nproc > 1:
-        sys.exit(_launch(nproc, *where))
+        sys.exit(_launch(nproc, wanted))
     if not is_one_of_many():
-        _run(None, *where)
+        _run(None, wanted)
         return
 
     from hdf.joining import joined
 
     with joined(tell) as world:
-        _run(world, *where)
+        _run(world, wanted)
 
 
-def _run(
-    world: World | None,
-    recipe: Path,
-    overrides: tuple[str, ...],
-    out: Path | None,
-    overwrite: bool,
-    plugins_dir: Path | None,
-) -> None:
-    with world.writer_first() if world else nullcontext():
-        checked, registry = checked_recipe(recipe, overrides, plugins_dir)
+def _run(world: World | None, asked: Asked) -> None:
+    found = _known(world, asked)
+    if found is None:
+        return
+    checked, registry = found
 
     from rich.console import Console
 
     from hdf.distributed import ALONE
     from hdf.reporting.progress import Reporter
-    from hdf.reporting.run_folder import RunFolder, choose_folder
+    from hdf.reporting.run_folder import RunFolder
     from hdf.training.run import run_recipe
 
     if world and not world.is_writer:
         quiet = Reporter(Console(file=StringIO()))
         run_recipe(checked, registry, RunFolder(Path()), quiet, world)
         return
-    folder = choose_folder(checked.recipe.name, out, overwrite)
+    folder = _folder(checked, asked)
     reporter = Reporter(console(sys.stderr))
     summary = run_recipe(checked, registry, folder, reporter, world or ALONE)
     for line in _closing_lines(summary, folder.path):
         reporter.say(line)
 
 
-def _launch(
-    count: int,
-    recipe: Path,
-    overrides: tuple[str, ...],
-    out: Path | None,
-    overwrite: bool,
-    plugins_dir: Path | None,
-) -> int:
+def _known(world: World | None, asked: Asked) -> tuple[CheckedRecipe, Registry] | None:
+    """The recipe and what is installed; None where the run has finished before."""
+    if asked.resume is None:
+        assert asked.recipe is not None
+        with world.writer_first() if world else nullcontext():
+            return checked_recipe(asked.recipe, asked.overrides, asked.plugins_dir)
+    writes = world is None or world.is_writer
+    if writes:
+        refuse_no_run(asked.resume)
+    # Other machines may not have the folder.
+    state = (is_finished(asked.resume), text_of(asked.resume)) if writes else (False, None)
+    finished, text = world.broadcast(state) if world else state
+    if finished:
+        if writes:
+            click.echo(f"{asked.resume}: the run has finished; nothing is left to do", err=True)
+        return None
+    with world.writer_first() if world else nullcontext():
+        return resumed_recipe(asked.resume, text, asked.recipe, asked.overrides, asked.plugins_dir)
+
+
+def _folder(checked: CheckedRecipe, asked: Asked) -> RunFolder:
+    from hdf.reporting.run_folder import RunFolder, choose_folder
+
+    if asked.resume is not None:
+        return RunFolder(asked.resume, resumes=True)
+    return choose_folder(checked.recipe.name, asked.out, asked.overwrite, resumable=True)
+
+
+def _launch(count: int, asked: Asked) -> int:
     """Refuse what can be known to be wrong, then start the processes."""
     if is_one_of_many():
         raise click.UsageError("torchrun has started several processes already; leave out --nproc")
-    checked, _ = checked_recipe(recipe, overrides, plugins_dir)
+    found = _known(None, asked)
+    if found is None:
+        return 0
+    checked, _ = found
 
     from hdf.components import build_components
     from hdf.distributed import World
     from hdf.errors import placed
-    from hdf.reporting.run_folder import RunFolder, choose_folder, free_path
+    from hdf.reporting.run_folder import RunFolder, free_path
     from hdf.training.launch import launch
 
     with placed(checked.where("train", "device")):
         World(count - 1, count, count - 1).device(checked.recipe.train.device)
     build_components(checked)
-    folder = choose_folder(checked.recipe.name, out, overwrite)
+    folder = _folder(checked, asked)
     path = free_path(folder.path) if folder.numbered else folder.path
-    options = ["--out", str(path), *(["--overwrite"] if overwrite else [])]
-    if plugins_dir is not None:
-        options += ["--plugins-dir", str(plugins_dir)]
-    arguments = ["run", *options, "--", str(recipe), *overrides]
-    return launch(arguments, count, RunFolder(path))
+    options = ["--out" if asked.resume is None else "--resume", str(path)]
+    options += ["--overwrite"] if asked.overwrite else []
+    if asked.plugins_dir is not None:
+        options += ["--plugins-dir", str(asked.plugins_dir)]
+    recipe = [] if asked.recipe is None else ["--", str(asked.recipe), *asked.overrides]
+    return launch(["run", *options, *recipe], count, RunFolder(path))
 
 
 def _closing_lines(summary: dict[str, Any], folder: Path) -> list[str]:

@@ -54,17 +54,20 @@ class Batches:
         """Every image once, in the order of `index`."""
         return self._deal(torch.arange(len(self.index)))
 
-    def shuffled(self, seed: int, epoch: int, rows: Rows | None = None) -> Iterator[Batch]:
+    def shuffled(
+        self, seed: int, epoch: int, rows: Rows | None = None, start: int = 0
+    ) -> Iterator[Batch]:
         """Every image once, in an order of this seed and epoch.
 
         Args:
             rows: the part of each batch that is read and given; all of it if left out.
+            start: how many batches are left out at the beginning.
         """
         order = np.random.default_rng([seed, epoch]).permutation(len(self.index))
-        return self._deal(torch.from_numpy(order), rows)
+        return self._deal(torch.from_numpy(order), rows, start)
 
-    def _deal(self, order: Tensor, rows: Rows | None = None) -> Iterator[Batch]:
-        dealt = list(torch.split(self.index[order], self.sizes))
+    def _deal(self, order: Tensor, rows: Rows | None = None, start: int = 0) -> Iterator[Batch]:
+        dealt = list(torch.split(self.index[order], self.sizes))[start:]
         if rows is not None:
             dealt = [positions[rows(len(positions))] for positions in dealt]
         for chosen, (eight_bit, packed) in zip(dealt, self._read(dealt), strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import weakref
 from collections.abc import Sequence
@@ -55,5 +56,6 @@ class ImageFile:
         count = self.size[0] * self.size[1]
         found = os.pread(self._file, count, slot * count)
         if len(found) < count:
-            raise OSError(f"image {slot} of the store is cut short; run hdf prepare again")
+            message = f"image {slot} of the store is cut short; run hdf prepare again"
+            raise OSError(errno.EIO, message, str(self.path))
         return found

@@ -41,7 +41,11 @@ def resolve(recipe: Path, overrides: Sequence[str]) -> Source:
             not ``key.path=value``.
     """
     file = find_recipe(recipe)
-    text = read_text(file)
+    return source_of(file, read_text(file), overrides)
+
+
+def source_of(file: Path, text: str, overrides: Sequence[str]) -> Source:
+    """As `resolve`, of a recipe file that has been read."""
     tree = _extended(file, text, ())
     for override in overrides:
         tree = _override(tree, override)

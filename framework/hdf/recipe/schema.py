@@ -155,6 +155,10 @@ class Train(Strict):
         cache_features: whether the maps of a backbone that learns nothing are kept, for images
             that no augmentation changes.
         compile: whether torch compiles the detector before it learns.
+        checkpoint_minutes: from one checkpoint to the next within an epoch; each epoch ends with
+            one.
+        on_not_finite: what becomes of a batch whose loss is no finite number: the end of the run,
+            or no step.
     """
 
     epochs: PositiveInt = 25
@@ -172,6 +176,8 @@ class Train(Strict):
     init_from: Annotated[str, Field(min_length=1)] | None = None
     cache_features: bool = True
     compile: bool = False
+    checkpoint_minutes: PositiveFloat = 10.0
+    on_not_finite: Literal["stop", "skip"] = "stop"
 
 
 class Recipe(Strict):

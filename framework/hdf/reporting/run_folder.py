@@ -10,21 +10,37 @@ from pathlib import Path
 from typing import Any
 
 from hdf.errors import user_error
-from hdf.files import append_json_line, write_json
+from hdf.files import append_json_line, remove_leftovers, write_json
+from hdf.reporting.lock import NAME as LOCK
+from hdf.reporting.lock import FolderLock, is_held
 
 
 class RunFolder:
     """Names the files of a run.
+
+    Attributes:
+        gives_way: whether a run that can't go on is replaced, not refused.
 
     Args:
         path: the folder.
         replaces: whether a run that is there gives way to this one.
         numbered: whether to write to ``path-2``, ``path-3`` … where `path` is taken by the time the
             folder is made.
+        resumes: whether a run that is there goes on.
     """
 
-    def __init__(self, path: Path, *, replaces: bool = False, numbered: bool = False) -> None:
-        self.replaces, self.numbered = replaces, numbered
+    gives_way = False
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        replaces: bool = False,
+        numbered: bool = False,
+        resumes: bool = False,
+    ) -> None:
+        self.replaces, self.numbered, self.resumes = replaces, numbered, resumes
+        self.lock = FolderLock()
         self._name_files(path)
 
     def _name_files(self, path: Path) -> None:
@@ -39,9 +55,10 @@ class RunFolder:
         self.status = path / "status.json"
 
     def create(self) -> None:
-        """Make the folder, or empty the one that is replaced.
+        """Make the folder, or empty the one that is replaced, or tidy the one whose run goes on.
 
-        A replaced folder itself stays, for it may be a mounted volume or the working directory.
+        A replaced folder itself stays, for it may be a mounted volume or the working directory. The
+        folder is locked until `close`, or until the process ends.
 
         Raises:
             UserError: it can't be made, or another run has begun there meanwhile.
@@ -59,9 +76,39 @@ class RunFolder:
         if self.numbered:
             self._name_files(free_path(self.path))
         self.path.mkdir(parents=True, exist_ok=True)
+        if self.resumes:
+            self._take_lock()
+            remove_leftovers(self.path)
+            self.figures.mkdir(exist_ok=True)
+            return
         if self.replaces:
-            empty(self.path)
+            self._take_lock()
+            empty(self.path, keep=LOCK)
         self.figures.mkdir()  # the one step that only one of two runs can take
+        self._take_lock()
+
+    def _take_lock(self) -> None:
+        """Raises FileExistsError where another process holds it."""
+        if not self.lock.take(self.path):
+            raise FileExistsError
+
+    def take(self) -> None:
+        """Keep others away from a run that is to go on; nothing is changed yet.
+
+        Raises:
+            UserError: another process is at work there.
+        """
+        if not self.lock.take(self.path):
+            raise user_error("the run still goes on in another process", where=str(self.path))
+
+    def close(self) -> None:
+        """Let others work in the folder."""
+        self.lock.close()
+
+    @property
+    def how_to_go_on(self) -> str:
+        """What to say of a run that has ended early; nothing where it is told elsewhere."""
+        return f"to go on: hdf run --resume {self.path}"
 
     def set_status(self, status: str, **details: Any) -> None:
         """Write ``status.json``: ``running``, ``finished``, ``failed`` or ``interrupted``."""
@@ -74,7 +121,9 @@ class RunFolder:
         append_json_line(self.timing, timing)
 
 
-def choose_folder(name: str, out: Path | None, overwrite: bool, root: str = "runs") -> RunFolder:
+def choose_folder(
+    name: str, out: Path | None, overwrite: bool, root: str = "runs", resumable: bool = False
+) -> RunFolder:
     """The folder that a run may write to; nothing is made or removed yet.
 
     Args:
@@ -82,6 +131,7 @@ def choose_folder(name: str, out: Path | None, overwrite: bool, root: str = "run
         out: exactly this folder instead.
         overwrite: whether a run that is there may be replaced.
         root: instead of ``runs``.
+        resumable: whether to say that a run that is there can go on.
 
     Raises:
         UserError: the folder holds a run, or something else.
@@ -94,12 +144,14 @@ def choose_folder(name: str, out: Path | None, overwrite: bool, root: str = "run
     folder = RunFolder(out, replaces=overwrite)
     if not out.exists() or not any(out.iterdir()):
         return folder
-    status = str(status_of(out).get("status", ""))
+    status = state_of(out)
     if not status and not (overwrite and _was_killed_at_once(out)):
         message = "holds other files; give --out a new or an empty folder"
         raise user_error(message, where=str(out))
     if not overwrite:
         message = f"holds a run ({status}); give another folder, or --overwrite to replace it"
+        if resumable and status != "finished":
+            message += f"; hdf run --resume {out} goes on with it"
         raise user_error(message, where=str(out))
     return folder
 
@@ -122,10 +174,19 @@ def status_of(folder: Path) -> dict[str, Any]:
     return status if isinstance(status, dict) else {}
 
 
+def state_of(folder: Path) -> str:
+    """The status of a run: as ``status.json`` says, or ``killed``; nothing where there is none.
+
+    Killed is one that should be running, but whose lock nobody holds.
+    """
+    status = str(status_of(folder).get("status", ""))
+    return "killed" if status == "running" and is_held(folder) is False else status
+
+
 def _was_killed_at_once(folder: Path) -> bool:
     """Whether a folder holds what `RunFolder.create` makes before the status, and nothing else."""
-    items = list(folder.iterdir())
-    return [item.name for item in items] == ["figures"] and not any(items[0].iterdir())
+    names = {item.name for item in folder.iterdir()}
+    return names <= {"figures", LOCK} and not any(folder.glob("figures/*"))
 
 
 def empty(folder: Path, keep: str = "") -> None:

@@ -1,55 +1,209 @@
-"""What a run saves while it goes on."""
+"""What a run saves while it goes on: whole, proven and never the only one."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 
+from hdf import __version__
 from hdf.detector import Detector
-from hdf.files import replacing
+from hdf.errors import Problem, UserError, user_error
+from hdf.files import replacing, sync_folder, write_json
 from hdf.model_file import save_model
 from hdf.reporting.run_folder import RunFolder
-from hdf.training.loop import Learner
+
+FORMAT = 1
+MODEL, STATE, BEST, SUMS = "model.safetensors", "state.pt", "best.safetensors", "checksums.json"
 
 
-def save_checkpoint(folder: RunFolder, detector: Detector, learner: Learner, epoch: int) -> None:
+class DamagedError(Exception):
+    """A checkpoint that is not what was written; the message says what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint whose checksums are right.
+
+    Attributes:
+        path: its folder.
+        damaged: what is wrong with the newer ones, if there are any.
+    """
+
+    path: Path
+    damaged: tuple[str, ...] = ()
+
+    def state(self) -> dict[str, Any]:
+        """What was saved, with the weights of the model file as ``model``; on the CPU."""
+        state: dict[str, Any] = torch.load(self.path / STATE, map_location="cpu", weights_only=True)
+        return {**state, "model": load_file(self.path / MODEL)}
+
+    @property
+    def best(self) -> Path | None:
+        """The run's ``best.safetensors`` as it was then."""
+        path = self.path / BEST
+        return path if path.exists() else None
+
+
+def save_checkpoint(
+    folder: RunFolder, detector: Detector, state: dict[str, Any], best: Path | None = None
+) -> None:
     """Write ``checkpoints/last``; the one that was there becomes ``checkpoints/previous``.
 
-    The new checkpoint is written whole into a folder of its own before either name changes.
+    The new one is written into a folder of its own and read back before any name changes, so that
+    there is a whole checkpoint at every moment.
 
     Args:
         detector: what is evaluated; the learner's own, or the average of its weights.
-        epoch: how many epochs are done.
+        state: tensors and plain values.
+        best: the run's best weights so far, if it has chosen any.
+
+    Raises:
+        OSError: it can't be written, or reads back as something else.
     """
     fresh = folder.checkpoints / ".next"
     shutil.rmtree(fresh, ignore_errors=True)
-    save_model(detector, fresh / "model.safetensors")
-    with replacing(fresh / "state.pt") as temporary:
-        torch.save(_state(learner, epoch), temporary)
-    last, previous = folder.checkpoints / "last", folder.checkpoints / "previous"
+    try:
+        _write(fresh, detector, state, best)
+        _prove(fresh)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)  # a full disk needs the room
+        raise
+    _rotate(folder.checkpoints)
+
+
+def _write(fresh: Path, detector: Detector, state: dict[str, Any], best: Path | None) -> None:
+    save_model(detector, fresh / MODEL)
+    with replacing(fresh / STATE) as temporary:
+        _save(state, temporary)
+    if best is not None:
+        with replacing(fresh / BEST) as temporary:
+            shutil.copyfile(best, temporary)
+    files = {path.name: _digest(path) for path in sorted(fresh.iterdir())}
+    about = {"format": FORMAT, "hdf": __version__, "files": files}
+    write_json(fresh / SUMS, {**about, "whole": _whole(about)})
+
+
+def _save(state: dict[str, Any], path: Path) -> None:
+    """As `torch.save`, which hides the disk's errors in its own."""
+    with path.open("wb") as file:
+        try:
+            torch.save(state, file)
+        except RuntimeError as error:
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from error
+            raise
+
+
+def _prove(fresh: Path) -> None:
+    try:
+        examine(fresh)
+        torch.load(fresh / STATE, weights_only=True, mmap=True)
+    except (DamagedError, RuntimeError) as error:
+        raise OSError(5, f"what was written reads back differently: {error}", str(fresh)) from error
+
+
+def _rotate(checkpoints: Path) -> None:
+    """Only names change; whatever moment this ends at, `settle` makes good."""
+    last, previous, old = (checkpoints / name for name in ("last", "previous", ".old"))
     if last.exists():
-        shutil.rmtree(previous, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+        if previous.exists():
+            previous.rename(old)
         last.rename(previous)
-    fresh.rename(last)
+    (checkpoints / ".next").rename(last)
+    sync_folder(checkpoints)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def find_checkpoint(folder: RunFolder) -> Checkpoint | None:
+    """The newest checkpoint that is whole; None where there is none at all. Nothing is changed.
+
+    Raises:
+        UserError: there are some, but none of them can be used; or a later hdf wrote them.
+    """
+    damaged: list[str] = []
+    # A process that was killed while names changed has left good ones without theirs.
+    for name in ("last", ".next", "previous", ".old"):
+        path = folder.checkpoints / name
+        if not path.exists():
+            continue
+        try:
+            examine(path)
+            return Checkpoint(path, tuple(damaged))
+        except DamagedError as error:
+            if not name.startswith("."):
+                damaged.append(f"{path}: {error}")
+    if not damaged:
+        return None
+    again = f"hdf run {folder.path / 'resolved.yaml'} --out NEW_FOLDER"
+    message = f"no checkpoint can be used; to start again: {again}"
+    raise UserError([Problem(str(folder.path), message), *(Problem("", text) for text in damaged)])
+
+
+def settle(folder: RunFolder, checkpoint: Checkpoint | None) -> None:
+    """Let the checkpoint that is gone on from be ``last``, and remove what is damaged or half done.
+
+    A good ``previous`` stays.
+    """
+    checkpoints = folder.checkpoints
+    last = checkpoints / "last"
+    if checkpoint is not None and checkpoint.path != last:
+        shutil.rmtree(last, ignore_errors=True)
+        checkpoint.path.rename(last)
+        sync_folder(checkpoints)
+    for path in checkpoints.glob("*"):
+        if checkpoint is None or path.name not in ("last", "previous"):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def examine(path: Path) -> None:
+    """Look whether a checkpoint is what was written.
+
+    Raises:
+        DamagedError: it is not.
+        UserError: another version of hdf wrote it, whose checkpoints this one can't read.
+    """
+    try:
+        about = json.loads((path / SUMS).read_text(encoding="utf-8"))
+        whole, files = about.pop("whole"), dict(about["files"])
+    except FileNotFoundError as error:
+        raise DamagedError(f"there is no {SUMS}") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DamagedError(f"{SUMS} is damaged") from error
+    if whole != _whole(about):
+        raise DamagedError(f"{SUMS} is damaged")
+    if about["format"] != FORMAT:
+        message = f"written by hdf {about['hdf']} in format {about['format']}, not {FORMAT}"
+        raise user_error(message, where=str(path))
+    for name, digest in files.items():
+        try:
+            found = _digest(path / name)
+        except OSError as error:
+            raise DamagedError(f"{name} can't be read: {error.strerror}") from error
+        if found != digest:
+            raise DamagedError(f"{name} is damaged: its checksum is wrong")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _whole(about: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
 
 def last_epoch(folder: RunFolder) -> int | None:
     """How many epochs the newest checkpoint holds; None where there is none."""
     try:
-        state = torch.load(folder.checkpoints / "last" / "state.pt", weights_only=True, mmap=True)
+        state = torch.load(folder.checkpoints / "last" / STATE, weights_only=True, mmap=True)
         return int(state["epoch"])
     except (OSError, RuntimeError, KeyError):
         return None
-
-
-def _state(learner: Learner, epoch: int) -> dict[str, Any]:
-    averaged = learner.average is not None
-    return {
-        "epoch": epoch,
-        "step": learner.step,
-        **({"weights": learner.detector.state_dict()} if averaged else {}),
-        "optimizer": learner.optimizer.state_dict(),
-        "schedule": learner.schedule.state_dict(),
-    }

@@ -25,8 +25,9 @@ from hdf.recipe.splits import FoldSplit
 from hdf.registry import Registry
 from hdf.reporting.progress import Reporter
 from hdf.reporting.run_folder import status_of
-from hdf.training.crossval_folder import CrossvalFolder, FoldFolder, same_recipe
+from hdf.training.crossval_folder import CrossvalFolder, FoldFolder
 from hdf.training.run import close, run_recipe
+from hdf.training.same_recipe import same_recipe
 
 POOLED = ("predictions.csv", "matches.csv")
 

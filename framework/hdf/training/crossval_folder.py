@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from hdf.errors import Problem, UserError, user_error
+from hdf.errors import Problem, UserError
 from hdf.files import write_text
 from hdf.recipe.check import CheckedRecipe
-from hdf.recipe.load import parse, read_text
 from hdf.reporting.run_folder import RunFolder, choose_folder, empty, free_path, status_of
+from hdf.training.same_recipe import differences, same_recipe
 
 
 class CrossvalFolder(RunFolder):
@@ -33,10 +30,9 @@ class CrossvalFolder(RunFolder):
         replaces: bool = False,
         resumes: bool = False,
     ) -> None:
-        super().__init__(path, replaces=replaces)
-        self.folds, self.resumes = folds, resumes
+        super().__init__(path, replaces=replaces, resumes=resumes)
+        self.folds = folds
         self.created = False
-        self._lock: IO[str] | None = None
 
     def fold(self, number: int) -> Path:
         """The run folder of a fold, counted from 0."""
@@ -64,20 +60,6 @@ class CrossvalFolder(RunFolder):
             self.close()
             raise FileExistsError
 
-    def _take_lock(self) -> None:
-        """Raises FileExistsError where another process holds it."""
-        self._lock = (self.path / "lock").open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self.close()
-            raise FileExistsError from error
-
-    def close(self) -> None:
-        """Let others work in the folder."""
-        if self._lock is not None:
-            self._lock.close()
-
     def set_status(self, status: str, **details: Any) -> None:
         """As a run's, with the number of ``folds``."""
         super().set_status(status, folds=len(self.folds), **details)
@@ -86,21 +68,32 @@ class CrossvalFolder(RunFolder):
 class FoldFolder(RunFolder):
     """The run folder of one fold; the cross-validation's own is made just before the first.
 
+    An unfinished run of the fold goes on where it has a checkpoint of the same recipe, and gives
+    way otherwise.
+
     Raises:
         UserError: there is something that is no run.
     """
+
+    gives_way = True
 
     def __init__(self, above: CrossvalFolder, number: int) -> None:
         path = above.fold(number)
         if not above.replaces:
             choose_folder("", path, overwrite=True)  # refuses what is no run
-        super().__init__(path, replaces=True)
+        resumes = not above.replaces and same_recipe(path, above.folds[number])
+        super().__init__(path, replaces=not resumes, resumes=resumes)
         self.above = above
 
     def create(self) -> None:
-        """As `RunFolder.create`; an unfinished run of the fold gives way."""
+        """As `RunFolder.create`."""
         self.above.create()
         super().create()
+
+    @property
+    def how_to_go_on(self) -> str:
+        """Nothing: the cross-validation says it."""
+        return ""
 
 
 def choose_crossval_folder(
@@ -127,42 +120,9 @@ def choose_crossval_folder(
     return CrossvalFolder(out, folds, replaces=overwrite, resumes=not overwrite)
 
 
-def same_recipe(folder: Path, checked: CheckedRecipe) -> bool:
-    """Whether the run in `folder` was made with exactly this recipe."""
-    try:
-        return not list(_differences(_recipe_in(folder), _plain(checked)))
-    except UserError:
-        return False
-
-
 def _refuse_another_recipe(out: Path, checked: CheckedRecipe) -> None:
-    found = list(_differences(_recipe_in(out), _plain(checked)))
+    found = differences(out, checked)
     if found:
         advice = "give another folder, or --overwrite to start again"
-        raise UserError(
-            [
-                Problem(str(out), "holds the cross-validation of another recipe; " + advice),
-                *(Problem(key, f"{old} there, {new} here") for key, old, new in found),
-            ]
-        )
-
-
-def _recipe_in(folder: Path) -> Any:
-    path = folder / "resolved.yaml"
-    if not path.is_file():
-        raise user_error("is missing; give another folder, or --overwrite", str(path))
-    return parse(read_text(path), str(path)).plain()
-
-
-def _plain(checked: CheckedRecipe) -> Any:
-    return parse(checked.resolved_yaml(), "recipe").plain()
-
-
-def _differences(old: Any, new: Any, key: str = "") -> Iterator[tuple[str, str, str]]:
-    """The innermost keys that differ, with both values as JSON."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        for name in dict.fromkeys([*old, *new]):
-            below = f"{key}.{name}" if key else name
-            yield from _differences(old.get(name), new.get(name), below)
-    elif old != new:
-        yield key, json.dumps(old), json.dumps(new)
+        message = f"holds the cross-validation of another recipe; {advice}"
+        raise UserError([Problem(str(out), message), *found])

@@ -20,7 +20,7 @@ from hdf.reporting.run_folder import RunFolder, status_of
 from hdf.training.checkpoints import last_epoch
 
 HERE = "127.0.0.1"
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 130, 143
 
 
 def launch(arguments: Sequence[str], count: int, folder: RunFolder) -> int:
@@ -35,7 +35,7 @@ def launch(arguments: Sequence[str], count: int, folder: RunFolder) -> int:
         folder: where the run writes; its status is mended.
 
     Returns:
-        The exit code: 0, 2 for a user's mistake, 130 for Ctrl-C, else 1.
+        The exit code: 0, 2 for a user's mistake, 130 for Ctrl-C, 143 for SIGTERM, else 1.
     """
     logging.disable(logging.CRITICAL)  # torch's lines about failures; ours name what a user knows
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // count)))
@@ -45,9 +45,11 @@ def launch(arguments: Sequence[str], count: int, folder: RunFolder) -> int:
         elastic_launch(_config(count), sys.executable)(*command)
     except ChildFailedError as failed:
         rank, failure = _first(failed.failures)
+        if failure.exitcode in (INTERRUPTED, TERMINATED):  # somebody has asked the process itself
+            return _ended(failure.exitcode - 128, count, folder)
         return _told(rank, failure, count, folder)
     except SignalException as ended:
-        return _ended(ended.sigval, folder)
+        return _ended(ended.sigval, count, folder)
     return 0
 
 
@@ -77,8 +79,8 @@ def _told(rank: int, failure: ProcessFailure, count: int, folder: RunFolder) -> 
     reason = f"process {rank} (of {count}, counted from 0) {_what(failure)}"
     if failure.exitcode != 2:
         print(f"error: {reason}", file=sys.stderr)
-    _close(folder, "failed", reason)
-    return failure.exitcode if failure.exitcode in (2, INTERRUPTED) else 1
+    _close(folder, count, "failed", reason)
+    return 2 if failure.exitcode == 2 else 1
 
 
 def _what(failure: ProcessFailure) -> str:
@@ -93,14 +95,14 @@ def _what(failure: ProcessFailure) -> str:
     return f"failed: {said}" if said else f"ended with exit code {code}"
 
 
-def _ended(number: signal.Signals, folder: RunFolder) -> int:
-    _close(folder, "interrupted", "")
+def _ended(number: int, count: int, folder: RunFolder) -> int:
     print("interrupted", file=sys.stderr)
-    return INTERRUPTED if number == signal.SIGINT else 128 + number
+    _close(folder, count, "interrupted", "")
+    return 128 + number
 
 
-def _close(folder: RunFolder, status: str, reason: str) -> None:
-    """Mend the status, if the writer could not, and say which checkpoint is left."""
+def _close(folder: RunFolder, count: int, status: str, reason: str) -> None:
+    """Mend the status, if the writer could not, and say what is left and how to go on."""
     known = status_of(folder.path)
     if not known:
         return
@@ -110,7 +112,7 @@ def _close(folder: RunFolder, status: str, reason: str) -> None:
             folder.set_status(status, **({"reason": reason} if reason else {}))
     epoch = last_epoch(folder)
     left = "no checkpoint yet" if epoch is None else f"checkpoints/last holds epoch {epoch}"
-    print(f"{folder.path}: {left}", file=sys.stderr)
+    print(f"{folder.path}: {left}; {folder.how_to_go_on} --nproc {count}", file=sys.stderr)
 
 
 def _name(number: int) -> str:

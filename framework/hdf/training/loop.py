@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -17,17 +18,21 @@ from hdf.data.batches import Batches
 from hdf.detector import Detector
 from hdf.distributed import ALONE, Share, World
 from hdf.errors import placed
-from hdf.features import FeatureCache, answers
+from hdf.features import FeatureCache
 from hdf.recipe.build import blamed_on
 from hdf.training.average import MovingAverage
 from hdf.training.compiled import compile_detector
+from hdf.training.finite import Watch
+from hdf.training.objective import Objective
 from hdf.training.optimisation import build_optimizer, build_schedule, rate_factors
+from hdf.training.position import Position
 from hdf.training.prepare import Run
 from hdf.training.seeds import seed_step
 from hdf.types import Batch
 
 OnStep = Callable[[int, Tensor, int], None]
-"""Called with (steps done, the loss, images in the step)."""
+"""Called with (batches done, the loss, images in the batch); NaN for a batch that is skipped."""
+_NOTHING = torch.tensor(torch.nan)
 
 
 @dataclass
@@ -39,7 +44,8 @@ class Learner:
         average: follows the detector's weights; None for no average.
         cache: of the maps of a backbone that learns nothing, where no augmentation precedes it.
         world: the processes that learn together; each has a learner with the same weights.
-        step: optimiser steps taken so far.
+        step: optimiser steps taken so far, the skipped ones included.
+        watch: looks whether losses are finite.
     """
 
     detector: Detector
@@ -53,8 +59,10 @@ class Learner:
     cache: FeatureCache | None = None
     world: World = ALONE
     step: int = field(default=0)
+    watch: Watch | None = None
 
     def __post_init__(self) -> None:
+        self._watch = self.watch or Watch(False, self.compute.device)
         self._objective = self.world.replicate(Objective(self.detector, self.compute, self.cache))
         # Augmentations that look at a whole batch get it in each process.
         self._whole = self.augment is not None and self.world.size > 1 and not self.augment.divides
@@ -64,28 +72,38 @@ class Learner:
         """The learning rate of the next step, of what has no factor on it."""
         return float(self.schedule.get_last_lr()[0])
 
-    def epoch(self, batches: Batches, epoch: int, on_step: OnStep) -> dict[str, float]:
+    def epoch(
+        self, batches: Batches, epoch: int, on_step: OnStep, position: Position | None = None
+    ) -> dict[str, float]:
         """Learn from every image once.
 
         Args:
             epoch: counted from 1.
+            position: where in the epoch to begin; it is kept up to date.
 
         Returns:
             The mean of the loss, ``train_loss``, of each of its terms, ``train_<term>``, and where
-            it is clipped of the gradient's norm, ``grad_norm``.
+            it is clipped of the gradient's norm, ``grad_norm``; over the batches that a step was
+            taken for.
         """
         self.detector.train()
-        sums: dict[str, Tensor] = {}
-        dealt = batches.shuffled(self.seed, epoch, None if self._whole else self._rows)
-        for done, (size, batch) in enumerate(zip(batches.sizes, dealt, strict=True), 1):
+        at = position or Position(epoch)
+        rows = None if self._whole else self._rows
+        dealt = batches.shuffled(self.seed, epoch, rows, at.done)
+        for size, batch in zip(batches.sizes[at.done :], dealt, strict=True):
             share = self.world.share(size)
             terms = self.learn(batch, epoch, share)
-            for name, value in terms.items():
-                sums[name] = sums.get(name, 0.0) + value * share.images
-            on_step(done, terms["train_loss"], size)
+            at.add(terms, share.images, size)
+            on_step(at.done, terms.get("train_loss", _NOTHING), size)
         self._average_buffers()
-        sums, images = self.world.total(sums), len(batches.index)
-        return {name: float(value) / images for name, value in sums.items()}
+        at.whole, images = self.world.total(at.sums), len(batches.index) - at.skipped_images
+        return {name: float(value) / images for name, value in at.whole.items()}
+
+    def fill_cache(self, batches: Batches) -> None:
+        """Compute the maps of the training images as the first epoch does, to the last bit."""
+        if self.cache is not None:
+            for batch in batches.shuffled(self.seed, 1, None if self._whole else self._rows):
+                self.cache.features(self.detector, batch)
 
     def _average_buffers(self) -> None:
         self.world.average_buffers(self.detector)
@@ -98,23 +116,43 @@ class Learner:
     def learn(self, batch: Batch, epoch: int, share: Share) -> dict[str, Tensor]:
         """Take one optimiser step; returns what `epoch` takes the means of, detached.
 
+        Where a loss is not finite, and such batches are skipped, nothing is returned and no weight
+        changes.
+
         Args:
             batch: the images of `share`, or all where augmentation needs them.
         """
         seed_step(self.seed, epoch, self.step, self.world.rank)
         batch = self._augmented(batch, (self.seed, epoch, self.step), share)
+        kept = [buffer.clone() for buffer in self._buffers()]
         terms = self._objective(batch)
         loss = torch.stack(list(terms.values())).sum()
         self.optimizer.zero_grad(set_to_none=True)
         self._weighted(loss, share).backward()  # type: ignore[no-untyped-call]
         norm = self._clip()
-        self.optimizer.step()
-        self.schedule.step()
-        if self.average is not None:
-            self.average.update(self.step)
-        self.step += 1
+        judged = torch.stack([loss.detach(), *norm.values()]).sum()
+        skipped = self._watch.refuses(judged, batch.index, epoch, self.step, self.world)
+        self._change_weights(skipped, kept)
         parts = {f"train_{name}": value.detach() for name, value in terms.items()}
-        return {"train_loss": loss.detach(), **parts, **norm}
+        return {} if skipped else {"train_loss": loss.detach(), **parts, **norm}
+
+    def _buffers(self) -> Iterator[Tensor]:
+        """What the forward pass may have changed of a batch that is then skipped."""
+        return self.detector.buffers() if self._watch.skips else iter(())
+
+    @torch.no_grad()
+    def _change_weights(self, skipped: bool, kept: list[Tensor]) -> None:
+        if skipped:
+            for buffer, before in zip(self._buffers(), kept, strict=True):
+                buffer.copy_(before)
+        else:
+            self.optimizer.step()
+            if self.average is not None:
+                self.average.update(self.step)
+        with warnings.catch_warnings():  # of a first step that is skipped
+            warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step", UserWarning)
+            self.schedule.step()
+        self.step += 1
 
     def _augmented(self, batch: Batch, key: tuple[int, ...], share: Share) -> Batch:
         if self.augment is None:
@@ -134,21 +172,9 @@ class Learner:
         return {"grad_norm": clip_grad_norm_(self.detector.parameters(), self.clip_norm)}
 
 
-class Objective(nn.Module):
-    """The loss of a batch, in one module: what happens in it counts for the shared gradient."""
-
-    def __init__(self, detector: Detector, compute: Compute, cache: FeatureCache | None) -> None:
-        super().__init__()
-        self.detector, self.compute, self.cache = detector, compute, cache
-
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """The terms of the loss."""
-        with self.compute.autocast():
-            raw = answers(self.detector, batch, self.cache)
-        return self.detector.loss(raw, batch)
-
-
-def build_learner(run: Run, steps: int, cache: FeatureCache | None = None) -> Learner:
+def build_learner(
+    run: Run, steps: int, cache: FeatureCache | None = None, watch: Watch | None = None
+) -> Learner:
     """The learner of a run.
 
     With ``train.ema`` a copy of the run's detector learns, and the run's detector takes the average
@@ -157,6 +183,7 @@ def build_learner(run: Run, steps: int, cache: FeatureCache | None = None) -> Le
     Args:
         steps: of the optimiser, in the whole run.
         cache: used where no augmentation precedes the backbone.
+        watch: looks whether losses are finite.
 
     Raises:
         UserError: the backbone's stages can't be had, or the detector can't be compiled.
@@ -180,4 +207,5 @@ def build_learner(run: Run, steps: int, cache: FeatureCache | None = None) -> Le
         MovingAverage(detector, run.detector, settings.ema) if settings.ema else None,
         cache if run.augment is None else None,
         run.world,
+        watch=watch,
     )

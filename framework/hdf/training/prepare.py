@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -62,6 +63,11 @@ class Run:
     @property
     def recipe(self) -> Recipe:
         return self.checked.recipe
+
+    @cached_property
+    def data_digest(self) -> str:
+        """See `hdf.data.store.Store.digest`, which reads all images."""
+        return self.store.digest()
 
 
 def prepare(

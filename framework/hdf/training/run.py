@@ -22,8 +22,11 @@ from hdf.reporting.run_folder import RunFolder
 from hdf.reporting.tables import write_skipped, write_split
 from hdf.training.doubt import learn_doubt
 from hdf.training.events import send
+from hdf.training.faults import FaultError, explained
 from hdf.training.pictures import draw
 from hdf.training.prepare import Run, prepare
+from hdf.training.resume import state_to_go_on_from, tidy
+from hdf.training.signals import Stop, stopping
 from hdf.training.trainer import Trainer
 
 
@@ -37,7 +40,8 @@ def run_recipe(
     """Train, evaluate and draw.
 
     Args:
-        folder: made anew once the recipe and the data were found to be in order.
+        folder: made anew once the recipe and the data were found to be in order; or that of a run
+            which goes on.
         world: the processes that do so together; all must call this. The writer alone writes,
             draws and tells plugins.
 
@@ -45,49 +49,84 @@ def run_recipe(
         What ``summary.json`` holds; nothing where another process writes.
 
     Raises:
-        UserError: the options, the data or the training are at fault.
+        UserError: the options, the data, the training or the machine are at fault.
+        Interrupted: the process was asked to end; the run can go on.
     """
     began = time.perf_counter()
     keep_freed_memory()
-    run = prepare(checked, registry, folder, reporter, world)
-    if not world.is_writer:
-        Trainer(run, reporter).fit()
-        world.barrier()  # a launcher may think that the run is over where a process has ended
-        return {}
-    summary = _write(run, reporter, began)
-    world.barrier()
-    return summary
-
-
-def _write(run: Run, reporter: Reporter, began: float) -> dict[str, Any]:
-    """What the writer does."""
-    registry, folder = run.registry, run.folder
-    _open(run, reporter)
     try:
-        send(registry, reporter, "hdf_run_started", run=run)
-        trainer = Trainer(run, reporter)
-        evaluation = trainer.fit()
-        learn_doubt(run)
-        save_model(run.detector, folder.best)
-        comparison = trainer.validation.compare(evaluation)
-        metrics = comparison.metrics(run.store.labels)
-        _write_predictions(run, evaluation)
-        write_matches(folder.path / "matches.csv", comparison)
-        draw(run, reporter, "end", evaluation, trainer.history, metrics)
-        summary = _summary(run, trainer, metrics, time.perf_counter() - began)
-        write_json(run.folder.summary, summary)
-        folder.set_status("finished")
-        send(registry, reporter, "hdf_run_finished", run=run, summary=summary)
+        with explained(checked):
+            run = prepare(checked, registry, folder, reporter, world)
+        with stopping(world) as stop:
+            if world.is_writer:
+                summary = _write(run, reporter, stop, began)
+            else:
+                summary = _help(run, reporter, stop)
+        world.barrier()  # a launcher may think that the run is over where a process has ended
         return summary
+    finally:
+        folder.close()
+
+
+def _help(run: Run, reporter: Reporter, stop: Stop) -> dict[str, Any]:
+    """What all others do."""
+    with explained(run.checked):
+        Trainer(run, reporter, stop, run.world.broadcast(None)).fit()
+    return {}
+
+
+def _write(run: Run, reporter: Reporter, stop: Stop, began: float) -> dict[str, Any]:
+    """What the writer does."""
+    folder = run.folder
+    with explained(run.checked):
+        state = state_to_go_on_from(run, reporter) if folder.resumes else None
+        _open(run, reporter, state)
+    try:
+        with explained(run.checked):
+            return _train(run, reporter, stop, run.world.broadcast(state), began)
     except BaseException as error:
         close(folder, error)
+        _advise(run, reporter, error)
         raise
 
 
-def _open(run: Run, reporter: Reporter) -> None:
-    """Make the folder and write what is known before training."""
+def _train(
+    run: Run, reporter: Reporter, stop: Stop, state: dict[str, Any] | None, began: float
+) -> dict[str, Any]:
+    registry, folder = run.registry, run.folder
+    send(registry, reporter, "hdf_run_started", run=run)
+    trainer = Trainer(run, reporter, stop, state)
+    evaluation = trainer.fit()
+    learn_doubt(run)
+    save_model(run.detector, folder.best)
+    comparison = trainer.validation.compare(evaluation)
+    metrics = comparison.metrics(run.store.labels)
+    _write_predictions(run, evaluation)
+    write_matches(folder.path / "matches.csv", comparison)
+    draw(run, reporter, "end", evaluation, trainer.history, metrics)
+    summary = _summary(run, trainer, metrics, time.perf_counter() - began)
+    write_json(run.folder.summary, summary)
+    folder.set_status("finished")
+    send(registry, reporter, "hdf_run_finished", run=run, summary=summary)
+    return summary
+
+
+def _advise(run: Run, reporter: Reporter, error: BaseException) -> None:
+    """Say how to go on, where that may help; a launcher says it for several processes."""
+    mistake = isinstance(error, UserError) and not isinstance(error, FaultError)
+    if not mistake and run.world.size == 1 and run.folder.how_to_go_on:
+        with suppress(OSError):
+            reporter.say(run.folder.how_to_go_on)
+
+
+def _open(run: Run, reporter: Reporter, state: dict[str, Any] | None) -> None:
+    """Make the folder and write what is known before training, or tidy what is there."""
     folder = run.folder
     folder.create()
+    if state is not None:
+        reporter.log = folder.log
+        tidy(folder, state, reporter)
+        return
     write_text(folder.path / "recipe.yaml", run.checked.source.text)
     write_text(folder.path / "resolved.yaml", run.checked.resolved_yaml())
     write_json(folder.path / "environment.json", _environment(run))
@@ -119,7 +158,7 @@ def _summary(run: Run, trainer: Trainer, metrics: dict[str, Any], seconds: float
         "precision": run.compute.precision,
         "processes": run.world.size,
         "dataset": {"train": len(run.split.train), "val": len(run.split.val)},
-        "data_digest": run.store.digest(),
+        "data_digest": run.data_digest,
         **started,
         "epochs_run": len(trainer.history),
         "stopped_early": len(trainer.history) < run.recipe.train.epochs,

@@ -2,43 +2,55 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Mapping
 from typing import Any
 
+from torch import Tensor
+
 from hdf.data.batches import Batches
-from hdf.errors import user_error
+from hdf.errors import Interrupted
 from hdf.evaluation.baseline import constant_boxes
 from hdf.evaluation.evaluate import Evaluation, Evaluator
 from hdf.features import FeatureCache, is_fixed
 from hdf.model_file import load_model, save_model
 from hdf.reporting.progress import Reporter, TrainingDisplay
-from hdf.training.checkpoints import save_checkpoint
 from hdf.training.events import send
+from hdf.training.finite import Watch
 from hdf.training.loop import build_learner
 from hdf.training.pictures import draw
+from hdf.training.position import Position
 from hdf.training.prepare import Run
+from hdf.training.refusals import refuse_not_finite, tell_not_finite
+from hdf.training.saving import Saver
+from hdf.training.seeds import seed_step
 from hdf.training.selection import Selection
-
-CHECKPOINT_SECONDS = 30.0
+from hdf.training.signals import Stop
 
 
 class Trainer:
     """Trains a run's detector.
 
+    Args:
+        stop: says when the process was asked to end.
+        state: of the checkpoint to go on from, the same in all processes; None for a new start.
+
     Attributes:
         history: the lines of ``metrics.jsonl``.
+        position: where in which epoch training is.
         seconds: time spent in training batches, validation and saving left out.
     """
 
-    def __init__(self, run: Run, reporter: Reporter) -> None:
-        self.run, self.reporter, self.world = run, reporter, run.world
+    def __init__(
+        self, run: Run, reporter: Reporter, stop: Stop, state: dict[str, Any] | None = None
+    ) -> None:
+        self.run, self.reporter, self.world, self.stop = run, reporter, run.world, stop
         self.settings, store, split = run.recipe.train, run.store, run.split
         self.batches = Batches(store, split.train, self.settings.batch_size)
         fixed = self.settings.cache_features and is_fixed(run.detector.backbone)
         cache = FeatureCache(len(store), run.compute) if fixed else None
-        self.learner = build_learner(run, self.settings.epochs * len(self.batches), cache)
+        self.watch = Watch(self.settings.on_not_finite == "skip", run.compute.device)
+        steps = self.settings.epochs * len(self.batches)
+        self.learner = build_learner(run, steps, cache, self.watch)
         constant = constant_boxes(store.targets[split.train], len(store.labels)).cpu()
 
         def evaluator(index: list[int]) -> Evaluator:
@@ -49,30 +61,48 @@ class Trainer:
         self.inner = evaluator(split.inner) if split.inner else None
         self.selection = Selection(self.settings.early_stopping)
         self.history: list[dict[str, Any]] = []
-        self.seconds = 0.0
-        self._saved = time.perf_counter()
+        self.position = Position()
+        self.seconds, self.images = 0.0, 0
+        self.saver = Saver(self)
+        if state is not None:
+            self.saver.restore(state)
 
     @property
     def images_per_second(self) -> float:
-        """Training images a second, over all epochs so far."""
-        return len(self.history) * len(self.batches.index) / self.seconds
+        """Training images a second, of all that this process has trained on; 0 for none."""
+        return self.images / self.seconds if self.seconds else 0.0
 
     def fit(self) -> Evaluation:
         """Train until all epochs are done or patience ends, and evaluate what is reported.
 
         Those are the last epoch's weights, or the best epoch's on the inner split where there is
         one; the validation side never chooses.
+
+        Raises:
+            Interrupted: the process was asked to end; what can be saved is.
         """
-        with self.reporter.training(self.settings.epochs, len(self.batches)) as display:
-            epoch, evaluation = 1, self._epoch(1, display)
-            while not self._ends(epoch):
-                epoch += 1
-                evaluation = self._epoch(epoch, display)
-        if self.inner is None and evaluation is not None:  # the last epoch always validates
-            self._save_best()
-            return evaluation
-        self._load_best()
-        return self.validation.evaluate(self.run.detector)
+        evaluation = None
+        try:
+            with self.reporter.training(self.settings.epochs, len(self.batches)) as display:
+                while not self._ends(self.position.epoch - 1):
+                    evaluation = self._epoch(display)
+        except Interrupted as error:
+            if not error.at_once:
+                self.saver.save_if_new()
+            raise
+        self._seed()
+        if self.inner is not None:
+            self._load_best()
+            return self.validation.evaluate(self.run.detector)
+        if evaluation is None:  # the last epoch always validates, but maybe in another process
+            evaluation = self.validation.evaluate(self.run.detector)
+        self._save_best()
+        return evaluation
+
+    def _seed(self) -> None:
+        """What draws between epochs, such as a picture of some images, depends on nothing else."""
+        epoch = self.position.epoch
+        seed_step(self.run.recipe.seed, epoch, self.learner.step, self.world.rank)
 
     def _save_best(self) -> None:
         if self.world.is_writer:
@@ -91,29 +121,65 @@ class Trainer:
         return epoch % self.settings.validate_every == 0 or epoch == self.settings.epochs
 
     def _ends(self, epoch: int) -> bool:
-        """Whether an epoch that is done is the last."""
-        impatient = self._validates(epoch) and self.selection.is_over(epoch)
+        """Whether an epoch that is done is the last; 0 is before the first."""
+        impatient = epoch > 0 and self._validates(epoch) and self.selection.is_over(epoch)
         return impatient or epoch == self.settings.epochs
 
-    def _epoch(self, epoch: int, display: TrainingDisplay) -> Evaluation | None:
-        began = time.perf_counter()
-        display.start_epoch(epoch)
-        metrics: dict[str, Any] = {"epoch": epoch, "lr": self.learner.rate}
-        metrics |= self.learner.epoch(self.batches, epoch, display.step)
+    def _epoch(self, display: TrainingDisplay) -> Evaluation | None:
+        """Train, or train on where the position is, validate and save."""
+        began, epoch = time.perf_counter(), self.position.epoch
+        metrics = self._train(display)
         trained = time.perf_counter() - began
         self.seconds += trained
-        self._refuse_not_finite(metrics)
+        self._seed()
         evaluation = None
         if self._validates(epoch):
             evaluation = self.validation.evaluate(self.run.detector)
             metrics |= self._scores(epoch, evaluation)
-            self._refuse_not_finite(metrics)
+            refuse_not_finite(self.run, metrics)
         self.history.append(metrics)
         if self.world.is_writer:
-            self._save(epoch)
             self._record(metrics, began, trained, display)
             self._tell(metrics, evaluation)
+        self.position = Position(epoch + 1)
+        self.saver.save()
         return evaluation
+
+    def _train(self, display: TrainingDisplay) -> dict[str, Any]:
+        position = self.position
+        display.start_epoch(position.epoch)
+
+        def after_step(done: int, loss: Tensor, images: int) -> None:
+            display.step(done, loss, images)
+            self.images += images
+            self._after_step()
+
+        rate = self.learner.rate if position.rate is None else position.rate
+        position.rate = rate
+        metrics: dict[str, Any] = {"epoch": position.epoch, "lr": rate}
+        with self.stop.deferred():
+            metrics |= self.learner.epoch(self.batches, position.epoch, after_step, position)
+            self._tell_not_finite(self.watch.look())
+        if self.watch.skips:
+            metrics["skipped_steps"] = position.skipped
+        refuse_not_finite(self.run, metrics)
+        return metrics
+
+    def _after_step(self) -> None:
+        """Between two steps: all processes agree whether to save, and whether to end."""
+        due = self.world.is_writer and self.saver.is_due
+        found = len(self.watch.found)
+        number, saves, bad = self.world.most(self.stop.asked, int(due), found)
+        self._tell_not_finite(bad, agreed=True)
+        if number or saves:
+            self._tell_not_finite(self.watch.look())
+            self.saver.save()
+        if number:
+            raise Interrupted(number)
+
+    def _tell_not_finite(self, bad: int, agreed: bool = False) -> None:
+        if bad if agreed else self.world.most(bad)[0]:
+            tell_not_finite(self.run, self.reporter, self.watch)
 
     def _record(
         self, metrics: dict[str, Any], began: float, trained: float, display: TrainingDisplay
@@ -133,8 +199,9 @@ class Trainer:
         if self.inner is not None:
             inner = self.inner.evaluate(self.run.detector)
             scores |= {"inner_loss": inner.loss, "inner_iou_mean": inner.iou_mean}
-            if self.selection.improves(epoch, scores):
+            if self.selection.improves(scores):
                 self._save_best()
+                self.selection.choose(epoch, scores)
         return scores
 
     def _tell(self, metrics: dict[str, Any], evaluation: Evaluation | None) -> None:
@@ -144,19 +211,3 @@ class Trainer:
             draw(run, reporter, "epoch", evaluation, self.history)
         facts = {"run": run, "epoch": metrics["epoch"], "metrics": metrics}
         send(run.registry, reporter, "hdf_epoch_finished", **facts)
-
-    def _save(self, epoch: int) -> None:
-        """Write a checkpoint, if the last one is old enough for the disk's time to be worth it."""
-        if time.perf_counter() - self._saved >= CHECKPOINT_SECONDS or self._ends(epoch):
-            save_checkpoint(self.run.folder, self.run.detector, self.learner, epoch)
-            self._saved = time.perf_counter()
-
-    def _refuse_not_finite(self, metrics: Mapping[str, float]) -> None:
-        """Told by the writer; the others find it gone."""
-        for name, value in metrics.items():
-            if self.world.is_writer and not math.isfinite(value):
-                message = (
-                    f"{name} is {value} in epoch {metrics['epoch']}; try a lower rate "
-                    "(train.optimizer.lr) or train.precision=float32"
-                )
-                raise user_error(message, where=self.run.checked.where("train"))

@@ -1,0 +1,68 @@
+"""Who is at work in a folder: a lock that the kernel lets go when its process ends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+import weakref
+from pathlib import Path
+
+NAME = "lock"
+PATIENCE = 1.0
+"""Seconds that a lock is waited for: whoever only looks holds it for a moment."""
+
+
+class FolderLock:
+    """Held on an empty file ``lock`` in the folder; children that are forked share it."""
+
+    def __init__(self) -> None:
+        self._release: weakref.finalize[[int], FolderLock] | None = None
+
+    def take(self, folder: Path) -> bool:
+        """Take the lock, if no other process has it.
+
+        On a file system without locks nobody is kept away.
+
+        Raises:
+            OSError: the file can't be made.
+        """
+        if self._release is not None:
+            return True
+        file = os.open(folder / NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self._release = weakref.finalize(self, os.close, file)
+        until = time.monotonic() + PATIENCE
+        while not _locked(file):
+            if time.monotonic() > until:
+                self.close()
+                return False
+            time.sleep(0.05)
+        return True
+
+    def close(self) -> None:
+        """Let others work in the folder."""
+        if self._release is not None:
+            self._release()
+            self._release = None
+
+
+def is_held(folder: Path) -> bool | None:
+    """Whether a process holds the folder's lock; None where there never was one."""
+    try:
+        file = os.open(folder / NAME, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return not _locked(file)
+    finally:
+        os.close(file)
+
+
+def _locked(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # no locks here
+        return True
+    return True

@@ -1,0 +1,110 @@
+"""Losses that are no finite numbers: noticed soon, without waiting for the device at each step."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from hdf.distributed import World
+from hdf.files import write_json
+
+TOGETHER = 16
+"""Steps whose losses are fetched from a device at once."""
+NAMED = 5
+"""Images that a message names."""
+
+
+class Batch(NamedTuple):
+    """A batch whose loss is not finite.
+
+    Attributes:
+        epoch: counted from 1.
+        step: optimiser steps before it, in the whole run.
+        loss: NaN or an infinity.
+        images: positions in the store, of this process's share.
+    """
+
+    epoch: int
+    step: int
+    loss: float
+    images: list[int]
+
+
+class Watch:
+    """Looks at losses as they come.
+
+    Args:
+        skips: whether a bad batch is left out; each loss is then fetched before its step.
+        device: where the losses are; on a processor each is looked at at once.
+
+    Attributes:
+        found: the bad batches that nobody has asked for yet.
+    """
+
+    def __init__(self, skips: bool, device: torch.device) -> None:
+        self.skips = skips
+        self.found: list[Batch] = []
+        self._together = 1 if device.type == "cpu" else TOGETHER
+        self._waiting: list[tuple[int, int, Tensor, Tensor]] = []
+
+    def refuses(self, loss: Tensor, images: Tensor, epoch: int, step: int, world: World) -> bool:
+        """Whether no step is to be taken: a loss of any process is not finite, and that is skipped.
+
+        Otherwise the loss is remembered, and looked at with those of the next steps.
+
+        Args:
+            loss: of this process's share, or its sum with whatever else must be finite.
+            images: positions in the store int64 [B].
+        """
+        self._waiting.append((epoch, step, loss, images))
+        before = len(self.found)
+        if self.skips or len(self._waiting) >= self._together:
+            self.look()
+        return self.skips and bool(world.most(len(self.found) - before)[0])
+
+    def look(self) -> int:
+        """How many bad batches there are, of this process; waits for the device."""
+        if self._waiting:
+            losses = torch.stack([loss for *_, loss, _ in self._waiting]).tolist()
+            for (epoch, step, _, images), loss in zip(self._waiting, losses, strict=True):
+                if not math.isfinite(loss):
+                    self.found.append(Batch(epoch, step, loss, images.tolist()))
+            self._waiting.clear()
+        return len(self.found)
+
+    def taken(self, world: World) -> list[Batch]:
+        """The bad batches of all processes, which must all ask; they are forgotten here."""
+        found = [batch for part in world.gather(self.found) for batch in part]
+        self.found = []
+        return found
+
+
+def write_not_finite(path: Path, found: list[Batch], ids: list[str]) -> None:
+    """Add bad batches to ``not_finite.json``; one that is there already is replaced.
+
+    Args:
+        ids: of the images of the store.
+    """
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))["batches"]
+    except (OSError, ValueError, KeyError, TypeError):
+        known = []
+    places = {(batch.epoch, batch.step) for batch in found}
+    kept = [item for item in known if (item["epoch"], item["step"]) not in places]
+    new = [
+        {**batch._asdict(), "loss": str(batch.loss), "images": [ids[i] for i in batch.images]}
+        for batch in found
+    ]
+    write_json(path, {"batches": [*kept, *new]})
+
+
+def named(found: list[Batch], ids: list[str]) -> str:
+    """The first images of bad batches, for a message."""
+    images = [ids[i] for batch in found for i in batch.images]
+    more = f" and {len(images) - NAMED} more" if len(images) > NAMED else ""
+    return ", ".join(images[:NAMED]) + more

@@ -1,0 +1,89 @@
+"""When a training is saved, and how it goes on."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from hdf.training.checkpoints import save_checkpoint
+from hdf.training.position import Position
+from hdf.training.state import identity_of, learner_state, restore_learner
+
+if TYPE_CHECKING:
+    from hdf.training.trainer import Trainer
+
+
+class Saver:
+    """Saves a training and restores it.
+
+    Args:
+        trainer: all of whose parts are there.
+    """
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer = trainer
+        self.seconds = 60 * trainer.settings.checkpoint_minutes
+        self._when = time.monotonic()
+        self._saved: tuple[int, int] | None = None
+        self._identity: dict[str, str] | None = None
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the last checkpoint is so old that one within the epoch is worth its time."""
+        return time.monotonic() - self._when >= self.seconds
+
+    def save(self) -> None:
+        """Write a checkpoint; all processes must call it, unless the epoch's steps are over."""
+        with self.trainer.stop.deferred():
+            state = self._state()
+            if self.trainer.world.is_writer:
+                self._write(state)
+            self._when, self._saved = time.monotonic(), self._place
+
+    def save_if_new(self) -> None:
+        """Write a checkpoint where no process has to be asked and none is there of this moment."""
+        position, world = self.trainer.position, self.trainer.world
+        alone = world.size == 1 or position.whole is not None
+        if alone and self._saved != self._place and world.is_writer:
+            self._write(self._state())
+
+    @property
+    def _place(self) -> tuple[int, int]:
+        return self.trainer.position.epoch, self.trainer.position.done
+
+    def _write(self, state: dict[str, Any]) -> None:
+        run = self.trainer.run
+        best = run.folder.best if self.trainer.selection.epoch else None
+        save_checkpoint(run.folder, run.detector, state, best)
+
+    def _state(self) -> dict[str, Any]:
+        trainer, position = self.trainer, self.trainer.position
+        within = position.state(trainer.world)  # asks all processes
+        if not trainer.world.is_writer:
+            return {}
+        self._identity = self._identity or identity_of(trainer.run)
+        return {
+            "epoch": position.epoch - 1,
+            "within": within,
+            "history": trainer.history[: position.epoch - 1],
+            "selection": trainer.selection.state(),
+            "identity": self._identity,
+            **learner_state(trainer.learner),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what was saved.
+
+        Raises:
+            UserError: the model has other tensors now.
+        """
+        trainer = self.trainer
+        run, world = trainer.run, trainer.world
+        restore_learner(trainer.learner, run, state)
+        trainer.selection.restore(state["selection"])
+        trainer.history = state["history"]
+        device = run.compute.device
+        epoch = state["epoch"] + 1
+        trainer.position = Position.restored(epoch, state["within"], world, device)
+        self._saved = self._place
+        trainer.learner.fill_cache(trainer.batches)
