@@ -26,13 +26,25 @@ def replacing(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
-        sync_folder(path.parent)
+        with naming(path):
+            yield temporary
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            temporary.replace(path)
+            sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let what the disk refuses in the block carry the file's name; a full one names none."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in DISK_ERRORS:
+            error.filename = str(path)
+        raise
 
 
 def sync_folder(folder: Path) -> None:
@@ -75,9 +87,17 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def append_json_line(path: Path, value: Mapping[str, Any]) -> None:
-    """Add one line to a ``.jsonl`` file."""
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(value, allow_nan=False) + "\n")
+    """Add one line to a ``.jsonl`` file, or none where it does not fit on the disk."""
+    line = (json.dumps(value, allow_nan=False) + "\n").encode()
+    with path.open("ab", buffering=0) as file:
+        size = file.tell()
+        try:
+            with naming(path):
+                if file.write(line) < len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            file.truncate(size)
+            raise
 
 
 def refuse_path(path: Path, what: str, is_own: Callable[[Path], bool], overwrite: bool) -> None:

@@ -6,7 +6,13 @@ import sys
 import time
 from importlib import import_module
 
-PARTS: dict[str, int] = {}
+PARTS: dict[str, int] = {
+    "kill": 100,
+    "checkpoints": 200,
+    "disk": 12,
+    "memory": 200,
+    "processes": 5,
+}
 """How often each part is tried. A part is the module of that name here: ``bench(count)`` gives an
 `tests.faults.outcome.Outcome`."""
 

@@ -29,7 +29,7 @@ class FolderLock:
         """
         if self._release is not None:
             return True
-        file = os.open(folder / NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        file = os.open(folder / NAME, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
         self._release = weakref.finalize(self, os.close, file)
         until = time.monotonic() + PATIENCE
         while not _locked(file):

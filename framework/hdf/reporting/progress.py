@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.progress import Progress, TaskID, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
+from hdf.files import naming
+
 REFRESH_SECONDS = 0.25
 LINE_SECONDS = 10.0
 
@@ -36,7 +38,7 @@ class Reporter:
         """A line for the log alone; lines from before there was a log are written first."""
         self._unlogged.append(text)
         if self.log is not None:
-            with self.log.open("a", encoding="utf-8") as file:
+            with naming(self.log), self.log.open("a", encoding="utf-8") as file:
                 file.writelines(f"{line}\n" for line in self._unlogged)
             self._unlogged.clear()
 
