@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -111,6 +114,47 @@ def test_a_killed_process_ends_the_run(hdf: Hdf, recipe: Path, tmp_path: Path) -
     for process in (tmp_path / "out" / "writer").read_text().split():
         with pytest.raises(ProcessLookupError):
             os.kill(int(process), 0)
+
+
+SLOW = """\
+import time
+import hdf
+
+
+@hdf.hookimpl
+def hdf_epoch_finished(run, epoch, metrics):
+    time.sleep(0.5)
+"""
+
+
+def test_an_interrupted_run_goes_on_with_another_number_of_processes(
+    recipe: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "slow.py").write_text(SLOW)
+    plugins = ("--plugins-dir", str(tmp_path / "plugins"))
+    main.hdf(["run", str(recipe), "--out", str(one)], standalone_mode=False)
+    command = [sys.executable, "-m", "hdf", "run", str(recipe), "--out", str(two), *plugins]
+    with subprocess.Popen(
+        [*command, "--nproc", "2"], stderr=subprocess.PIPE, text=True
+    ) as launcher:
+        assert launcher.stderr is not None
+        while "epoch 2/4" not in launcher.stderr.readline():
+            assert launcher.poll() is None
+        launcher.send_signal(signal.SIGINT)
+        said = launcher.stderr.read()
+        assert launcher.wait() == 130
+    assert said.splitlines()[-1].endswith(f"to go on: hdf run --resume {two} --nproc 2")
+    assert "Traceback" not in said
+    status = json.loads((two / "status.json").read_text())
+    assert status["status"] == "interrupted"
+    main.hdf(["run", "--resume", str(two)], standalone_mode=False)
+    assert "going on after" in capfd.readouterr().err
+    for first, second in zip(
+        read_jsonl(one / "metrics.jsonl"), read_jsonl(two / "metrics.jsonl"), strict=True
+    ):
+        assert second == pytest.approx(first, abs=1e-3)
 
 
 def test_a_mistake_in_the_data_is_told_once(hdf: Hdf, recipe: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from tests.faults.outcome import Outcome
 
 MOST = 0.1
 """MiB an epoch."""
+CHANGES = ("train.checkpoint_minutes=10", "train.batch_size=16")
 WARM = 0.4
 """The part of the epochs after which memory is watched."""
 
@@ -26,7 +27,7 @@ def bench(count: int) -> Outcome:
         folder = Path(name)
         recipe = recipe_in(folder, RECIPE.replace("epochs: 3", f"epochs: {count}"))
         out, log = folder / "out", folder / "log"
-        child = start(["run", recipe, "train.checkpoint_minutes=10", "--out", out], log)
+        child = start(["run", recipe, *CHANGES, "--out", out], log)
         while not os.waitpid(child, os.WNOHANG)[0]:
             epoch = lines_of(out / "metrics.jsonl")
             if epoch not in seen:

@@ -25,6 +25,7 @@ from hdf.registry import Registry, discover
 from hdf.reporting.progress import Reporter
 from hdf.reporting.run_folder import choose_folder
 from hdf.training import crossval
+from hdf.training import run as training_run
 from hdf.training.crossval import cross_validate, folds_of
 from hdf.training.crossval_folder import choose_crossval_folder
 from hdf.training.run import run_recipe
@@ -274,6 +275,34 @@ def test_one_that_was_stopped_goes_on_with_the_unfinished_fold(
     assert "fold 0 (of 3, counted from 0): finished before" in screen
     assert summary["metrics"] == finished[1]["metrics"]
     assert status(out)["status"] == "finished"
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_fold_that_was_cut_short_goes_on(
+    finished: tuple[Path, dict[str, Any]],
+    recipe: Path,
+    tmp_path: Path,
+    registry: Registry,
+    monkeypatch: pytest.MonkeyPatch,
+    damaged: bool,
+) -> None:
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(training_run, "learn_doubt", raises)
+        validate(recipe, out, registry=registry)
+    last = out / "fold-0" / "checkpoints" / "last"
+    assert last.exists()
+    if damaged:
+        (last / "state.pt").write_bytes(b"nonsense")
+    summary, screen = validate(recipe, out, registry=registry)
+    said = "the run starts again: " if damaged else "going on after epoch 1"
+    assert screen.count(said) == 1
+    assert "hdf run --resume" not in screen
+    assert summary["metrics"] == finished[1]["metrics"]
+
+
+def raises(run: Any) -> None:
+    raise Killed
 
 
 def test_a_finished_one_is_only_counted_again(
