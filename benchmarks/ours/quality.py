@@ -15,6 +15,7 @@ from hdf.memory import keep_freed_memory
 from hdf.reporting.progress import Reporter
 from hdf.reporting.run_folder import choose_folder
 from hdf.training.prepare import Run, prepare
+from hdf.training.signals import Stop
 from hdf.training.trainer import Trainer
 
 
@@ -40,7 +41,7 @@ def prepared(recipe: str, overrides: tuple[str, ...], folder: Path) -> Run:
 
 def train_until(run: Run, bar: float, limit: float) -> dict[str, float | int | None]:
     """As the peers: training alone is timed, and each epoch is validated."""
-    trainer = Trainer(run, Reporter(console(sys.stderr)))
+    trainer = Trainer(run, Reporter(console(sys.stderr)), Stop())
     trained, best, epoch = 0.0, 0.0, 0
     while trained < limit and best < bar and epoch < run.recipe.train.epochs:
         epoch += 1

@@ -17,7 +17,8 @@ from benchmarks.ours.quality import prepared
 from hdf.data.batches import Batches
 from hdf.distributed import ALONE
 from hdf.memory import keep_freed_memory
-from hdf.training.loop import Learner, build_learner
+from hdf.training.build import build_learner
+from hdf.training.loop import Learner
 
 PARTS = {
     "augmentation": ("hdf: augmentation",),

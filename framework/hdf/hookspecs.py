@@ -60,7 +60,7 @@ def hdf_visualizers(register: Register) -> None:
 
 @hookspec
 def hdf_run_started(run: Run) -> None:
-    """Called once, when the data are read and the detector is built.
+    """Called when the data are read and the detector is built; again where a run goes on.
 
     Args:
         run: the run's folder, recipe and detector.
@@ -69,7 +69,7 @@ def hdf_run_started(run: Run) -> None:
 
 @hookspec
 def hdf_epoch_finished(run: Run, epoch: int, metrics: Mapping[str, float]) -> None:
-    """Called after each epoch.
+    """Called after each epoch; again where a run goes on that was stopped just then.
 
     Args:
         run: the run's folder, recipe and detector.

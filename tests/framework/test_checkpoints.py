@@ -15,14 +15,9 @@ import torch
 from hdf import model_file
 from hdf.errors import UserError
 from hdf.reporting.run_folder import RunFolder
-from hdf.training import checkpoints
-from hdf.training.checkpoints import (
-    DamagedError,
-    examine,
-    find_checkpoint,
-    save_checkpoint,
-    settle,
-)
+from hdf.training import checkpoints, checksums
+from hdf.training.checkpoints import find_checkpoint, save_checkpoint, settle
+from hdf.training.checksums import DamagedError, examine
 
 
 @pytest.fixture
@@ -140,7 +135,7 @@ def test_another_format_is_refused(folder: RunFolder) -> None:
     with pytest.raises(DamagedError):  # a bit may have flipped
         examine(path.parent)
     del about["whole"]
-    path.write_text(json.dumps({**about, "whole": checkpoints._whole(about)}))
+    path.write_text(json.dumps({**about, "whole": checksums.whole(about)}))
     with pytest.raises(UserError, match=r"written by hdf .* in format 2, not 1"):
         find_checkpoint(folder)
 
@@ -150,7 +145,7 @@ def test_what_reads_back_differently_takes_no_name(
 ) -> None:
     save(folder, 1)
     digests = iter(["a", "b", "c", "d"])
-    monkeypatch.setattr(checkpoints, "_digest", lambda path: next(digests))
+    monkeypatch.setattr(checksums, "digest", lambda path: next(digests))
     with pytest.raises(OSError, match="reads back differently"):
         save(folder, 2)
     monkeypatch.undo()

@@ -20,7 +20,7 @@ from hdf.recipe.merge import resolve
 from hdf.registry import Registry, discover
 from hdf.reporting.progress import Reporter
 from hdf.reporting.run_folder import RunFolder, state_of, status_of
-from hdf.training import checkpoints, run, trainer
+from hdf.training import checkpoints, run, saving, trainer
 from hdf.training.loop import Learner
 from hdf.training.run import run_recipe
 from tests.framework.test_run import run as run_anew
@@ -43,6 +43,7 @@ VARIANTS = {
         "augment=[]",
         "model.backbone={use: vgg11, width: 0.125, freeze: 5}",
         "train.optimizer={use: sgd, lr: 0.1}",
+        "train.batch_size=3",
     ),
 }
 
@@ -124,7 +125,7 @@ def test_a_run_goes_on_to_the_bit(
         (Evaluator, "evaluate", 1),
         (Evaluator, "evaluate", 4),
         (trainer, "draw", 2),
-        (trainer, "save_model", 2),
+        (saving, "save_model", 2),
         (checkpoints, "save_model", 2),
         (checkpoints, "_prove", 3),
         (checkpoints, "sync_folder", 2),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,19 +10,14 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from hdf import __version__
 from hdf.detector import Detector
-from hdf.errors import Problem, UserError, user_error
-from hdf.files import replacing, sync_folder, write_json
+from hdf.errors import Problem, UserError
+from hdf.files import replacing, sync_folder
 from hdf.model_file import save_model
 from hdf.reporting.run_folder import RunFolder
+from hdf.training.checksums import DamagedError, examine, write_checksums
 
-FORMAT = 1
-MODEL, STATE, BEST, SUMS = "model.safetensors", "state.pt", "best.safetensors", "checksums.json"
-
-
-class DamagedError(Exception):
-    """A checkpoint that is not what was written; the message says what is wrong with it."""
+MODEL, STATE, BEST = "model.safetensors", "state.pt", "best.safetensors"
 
 
 @dataclass(frozen=True)
@@ -85,9 +78,7 @@ def _write(fresh: Path, detector: Detector, state: dict[str, Any], best: Path | 
     if best is not None:
         with replacing(fresh / BEST) as temporary:
             shutil.copyfile(best, temporary)
-    files = {path.name: _digest(path) for path in sorted(fresh.iterdir())}
-    about = {"format": FORMAT, "hdf": __version__, "files": files}
-    write_json(fresh / SUMS, {**about, "whole": _whole(about)})
+    write_checksums(fresh)
 
 
 def _save(state: dict[str, Any], path: Path) -> None:
@@ -161,43 +152,6 @@ def settle(folder: RunFolder, checkpoint: Checkpoint | None) -> None:
     for path in checkpoints.glob("*"):
         if checkpoint is None or path.name not in ("last", "previous"):
             shutil.rmtree(path, ignore_errors=True)
-
-
-def examine(path: Path) -> None:
-    """Look whether a checkpoint is what was written.
-
-    Raises:
-        DamagedError: it is not.
-        UserError: another version of hdf wrote it, whose checkpoints this one can't read.
-    """
-    try:
-        about = json.loads((path / SUMS).read_text(encoding="utf-8"))
-        whole, files = about.pop("whole"), dict(about["files"])
-    except FileNotFoundError as error:
-        raise DamagedError(f"there is no {SUMS}") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DamagedError(f"{SUMS} is damaged") from error
-    if whole != _whole(about):
-        raise DamagedError(f"{SUMS} is damaged")
-    if about["format"] != FORMAT:
-        message = f"written by hdf {about['hdf']} in format {about['format']}, not {FORMAT}"
-        raise user_error(message, where=str(path))
-    for name, digest in files.items():
-        try:
-            found = _digest(path / name)
-        except OSError as error:
-            raise DamagedError(f"{name} can't be read: {error.strerror}") from error
-        if found != digest:
-            raise DamagedError(f"{name} is damaged: its checksum is wrong")
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _whole(about: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
 
 def last_epoch(folder: RunFolder) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from hdf.model_file import load_model, save_model
 from hdf.training.checkpoints import save_checkpoint
 from hdf.training.position import Position
 from hdf.training.state import identity_of, learner_state, restore_learner
@@ -55,6 +56,20 @@ class Saver:
         run = self.trainer.run
         best = run.folder.best if self.trainer.selection.epoch else None
         save_checkpoint(run.folder, run.detector, state, best)
+
+    def save_best(self) -> None:
+        """Let ``best.safetensors`` hold what is evaluated now."""
+        if self.trainer.world.is_writer:
+            save_model(self.trainer.run.detector, self.trainer.run.folder.best)
+
+    def load_best(self) -> None:
+        """Evaluate ``best.safetensors`` from here on; only the writer may have the file."""
+        run, state = self.trainer.run, None
+        if run.world.is_writer:
+            state = load_model(run.folder.best, run.registry).state_dict()
+        state = run.world.broadcast(state)
+        assert state is not None
+        run.detector.load_state_dict(state)
 
     def _state(self) -> dict[str, Any]:
         trainer, position = self.trainer, self.trainer.position

@@ -12,11 +12,10 @@ from hdf.errors import Interrupted
 from hdf.evaluation.baseline import constant_boxes
 from hdf.evaluation.evaluate import Evaluation, Evaluator
 from hdf.features import FeatureCache, is_fixed
-from hdf.model_file import load_model, save_model
 from hdf.reporting.progress import Reporter, TrainingDisplay
+from hdf.training.build import build_learner
 from hdf.training.events import send
 from hdf.training.finite import Watch
-from hdf.training.loop import build_learner
 from hdf.training.pictures import draw
 from hdf.training.position import Position
 from hdf.training.prepare import Run
@@ -92,30 +91,17 @@ class Trainer:
             raise
         self._seed()
         if self.inner is not None:
-            self._load_best()
+            self.saver.load_best()
             return self.validation.evaluate(self.run.detector)
         if evaluation is None:  # the last epoch always validates, but maybe in another process
             evaluation = self.validation.evaluate(self.run.detector)
-        self._save_best()
+        self.saver.save_best()
         return evaluation
 
     def _seed(self) -> None:
         """What draws between epochs, such as a picture of some images, depends on nothing else."""
         epoch = self.position.epoch
         seed_step(self.run.recipe.seed, epoch, self.learner.step, self.world.rank)
-
-    def _save_best(self) -> None:
-        if self.world.is_writer:
-            save_model(self.run.detector, self.run.folder.best)
-
-    def _load_best(self) -> None:
-        """Only the writer may have the file."""
-        state = None
-        if self.world.is_writer:
-            state = load_model(self.run.folder.best, self.run.registry).state_dict()
-        state = self.world.broadcast(state)
-        assert state is not None
-        self.run.detector.load_state_dict(state)
 
     def _validates(self, epoch: int) -> bool:
         return epoch % self.settings.validate_every == 0 or epoch == self.settings.epochs
@@ -200,7 +186,7 @@ class Trainer:
             inner = self.inner.evaluate(self.run.detector)
             scores |= {"inner_loss": inner.loss, "inner_iou_mean": inner.iou_mean}
             if self.selection.improves(scores):
-                self._save_best()
+                self.saver.save_best()
                 self.selection.choose(epoch, scores)
         return scores
 
