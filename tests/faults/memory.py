@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 
-from tests.faults.children import RECIPE, last_line, lines_of, recipe_in, start
+from tests.faults.children import RECIPE, last_line, lines_of, recipe_in
 from tests.faults.outcome import Outcome
 
 MOST = 0.1
@@ -21,19 +22,22 @@ WARM = 0.4
 
 
 def bench(count: int) -> Outcome:
-    """Train for `count` epochs, and look at the process's share of the memory after each."""
+    """Train for `count` epochs, and look at the process's own memory after each."""
     outcome, seen = Outcome(), dict[int, float]()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         recipe = recipe_in(folder, RECIPE.replace("epochs: 3", f"epochs: {count}"))
         out, log = folder / "out", folder / "log"
-        child = start(["run", recipe, *CHANGES, "--out", out], log)
-        while not os.waitpid(child, os.WNOHANG)[0]:
-            epoch = lines_of(out / "metrics.jsonl")
-            if epoch not in seen:
-                seen[epoch] = _mib(child)
-            time.sleep(0.005)
-        if not (out / "summary.json").exists():
+        # Not forked: pages that a child has in common with its parent become its own bit by bit.
+        with log.open("w") as file:
+            command = [sys.executable, "-m", "hdf", "run", str(recipe), *CHANGES, "--out", str(out)]
+            child = subprocess.Popen(command, stderr=file)
+            while child.poll() is None:
+                epoch = lines_of(out / "metrics.jsonl")
+                if epoch not in seen:
+                    seen[epoch] = _mib(child.pid)
+                time.sleep(0.005)
+        if child.returncode:
             outcome.badly(last_line(log))
             return outcome
     late = {epoch: mib for epoch, mib in seen.items() if WARM * count < epoch < count}
@@ -49,8 +53,8 @@ def bench(count: int) -> Outcome:
 
 
 def _mib(process: int) -> float:
-    """A process's share of the memory (Pss): what is in use with others counts in part."""
+    """The memory that is a process's own; libraries, which others use as well, do not count."""
     text = Path(f"/proc/{process}/smaps_rollup").read_text()
-    found = re.search(r"^Pss:\s+(\d+) kB", text, re.MULTILINE)
+    found = re.search(r"^Anonymous:\s+(\d+) kB", text, re.MULTILINE)
     assert found is not None, text
     return int(found[1]) / 1024

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from hdf.errors import UserError
 from hdf.evaluation.evaluate import Evaluator
+from hdf.features import FeatureCache
 from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve
 from hdf.registry import Registry, discover
@@ -117,6 +118,32 @@ def test_a_run_goes_on_to_the_bit(
     assert "going on after " in screen
     assert results(out) == whole(tiny_recipe, changes)
     assert status_of(out)["status"] == "finished"
+
+
+def test_remembered_maps_come_from_the_batches_that_they_came_from(
+    tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A processor may round a map otherwise in another batch."""
+    seen: list[list[int]] = []
+    original = FeatureCache.features
+
+    def features(cache: FeatureCache, detector: Any, batch: Any) -> Any:
+        seen.append(batch.index.tolist())
+        return original(cache, detector, batch)
+
+    monkeypatch.setattr(FeatureCache, "features", features)
+    out, changes = (
+        tmp_path / "run",
+        ("visualize=[]", EVERY_STEP, *VARIANTS["frozen and remembered"]),
+    )
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        dies_at_call(patch, Learner, "learn", 5, Killed())
+        run_anew(tiny_recipe, out, *changes)
+    first_epoch = seen[:3]
+    assert len({image for batch in first_epoch for image in batch}) == 8
+    seen.clear()
+    go_on(tiny_recipe, out, *changes)
+    assert seen[:3] == first_epoch
 
 
 @pytest.mark.parametrize(
