@@ -61,8 +61,8 @@ SUFFIXES = (".csv", ".json")
 @click.option(
     "--precision",
     type=click.Choice(["auto", "float32", "bfloat16"]),
-    default="float32",
-    help="float32 if left out.",
+    default="auto",
+    help="auto (the default) is bfloat16 where the processor or GPU computes in it.",
 )
 @click.option(
     "--overwrite", is_flag=True, help="Replace files that hdf predict did not write, too."
@@ -154,7 +154,7 @@ def _check_engine(
         raise click.BadParameter(
             f"{exported[0]!r} is an exported model; take --engine onnx", param_hint="'--model'"
         )
-    if engine == "onnx" and (device not in ("auto", "cpu") or precision != "float32"):
+    if engine == "onnx" and (device not in ("auto", "cpu") or precision == "bfloat16"):
         raise click.BadParameter("onnx computes on the CPU and in float32", param_hint="'--engine'")
     if engine == "onnx" and nproc > 1:
         raise click.BadParameter("onnx fills all cores in one process", param_hint="'--nproc'")
