@@ -14,6 +14,8 @@ import tempfile
 from pathlib import Path
 
 import matplotlib
+import numpy as np
+import torch
 from benchmarks.planted_faults import copy_of, phantom_set, plant
 from PIL import Image, ImageDraw, ImageFont
 from rich.console import Console
@@ -23,6 +25,8 @@ from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve
 from hdf.registry import discover
 from hdf.reporting.progress import Reporter
+from hdf.types import Target
+from hdf_plugins.loaders.phantom import Phantom
 from hdf_plugins.phantom.contact import contact_sheet
 
 IMAGES = Path(__file__).parent / "images"
@@ -59,10 +63,6 @@ CHROMIUM = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", 
 
 def audit(path: Path) -> None:
     """Write what ``hdf audit --html`` shows of phantoms with planted faults; needs Chromium."""
-    browser = shutil.which("chromium")
-    if browser is None:
-        print(f"{path.name} is left as it is: there is no chromium")
-        return
     with tempfile.TemporaryDirectory() as place:
         copy = copy_of(
             phantom_set(Path(place) / "source", 80, 256, seed=9), Path(place) / "set", seed=3
@@ -71,12 +71,49 @@ def audit(path: Path) -> None:
         (copy.folder / "hearts.yaml").write_text(AUDIT)
         hdf = (sys.executable, "-m", "hdf.cli.main", "audit", "hearts.yaml", "--html", "page.html")
         subprocess.run(hdf, cwd=copy.folder, check=True, stdout=subprocess.DEVNULL)
-        shot, profile = Path(place) / "shot.png", Path(place) / "profile"
-        page = (copy.folder / "page.html").as_uri()
-        options = (f"--user-data-dir={profile}", f"--screenshot={shot}", "--window-size=1000,1180")
-        subprocess.run((browser, *CHROMIUM, *options, page), check=True, capture_output=True)
+        screenshot(copy.folder / "page.html", path, 1180)
+
+
+def screenshot(page: Path, path: Path, height: int) -> None:
+    """Write what Chromium shows of the head of a page."""
+    browser = shutil.which("chromium")
+    if browser is None:
+        print(f"{path.name} is left as it is: there is no chromium")
+        return
+    with tempfile.TemporaryDirectory() as place:
+        shot = Path(place) / "shot.png"
+        profile, size = f"--user-data-dir={place}/profile", f"--window-size=1000,{height}"
+        command = (browser, *CHROMIUM, profile, size, f"--screenshot={shot}", page.as_uri())
+        subprocess.run(command, check=True, capture_output=True)
         with Image.open(shot) as picture:
             picture.convert("RGB").quantize(128).save(path, optimize=True)
+
+
+def report(path: Path) -> None:
+    """Write the report of a shipped model on phantoms that it has not seen."""
+    with tempfile.TemporaryDirectory() as place:
+        labelled_phantoms(Path(place), 60)
+        screenshot(evaluated(Path(place), "heart-lungs-phantom") / "report.html", path, 1650)
+
+
+def labelled_phantoms(folder: Path, count: int) -> None:
+    """Write phantoms as ``images/*.npy``, and their boxes as ``boxes.csv``."""
+    (folder / "images").mkdir()
+    lines = ["name,x_min,y_min,x_max,y_max,label"]
+    for sample in Phantom(count=count, size=(256, 256), seed=77).records():
+        np.save(folder / "images" / f"{sample.id}.npy", sample.read()[0].numpy())
+        target = sample.target or Target(torch.zeros(0, 4), ())
+        for box, label in zip(target.boxes.tolist(), target.labels, strict=True):
+            lines.append(f"{sample.id},{','.join(map(str, box))},{label}")
+    (folder / "boxes.csv").write_text("\n".join(lines) + "\n")
+
+
+def evaluated(folder: Path, model: str) -> Path:
+    """The folder of an evaluation on `labelled_phantoms`."""
+    arguments = ("--model", model, "--images", "images", "--table", "boxes.csv", "--out", model)
+    hdf = (sys.executable, "-m", "hdf.cli.main", "evaluate", *arguments)
+    subprocess.run(hdf, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    return folder / model
 
 
 def terminal(path: Path, folder: Path, *commands: str) -> None:
@@ -143,6 +180,7 @@ def main(run: Path) -> None:
     contact_sheet(IMAGES / "phantoms.png", pixels=240)
     preview(IMAGES / "preview.png")
     audit(IMAGES / "audit.png")
+    report(IMAGES / "report.png")
     terminals()
     with Image.open(run / "figures" / "overlay.png") as picture:
         small = picture.convert("RGB").reduce(2)

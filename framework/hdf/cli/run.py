@@ -19,8 +19,8 @@ from hdf.cli.arguments import (
     recipe_arguments,
 )
 from hdf.cli.endings import tell
-from hdf.cli.scores import more_lines
 from hdf.cli.screen import console
+from hdf.reporting.scores import more_lines
 
 if TYPE_CHECKING:
     from hdf.distributed import World

@@ -16,6 +16,7 @@ from hdf.memory import keep_freed_memory, peak_mib
 from hdf.model_file import save_model
 from hdf.recipe.check import CheckedRecipe
 from hdf.registry import Registry
+from hdf.report.report import add_report
 from hdf.reporting.environment import describe_environment
 from hdf.reporting.progress import Reporter
 from hdf.reporting.run_folder import RunFolder
@@ -77,6 +78,7 @@ def _write(run: Run, reporter: Reporter, began: float) -> dict[str, Any]:
         summary = _summary(run, trainer, metrics, time.perf_counter() - began)
         write_json(run.folder.summary, summary)
         folder.set_status("finished")
+        add_report(folder.path, run.store.samples, reporter)
         send(registry, reporter, "hdf_run_finished", run=run, summary=summary)
         return summary
     except BaseException as error:
