@@ -96,6 +96,18 @@ def report(path: Path) -> None:
         screenshot(evaluated(Path(place), "heart-lungs-phantom") / "report.html", path, 1650)
 
 
+def comparison(path: Path) -> None:
+    """Write the page of ``hdf compare`` for the two shipped models on the same phantoms."""
+    with tempfile.TemporaryDirectory() as place:
+        labelled_phantoms(Path(place), 60)
+        folders = [
+            evaluated(Path(place), name).name for name in ("heart-lungs", "heart-lungs-phantom")
+        ]
+        hdf = (sys.executable, "-m", "hdf.cli.main", "compare", *folders, "--html", "page.html")
+        subprocess.run(hdf, cwd=place, check=True, stdout=subprocess.DEVNULL)
+        screenshot(Path(place) / "page.html", path, 1750)
+
+
 def labelled_phantoms(folder: Path, count: int) -> None:
     """Write phantoms as ``images/*.npy``, and their boxes as ``boxes.csv``."""
     (folder / "images").mkdir()
@@ -181,6 +193,7 @@ def main(run: Path) -> None:
     preview(IMAGES / "preview.png")
     audit(IMAGES / "audit.png")
     report(IMAGES / "report.png")
+    comparison(IMAGES / "compare.png")
     terminals()
     with Image.open(run / "figures" / "overlay.png") as picture:
         small = picture.convert("RGB").reduce(2)

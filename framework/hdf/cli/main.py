@@ -10,6 +10,7 @@ from hdf import __version__
 from hdf.cli.audit import audit
 from hdf.cli.calibrate import calibrate
 from hdf.cli.check import check
+from hdf.cli.compare import compare
 from hdf.cli.crossval import crossval
 from hdf.cli.endings import tell
 from hdf.cli.evaluate import evaluate
@@ -32,7 +33,7 @@ def hdf() -> None:
 
 
 for _command in (
-    *(predict, run, crossval, calibrate, evaluate, export),
+    *(predict, run, crossval, calibrate, evaluate, compare, export),
     *(prepare, audit, preview, check, list_plugins, recipes),
 ):
     hdf.add_command(_command)

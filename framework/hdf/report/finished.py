@@ -108,15 +108,16 @@ def shown_recipe(recipe: Mapping[str, Any]) -> str:
     if not recipe:
         return ""
     return yaml.safe_dump(
-        _bare(recipe), sort_keys=False, default_flow_style=None, width=78, allow_unicode=True
+        bare(recipe), sort_keys=False, default_flow_style=None, width=78, allow_unicode=True
     )
 
 
-def _bare(value: Any) -> Any:
+def bare(value: Any) -> Any:
+    """Plain values with absolute paths cut to the last name."""
     if isinstance(value, Mapping):
-        return {key: _bare(item) for key, item in value.items()}
+        return {key: bare(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_bare(item) for item in value]
+        return [bare(item) for item in value]
     return bare_path(value) if isinstance(value, str) else value
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import fcntl
-import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from hdf.errors import Problem, UserError, user_error
 from hdf.files import write_text
 from hdf.recipe.check import CheckedRecipe
+from hdf.recipe.differences import differences
 from hdf.recipe.load import parse, read_text
 from hdf.reporting.run_folder import RunFolder, choose_folder, empty, free_path, status_of
 
@@ -130,19 +129,19 @@ def choose_crossval_folder(
 def same_recipe(folder: Path, checked: CheckedRecipe) -> bool:
     """Whether the run in `folder` was made with exactly this recipe."""
     try:
-        return not list(_differences(_recipe_in(folder), _plain(checked)))
+        return not list(differences([_recipe_in(folder), _plain(checked)]))
     except UserError:
         return False
 
 
 def _refuse_another_recipe(out: Path, checked: CheckedRecipe) -> None:
-    found = list(_differences(_recipe_in(out), _plain(checked)))
+    found = list(differences([_recipe_in(out), _plain(checked)]))
     if found:
         advice = "give another folder, or --overwrite to start again"
         raise UserError(
             [
                 Problem(str(out), "holds the cross-validation of another recipe; " + advice),
-                *(Problem(key, f"{old} there, {new} here") for key, old, new in found),
+                *(Problem(key, f"{old} there, {new} here") for key, (old, new) in found),
             ]
         )
 
@@ -156,13 +155,3 @@ def _recipe_in(folder: Path) -> Any:
 
 def _plain(checked: CheckedRecipe) -> Any:
     return parse(checked.resolved_yaml(), "recipe").plain()
-
-
-def _differences(old: Any, new: Any, key: str = "") -> Iterator[tuple[str, str, str]]:
-    """The innermost keys that differ, with both values as JSON."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        for name in dict.fromkeys([*old, *new]):
-            below = f"{key}.{name}" if key else name
-            yield from _differences(old.get(name), new.get(name), below)
-    elif old != new:
-        yield key, json.dumps(old), json.dumps(new)
