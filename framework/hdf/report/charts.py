@@ -129,8 +129,8 @@ def line(x: Axis, y: Axis, points: Iterable[Point]) -> str:
 
 
 def dots(x: Axis, y: Axis, points: Iterable[Point]) -> str:
-    """Lines of no length; their round ends are the dots."""
-    return "".join(f"M{x.at(across):g} {y.at(up):g}h0" for across, up in points)
+    """Lines of nearly no length, whose ends are the dots; some printers skip those of none."""
+    return "".join(f"M{x.at(across):g} {y.at(up):g}h.01" for across, up in points)
 
 
 def across(x: Axis, y: Axis, level: float) -> str:
