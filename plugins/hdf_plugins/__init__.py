@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import hdf
 from hdf.hookspecs import Register
+from hdf_plugins.trackers.tensorboard import (
+    hdf_epoch_finished,
+    hdf_run_finished,
+    hdf_run_started,
+)
+
+__all__ = ["hdf_epoch_finished", "hdf_run_finished", "hdf_run_started"]
 
 
 @hdf.hookimpl
