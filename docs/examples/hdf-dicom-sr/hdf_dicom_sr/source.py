@@ -48,7 +48,7 @@ def read_source(path: Path, identity: Identity) -> Dataset:
     missing = [name for name in REFERENCE if not header.get(name)]
     if missing:
         raise hdf.UserError(f"{path} has no {', '.join(missing)}: a report can't point to it")
-    source = header
+    source: Dataset = header
     if identity == "blank":
         source = Dataset()
         for name in (*REFERENCE, "ViewPosition"):
