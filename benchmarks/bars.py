@@ -66,7 +66,8 @@ BARS: dict[str, dict[str, Bar]] = {
     },
     "processes": {
         "images a second: two processes / one process": Bar(0.9, TIMES),
-        "largest difference of the loss in 20 steps": at_most(0.001),
+        "largest difference of the loss in 20 steps of Adam": at_most(0.001),
+        "largest difference of the loss in 20 steps of SGD": at_most(0.001),
     },
     "start-up": {
         "seconds, hdf list-plugins / import pluggy, rich.table, yaml": at_most(2.5, TIMES),
