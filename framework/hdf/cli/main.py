@@ -16,6 +16,7 @@ from hdf.cli.endings import tell
 from hdf.cli.evaluate import evaluate
 from hdf.cli.export import export
 from hdf.cli.list_plugins import list_plugins
+from hdf.cli.new_plugin import new_plugin
 from hdf.cli.predict import predict
 from hdf.cli.prepare import prepare
 from hdf.cli.preview import preview
@@ -34,7 +35,7 @@ def hdf() -> None:
 
 for _command in (
     *(predict, run, crossval, calibrate, evaluate, compare, export),
-    *(prepare, audit, preview, check, list_plugins, recipes),
+    *(prepare, audit, preview, check, list_plugins, recipes, new_plugin),
 ):
     hdf.add_command(_command)
 
