@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from hdf.cli.completion import complete_override, complete_recipe
+
 if TYPE_CHECKING:
     from hdf.recipe.check import CheckedRecipe
     from hdf.registry import Registry
@@ -18,8 +20,11 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 def recipe_arguments(command: Command) -> Command:
     """``RECIPE [key.path=value ...]``."""
-    overrides = click.argument("overrides", nargs=-1, metavar="[key.path=value ...]")
-    return click.argument("recipe", type=click.Path(path_type=Path))(overrides(command))
+    overrides = click.argument(
+        "overrides", nargs=-1, metavar="[key.path=value ...]", shell_complete=complete_override
+    )
+    path = click.Path(path_type=Path)
+    return click.argument("recipe", type=path, shell_complete=complete_recipe)(overrides(command))
 
 
 def plugins_dir_option(command: Command) -> Command:

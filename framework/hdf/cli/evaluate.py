@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from hdf.cli.arguments import out_options, plugins_dir_option
+from hdf.cli.completion import complete_model
 from hdf.cli.screen import console, show_json, show_table
 from hdf.reporting.scores import COLUMNS, more_lines, score_rows
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     "--model",
     "models",
     multiple=True,
+    shell_complete=complete_model,
     required=True,
     metavar="NAME|RUN|FILE",
     help="A shipped model, a run's or cross-validation's folder, or a model file. Several answer "

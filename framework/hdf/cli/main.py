@@ -22,6 +22,7 @@ from hdf.cli.prepare import prepare
 from hdf.cli.preview import preview
 from hdf.cli.recipes import recipes
 from hdf.cli.run import run
+from hdf.cli.schema import schema
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -35,7 +36,7 @@ def hdf() -> None:
 
 for _command in (
     *(predict, run, crossval, calibrate, evaluate, compare, export),
-    *(prepare, audit, preview, check, list_plugins, recipes, new_plugin),
+    *(prepare, audit, preview, check, list_plugins, recipes, schema, new_plugin),
 ):
     hdf.add_command(_command)
 

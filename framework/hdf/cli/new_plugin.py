@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from hdf.cli.completion import complete_kind
+
 
 @click.command("new-plugin")
-@click.argument("kind")
+@click.argument("kind", shell_complete=complete_kind)
 @click.argument("name")
 def new_plugin(kind: str, name: str) -> None:
     """Write a plugin's package to start from, hdf-NAME, into this folder.

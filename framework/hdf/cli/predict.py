@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from hdf.cli.arguments import nproc_option, plugins_dir_option
+from hdf.cli.completion import complete_model
 from hdf.cli.screen import console, show_json, show_table
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ SUFFIXES = (".csv", ".json")
     "--model",
     "models",
     multiple=True,
+    shell_complete=complete_model,
     metavar="NAME|RUN|FILE",
     help="A shipped model (heart-lungs if left out), a run's or cross-validation's folder, or a "
     "model file. Several answer together.",
