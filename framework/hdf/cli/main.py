@@ -12,6 +12,7 @@ from hdf.cli.calibrate import calibrate
 from hdf.cli.check import check
 from hdf.cli.compare import compare
 from hdf.cli.crossval import crossval
+from hdf.cli.doctor import doctor
 from hdf.cli.endings import tell
 from hdf.cli.evaluate import evaluate
 from hdf.cli.export import export
@@ -36,7 +37,7 @@ def hdf() -> None:
 
 for _command in (
     *(predict, run, crossval, calibrate, evaluate, compare, export),
-    *(prepare, audit, preview, check, list_plugins, recipes, schema, new_plugin),
+    *(prepare, audit, preview, check, list_plugins, recipes, schema, new_plugin, doctor),
 ):
     hdf.add_command(_command)
 
