@@ -36,7 +36,7 @@ def check_loader(
     Args:
         loader: the loader, or the name of a registered one, which is built as for a recipe. Make
             its data in the test: a few small images, and a broken record for each way to break one.
-        options: of a registered one.
+        options: of a registered one. Where one holds loaders, give the loader itself instead.
         faults: how many of the records are broken on purpose.
         read: how many of the images are read.
 
