@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @plugins_dir_option
 def doctor(as_json: bool, plugins_dir: Path | None) -> None:
-    """Look at all that hdf needs here, and say what to do about what is wrong.
+    """Find what is missing here, with advice.
 
-    Versions, devices, decoders, weights, plugins, memory and room. The output names neither you nor
-    this machine. The exit code is 1 where something is broken that hdf needs.
+    Versions, devices, decoders, weights, plugins, memory and room are looked at. The output names
+    neither you nor this machine. The exit code is 1 where something is broken that hdf needs.
     """
     from dataclasses import asdict
 

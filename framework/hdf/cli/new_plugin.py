@@ -13,10 +13,11 @@ from hdf.cli.completion import complete_kind
 @click.argument("kind", shell_complete=complete_kind)
 @click.argument("name")
 def new_plugin(kind: str, name: str) -> None:
-    """Write a plugin's package to start from, hdf-NAME, into this folder.
+    """Write a plugin to start from.
 
     KIND is loader, augmentation, backbone, head or visualizer. NAME is what recipes will write
-    behind use. The package works, with a test and a recipe of its own; nothing is overwritten.
+    behind use. The package hdf-NAME works, with a test and a recipe of its own; nothing is
+    overwritten.
     """
     from hdf.new_plugin.names import choose_names
     from hdf.new_plugin.write import write_plugin
