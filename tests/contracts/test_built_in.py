@@ -16,7 +16,10 @@ from hdf.testing import (
     check_loader,
     check_visualizer,
 )
+from hdf_plugins.backbones.vgg import VGG11
+from hdf_plugins.heads.edge_softargmax import EdgeSoftargmax
 from tests.contracts.data import LOADERS
+from tests.plugins.visualizers.small_runs import LABELS, view
 
 DISTRIBUTION = "heart-detection-framework"
 COMPONENTS = [item for item in discover().components if item.plugin.distribution == DISTRIBUTION]
@@ -46,8 +49,12 @@ def test_contract(component: Component, tmp_path: Path) -> None:
     if component.kind == "loader":
         check_loader(**{"loader": component.name, **LOADERS[component.name](tmp_path)})
         return
-    few = {"draws": 200} if component.kind == "augmentation" else {}
-    CHECKS[component.kind](component.name, options=OPTIONS.get(component.name), **few)
+    more: dict[str, Any] = {"draws": 200} if component.kind == "augmentation" else {}
+    if component.name == "edge_distributions":
+        backbone = VGG11(width=0.125)
+        head = EdgeSoftargmax(backbone.channels, backbone.strides, LABELS, stride=8, width=4)
+        more = {"view": view(backbone, head), "labels": LABELS}
+    CHECKS[component.kind](component.name, options=OPTIONS.get(component.name), **more)
 
 
 def test_every_kind_is_checked() -> None:

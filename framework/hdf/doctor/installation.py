@@ -16,6 +16,8 @@ EXTRAS = {
     "dicom": "reads DICOM files",
     "timm": "backbones of timm",
     "onnx": "export to ONNX, prediction by ONNX Runtime",
+    "explain": "the visualizer gradcam",
+    "tensorboard": "runs in TensorBoard",
 }
 
 

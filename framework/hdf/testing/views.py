@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Literal
 
 import torch
+from kornia.augmentation import RandomAffine
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hdf.augment import Augment
 from hdf.boxes import from_center_size
+from hdf.data.store import build_store
 from hdf.detector import Detector, ModelSpec
+from hdf.reporting.network_images import NetworkImages
 from hdf.reporting.view import View
 from hdf.testing.painting import paint
 from hdf.testing.targets import random_boxes
@@ -40,9 +45,20 @@ def example_view(
     targets = [Target(boxes, labels), Target(boxes, labels), unlabelled]
     history = [_epoch(number) for number in range(1, EPOCHS + 1)]
     metrics = {"iou_mean": 0.8, "constant_box_iou": 0.6} if when == "end" else {}
-    return View(
-        labels, samples, targets, [every, fewer, every], history, metrics, _detector(labels)
-    )
+    found = [every, fewer, every]
+    network = _network(samples, targets, labels)
+    return View(labels, samples, targets, found, history, metrics, _detector(labels), network)
+
+
+def _network(
+    samples: list[Sample], targets: list[Target], labels: tuple[str, ...]
+) -> NetworkImages:
+    """The same images for validation as for training, where they are turned a little."""
+    pairs = zip(samples, targets, strict=True)
+    known = [replace(sample, target=target) for sample, target in pairs]
+    store, places = build_store(known, labels, SIZE), range(IMAGES)
+    turned = Augment([RandomAffine(5.0, p=1.0)], SIZE)
+    return NetworkImages(store, places, places, IMAGES, turned, 0)
 
 
 def _image(boxes: Tensor) -> Tensor:
