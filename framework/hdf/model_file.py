@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,19 +12,24 @@ from typing import Any
 import torch
 from pydantic import TypeAdapter
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
+from torch import Tensor
 
 from hdf import __version__
 from hdf.calibration import Calibration
+from hdf.checksum import checksum
 from hdf.detector import Detector, ModelSpec
-from hdf.errors import user_error
+from hdf.errors import UserError, user_error
 from hdf.files import replacing
+from hdf.model_fit import misfits, refuse_impossible
 from hdf.recipe.build import build_detector
-from hdf.recipe.check import part_of
+from hdf.recipe.check import Part, part_of
 from hdf.registry import Registry
 
 FORMAT = 1
 MISMATCH = "does not take the options that the model was built with"
+ABOUT, CHECKSUM = "hdf", "sha256"
+"""The keys of the metadata. Files from before there were checksums have none."""
 
 
 def describe(spec: ModelSpec) -> str:
@@ -39,24 +46,25 @@ def spec_of(description: str, path: Path) -> ModelSpec:
     """What `describe` said in the file `path`.
 
     Raises:
-        UserError: the file was written by a later version of hdf.
-        KeyError, TypeError, ValueError: this is no such description.
+        UserError: the file was written by a later version of hdf, or there can be no such detector.
+        KeyError, TypeError, ValueError, RecursionError: this is no such description.
     """
     about: dict[str, Any] = json.loads(description)
     if about["format"] != FORMAT:
         raise user_error(f"written by hdf {about['hdf']}, a later one", where=str(path))
-    return TypeAdapter(ModelSpec).validate_json(description)
+    spec = TypeAdapter(ModelSpec).validate_json(description)
+    refuse_impossible(spec, str(path))
+    return spec
 
 
 def save_model(detector: Detector, path: Path) -> None:
-    """Write a detector, weights and all that prediction needs."""
+    """Write a detector, weights and all that prediction needs, and a checksum of both."""
     # A copy each: safetensors refuses weights that share memory.
     tensors = {
-        name: value.clone(memory_format=torch.contiguous_format)
+        name: value.cpu().clone(memory_format=torch.contiguous_format)
         for name, value in detector.state_dict().items()
     }
-    with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata={"hdf": describe(detector.spec)})
+    _write(tensors, describe(detector.spec), path)
 
 
 def save_calibration(source: Path, target: Path, calibration: Calibration) -> None:
@@ -66,30 +74,66 @@ def save_calibration(source: Path, target: Path, calibration: Calibration) -> No
         target: may be `source`.
 
     Raises:
-        UserError: as `read_spec`.
+        UserError: as `read_tensors`.
     """
-    read_spec(source)
-    with safe_open(source, framework="pt") as file:
-        about = json.loads(file.metadata()["hdf"])
+    description, tensors = _whole(source)
+    _spec(description, source)
+    about = json.loads(description)
     about["calibration"] = asdict(calibration)
-    tensors = load_file(source)
-    with replacing(target) as temporary:
-        save_file(tensors, temporary, metadata={"hdf": json.dumps(about)})
+    _write(tensors, json.dumps(about), target)
+
+
+def _write(tensors: Mapping[str, Tensor], description: str, path: Path) -> None:
+    metadata = {ABOUT: description, CHECKSUM: checksum(tensors, description)}
+    with replacing(path) as temporary:
+        save_file(dict(tensors), temporary, metadata=metadata)
 
 
 def read_spec(path: Path) -> ModelSpec:
-    """What a model file says of itself.
+    """What a model file says of itself; the checksum is not looked at.
 
     Raises:
         UserError: the file is missing, damaged, no model of hdf's, or of a later format.
     """
+    with _opened(path) as file:
+        return _spec((file.metadata() or {}).get(ABOUT, ""), path)
+
+
+def read_tensors(path: Path) -> tuple[ModelSpec, dict[str, Tensor]]:
+    """What a model file says of itself, and its tensors, on the CPU.
+
+    Raises:
+        UserError: as `read_spec`, or the file is not what its checksum was taken of.
+    """
+    description, tensors = _whole(path)
+    return _spec(description, path), tensors
+
+
+def _whole(path: Path) -> tuple[str, dict[str, Tensor]]:
+    """The description, not looked into, and the tensors."""
+    with _opened(path) as file:
+        metadata = file.metadata() or {}
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    description, stated = metadata.get(ABOUT, ""), metadata.get(CHECKSUM)
+    if stated is not None and stated != checksum(tensors, description):
+        message = "damaged: its checksum is another one than when hdf wrote it; copy it anew"
+        raise user_error(message, where=str(path))
+    return description, tensors
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-        return spec_of(metadata["hdf"], path)
+            yield file
     except (SafetensorError, OSError) as error:
         raise user_error(f"no readable model file: {error}", where=str(path)) from error
-    except (KeyError, TypeError, ValueError) as error:
+
+
+def _spec(description: str, path: Path) -> ModelSpec:
+    try:
+        return spec_of(description, path)
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         message = "a safetensors file, but no model that hdf wrote"
         raise user_error(message, where=str(path)) from error
 
@@ -98,15 +142,37 @@ def load_model(path: Path, registry: Registry) -> Detector:
     """A detector in evaluation mode, on the CPU.
 
     Raises:
-        UserError: as `read_spec`, or a plugin is missing, or the weights do not fit.
+        UserError: as `read_tensors`, or a plugin is missing, or the weights do not fit.
     """
-    spec = read_spec(path)
+    spec, tensors = read_tensors(path)
     backbone = part_of(registry, "backbone", spec.backbone, str(path), MISMATCH)
     head = part_of(registry, "head", spec.head, str(path), MISMATCH)
+    planned = _planned(backbone, head, spec)
+    if planned is not None:
+        _refuse_misfits(planned, tensors, path)
     detector = build_detector(backbone, head, spec)
-    try:
-        detector.load_state_dict(load_file(path))
-    except RuntimeError as error:
-        reason = str(error).splitlines()[-1].strip()
-        raise user_error(f"its weights do not fit its description: {reason}", str(path)) from error
+    _refuse_misfits(detector.state_dict(), tensors, path)
+    detector.load_state_dict(tensors)
     return detector.eval()
+
+
+def _planned(backbone: Part, head: Part, spec: ModelSpec) -> dict[str, Tensor] | None:
+    """The tensors of a detector, without memory: a file may promise more than any machine has.
+
+    Returns:
+        None where a plugin's constructor needs real numbers.
+    """
+    try:
+        with torch.device("meta"):
+            return build_detector(backbone, head, spec).state_dict()
+    except UserError:
+        return None
+
+
+def _refuse_misfits(
+    expected: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path
+) -> None:
+    difference = misfits(expected, found)
+    if difference:
+        message = f"its weights do not fit its description: {difference}"
+        raise user_error(message, where=str(path))
