@@ -10,6 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from hdf.errors import user_error
+
 
 class ImageFile:
     """uint8 images [N, 1, H, W] that stay on disk.
@@ -43,7 +45,7 @@ class ImageFile:
         """Images uint8 [B, 1, H, W] on the CPU, for positions int64 [B].
 
         Raises:
-            OSError: the file has become shorter than it was.
+            UserError: the file has become shorter than it was.
         """
         images = torch.empty(len(index), 1, *self.size, dtype=torch.uint8)
         rows = images.flatten(1).numpy()
@@ -55,5 +57,6 @@ class ImageFile:
         count = self.size[0] * self.size[1]
         found = os.pread(self._file, count, slot * count)
         if len(found) < count:
-            raise OSError(f"image {slot} of the store is cut short; run hdf prepare again")
+            message = f"image {slot} of the store is cut short; run hdf prepare again"
+            raise user_error(message, where=str(self.path))
         return found

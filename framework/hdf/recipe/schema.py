@@ -211,6 +211,10 @@ class Train(Strict):
     compile: bool = False
 
 
+Uses = Annotated[tuple[Use, ...], Field(max_length=100)]
+"""Each is built and tried; far more would keep a stranger's recipe busy for minutes."""
+
+
 class Recipe(Strict):
     """A whole recipe.
 
@@ -227,7 +231,7 @@ class Recipe(Strict):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     data: Data
-    augment: tuple[Use, ...] = ()
+    augment: Uses = ()
     model: Model
     train: Train
-    visualize: tuple[Use, ...] = ()
+    visualize: Uses = ()

@@ -40,7 +40,7 @@ def last_epoch(folder: RunFolder) -> int | None:
     try:
         state = torch.load(folder.checkpoints / "last" / "state.pt", weights_only=True, mmap=True)
         return int(state["epoch"])
-    except (OSError, RuntimeError, KeyError):
+    except Exception:  # a damaged or hostile one raises almost anything
         return None
 
 
