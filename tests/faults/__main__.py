@@ -6,7 +6,13 @@ import sys
 import time
 from importlib import import_module
 
-PARTS: dict[str, int] = {}
+PARTS: dict[str, int] = {
+    "recipes": 5000,
+    "tables": 5000,
+    "images": 18_000,
+    "model_files": 200,
+    "pickles": 200,
+}
 """How often each part is tried. A part is the module of that name here: ``bench(count)`` gives an
 `tests.faults.outcome.Outcome`."""
 
