@@ -28,8 +28,10 @@ from hdf.registry import Registry
 
 FORMAT = 1
 MISMATCH = "does not take the options that the model was built with"
-ABOUT, CHECKSUM = "hdf", "sha256"
-"""The keys of the metadata. Files from before there were checksums have none."""
+ABOUT = "hdf"
+"""The one key of the metadata: safetensors writes several in an order of chance."""
+CHECKSUM = "sha256"
+"""The key inside the description. Files from before there were checksums have none."""
 
 
 def describe(spec: ModelSpec) -> str:
@@ -76,17 +78,14 @@ def save_calibration(source: Path, target: Path, calibration: Calibration) -> No
     Raises:
         UserError: as `read_tensors`.
     """
-    description, tensors = _whole(source)
-    _spec(description, source)
-    about = json.loads(description)
-    about["calibration"] = asdict(calibration)
-    _write(tensors, json.dumps(about), target)
+    _, about, tensors = _whole(source)
+    _write(tensors, json.dumps({**about, "calibration": asdict(calibration)}), target)
 
 
 def _write(tensors: Mapping[str, Tensor], description: str, path: Path) -> None:
-    metadata = {ABOUT: description, CHECKSUM: checksum(tensors, description)}
+    about = {**json.loads(description), CHECKSUM: checksum(tensors, description)}
     with replacing(path) as temporary:
-        save_file(dict(tensors), temporary, metadata=metadata)
+        save_file(dict(tensors), temporary, metadata={ABOUT: json.dumps(about)})
 
 
 def read_spec(path: Path) -> ModelSpec:
@@ -105,20 +104,21 @@ def read_tensors(path: Path) -> tuple[ModelSpec, dict[str, Tensor]]:
     Raises:
         UserError: as `read_spec`, or the file is not what its checksum was taken of.
     """
-    description, tensors = _whole(path)
-    return _spec(description, path), tensors
+    spec, _, tensors = _whole(path)
+    return spec, tensors
 
 
-def _whole(path: Path) -> tuple[str, dict[str, Tensor]]:
-    """The description, not looked into, and the tensors."""
+def _whole(path: Path) -> tuple[ModelSpec, dict[str, Any], dict[str, Tensor]]:
+    """The description, the same without its checksum, and the tensors; verified."""
     with _opened(path) as file:
-        metadata = file.metadata() or {}
+        description = (file.metadata() or {}).get(ABOUT, "")
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    description, stated = metadata.get(ABOUT, ""), metadata.get(CHECKSUM)
-    if stated is not None and stated != checksum(tensors, description):
+    spec, about = _spec(description, path), json.loads(description)
+    stated = about.pop(CHECKSUM, None)
+    if stated is not None and stated != checksum(tensors, json.dumps(about)):
         message = "damaged: its checksum is another one than when hdf wrote it; copy it anew"
         raise user_error(message, where=str(path))
-    return description, tensors
+    return spec, about, tensors
 
 
 @contextmanager

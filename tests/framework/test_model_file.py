@@ -43,8 +43,10 @@ def described(path: Path) -> dict[str, Any]:
 
 def rewritten(path: Path, about: dict[str, Any]) -> None:
     """As hdf would have written it, had it been told so."""
-    tensors, text = load_file(path), json.dumps(about)
-    save_file(tensors, path, metadata={"hdf": text, "sha256": checksum(tensors, text)})
+    tensors = load_file(path)
+    about = {key: value for key, value in about.items() if key != "sha256"}
+    whole = {**about, "sha256": checksum(tensors, json.dumps(about))}
+    save_file(tensors, path, metadata={"hdf": json.dumps(whole)})
 
 
 def refused(path: Path, registry: Registry) -> str:
@@ -71,6 +73,14 @@ def test_a_changed_description_is_seen(saved: Path, registry: Registry) -> None:
     assert mean in content
     saved.write_bytes(content.replace(mean, mean.replace(b"5", b"7")))
     assert "damaged" in refused(saved, registry)
+
+
+def test_the_same_model_makes_the_same_file(
+    detector: Detector, saved: Path, tmp_path: Path
+) -> None:
+    for _ in range(8):
+        save_model(detector, tmp_path / "again.safetensors")
+        assert (tmp_path / "again.safetensors").read_bytes() == saved.read_bytes()
 
 
 def test_a_calibration_gets_a_checksum_of_its_own(saved: Path, registry: Registry) -> None:

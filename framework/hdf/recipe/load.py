@@ -176,7 +176,7 @@ class _Builder:
             self.problems.append(Problem(self.where(node), message))
             return None
 
-    def _whole(self, node: yaml.ScalarNode) -> str:
+    def _whole(self, node: yaml.Node) -> str:
         """Its text, of which no file can hold half a character, such as an escape may write."""
         text: str = node.value
         if any("\ud800" <= character <= "\udfff" for character in text):

@@ -221,6 +221,7 @@ class Recipe(Strict):
     Attributes:
         name: the folder below ``runs/``; the file's name if left out.
         seed: of everything random, from weights to augmentation.
+        deterministic: whether operations that don't repeat their results to the bit are avoided.
         data: which images, how they are placed, and how they are split.
         augment: what happens to training images, in order.
         model: the detector.
@@ -230,6 +231,7 @@ class Recipe(Strict):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    deterministic: bool = False
     data: Data
     augment: Uses = ()
     model: Model

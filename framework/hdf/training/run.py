@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from hdf.determinism import repeatable
 from hdf.distributed import ALONE, World
 from hdf.errors import UserError
 from hdf.evaluation.evaluate import Evaluation
@@ -48,6 +49,13 @@ def run_recipe(
     Raises:
         UserError: the options, the data or the training are at fault.
     """
+    with repeatable(checked.recipe.deterministic, checked.where("deterministic")):
+        return _run(checked, registry, folder, reporter, world)
+
+
+def _run(
+    checked: CheckedRecipe, registry: Registry, folder: RunFolder, reporter: Reporter, world: World
+) -> dict[str, Any]:
     began = time.perf_counter()
     keep_freed_memory()
     run = prepare(checked, registry, folder, reporter, world)
