@@ -22,6 +22,7 @@ from hdf.cli.predict import predict
 from hdf.cli.prepare import prepare
 from hdf.cli.preview import preview
 from hdf.cli.recipes import recipes
+from hdf.cli.review import review
 from hdf.cli.run import run
 from hdf.cli.schema import schema
 
@@ -37,7 +38,8 @@ def hdf() -> None:
 
 for _command in (
     *(predict, run, crossval, calibrate, evaluate, compare, export),
-    *(prepare, audit, preview, check, list_plugins, recipes, schema, new_plugin, doctor),
+    *(prepare, audit, preview, review, check),
+    *(list_plugins, recipes, schema, new_plugin, doctor),
 ):
     hdf.add_command(_command)
 

@@ -18,6 +18,7 @@ EXTRAS = {
     "onnx": "export to ONNX, prediction by ONNX Runtime",
     "explain": "the visualizer gradcam",
     "tensorboard": "runs in TensorBoard",
+    "review": "hdf review",
 }
 
 
