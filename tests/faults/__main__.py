@@ -12,6 +12,7 @@ PARTS: dict[str, int] = {
     "images": 18_000,
     "model_files": 200,
     "pickles": 200,
+    "review_kills": 50,
 }
 """How often each part is tried. A part is the module of that name here: ``bench(count)`` gives an
 `tests.faults.outcome.Outcome`."""

@@ -104,6 +104,10 @@ class Served:
         link.close()
         return result
 
+    def below(self, token: str, path: str) -> Any:
+        """JSON of an answer below another token."""
+        return json.loads(self.ask(f"/{token}/{path}")[1])
+
     def json(self, path: str, body: Any = None) -> tuple[int, Any]:
         """Status and JSON of an answer, below the token."""
         status, text, _ = self.ask(f"/{TOKEN}/{path}", body)

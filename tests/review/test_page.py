@@ -12,8 +12,9 @@ import pytest
 
 pytest.importorskip("starlette", reason="the extra review is not installed")
 
+from benchmarks.browser import AXE, axe_source, chromium, missing
+
 from hdf.review.desk import Desk
-from tests.review.browser import AXE, axe_source, chromium, missing
 from tests.review.serving import FOUND, LABELS, Served, films, served, told, wait_for
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
