@@ -16,7 +16,9 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import torch
+from benchmarks.browser import chromium, missing
 from benchmarks.planted_faults import copy_of, phantom_set, plant
+from benchmarks.review import reviewing, write_films
 from PIL import Image, ImageDraw, ImageFont
 from rich.console import Console
 
@@ -128,6 +130,32 @@ def evaluated(folder: Path, model: str) -> Path:
     return folder / model
 
 
+def review(path: Path) -> None:
+    """Write what ``hdf review`` shows of a phantom with a corrected heart; needs Chromium."""
+    if missing():
+        print(f"{path.name} is left as it is: {missing()}")
+        return
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    with tempfile.TemporaryDirectory() as place:
+        films, shot = Path(place) / "films", Path(place) / "shot.png"
+        write_films(films, 1024, count=12, rendered=12)
+        with reviewing(films) as address, chromium(1200, 887) as browser:
+            browser.get(address)
+            wait = WebDriverWait(browser, 60)
+            wait.until(lambda _: "predicting" not in browser.find_element("id", "counts").text)
+            wait.until(lambda _: browser.find_element("id", "film").get_attribute("data-name"))
+            ActionChains(browser).send_keys(*["\ue007"] * 3).perform()
+            grip = browser.find_element("css selector", "[data-label=heart] [data-edges=x1]")
+            drag = ActionChains(browser).move_to_element(grip).click_and_hold()
+            drag.move_by_offset(-24, 0).release().perform()
+            wait.until(lambda _: browser.find_element("id", "saved").text == "All changes saved")
+            browser.save_screenshot(str(shot))
+        with Image.open(shot) as picture:
+            picture.convert("RGB").quantize(128).save(path, optimize=True)
+
+
 def terminal(path: Path, folder: Path, *commands: str) -> None:
     """Write what commands of ``hdf`` print in a folder, as a terminal shows it."""
     lines: list[str] = []
@@ -194,6 +222,7 @@ def main(run: Path) -> None:
     audit(IMAGES / "audit.png")
     report(IMAGES / "report.png")
     comparison(IMAGES / "compare.png")
+    review(IMAGES / "review.png")
     terminals()
     with Image.open(run / "figures" / "overlay.png") as picture:
         small = picture.convert("RGB").reduce(2)

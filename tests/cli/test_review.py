@@ -22,15 +22,12 @@ from click.testing import CliRunner, Result
 from hdf.cli import main
 from hdf.errors import UserError
 from hdf.inference.load import load_predictor
+from tests.docs.documentation import named_blocks
 from tests.framework.dicom_files import SECRET_ID, SECRET_NAME, write_dicom
 from tests.review.serving import FOUND, Fixed, Served, change, films, wait_for
 
 MODEL = "heart-lungs-phantom"
 RECIPE = """\
-name: corrected
-data:
-  loader: {use: csv_boxes, images: films, table: films-corrections.csv, unlisted: ignore}
-  labels: [heart, left_lung, right_lung]
   image_size: [32, 32]
   split: {val: 0.5}
 model:
@@ -39,6 +36,7 @@ model:
 train: {epochs: 1, batch_size: 4, precision: float32}
 visualize: []
 """
+"""What docs/review.md leaves out of its own."""
 
 
 @pytest.fixture(autouse=True)
@@ -99,7 +97,8 @@ def test_the_table_trains_the_next_run_as_it_is(
     films(tmp_path / "films")
     with review(monkeypatch, "films") as (server, token):
         save(server, token, "film-0.png", "film-2.png", "film-3.png")
-    (tmp_path / "corrected.yaml").write_text(RECIPE)
+    recipe = named_blocks("review.md")["corrected.yaml"]
+    (tmp_path / "corrected.yaml").write_text(recipe + RECIPE)
     assert hdf("check", "corrected.yaml").exit_code == 0
     audited = json.loads(hdf("audit", "corrected.yaml", "--json").stdout)
     assert not [item for item in audited["findings"] if item["kind"].startswith("box")], audited

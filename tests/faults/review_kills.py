@@ -44,7 +44,7 @@ class Person:
     def correct(self, server: Served, save: str) -> None:
         """Change one image after another until the server is gone."""
         try:
-            while True:
+            while not self.wrong:
                 self.send(server, save, self.under_way or self.next_change())
         except (OSError, HTTPException):
             return

@@ -10,6 +10,7 @@ import { Stage } from "./stage.js";
 const at = (id) => document.getElementById(id);
 const POLL = 500;
 const NOTICE = 6000;
+const wait = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, milliseconds); });
 
 class Review {
   constructor(about) {
@@ -106,18 +107,22 @@ class Review {
     this.around();
     const picture = this.pictures.get(image.number);
     if (picture.ready) this.stage.show(image, picture.element);
-    else this.showLater(image, picture);
+    else this.showLater(image);
   }
 
-  async showLater(image, picture) {
+  async showLater(image) {
     at("waiting").textContent = "Loading…";
     at("stage").classList.add("empty");
-    try {
-      await picture.loaded;
-      if (this.image === image) this.stage.show(image, picture.element);
-    } catch {
-      this.pictures.forget(image.number);
-      if (this.image === image) at("waiting").textContent = "This image can't be loaded. Is hdf review still running?";
+    while (this.image === image) {
+      const picture = this.pictures.get(image.number);
+      try {
+        await picture.loaded;
+        if (this.image === image) this.stage.show(image, picture.element);
+        return;
+      } catch {
+        at("waiting").textContent = "This image can't be loaded. Is hdf review still running?";
+        await wait(4 * POLL);
+      }
     }
   }
 
@@ -250,8 +255,6 @@ class Review {
 const compare = (a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2];
 
 // ---- the start
-
-const wait = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, milliseconds); });
 
 async function persistent(call) {
   for (;;) {

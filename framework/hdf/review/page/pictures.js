@@ -6,24 +6,34 @@ const BEHIND = 2;
 export class Pictures {
   constructor() {
     this.kept = new Map();
+    this.wanted = [];
+    this.fetching = false;
   }
 
-  // An image's picture: { element, ready, loaded }, where `loaded` resolves once it can be drawn.
+  // An image's picture: { element, ready, settled, loaded }, where `loaded` resolves once it can be
+  // drawn. One that could not be fetched is fetched anew.
   get(number) {
-    if (!this.kept.has(number)) this.kept.set(number, fetched(number));
+    const kept = this.kept.get(number);
+    if (!kept || (kept.settled && !kept.ready)) this.kept.set(number, fetched(number));
     return this.kept.get(number);
   }
 
-  // Keep those near a place in the order, nearest first, and let go of others.
+  // Keep those near a place in the order, and fetch those that follow it.
   around(order, place) {
     const near = order.slice(Math.max(0, place - BEHIND), place + AHEAD + 1).map((image) => image.number);
     for (const number of this.kept.keys()) if (!near.includes(number)) this.kept.delete(number);
-    order.slice(place, place + AHEAD + 1).forEach((image) => this.get(image.number));
+    this.wanted = order.slice(place, place + AHEAD + 1).map((image) => image.number);
+    this.fetchWanted();
   }
 
-  // Fetch one anew that could not be fetched.
-  forget(number) {
-    this.kept.delete(number);
+  // One after the other, so that the next one is there as soon as can be.
+  async fetchWanted() {
+    if (this.fetching) return;
+    this.fetching = true;
+    for (let number; (number = this.wanted.find((one) => !this.kept.get(one)?.settled)) !== undefined; ) {
+      await this.get(number).loaded.catch(() => {}); // told once it is shown
+    }
+    this.fetching = false;
   }
 }
 
@@ -32,8 +42,8 @@ function fetched(number) {
   element.id = "film";
   element.draggable = false;
   element.src = `picture/${number}`;
-  const picture = { element, ready: false };
+  const picture = { element, ready: false, settled: false };
   picture.loaded = element.decode().then(() => { picture.ready = true; });
-  picture.loaded.catch(() => {}); // told where it is shown
+  picture.loaded.catch(() => {}).finally(() => { picture.settled = true; });
   return picture;
 }
