@@ -70,7 +70,9 @@ BARS: dict[str, dict[str, Bar]] = {
         "largest difference of the loss in 20 steps of SGD": at_most(0.001),
     },
     "review": {
-        f"milliseconds from the key to the next image, {what}, {side} px": at_most(300)
+        f"milliseconds from the key to the next image, two keys a second, {what}, {side} px": (
+            at_most(300)
+        )
         for side in (1024, 2048)
         for what in ("median", "worst")
     },
