@@ -42,7 +42,7 @@ def review(
     no_browser: bool,
     plugins_dir: Path | None,
 ) -> None:
-    """Correct a model's boxes by eye, the most doubtful images first.
+    """Correct a model's boxes by eye, doubtful images first.
 
     MODEL is a shipped model, a run's folder or a model file; IMAGES is a folder. A page in the
     browser shows boxes to drag, to accept or to flag. Accepted ones become a table that trains the
