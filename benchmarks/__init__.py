@@ -20,6 +20,7 @@ NAMES = (
     "processes",
     "profile",
     "recipes",
+    "review",
     "start-up",
     "store",
     "streaming",

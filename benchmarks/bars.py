@@ -66,7 +66,15 @@ BARS: dict[str, dict[str, Bar]] = {
     },
     "processes": {
         "images a second: two processes / one process": Bar(0.9, TIMES),
-        "largest difference of the loss in 20 steps": at_most(0.001),
+        "largest difference of the loss in 20 steps of Adam": at_most(0.001),
+        "largest difference of the loss in 20 steps of SGD": at_most(0.001),
+    },
+    "review": {
+        f"milliseconds from the key to the next image, two keys a second, {what}, {side} px": (
+            at_most(300)
+        )
+        for side in (1024, 2048)
+        for what in ("median", "worst")
     },
     "start-up": {
         "seconds, hdf list-plugins / import pluggy, rich.table, yaml": at_most(2.5, TIMES),

@@ -22,7 +22,7 @@ from hdf.detector import Detector, ModelSpec
 from hdf.distributed import World
 from hdf.joining import joined
 from hdf.memory import keep_freed_memory
-from hdf.recipe.schema import Adam, Constant
+from hdf.recipe.schema import SGD, Adam, Constant
 from hdf.training.loop import Learner
 from hdf.training.optimisation import build_optimizer, build_schedule
 from hdf.types import Sample, Target
@@ -30,6 +30,7 @@ from hdf_plugins.backbones.vgg import VGG11
 from hdf_plugins.heads.box_regression import BoxRegression
 
 SIZE, BATCH, STEPS, WARM, ROUNDS = (96, 96), 32, 20, 3, 3
+OPTIMIZERS = {"adam": "Adam", "sgd": "SGD"}
 
 
 class Trained(NamedTuple):
@@ -41,26 +42,28 @@ class Trained(NamedTuple):
 
 def rows() -> Iterator[tuple[str, str]]:
     """Throughput, and how far the losses part; one process with another number of threads, too."""
-    pairs = [(_start(2, 1), _start(1, 2)) for _ in range(ROUNDS)]
+    pairs = [(_start(2, 1, "adam"), _start(1, 2, "adam")) for _ in range(ROUNDS)]
     many, one = ([pair[side].seconds for pair in pairs] for side in (0, 1))
     yield "images a second: two processes / one process", ratio(one, many)
     yield "images a second: two processes", f"{BATCH / min(many):.1f}"
     yield "images a second: one process", f"{BATCH / min(one):.1f}"
-    first, second = (side.losses for side in pairs[0])
-    yield f"largest difference of the loss in {STEPS} steps", _apart(first, second)
-    narrow = _start(1, 1).losses
-    yield "the same, one process with one thread / with two", _apart(narrow, second)
+    runs = {"adam": pairs[0], "sgd": (_start(2, 1, "sgd"), _start(1, 2, "sgd"))}
+    for name, (two, single) in runs.items():
+        said = f"{STEPS} steps of {OPTIMIZERS[name]}"
+        yield f"largest difference of the loss in {said}", _apart(two.losses, single.losses)
+        narrow = _start(1, 1, name).losses
+        yield f"one process, one thread / two: {said}", _apart(narrow, single.losses)
 
 
 def _apart(first: list[float], second: list[float]) -> str:
     return f"{max(abs(a - b) for a, b in zip(first, second, strict=True)):.6f}"
 
 
-def _start(processes: int, threads: int) -> Trained:
+def _start(processes: int, threads: int, optimizer: str) -> Trained:
     """Train in as many processes, with as many threads each."""
     launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     done = subprocess.run(
-        [sys.executable, *launcher, "-m", "benchmarks.processes"],
+        [sys.executable, *launcher, "-m", "benchmarks.processes", optimizer],
         env={**os.environ, "OMP_NUM_THREADS": str(threads)},
         check=True,
         stdout=subprocess.PIPE,
@@ -69,11 +72,11 @@ def _start(processes: int, threads: int) -> Trained:
     return Trained(**json.loads(done.stdout))
 
 
-def _train(world: World) -> Trained:
+def _train(world: World, optimizer: str) -> Trained:
     """One epoch: on a batch that is repeated, rounding alone would grow to more than the bar."""
     keep_freed_memory()
     store = build_store([_sample(number) for number in range(BATCH * STEPS)], ("heart",), SIZE)
-    learner, batches = _learner(world, store), Batches(store, range(len(store)), BATCH)
+    learner, batches = _learner(world, store, optimizer), Batches(store, range(len(store)), BATCH)
     losses: list[float] = []
     times: list[float] = []
 
@@ -96,14 +99,15 @@ def _sample(number: int) -> Sample:
     return Sample(str(number), lambda: image, Target(box, ("heart",)))
 
 
-def _learner(world: World, store: Store) -> Learner:
+def _learner(world: World, store: Store, name: str) -> Learner:
     torch.manual_seed(0)
     backbone = VGG11()
     head = BoxRegression(backbone.channels, backbone.strides, ("heart",), SIZE)
     spec = ModelSpec({"use": "vgg11"}, {"use": "b"}, "image", ("heart",), SIZE, "letterbox")
     detector = Detector(backbone, head, spec).to(memory_format=torch.channels_last)
     detector.fit(store.targets)
-    optimizer = build_optimizer(detector, Adam(use="adam"))
+    settings = Adam(use="adam") if name == "adam" else SGD(use="sgd")
+    optimizer = build_optimizer(detector, settings)
     schedule = build_schedule(optimizer, Constant(use="constant"), STEPS)
     compute = choose_compute("cpu", "float32")
     return Learner(detector, None, optimizer, schedule, compute, seed=0, world=world)
@@ -111,6 +115,6 @@ def _learner(world: World, store: Store) -> Learner:
 
 if __name__ == "__main__":
     with joined(lambda error: None) as shared:
-        trained = _train(shared)
+        trained = _train(shared, sys.argv[1])
         if shared.is_writer:
             print(json.dumps(trained._asdict()))

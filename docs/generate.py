@@ -1,4 +1,5 @@
-"""Write docs/components.md from what the built-in components say of themselves.
+"""Write docs/components.md from what the built-in components say of themselves, and what
+docs/surface.py writes.
 
 python docs/generate.py
 """
@@ -6,6 +7,7 @@ python docs/generate.py
 from __future__ import annotations
 
 import json
+import runpy
 from pathlib import Path
 
 from hdf.docstrings import description, meanings
@@ -66,3 +68,4 @@ def _markdown(text: str) -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
+    runpy.run_path(str(PAGE.with_name("surface.py")), run_name="__main__")

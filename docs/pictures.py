@@ -14,7 +14,11 @@ import tempfile
 from pathlib import Path
 
 import matplotlib
+import numpy as np
+import torch
+from benchmarks.browser import chromium, missing
 from benchmarks.planted_faults import copy_of, phantom_set, plant
+from benchmarks.review import reviewing, write_films
 from PIL import Image, ImageDraw, ImageFont
 from rich.console import Console
 
@@ -23,6 +27,8 @@ from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve
 from hdf.registry import discover
 from hdf.reporting.progress import Reporter
+from hdf.types import Target
+from hdf_plugins.loaders.phantom import Phantom
 from hdf_plugins.phantom.contact import contact_sheet
 
 IMAGES = Path(__file__).parent / "images"
@@ -59,10 +65,6 @@ CHROMIUM = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", 
 
 def audit(path: Path) -> None:
     """Write what ``hdf audit --html`` shows of phantoms with planted faults; needs Chromium."""
-    browser = shutil.which("chromium")
-    if browser is None:
-        print(f"{path.name} is left as it is: there is no chromium")
-        return
     with tempfile.TemporaryDirectory() as place:
         copy = copy_of(
             phantom_set(Path(place) / "source", 80, 256, seed=9), Path(place) / "set", seed=3
@@ -71,10 +73,85 @@ def audit(path: Path) -> None:
         (copy.folder / "hearts.yaml").write_text(AUDIT)
         hdf = (sys.executable, "-m", "hdf.cli.main", "audit", "hearts.yaml", "--html", "page.html")
         subprocess.run(hdf, cwd=copy.folder, check=True, stdout=subprocess.DEVNULL)
-        shot, profile = Path(place) / "shot.png", Path(place) / "profile"
-        page = (copy.folder / "page.html").as_uri()
-        options = (f"--user-data-dir={profile}", f"--screenshot={shot}", "--window-size=1000,1180")
-        subprocess.run((browser, *CHROMIUM, *options, page), check=True, capture_output=True)
+        screenshot(copy.folder / "page.html", path, 1180)
+
+
+def screenshot(page: Path, path: Path, height: int) -> None:
+    """Write what Chromium shows of the head of a page."""
+    browser = shutil.which("chromium")
+    if browser is None:
+        print(f"{path.name} is left as it is: there is no chromium")
+        return
+    with tempfile.TemporaryDirectory() as place:
+        shot = Path(place) / "shot.png"
+        profile, size = f"--user-data-dir={place}/profile", f"--window-size=1000,{height}"
+        command = (browser, *CHROMIUM, profile, size, f"--screenshot={shot}", page.as_uri())
+        subprocess.run(command, check=True, capture_output=True)
+        with Image.open(shot) as picture:
+            picture.convert("RGB").quantize(128).save(path, optimize=True)
+
+
+def report(path: Path) -> None:
+    """Write the report of a shipped model on phantoms that it has not seen."""
+    with tempfile.TemporaryDirectory() as place:
+        labelled_phantoms(Path(place), 60)
+        screenshot(evaluated(Path(place), "heart-lungs-phantom") / "report.html", path, 1650)
+
+
+def comparison(path: Path) -> None:
+    """Write the page of ``hdf compare`` for the two shipped models on the same phantoms."""
+    with tempfile.TemporaryDirectory() as place:
+        labelled_phantoms(Path(place), 60)
+        folders = [
+            evaluated(Path(place), name).name for name in ("heart-lungs", "heart-lungs-phantom")
+        ]
+        hdf = (sys.executable, "-m", "hdf.cli.main", "compare", *folders, "--html", "page.html")
+        subprocess.run(hdf, cwd=place, check=True, stdout=subprocess.DEVNULL)
+        screenshot(Path(place) / "page.html", path, 1750)
+
+
+def labelled_phantoms(folder: Path, count: int) -> None:
+    """Write phantoms as ``images/*.npy``, and their boxes as ``boxes.csv``."""
+    (folder / "images").mkdir()
+    lines = ["name,x_min,y_min,x_max,y_max,label"]
+    for sample in Phantom(count=count, size=(256, 256), seed=77).records():
+        np.save(folder / "images" / f"{sample.id}.npy", sample.read()[0].numpy())
+        target = sample.target or Target(torch.zeros(0, 4), ())
+        for box, label in zip(target.boxes.tolist(), target.labels, strict=True):
+            lines.append(f"{sample.id},{','.join(map(str, box))},{label}")
+    (folder / "boxes.csv").write_text("\n".join(lines) + "\n")
+
+
+def evaluated(folder: Path, model: str) -> Path:
+    """The folder of an evaluation on `labelled_phantoms`."""
+    arguments = ("--model", model, "--images", "images", "--table", "boxes.csv", "--out", model)
+    hdf = (sys.executable, "-m", "hdf.cli.main", "evaluate", *arguments)
+    subprocess.run(hdf, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    return folder / model
+
+
+def review(path: Path) -> None:
+    """Write what ``hdf review`` shows of a phantom with a corrected heart; needs Chromium."""
+    if missing():
+        print(f"{path.name} is left as it is: {missing()}")
+        return
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    with tempfile.TemporaryDirectory() as place:
+        films, shot = Path(place) / "films", Path(place) / "shot.png"
+        write_films(films, 1024, count=12, rendered=12)
+        with reviewing(films) as address, chromium(1200, 887) as browser:
+            browser.get(address)
+            wait = WebDriverWait(browser, 60)
+            wait.until(lambda _: "predicting" not in browser.find_element("id", "counts").text)
+            wait.until(lambda _: browser.find_element("id", "film").get_attribute("data-name"))
+            ActionChains(browser).send_keys(*["\ue007"] * 3).perform()
+            grip = browser.find_element("css selector", "[data-label=heart] [data-edges=x1]")
+            drag = ActionChains(browser).move_to_element(grip).click_and_hold()
+            drag.move_by_offset(-24, 0).release().perform()
+            wait.until(lambda _: browser.find_element("id", "saved").text == "All changes saved")
+            browser.save_screenshot(str(shot))
         with Image.open(shot) as picture:
             picture.convert("RGB").quantize(128).save(path, optimize=True)
 
@@ -143,6 +220,9 @@ def main(run: Path) -> None:
     contact_sheet(IMAGES / "phantoms.png", pixels=240)
     preview(IMAGES / "preview.png")
     audit(IMAGES / "audit.png")
+    report(IMAGES / "report.png")
+    comparison(IMAGES / "compare.png")
+    review(IMAGES / "review.png")
     terminals()
     with Image.open(run / "figures" / "overlay.png") as picture:
         small = picture.convert("RGB").reduce(2)

@@ -97,7 +97,9 @@ class Augment:
             images = self._run(self._before, batch.images.float(), share)
             images, targets = self._warp(images, batch.targets, share)
             images = self._run(self._after, images, share)
-        return replace(batch, images=images.clamp(0, 1), targets=targets)
+        if images.untyped_storage().data_ptr() == batch.images.untyped_storage().data_ptr():
+            images = images.clone()
+        return replace(batch, images=images.clamp_(0, 1), targets=targets)
 
     @property
     def divides(self) -> bool:
@@ -129,20 +131,30 @@ class Augment:
         moved = (matrices != torch.eye(3)).flatten(1).any(1)
         if not moved.any():
             return images, targets
-        rows, matrices = moved.nonzero().flatten().to(images.device), matrices[moved]
-        layers, masks = images[rows], targets.masks
-        if masks is not None:
-            layers = torch.cat([layers, masks[rows].float()], 1)
-        layers = resample(layers, matrices)
-        images = images.index_copy(0, rows, layers[:, : images.shape[1]])
-        if masks is not None:
-            masks = masks.index_copy(0, rows, layers[:, images.shape[1] :] > 0.5)
-        boxes, valid = self._warp_boxes(
-            targets[rows], matrices, (images.shape[-2], images.shape[-1])
-        )
-        boxes = targets.boxes.index_copy(0, rows, boxes)
-        valid = targets.valid.index_copy(0, rows, valid)
+        if moved.all():
+            return self._warp_all(images, targets, matrices)
+        rows = moved.nonzero().flatten().to(images.device)
+        warped, new = self._warp_all(images[rows], targets[rows], matrices[moved])
+        boxes = targets.boxes.index_copy(0, rows, new.boxes)
+        valid = targets.valid.index_copy(0, rows, new.valid)
+        masks = targets.masks
+        if masks is not None and new.masks is not None:
+            masks = masks.index_copy(0, rows, new.masks)
+        images = images.index_copy(0, rows, warped)
         return images, replace(targets, boxes=boxes, valid=valid, masks=masks)
+
+    def _warp_all(
+        self, images: Tensor, targets: Targets, matrices: Tensor
+    ) -> tuple[Tensor, Targets]:
+        """Warp each image by its matrix, and its masks with it."""
+        layers, masks = images, targets.masks
+        if masks is not None:
+            layers = torch.cat([images, masks.float()], 1)
+        layers = resample(layers, matrices)
+        channels, size = images.shape[1], (images.shape[-2], images.shape[-1])
+        boxes, valid = self._warp_boxes(targets, matrices, size)
+        masks = None if masks is None else layers[:, channels:] > 0.5
+        return layers[:, :channels], replace(targets, boxes=boxes, valid=valid, masks=masks)
 
     def _warp_boxes(
         self, targets: Targets, matrices: Tensor, size: tuple[int, int]

@@ -20,7 +20,15 @@ def meanings(target: Callable[..., Any]) -> dict[str, str]:
     sources = reversed(inspect.getmro(target)) if inspect.isclass(target) else [target]
     found: dict[str, str] = {}
     for source in sources:
-        found.update(_arguments(_documentation(source)))
+        found.update(_items(_documentation(source), "Args"))
+    return found
+
+
+def attributes(target: type) -> dict[str, str]:
+    """What the ``Attributes`` of a class and its bases say of each."""
+    found: dict[str, str] = {}
+    for source in reversed(inspect.getmro(target)):
+        found.update(_items(_documentation(source), "Attributes"))
     return found
 
 
@@ -28,8 +36,8 @@ def _documentation(target: Callable[..., Any]) -> str:
     return inspect.cleandoc(target.__doc__ or "")
 
 
-def _arguments(documentation: str) -> Iterator[tuple[str, str]]:
-    _, _, below = documentation.partition("\nArgs:\n")
+def _items(documentation: str, section: str) -> Iterator[tuple[str, str]]:
+    _, _, below = documentation.partition(f"\n{section}:\n")
     block = re.split(r"^\S", below, maxsplit=1, flags=re.MULTILINE)[0]
     for item in re.split(r"^ {4}(?=\w)", block, flags=re.MULTILINE)[1:]:
         name, _, meaning = item.partition(":")

@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import StringIO
@@ -64,6 +65,40 @@ def remove_leftovers(folder: Path) -> None:
     for path in folder.rglob(".*.tmp"):
         if _TEMPORARY.fullmatch(path.name):
             path.unlink(missing_ok=True)
+
+
+def is_file(path: Path) -> bool:
+    """Whether a name that somebody wrote is a file's; no name can be too odd to be asked for."""
+    try:
+        return path.is_file()
+    except OSError:  # longer than the system allows
+        return False
+
+
+def read_text(path: Path, most: int) -> str:
+    """UTF-8 text that somebody else wrote, with or without a byte order mark.
+
+    Args:
+        most: the largest size in bytes.
+
+    Raises:
+        UserError: there is no such file, it is no file but a pipe or a device, too large, or not
+            UTF-8.
+    """
+    try:
+        found = path.stat()  # a pipe would be waited for, and a device has no end
+        if not stat.S_ISREG(found.st_mode):
+            raise user_error("is no file but a folder, a pipe or a device", where=str(path))
+        if found.st_size > most:
+            raise user_error(f"larger than {most / 1e6:g} MB", where=str(path))
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise user_error(f"not UTF-8 text ({error.reason})", where=str(path)) from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise user_error(f"can't be read: {reason}", where=str(path)) from error
+    except ValueError as error:  # a name that no file can have
+        raise user_error(f"can't be read: {error}", where=str(path)) from error
 
 
 def write_text(path: Path, text: str) -> None:

@@ -127,6 +127,25 @@ class Options:
         plain: dict[str, Any] = self._adapter.dump_python(values, mode="json", warnings=False)
         return plain
 
+    def json_schema(self, prefix: str) -> dict[str, Any]:
+        """The options as a JSON Schema (draft 2020-12), with their defaults.
+
+        An option that holds components has an empty schema; see `nested`.
+
+        Args:
+            prefix: of the names in ``$defs``, which references find at the root of a document.
+        """
+        defaults, properties, shared = self.resolved({}), {}, {}
+        for name in self._parameters:
+            found = {} if name in self.nested else self._schema_of(name, prefix)
+            shared.update({f"{prefix}{key}": it for key, it in found.pop("$defs", {}).items()})
+            properties[name] = found | ({"default": defaults[name]} if name in defaults else {})
+        required = [name for name, item in self._parameters.items() if _required(item)]
+        return {"properties": properties, "required": required, "$defs": shared}
+
+    def _schema_of(self, name: str, prefix: str) -> dict[str, Any]:
+        return TypeAdapter(self._hints[name]).json_schema(ref_template=f"#/$defs/{prefix}{{model}}")
+
     def names(self) -> list[str]:
         return list(self._parameters)
 

@@ -36,6 +36,21 @@ def group_of(patient_id: str) -> str:
     return blake2b(name.encode(), key=_salt(), digest_size=6).hexdigest()
 
 
+def secret_of(purpose: str) -> str:
+    """A text that nobody can guess who does not have the user's key, see `group_of`.
+
+    Args:
+        purpose: each has a text of its own, the same every time.
+
+    Returns:
+        32 hexadecimal digits.
+
+    Raises:
+        UserError: the user's key can't be read or made.
+    """
+    return blake2b(purpose.encode(), key=_salt(), digest_size=16, person=b"secret").hexdigest()
+
+
 def _salt() -> bytes:
     stated = os.environ.get(SALT_VARIABLE, "")
     if stated:

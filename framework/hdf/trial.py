@@ -34,17 +34,17 @@ def try_detector(detector: Detector, backbone: Part, head: Part, compute: Comput
     with compute.autocast():
         with _asking(backbone, "forward"):
             features = detector.backbone(detector.normalize(images))
-            _check_features(detector, features, detector.spec.image_size)
+            check_features(detector.backbone, features, detector.spec.image_size)
         with _asking(head, "forward"):
             raw = detector.run_head(features)
     with _asking(head, "loss"):
         terms = detector.loss(raw, batch)
-        _check_loss(terms)
+        check_loss(terms)
         total = torch.stack(list(terms.values())).sum()
         if total.requires_grad:
             total.backward()  # type: ignore[no-untyped-call]
     with _asking(head, "decode"), torch.inference_mode():
-        _check_detections(detector.decode(raw), len(detector.spec.labels))
+        check_detections(detector.decode(raw), len(detector.spec.labels))
     detector.zero_grad(set_to_none=True)
     detector.train(training)
 
@@ -54,26 +54,30 @@ def _asking(part: Part, method: str) -> Iterator[None]:
     with blamed_on(part, method, mistakes=()):
         try:
             yield
-        except _Mismatch as error:
+        except Mismatch as error:
             raise user_error(f"{part.component.title}: {method} {error}") from error
 
 
-class _Mismatch(Exception):  # noqa: N818
+class Mismatch(Exception):  # noqa: N818
     """A result is not what was expected."""
 
 
-def _check_features(detector: Detector, features: Any, size: tuple[int, int]) -> None:
-    backbone: Any = detector.backbone
+def check_features(backbone: Any, features: Any, size: tuple[int, int]) -> None:
+    """Compare feature maps of `IMAGES` images of `size` with what their backbone states.
+
+    Raises:
+        Mismatch: they differ.
+    """
     if not isinstance(features, list | tuple) or not all(isinstance(f, Tensor) for f in features):
-        raise _Mismatch(f"gives {_kind(features)}, expected a list of feature maps")
+        raise Mismatch(f"gives {_kind(features)}, expected a list of feature maps")
     if not len(features) == len(backbone.channels) == len(backbone.strides):
-        raise _Mismatch(
+        raise Mismatch(
             f"gives {len(features)} maps, but there are {len(backbone.channels)} channels "
             f"and {len(backbone.strides)} strides"
         )
     if list(backbone.strides) != sorted(backbone.strides):
         order = ", ".join(map(str, backbone.strides))
-        raise _Mismatch(f"gives maps of strides {order}, expected them from fine to coarse")
+        raise Mismatch(f"gives maps of strides {order}, expected them from fine to coarse")
     for number, (found, channels, stride) in enumerate(
         zip(features, backbone.channels, backbone.strides, strict=True)
     ):
@@ -83,33 +87,41 @@ def _check_features(detector: Detector, features: Any, size: tuple[int, int]) ->
         )
         if found.ndim != 4 or found.shape[:2] != (IMAGES, channels) or not near:
             expected = [IMAGES, channels, size[0] // stride, size[1] // stride]
-            raise _Mismatch(f"gives map {number} as {list(found.shape)}, expected about {expected}")
+            raise Mismatch(f"gives map {number} as {list(found.shape)}, expected about {expected}")
 
 
-def _check_loss(terms: Any) -> None:
+def check_loss(terms: Any) -> None:
+    """Compare what a head's ``loss`` gives with what it must be.
+
+    Raises:
+        Mismatch: it is something else.
+    """
     if not isinstance(terms, dict) or not terms:
-        raise _Mismatch(f"gives {_kind(terms)}, expected a dict of named terms")
+        raise Mismatch(f"gives {_kind(terms)}, expected a dict of named terms")
     if "loss" in terms:
-        raise _Mismatch("names a term 'loss', which is the name of their sum; choose another")
+        raise Mismatch("names a term 'loss', which is the name of their sum; choose another")
     for name, term in terms.items():
         if not isinstance(term, Tensor) or term.ndim:
-            raise _Mismatch(
-                f"gives {_kind(term)} as {name!r}, expected a tensor without dimensions"
-            )
+            raise Mismatch(f"gives {_kind(term)} as {name!r}, expected a tensor without dimensions")
 
 
-def _check_detections(found: Any, labels: int) -> None:
+def check_detections(found: Any, labels: int) -> None:
+    """Compare what a head's ``decode`` gives for `IMAGES` images with what it must be.
+
+    Raises:
+        Mismatch: it is something else.
+    """
     if not isinstance(found, list) or not all(isinstance(item, Detections) for item in found):
-        raise _Mismatch(f"gives {_kind(found)}, expected a list of hdf.Detections")
+        raise Mismatch(f"gives {_kind(found)}, expected a list of hdf.Detections")
     if len(found) != IMAGES:
-        raise _Mismatch(f"gives {len(found)} Detections for {IMAGES} images")
+        raise Mismatch(f"gives {len(found)} Detections for {IMAGES} images")
     for item in found:
         count = len(item.labels)
         if item.boxes.shape != (count, 4) or item.scores.shape != (count,):
             shapes = f"{list(item.boxes.shape)} boxes and {list(item.scores.shape)} scores"
-            raise _Mismatch(f"gives {shapes} for {count} labels")
+            raise Mismatch(f"gives {shapes} for {count} labels")
         if count and not 0 <= int(item.labels.min()) <= int(item.labels.max()) < labels:
-            raise _Mismatch(f"gives labels {item.labels.tolist()}, expected 0 to {labels - 1}")
+            raise Mismatch(f"gives labels {item.labels.tolist()}, expected 0 to {labels - 1}")
 
 
 def _kind(value: Any) -> str:

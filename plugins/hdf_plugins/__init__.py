@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import hdf
 from hdf.hookspecs import Register
+from hdf_plugins.trackers.tensorboard import (
+    hdf_epoch_finished,
+    hdf_run_finished,
+    hdf_run_started,
+)
+
+__all__ = ["hdf_epoch_finished", "hdf_run_finished", "hdf_run_started"]
 
 
 @hdf.hookimpl
@@ -139,3 +146,18 @@ def hdf_visualizers(register: Register) -> None:
     register("overlay", f"{home}.overlay:Overlay", summary="Predicted and true boxes on the images")
     register("curves", f"{home}.curves:Curves", summary="Loss and IoU over epochs")
     register("worst", f"{home}.worst:Worst", summary="The worst predictions, worst first")
+    register(
+        "edge_distributions",
+        f"{home}.edge_distributions:EdgeDistributions",
+        summary="How sure the head is of each edge, along the image's sides",
+    )
+    register(
+        "gradcam",
+        f"{home}.gradcam:GradCam",
+        summary="Which places hold the edges of a box (extra explain)",
+    )
+    register(
+        "augmentations",
+        f"{home}.augmentations:Augmentations",
+        summary="Training images, and what several draws of augmentation make of them",
+    )

@@ -154,7 +154,10 @@ def test_run_off_a_terminal(hdf: Hdf, tiny_recipe: Path, tmp_path: Path) -> None
     assert lines[0] == "device cpu, precision float32: as the recipe says"
     assert lines[1] == "10 images: 8 to train, 2 to validate"
     assert lines[2].startswith("epoch 1/1  loss ")
-    assert "constant box" in lines[3]
+    assert lines[3].endswith(
+        "report.html: contains images of the data set; treat it as you treat them"
+    )
+    assert "constant box" in lines[4]
     assert lines[-1] == "For research only: hdf is not a medical device."
     assert "\x1b" not in shown.stderr
     again = hdf("run", tiny_recipe, "--out", "out")

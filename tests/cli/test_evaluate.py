@@ -101,9 +101,11 @@ def test_a_run_s_model_scores_on_its_validation_images_as_in_the_run(
     assert "the mean box of this very table" in done.stderr
     assert done.stdout.splitlines()[1].startswith("all ")
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "environment.json",
         "log.txt",
         "matches.csv",
         "predictions.csv",
+        "report.html",
         "status.json",
         "summary.json",
     }

@@ -130,7 +130,10 @@ def test_another_file_is_no_model(tmp_path: Path) -> None:
     [
         (["--model", "m.onnx"], "'m.onnx' is an exported model; take --engine onnx"),
         (["--engine", "onnx", "--device", "cuda"], "onnx computes on the CPU and in float32"),
-        (["--engine", "onnx", "--precision", "auto"], "onnx computes on the CPU and in float32"),
+        (
+            ["--engine", "onnx", "--precision", "bfloat16"],
+            "onnx computes on the CPU and in float32",
+        ),
     ],
 )
 def test_misuse_is_told(tmp_path: Path, arguments: list[str], message: str) -> None:

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,8 +17,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from hdf import hookspecs
-from hdf.cli.main import hdf
+from hdf import hookspecs, testing
+from hdf.cli.main import hdf as group
 from hdf.errors import UserError
 from hdf.options import RESERVED
 from hdf.recipe.check import check_recipe
@@ -39,7 +40,7 @@ def plugins_folder(folder: Path, *names: str) -> Path:
 def listed(folder: Path, *arguments: str) -> list[dict[str, Any]]:
     """What ``hdf list-plugins --json`` says of the plugins of a folder."""
     command = ["list-plugins", "--plugins-dir", str(folder), "--json", *arguments]
-    result = CliRunner().invoke(hdf, command, catch_exceptions=False)
+    result = CliRunner().invoke(group, command, catch_exceptions=False)
     rows: list[dict[str, Any]] = json.loads(result.stdout)
     files = {path.name for path in folder.iterdir()}
     return [row for row in rows if row["distribution"] in files]
@@ -126,10 +127,33 @@ def test_the_package_is_found_by_its_entry_point_without_torch(tmp_path: Path) -
     assert done.stdout == "hdf-tinyconv 0.1.0 registered TinyConv\n", done.stderr
 
 
-def test_the_check_of_boxes_runs() -> None:
+CHECKS = ("loader", "augmentations", "backbone", "head", "visualizer")
+
+
+@pytest.fixture
+def contracts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """The page's tests, beside the page's plugins."""
+    monkeypatch.syspath_prepend(str(plugins_folder(tmp_path, *PLUGINS)))
     module = ModuleType("docs_check")
-    exec(compile(named_blocks(PAGE)["test_my_augmentation.py"], PAGE, "exec"), vars(module))
-    module.test_boxes_follow()
+    exec(compile(named_blocks(PAGE)["test_contracts.py"], PAGE, "exec"), vars(module))
+    yield module
+    for name in PLUGINS:
+        sys.modules.pop(name.removesuffix(".py"), None)
+
+
+@pytest.mark.parametrize("kind", CHECKS)
+def test_the_plugins_keep_their_contracts(
+    contracts: ModuleType, kind: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = [tmp_path_factory.mktemp("images")] if kind == "loader" else []
+    getattr(contracts, f"test_{kind}")(*folder)
+
+
+def test_every_check_is_called_and_described() -> None:
+    checks = {name for name in testing.__all__ if name.startswith("check_")}
+    assert checks == set(re.findall(r"    (check_\w+)\(", named_blocks(PAGE)["test_contracts.py"]))
+    described = (DOCS / PAGE).read_text(encoding="utf-8")
+    assert checks == set(re.findall(r"^\| `(check_\w+)` \|", described, re.MULTILINE))
 
 
 def test_a_value_error_of_a_constructor_reads_as_printed(

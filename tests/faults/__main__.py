@@ -12,6 +12,12 @@ PARTS: dict[str, int] = {
     "disk": 12,
     "memory": 200,
     "processes": 5,
+    "recipes": 5000,
+    "tables": 5000,
+    "images": 18_000,
+    "model_files": 200,
+    "pickles": 200,
+    "review_kills": 50,
 }
 """How often each part is tried. A part is the module of that name here: ``bench(count)`` gives an
 `tests.faults.outcome.Outcome`."""

@@ -49,7 +49,7 @@ class _Unfinished(K.GeometricAugmentationBase2D):
 
 
 def test_a_geometric_module_that_states_no_matrix_is_refused() -> None:
-    with pytest.raises(ValueError, match="_Unfinished fails on grey images of 112 x 112"):
+    with pytest.raises(AssertionError, match="_Unfinished fails on grey images of 112 x 112"):
         check_augmentation(_Unfinished(p=1.0))
 
 
@@ -60,7 +60,7 @@ def test_the_check_tells_the_shapes_apart(
     painted: BoxBounds, claimed: BoxBounds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The bounds of a turned rectangle are not those of its ellipse: the check has to notice."""
-    monkeypatch.setattr("hdf.testing.Augment", _augment_claiming(claimed))
+    monkeypatch.setattr("hdf.testing.augmentations.Augment", _augment_claiming(claimed))
     with pytest.raises(AssertionError, match="px from the shape"):
         check_augmentation(K.RandomRotation(45, p=1.0), box_bounds=painted, draws=100)
 

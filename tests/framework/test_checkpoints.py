@@ -160,7 +160,7 @@ def test_a_full_disk_is_no_longer_hidden(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(model_file, "save_file", save_file)
     detector = SimpleNamespace(state_dict=dict, spec=None)
-    monkeypatch.setattr(model_file, "describe", lambda spec: "")
+    monkeypatch.setattr(model_file, "describe", lambda spec: "{}")
     with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)) as caught:
         model_file.save_model(detector, tmp_path / "model.safetensors")  # type: ignore[arg-type]
     assert caught.value.errno == errno.ENOSPC

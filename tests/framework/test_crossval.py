@@ -98,6 +98,7 @@ def test_the_folder_is_complete(finished: tuple[Path, dict[str, Any]]) -> None:
         "matches.csv",
         "predictions.csv",
         "recipe.yaml",
+        "report.html",
         "resolved.yaml",
         "status.json",
         "summary.json",

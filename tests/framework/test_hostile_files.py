@@ -1,23 +1,14 @@
-"""Damaged files of every format: an image or one clear refusal, never anything else.
-
-``python -m tests.framework.test_hostile_files 1000`` tries that many of each kind and prints the
-counts.
-"""
+"""Hostile images: bombs, pipes, endless headers; `tests.faults.images` damages files at random."""
 
 from __future__ import annotations
 
 import io
 import os
 import resource
-import shutil
 import struct
-import sys
-import tempfile
 import time
 import zipfile
 import zlib
-from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,133 +16,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from pydicom.uid import UID
 
 from hdf import UserError, read_image
 from hdf.formats import DICOM, FORMATS
 from hdf.images import SUFFIXES, image_facts, image_size
-from tests.framework.dicom_files import LOSSLESS, LOSSY, write_dicom
-
-RNG = np.random.default_rng(0)
-GREY = (RNG.random((48, 40)) * 200 + 20).astype(np.uint8)
-SLOWEST = 5.0  # seconds that one file may take, on a busy machine
-
-
-def _pillow(**options: Any) -> Callable[[Path], object]:
-    return lambda path: Image.fromarray(GREY).save(path, **options)
-
-
-def _pillow_16(path: Path) -> None:
-    Image.fromarray(GREY.astype(np.uint16) * 250).save(path)
-
-
-def _dicom(syntax: UID) -> Callable[[Path], object]:
-    return lambda path: write_dicom(path, GREY, syntax)
-
-
-KINDS: dict[str, tuple[str, Callable[[Path], object]]] = {
-    "npy": (".npy", lambda path: np.save(path, GREY)),
-    "npz": (".npz", lambda path: np.savez_compressed(path, image=GREY)),
-    "png": (".png", _pillow()),
-    "png 16 bit": (".png", _pillow_16),
-    "jpeg": (".jpg", _pillow(quality=90)),
-    "tiff": (".tif", _pillow()),
-    "tiff deflate": (".tif", _pillow(compression="tiff_deflate")),
-    "tiff 16 bit": (".tif", _pillow_16),
-    **{f"dicom {uid.name}": (".dcm", _dicom(uid)) for uid in (*LOSSLESS, *LOSSY)},
-}
-
-
-def _truncated(content: bytes, rng: np.random.Generator) -> bytes:
-    return content[: rng.integers(len(content))]
-
-
-def _flipped(content: bytes, rng: np.random.Generator) -> bytes:
-    bits = bytearray(content)
-    for _ in range(rng.integers(1, 20)):
-        bits[rng.integers(len(bits))] ^= 1 << rng.integers(8)
-    return bytes(bits)
-
-
-def _flipped_header(content: bytes, rng: np.random.Generator) -> bytes:
-    """Sizes and lengths are in the first bytes, after a DICOM's preamble."""
-    start = 128 if content[128:132] == b"DICM" else 0
-    bits = bytearray(content)
-    for _ in range(rng.integers(1, 6)):
-        bits[start + rng.integers(min(700, len(bits) - start))] = rng.integers(256)
-    return bytes(bits)
-
-
-def _absurd(content: bytes, rng: np.random.Generator) -> bytes:
-    """The image's sides become other numbers wherever they are written."""
-    side = int(rng.choice([0, 1, 65535, 4096]))
-    for true in GREY.shape:
-        for order in ("little", "big"):
-            for size in (2, 4):
-                old = true.to_bytes(size, order)  # type: ignore[arg-type]
-                content = content.replace(old, side.to_bytes(size, order), 1)  # type: ignore[arg-type]
-    return content
-
-
-def _lengthened(content: bytes, rng: np.random.Generator) -> bytes:
-    at = int(rng.integers(len(content)))
-    return content[:at] + rng.bytes(int(rng.integers(1, 500))) + content[at:]
-
-
-def _another(content: bytes, rng: np.random.Generator) -> bytes:
-    """The bytes of some other format under this suffix."""
-    buffer = io.BytesIO()
-    Image.fromarray(GREY).save(buffer, str(rng.choice(["png", "jpeg", "bmp", "gif", "tiff"])))
-    return buffer.getvalue()
-
-
-DAMAGES = (_truncated, _flipped, _flipped_header, _absurd, _lengthened, _another)
-
-
-def try_kind(kind: str, count: int, folder: Path, seed: int = 0) -> Counter[str]:
-    """Damage a file of one kind in `count` ways, and read each.
-
-    Returns:
-        how many were ``read`` and how many ``refused``.
-    """
-    suffix, write = KINDS[kind]
-    path = folder / f"damaged{suffix}"
-    write(path)
-    content = path.read_bytes()
-    assert _outcome(path) == "read"
-    found: Counter[str] = Counter()
-    for number in range(count):
-        rng = np.random.default_rng([seed, number])
-        damage = DAMAGES[number % len(DAMAGES)]
-        path.write_bytes(damage(content, rng))
-        found[_outcome(path)] += 1
-    return found
-
-
-def _outcome(path: Path) -> str:
-    began = time.perf_counter()
-    try:
-        image = read_image(path)
-    except UserError as error:
-        assert str(path) in str(error)
-        assert len(error.problems) == 1
-        outcome = "refused"
-    else:
-        assert image.ndim == 3 and image.shape[0] == 1 and image.numel()
-        assert float(image.min()) >= 0 and float(image.max()) <= 1
-        assert float(image.max()) > 0, "a black image in silence"
-        outcome = "read"
-    assert time.perf_counter() - began < SLOWEST
-    return outcome
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_damaged_files_are_read_or_refused(
-    kind: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    found = try_kind(kind, 60, tmp_path)
-    assert found["refused"] > 20
-    assert capfd.readouterr() == ("", "")
+from tests.faults.images import GREY
+from tests.faults.watched import SLOWEST
+from tests.framework.dicom_files import LOSSLESS, write_dicom
 
 
 def _limited(path: Path) -> str:
@@ -303,23 +174,3 @@ def test_pickles_are_never_loaded(tmp_path: Path) -> None:
     for name in ("a.npy", "a.npz"):
         assert "pickled" in _limited(tmp_path / name)
     assert not (tmp_path / "sung").exists()
-
-
-def main(count: int) -> None:
-    folder = Path(tempfile.mkdtemp())
-    try:
-        for kind in KINDS:
-            began = time.perf_counter()
-            found = try_kind(kind, count, folder, seed=1)
-            seconds = time.perf_counter() - began
-            print(
-                f"{kind:<50} {found['read']:5} read {found['refused']:5} refused {seconds:6.1f} s"
-            )
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(f"peak memory {peak:.0f} MiB")
-    finally:
-        shutil.rmtree(folder)
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

@@ -297,3 +297,11 @@ def test_a_plugin_that_failed_is_shown_where_a_name_is_missing(good: Path, tmp_p
     with pytest.raises(UserError, match="no head is called 'late'") as caught:
         check_recipe(resolve(good, ["model.head={use: late}"]), discover(folder))
     assert "ModuleNotFoundError" in caught.value.traceback
+
+
+def test_lists_have_an_end(tmp_path: Path, registry: Registry) -> None:
+    path = tmp_path / "long.yaml"
+    items = ", ".join(["{use: gamma}"] * 101)
+    path.write_text(f"data: {{loader: {{use: phantom}}}}\naugment: [{items}]\n")
+    with pytest.raises(UserError, match=r"yaml:2 \(augment\): expected at most 100 items, not 101"):
+        check_recipe(resolve(path, []), registry)

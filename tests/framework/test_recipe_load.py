@@ -91,7 +91,7 @@ def test_aliases_cannot_grow_without_bound() -> None:
 def test_unreadable_files_are_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="No such file"):
         read_text(tmp_path / "none.yaml")
-    with pytest.raises(UserError, match="can't be read"):
+    with pytest.raises(UserError, match="is no file but a folder"):
         read_text(tmp_path)
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UserError, match="not UTF-8"):
@@ -108,3 +108,9 @@ def test_any_text_gives_values_or_a_clean_error(text: str) -> None:
         parse(text, "r.yaml").plain()
     except UserError as error:
         assert error.problems
+
+
+@pytest.mark.parametrize("text", ['a: "\\ud800"', '"\\ud800": 1', '["\\udfff"]'])
+def test_half_a_character_is_refused(text: str) -> None:
+    with pytest.raises(UserError, match=r"r\.yaml:1: half a character"):
+        parse(text, "r.yaml")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -128,3 +130,29 @@ def test_files_that_are_no_recipe_are_told(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(UserError):
         resolve(path, [])
+
+
+def test_a_chain_of_recipes_has_an_end(tmp_path: Path) -> None:
+    for number in range(60):
+        (tmp_path / f"{number}.yaml").write_text(f"extends: {number + 1}.yaml\n")
+    with pytest.raises(UserError, match="more than 40 recipes extend one another"):
+        resolve(tmp_path / "0.yaml", [])
+
+
+def test_overrides_are_not_nested_without_bound(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"command line: a\.a\.\S+…: nested too deeply"):
+        resolve(Path("vgg16_mse"), ["a." * 3000 + "a=1"])
+
+
+@pytest.mark.parametrize("name", ["x" * 3000, "\0", "loop.yaml", "pipe.yaml", "/dev/zero", "."])
+def test_extending_what_is_no_file(tmp_path: Path, name: str) -> None:
+    (tmp_path / "loop.yaml").symlink_to(tmp_path / "loop.yaml")
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "a.yaml").write_text(f"extends: {json.dumps(name)}\n")
+    with pytest.raises(UserError, match=r"can't be read|is no file but a folder, a pipe"):
+        resolve(tmp_path / "a.yaml", [])
+
+
+def test_a_name_longer_than_any_file_is_told() -> None:
+    with pytest.raises(UserError, match="can't be read"):
+        resolve(Path("x" * 3000), [])

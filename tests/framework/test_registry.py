@@ -127,7 +127,7 @@ def test_a_close_name_is_suggested() -> None:
 def test_hook_implementers_are_listed(folder: Path) -> None:
     registry = discover(folder)
     assert len(registry.implementers("hdf_loaders")) == 2
-    assert registry.implementers("hdf_run_started") == []
+    assert len(registry.implementers("hdf_run_started")) == 1  # the tracker that comes with hdf
 
 
 def test_a_conflict_stays_a_conflict_when_it_is_looked_at(folder: Path) -> None:
@@ -144,3 +144,18 @@ def test_a_target_must_be_a_class_or_a_function(folder: Path) -> None:
     )
     with pytest.raises(UserError, match="math:pi is a float, not a class or a function"):
         discover(folder).find("head", "odd").load()
+
+
+def test_no_folder_of_plugins_is_found_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("plugins", "hdf_plugins", "."):
+        (tmp_path / name).mkdir(exist_ok=True)
+        code = f"import pathlib\npathlib.Path({str(tmp_path / 'sung')!r}).touch()\n"
+        (tmp_path / name / "stranger.py").write_text(code)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HDF_PLUGINS_DIR", str(tmp_path))
+    assert not {"stranger", "stranger.py"} & {plugin.distribution for plugin in discover().plugins}
+    assert not (tmp_path / "sung").exists()
+    discover(tmp_path)
+    assert (tmp_path / "sung").exists()

@@ -47,6 +47,7 @@ def test_a_run_folder_is_complete(tiny_recipe: Path, tmp_path: Path) -> None:
         "recipe.yaml",
         "resolved.yaml",
         "environment.json",
+        "report.html",
         "split.csv",
         "status.json",
         "summary.json",

@@ -79,7 +79,7 @@ def test_mistakes_in_lists_are_told_with_their_line(tmp_path: Path) -> None:
         "take one of them out of its list",
     ]
     val.unlink()
-    with pytest.raises(UserError, match="the list can't be read"):
+    with pytest.raises(UserError, match="can't be read: No such file"):
         split_samples(samples(4), lists, seed=0)
 
 

@@ -302,5 +302,26 @@ def test_streamed_and_resident_batches_are_the_same(
 
 def test_a_file_cut_while_in_use_is_told(streamed: Store, tmp_path: Path) -> None:
     cut_images(tmp_path / "store")
-    with pytest.raises(OSError, match="cut short"):
+    with pytest.raises(UserError, match="cut short"):
         list(Batches(streamed, range(COUNT), 2).in_order())
+
+
+@pytest.mark.parametrize("line", [b"[" * 100_000, b'{"index": 1e400}', b"\xff", b"{}", b"null"])
+def test_any_line_of_a_journal_may_be_damaged(originals: Path, tmp_path: Path, line: bytes) -> None:
+    first, _, _ = prepared(tmp_path / "store", samples(originals))
+    assert first is not None
+    journal = tmp_path / "store" / "journal.jsonl"
+    whole = journal.read_bytes()
+    far = whole.splitlines()[2].replace(b'"index": 2', b'"index": ' + b"9" * 40)
+    journal.write_bytes(line + b"\n" + far + b"\n" + b"\n".join(whole.splitlines()[3:]) + b"\n")
+    again, bad, reused = prepared(tmp_path / "store", samples(originals))
+    assert again is not None and not bad
+    assert reused == COUNT - 3
+    assert again.digest() == first.digest()
+
+
+def test_a_header_of_nothing_but_brackets_is_refused(originals: Path, tmp_path: Path) -> None:
+    prepared(tmp_path / "store", samples(originals))
+    (tmp_path / "store" / "header.json").write_bytes(b"[" * 100_000)
+    with pytest.raises(UserError, match="header is damaged"):
+        StoreFolder(tmp_path / "store", SIZE, SETTINGS)

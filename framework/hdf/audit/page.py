@@ -11,17 +11,14 @@ from itertools import islice
 from pathlib import Path
 
 import torch
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from hdf import __version__
 from hdf.audit.audit import Audit
 from hdf.audit.finding import KINDS, Finding
 from hdf.audit.survey import unpadded
 from hdf.colours import true_colours
 from hdf.data.decode import in_original_pixels
-from hdf.errors import user_error
-from hdf.files import write_text
+from hdf.report import page
 
 SIDE = 208
 QUALITY = 82
@@ -56,8 +53,7 @@ class Picture:
 
 def is_page(path: Path) -> bool:
     """Whether a file was made by `write_page`."""
-    with path.open("rb") as file:
-        return MADE_BY.encode() in file.read(1000)
+    return page.is_page(path, MADE_BY)
 
 
 def write_page(path: Path, title: str, found: Audit) -> None:
@@ -66,29 +62,22 @@ def write_page(path: Path, title: str, found: Audit) -> None:
     Raises:
         UserError: it can't be written.
     """
-    loader = PackageLoader("hdf.audit")
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
     album = _Album(found)
     groups: dict[str, list[Finding]] = defaultdict(list)
     for finding in found.findings:
         groups[finding.kind].append(finding)
-    sections = [(kind, KINDS[kind], list(album.cards(items))) for kind, items in groups.items()]
-    text = environment.get_template("page.html").render(
+    page.write_page(
+        path,
+        "page.html",
+        MADE_BY,
+        "hdf.audit",
         title=title,
-        version=__version__,
         count=len(found.samples),
         severe=found.severe_images,
         labels=list(zip(album.labels, album.colours, strict=True)),
-        sections=sections,
-        made_by=MADE_BY,
+        sections=[(kind, KINDS[kind], list(album.cards(items))) for kind, items in groups.items()],
         most=MOST_CARDS,
     )
-    try:
-        write_text(path, text.encode("utf-8", "replace").decode())  # file names may be no UTF-8
-    except OSError as error:
-        raise user_error(f"can't be written: {error.strerror or error}", str(path)) from error
 
 
 class _Album:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from hdf.cli.completion import complete_override, complete_recipe
+
 if TYPE_CHECKING:
     from hdf.recipe.check import CheckedRecipe
     from hdf.registry import Registry
@@ -20,8 +22,15 @@ def recipe_arguments(required: bool = True) -> Callable[[Command], Command]:
     """``RECIPE [key.path=value ...]``."""
 
     def add(command: Command) -> Command:
-        overrides = click.argument("overrides", nargs=-1, metavar="[key.path=value ...]")
-        recipe = click.argument("recipe", type=click.Path(path_type=Path), required=required)
+        overrides = click.argument(
+            "overrides", nargs=-1, metavar="[key.path=value ...]", shell_complete=complete_override
+        )
+        recipe = click.argument(
+            "recipe",
+            type=click.Path(path_type=Path),
+            required=required,
+            shell_complete=complete_recipe,
+        )
         return recipe(overrides(command))
 
     return add

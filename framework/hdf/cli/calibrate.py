@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from hdf.cli.completion import complete_model
+
 
 @click.command()
-@click.argument("model")
+@click.argument("model", shell_complete=complete_model)
 @click.argument("crossval", type=click.Path(path_type=Path), metavar="CROSSVAL_FOLDER")
 @click.option(
     "--out",

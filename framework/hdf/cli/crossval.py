@@ -16,8 +16,8 @@ from hdf.cli.arguments import (
     plugins_dir_option,
     recipe_arguments,
 )
-from hdf.cli.scores import COLUMNS, more_lines, score_row, score_rows
 from hdf.cli.screen import console, show_table
+from hdf.reporting.scores import COLUMNS, more_lines, score_row, score_rows
 
 
 @click.command()

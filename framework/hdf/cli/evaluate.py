@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from hdf.cli.arguments import out_options, plugins_dir_option
-from hdf.cli.scores import COLUMNS, more_lines, score_rows
+from hdf.cli.completion import complete_model
 from hdf.cli.screen import console, show_json, show_table
+from hdf.reporting.scores import COLUMNS, more_lines, score_rows
 
 if TYPE_CHECKING:
     from hdf.inference.predictor import Predictor
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     "--model",
     "models",
     multiple=True,
+    shell_complete=complete_model,
     required=True,
     metavar="NAME|RUN|FILE",
     help="A shipped model, a run's or cross-validation's folder, or a model file. Several answer "
@@ -120,6 +122,8 @@ def _assess(
     from hdf.assessment import assess, compare, list_folder, score
     from hdf.evaluation.tables import write_matches, write_predictions
     from hdf.files import write_json
+    from hdf.report.report import add_report
+    from hdf.reporting.environment import describe_environment
 
     samples = list_folder(registry, images, table)
     with reporter.counting("evaluating") as progress:
@@ -128,6 +132,8 @@ def _assess(
     metrics = score(comparison, predictor)
     folder.create()
     reporter.log = folder.log
+    environment = describe_environment(predictor.compute, registry, 1)
+    write_json(folder.path / "environment.json", environment)
     write_matches(folder.path / "matches.csv", comparison)
     predictions = folder.path / "predictions.csv"
     write_predictions(predictions, found.samples, found.targets, found.detections, predictor.labels)
@@ -140,6 +146,7 @@ def _assess(
     }
     write_json(folder.summary, summary)
     folder.set_status("finished")
+    add_report(folder.path, samples, reporter)
     return summary
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hdf.cli.arguments import plugins_dir_option
+from hdf.cli.completion import complete_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,7 +20,7 @@ KINDS = ("onnx", "pt2")
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", shell_complete=complete_model)
 @click.option(
     "--format",
     "kind",

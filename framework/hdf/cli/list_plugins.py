@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hdf.cli.arguments import plugins_dir_option
+from hdf.cli.completion import complete_component, complete_kind
 from hdf.cli.screen import show_json, show_table
 from hdf.errors import UserError, suggest, user_error
 
@@ -19,8 +20,13 @@ COLUMNS = ("kind", "name", "summary", "distribution", "version", "status")
 
 
 @click.command("list-plugins")
-@click.argument("name", required=False)
-@click.option("--kind", metavar="KIND", help="Only components of this kind.")
+@click.argument("name", required=False, shell_complete=complete_component)
+@click.option(
+    "--kind",
+    metavar="KIND",
+    shell_complete=complete_kind,
+    help="Only components of this kind.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Everything, options included, as JSON.")
 @plugins_dir_option
 def list_plugins(

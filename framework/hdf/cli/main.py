@@ -10,16 +10,21 @@ from hdf import __version__
 from hdf.cli.audit import audit
 from hdf.cli.calibrate import calibrate
 from hdf.cli.check import check
+from hdf.cli.compare import compare
 from hdf.cli.crossval import crossval
+from hdf.cli.doctor import doctor
 from hdf.cli.endings import tell
 from hdf.cli.evaluate import evaluate
 from hdf.cli.export import export
 from hdf.cli.list_plugins import list_plugins
+from hdf.cli.new_plugin import new_plugin
 from hdf.cli.predict import predict
 from hdf.cli.prepare import prepare
 from hdf.cli.preview import preview
 from hdf.cli.recipes import recipes
+from hdf.cli.review import review
 from hdf.cli.run import run
+from hdf.cli.schema import schema
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -32,8 +37,9 @@ def hdf() -> None:
 
 
 for _command in (
-    *(predict, run, crossval, calibrate, evaluate, export),
-    *(prepare, audit, preview, check, list_plugins, recipes),
+    *(predict, run, crossval, calibrate, evaluate, compare, export),
+    *(prepare, audit, preview, review, check),
+    *(list_plugins, recipes, schema, new_plugin, doctor),
 ):
     hdf.add_command(_command)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from hdf.cli.arguments import nproc_option, plugins_dir_option
+from hdf.cli.completion import complete_model
 from hdf.cli.screen import console, show_json, show_table
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ SUFFIXES = (".csv", ".json")
     "--model",
     "models",
     multiple=True,
+    shell_complete=complete_model,
     metavar="NAME|RUN|FILE",
     help="A shipped model (heart-lungs if left out), a run's or cross-validation's folder, or a "
     "model file. Several answer together.",
@@ -61,8 +63,8 @@ SUFFIXES = (".csv", ".json")
 @click.option(
     "--precision",
     type=click.Choice(["auto", "float32", "bfloat16"]),
-    default="float32",
-    help="float32 if left out.",
+    default="auto",
+    help="auto (the default) is bfloat16 where the processor or GPU computes in it.",
 )
 @click.option(
     "--overwrite", is_flag=True, help="Replace files that hdf predict did not write, too."
@@ -154,7 +156,7 @@ def _check_engine(
         raise click.BadParameter(
             f"{exported[0]!r} is an exported model; take --engine onnx", param_hint="'--model'"
         )
-    if engine == "onnx" and (device not in ("auto", "cpu") or precision != "float32"):
+    if engine == "onnx" and (device not in ("auto", "cpu") or precision == "bfloat16"):
         raise click.BadParameter("onnx computes on the CPU and in float32", param_hint="'--engine'")
     if engine == "onnx" and nproc > 1:
         raise click.BadParameter("onnx fills all cores in one process", param_hint="'--nproc'")

@@ -6,13 +6,17 @@ from pathlib import Path
 
 import click
 
+from hdf.cli.completion import complete_packaged
 from hdf.cli.screen import show_table
 from hdf.errors import user_error
 from hdf.recipe.packaged import packaged_recipes
 
+SCHEMA = "hdf-recipe.schema.json"
+"""What the third line of a packaged recipe tells editors, as a file beside it."""
+
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[NAME ...]")
+@click.argument("names", nargs=-1, metavar="[NAME ...]", shell_complete=complete_packaged)
 @click.option(
     "--to", type=click.Path(path_type=Path), default=Path(), metavar="DIR", help="Where copies go."
 )
@@ -28,6 +32,8 @@ def recipes(names: tuple[str, ...], to: Path, overwrite: bool) -> None:
             raise user_error(f"no recipe is called {name!r}; there are: {', '.join(found)}")
     for name in names:
         _copy(found[name.removesuffix(".yaml")], to, overwrite)
+    if not (to / SCHEMA).exists():
+        click.echo(f"editors complete and check it after: hdf schema --out {to / SCHEMA}", err=True)
 
 
 def _show(found: list[Path]) -> None:

@@ -20,8 +20,8 @@ from hdf.cli.arguments import (
 )
 from hdf.cli.endings import tell
 from hdf.cli.resuming import is_finished, refuse_no_run, resumed_recipe, text_of
-from hdf.cli.scores import more_lines
 from hdf.cli.screen import console
+from hdf.reporting.scores import more_lines
 
 if TYPE_CHECKING:
     from hdf.distributed import World

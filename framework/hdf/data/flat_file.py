@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -73,15 +74,18 @@ class FlatFile(Generic[L]):
         """None where it was cut short or damaged."""
         try:
             line = self._parse(json.loads(text))
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
         whole = isinstance(line.index, int) and line.index >= 0 and isinstance(line.id, str)
         return line if whole else None
 
     def _is_whole(self, file: Any, line: L) -> bool:
-        file.seek(line.index * self.size)
-        content = file.read(line.slots * self.size)
-        return len(content) == line.slots * self.size and line.checksum(content) == line.crc32
+        start, count = line.index * self.size, line.slots * self.size
+        if start + count > os.fstat(file.fileno()).st_size:  # no place may be too large to go to
+            return False
+        file.seek(start)
+        content = file.read(count)
+        return len(content) == count and line.checksum(content) == line.crc32
 
     @contextmanager
     def appending(self) -> Iterator[Appender[L]]:

@@ -116,7 +116,7 @@ class StoreFolder:
     def _refuse_other(self, file: Path, header: dict[str, Any]) -> None:
         try:
             found = json.loads(file.read_bytes())
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
             raise user_error("the store's header is damaged; delete the folder", str(file))

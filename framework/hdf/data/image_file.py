@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import weakref
 from collections.abc import Sequence
@@ -10,6 +9,8 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+
+from hdf.errors import user_error
 
 
 class ImageFile:
@@ -44,7 +45,7 @@ class ImageFile:
         """Images uint8 [B, 1, H, W] on the CPU, for positions int64 [B].
 
         Raises:
-            OSError: the file has become shorter than it was.
+            UserError: the file has become shorter than it was.
         """
         images = torch.empty(len(index), 1, *self.size, dtype=torch.uint8)
         rows = images.flatten(1).numpy()
@@ -57,5 +58,5 @@ class ImageFile:
         found = os.pread(self._file, count, slot * count)
         if len(found) < count:
             message = f"image {slot} of the store is cut short; run hdf prepare again"
-            raise OSError(errno.EIO, message, str(self.path))
+            raise user_error(message, where=str(self.path))
         return found

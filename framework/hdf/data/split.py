@@ -11,8 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from hdf.errors import Problem, UserError, user_error
+from hdf.files import read_text
 from hdf.recipe.splits import AnySplit, EndsSplit, FoldSplit, Lists, ListSplit
 from hdf.types import Sample
+
+MOST_BYTES = 100_000_000
+"""Of a list of images."""
 
 
 @dataclass(frozen=True)
@@ -176,10 +180,7 @@ def _by_lists(
 
 
 def _names(file: Path) -> list[tuple[int, str]]:
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise user_error(f"the list can't be read: {error}", where=str(file)) from error
+    lines = read_text(file, MOST_BYTES).splitlines()
     return [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
 
 

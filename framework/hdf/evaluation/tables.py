@@ -90,7 +90,7 @@ def _exact(value: Tensor) -> str:
 
 
 def read_comparison(folder: Path) -> Comparison:
-    """What `write_matches` and `write_predictions` wrote, to the last bit.
+    """What `write_matches` and `write_predictions` wrote, to the last bit, of one fold or of all.
 
     Images with neither a true box nor a detection are not in it.
 
@@ -126,15 +126,15 @@ def _read(path: Path, columns: tuple[str, ...]) -> list[Row]:
             rows, names = list(reader), tuple(reader.fieldnames or ())
     except (OSError, ValueError, csv.Error) as error:
         raise user_error(f"can't be read: {type(error).__name__}: {error}", str(path)) from error
-    if names != columns:
+    if names not in (columns, ("fold", *columns)):
         message = (
             f"can't be read: its columns are not {', '.join(columns)}; "
             "what an earlier version of hdf wrote has to be run again"
         )
         raise user_error(message, str(path))
     for number, row in enumerate(rows, 2):
-        if len(row) != len(columns) or None in row.values():
-            message = f"can't be read: expected {len(columns)} cells"
+        if len(row) != len(names) or None in row.values():
+            message = f"can't be read: expected {len(names)} cells"
             raise user_error(message, f"{path}:{number}")
     return rows
 

@@ -137,5 +137,5 @@ def _session(path: Path, threads: int) -> Any:
 def _spec(session: Any, path: Path) -> ModelSpec:
     try:
         return spec_of(session.get_modelmeta().custom_metadata_map["hdf"], path)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise user_error("an ONNX file, but none that hdf export wrote", str(path)) from error

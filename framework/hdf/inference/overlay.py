@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
-from torch.nn.functional import adaptive_avg_pool2d
 
 from hdf.colours import COLOURS, true_colours
 from hdf.inference.answer import Answer
 from hdf.inference.sources import Source
 from hdf.lettering import ALARM, FAINT, FONT, INK, LINE_HEIGHT, PAPER, WARNING, shortened
-from hdf.painting import HALO, HALO_ALPHA, LINE, Picture, blend, frame, rectangle
+from hdf.painting import HALO, HALO_ALPHA, LINE, as_grey, blend, frame, rectangle
 from hdf.png import save_png
 from hdf.ratio import RATIO_LABELS
 
@@ -24,8 +22,6 @@ MADE_BY = "hdf predict"
 LARGEST_SIDE, SMALLEST_SIDE = 1024, 512
 THIN = 1.0
 WHITE, BLACK = "#FFFFFF", "#000000"
-SAMPLED = 4
-"""Every fourth row and column tells black and white as well as all of them do."""
 
 
 class _Stroke(NamedTuple):
@@ -63,7 +59,8 @@ def draw_overlay(image: Tensor, answer: Answer) -> Image.Image:
     Args:
         image: float32 [1, H, W] in [0, 1].
     """
-    picture, scale = _picture(image)
+    grey, scale = as_grey(image, SMALLEST_SIDE, LARGEST_SIDE)
+    picture = np.stack([grey] * 3, -1)
     labels = answer.prediction.labels
     colours = dict(zip(labels, _colours(len(labels)), strict=True))
     strokes = list(_strokes(answer, colours, scale))
@@ -76,23 +73,6 @@ def draw_overlay(image: Tensor, answer: Answer) -> Image.Image:
         blend(picture, rectangle(_grown(bar, LINE / 2), picture.shape[:2]) * HALO_ALPHA, BLACK)
         blend(picture, rectangle(bar, picture.shape[:2]), WHITE)
     return _with_foot(Image.fromarray(picture), answer, colours)
-
-
-def _picture(image: Tensor) -> tuple[Picture, float]:
-    """The image as grey in three channels, black and white at its 0.5th and 99.5th percentile.
-
-    Returns:
-        uint8 [H, W, 3], and how many of its pixels an original one is wide.
-    """
-    height, width = image.shape[-2:]
-    side = max(height, width)
-    scale = min(max(1.0, SMALLEST_SIDE / side), LARGEST_SIDE / side)
-    size = (max(1, round(height * scale)), max(1, round(width * scale)))
-    shown = adaptive_avg_pool2d(image, size)[0]
-    sample = shown[::SAMPLED, ::SAMPLED].flatten()
-    black, white = sample.quantile(torch.tensor([0.005, 0.995])).tolist()
-    grey = ((shown - black) / max(white - black, 1e-6)).clamp(0, 1).mul(255).byte().numpy()
-    return np.stack([grey] * 3, -1), scale
 
 
 def _colours(labels: int) -> list[str]:

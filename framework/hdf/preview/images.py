@@ -39,15 +39,18 @@ class Shown:
         id: the sample's.
         stored: read, resized and kept in 8 bits.
         augmented: what training makes of it; None where nothing is augmented.
+        further: what it makes of it with other random numbers.
     """
 
     id: str
     stored: Panel
     augmented: Panel | None = None
+    further: tuple[Panel, ...] = ()
 
     @property
     def panels(self) -> list[Panel]:
-        return [self.stored] if self.augmented is None else [self.stored, self.augmented]
+        augmented = [] if self.augmented is None else [self.augmented]
+        return [self.stored, *augmented, *self.further]
 
     @property
     def note(self) -> str:
@@ -55,7 +58,7 @@ class Shown:
         boxes = len(self.stored.boxes)
         if boxes == 0:
             return "no box"
-        left = boxes if self.augmented is None else len(self.augmented.boxes)
+        left = min(len(panel.boxes) for panel in self.panels)
         if left == 0:
             return "no box left"
         return f"{left} of {boxes} boxes left" if left < boxes else ""
@@ -81,14 +84,15 @@ def first_images(pairs: Pairs, samples: Sequence[Sample], count: int) -> list[Sh
     shown: list[Shown] = []
     for stored, augmented in pairs:
         for row in range(min(len(stored), count - len(shown))):
-            changed = None if augmented is None else _panel(augmented, row)
-            shown.append(Shown(samples[int(stored.index[row])].id, _panel(stored, row), changed))
+            changed = None if augmented is None else panel_of(augmented, row)
+            shown.append(Shown(samples[int(stored.index[row])].id, panel_of(stored, row), changed))
         if len(shown) == count:
             break
     return shown
 
 
-def _panel(batch: Batch, row: int) -> Panel:
+def panel_of(batch: Batch, row: int) -> Panel:
+    """An image of a batch, with the boxes that it has."""
     eight_bit = (batch.images[row, 0] * 255).round().to(torch.uint8)
     valid = batch.targets.valid[row]
     boxes, labels = batch.targets.boxes[row][valid], batch.targets.labels[row][valid]

@@ -60,12 +60,15 @@ def _legend(labels: Sequence[str], colours: Sequence[str], width: int) -> Image.
 
 
 def _heads(layout: Layout) -> Image.Image:
-    """What the two halves of a cell are; empty where there is but one."""
+    """What the panels of a cell are; empty where there is but one."""
     strip = Image.new("RGB", (layout.width, LINE_HEIGHT if layout.across > 1 else 0), PAPER)
     pen = ImageDraw.Draw(strip)
     for column in range(layout.columns if layout.across > 1 else 0):
-        for half, text in enumerate(HEADS):
-            left, _ = layout.corner(column, half)
+        for number in range(layout.across):
+            text = HEADS[min(number, 1)] + (
+                f", draw {number}" if number and layout.across > 2 else ""
+            )
+            left, _ = layout.corner(column, number)
             pen.text((left, 1), shortened(text, layout.panel[0]), FAINT, FONT)
     return strip
 

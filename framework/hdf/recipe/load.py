@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from hdf import files
 from hdf.errors import Problem, UserError, user_error
 
 LARGEST_FILE = 1_000_000
@@ -95,17 +96,9 @@ def read_text(path: Path) -> str:
     """A recipe's text.
 
     Raises:
-        UserError: the file is missing, too large or not UTF-8.
+        UserError: as `hdf.files.read_text`.
     """
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise user_error("larger than 1 MB: this is no recipe", where=str(path))
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise user_error(f"not UTF-8 text ({error.reason})", where=str(path)) from error
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise user_error(f"can't be read: {reason}", where=str(path)) from error
+    return files.read_text(path, LARGEST_FILE)
 
 
 def parse(text: str, name: str) -> Node:
@@ -164,7 +157,7 @@ class _Builder:
             if not isinstance(key, yaml.ScalarNode) or not key.tag.endswith(":str"):
                 self.problems.append(Problem(where, "a key must be a name"))
                 continue
-            name = key.value
+            name = self._whole(key)
             if name in seen:
                 message = f"the key {name!r} is written twice; first at {seen[name]}"
                 self.problems.append(Problem(where, message))
@@ -177,11 +170,19 @@ class _Builder:
             self._refuse_tag(node)
             return None
         try:
-            return _SCALARS[kind](node.value)
+            return _SCALARS[kind](self._whole(node))
         except ValueError:
             message = f"{node.value[:40]!r} is not a valid {kind}"
             self.problems.append(Problem(self.where(node), message))
             return None
+
+    def _whole(self, node: yaml.Node) -> str:
+        """Its text, of which no file can hold half a character, such as an escape may write."""
+        text: str = node.value
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            self.problems.append(Problem(self.where(node), "half a character (a lone surrogate)"))
+            return ""
+        return text
 
     def _refuse_tag(self, node: yaml.Node) -> None:
         message = f"the tag {node.tag!r} is not allowed; recipes hold plain values only"

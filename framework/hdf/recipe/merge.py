@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hdf.errors import user_error
-from hdf.recipe.load import Node, parse, read_text
+from hdf.files import is_file
+from hdf.recipe.load import DEEPEST, Node, parse, read_text
 from hdf.recipe.packaged import find_recipe
 from hdf.recipe.splits import SPLIT_FORMS
 
@@ -62,16 +63,19 @@ def _extended(file: Path, text: str, above: tuple[Path, ...]) -> Node:
     if not isinstance(base.value, str):
         raise user_error("'extends' names one other recipe file", where=base.where)
     parent = find_recipe(_beside(file, base.value))
+    text = read_text(parent)
     chain = (*above, file.resolve())
     if parent.resolve() in chain:
         names = " -> ".join(path.name for path in (*chain, parent))
         raise user_error(f"'extends' goes in circles: {names}", where=base.where)
-    return merge(_extended(parent, read_text(parent), chain), tree)
+    if len(chain) > DEEPEST:
+        raise user_error(f"more than {DEEPEST} recipes extend one another", where=base.where)
+    return merge(_extended(parent, text, chain), tree)
 
 
 def _beside(path: Path, name: str) -> Path:
     near = path.parent / name
-    return near if near.exists() else Path(name)
+    return near if is_file(near) else Path(name)
 
 
 def merge(old: Node, new: Node, key: str = "") -> Node:
@@ -99,13 +103,20 @@ def _forms(node: Node) -> set[str]:
 def _override(tree: Node, override: str) -> Node:
     path, equals, text = override.partition("=")
     keys = path.split(".")
+    where = f"command line: {_shortened(override)}"
     if not equals or not all(keys):
         message = "an override is key.path=value, such as train.epochs=5"
-        raise user_error(message, where=f"command line: {override}")
-    where = f"command line: {override}"
+        raise user_error(message, where)
+    if len(keys) > DEEPEST:
+        raise user_error("nested too deeply", where)
     value = parse(text, where)
     relabel(value, where)
     return _place(tree, keys, value, where)
+
+
+def _shortened(text: str) -> str:
+    """At most 80 characters of it, for messages."""
+    return text if len(text) <= 80 else f"{text[:79]}…"
 
 
 def relabel(node: Node, where: str) -> None:

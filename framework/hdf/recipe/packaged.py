@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
+from hdf.files import is_file
+
 
 def recipes_folder() -> Path:
     """Where the packaged recipes are: inside an installed wheel, or at the top of a checkout."""
@@ -25,4 +27,4 @@ def find_recipe(recipe: Path) -> Path:
     """
     packaged = recipes_folder() / f"{recipe.name.removesuffix('.yaml')}.yaml"
     bare = recipe.parent == Path()
-    return packaged if bare and not recipe.is_file() and packaged.is_file() else recipe
+    return packaged if bare and not is_file(recipe) and is_file(packaged) else recipe

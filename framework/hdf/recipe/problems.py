@@ -42,8 +42,13 @@ def _problem(
         return Problem(tree.locate(path[:-1]), f"expected at least {path[-1] + 1} items")
     if kind == "missing":
         return Problem(where, f"{name!r} is missing")
+    context: dict[str, Any] = detail.get("ctx", {})
+    if kind in ("too_long", "too_short"):
+        limit = "most" if kind == "too_long" else "least"
+        most = context["max_length" if kind == "too_long" else "min_length"]
+        message = f"expected at {limit} {most} items, not {context['actual_length']}"
+        return Problem(where, message)
     if kind == "union_tag_invalid":
-        context: dict[str, Any] = detail.get("ctx", {})
         expected, tag = context["expected_tags"].replace("'", "").split(", "), context["tag"]
         return Problem(where, f"no {name} is called {tag!r}{suggest(tag, expected)}")
     given = "" if kind == "value_error" and path else f", not {_shown(detail['input'])}"

@@ -64,7 +64,13 @@ Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Adam(Strict):
-    """Adam (Kingma and Ba 2015), fused."""
+    """Adam (Kingma and Ba 2015), fused.
+
+    Attributes:
+        lr: the rate of the steps.
+        betas: decay of the mean of gradients, and of the mean of their squares.
+        weight_decay: added to gradients, times the weights.
+    """
 
     use: Literal["adam"]
     lr: PositiveFloat = 1e-4
@@ -73,7 +79,13 @@ class Adam(Strict):
 
 
 class AdamW(Strict):
-    """Adam with decoupled weight decay (Loshchilov and Hutter 2019), fused."""
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019), fused.
+
+    Attributes:
+        lr: the rate of the steps.
+        betas: decay of the mean of gradients, and of the mean of their squares.
+        weight_decay: taken off the weights, times the weights and the rate.
+    """
 
     use: Literal["adamw"]
     lr: PositiveFloat = 1e-4
@@ -82,7 +94,14 @@ class AdamW(Strict):
 
 
 class SGD(Strict):
-    """Stochastic gradient descent with momentum, fused."""
+    """Stochastic gradient descent with momentum, fused.
+
+    Attributes:
+        lr: the rate of the steps.
+        momentum: how much of the step before goes into each step.
+        nesterov: whether the gradient is taken where the momentum leads.
+        weight_decay: added to gradients, times the weights.
+    """
 
     use: Literal["sgd"]
     lr: PositiveFloat = 1e-2
@@ -102,7 +121,11 @@ Portion = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Constant(Strict):
-    """The optimiser's rate, after a linear warm-up over the first `warmup` of all steps."""
+    """The optimiser's rate, after a linear warm-up over the first `warmup` of all steps.
+
+    Attributes:
+        warmup: the part of all steps in which the rate rises from nothing.
+    """
 
     use: Literal["constant"]
     warmup: Portion = 0.0
@@ -110,7 +133,12 @@ class Constant(Strict):
 
 class Cosine(Strict):
     """A linear warm-up over the first `warmup` of all steps, then half a cosine to `final` times
-    the rate (Loshchilov and Hutter 2017)."""
+    the rate (Loshchilov and Hutter 2017).
+
+    Attributes:
+        warmup: the part of all steps in which the rate rises from nothing.
+        final: the last step's rate, as a part of the optimiser's.
+    """
 
     use: Literal["cosine"]
     warmup: Portion = 0.05
@@ -119,7 +147,11 @@ class Cosine(Strict):
 
 class OneCycle(Strict):
     """From 1/25 of the rate up to it over the first `warmup` of all steps and down to nearly
-    nothing, both along half a cosine (Smith and Topin 2018)."""
+    nothing, both along half a cosine (Smith and Topin 2018).
+
+    Attributes:
+        warmup: the part of all steps in which the rate rises.
+    """
 
     use: Literal["one_cycle"]
     warmup: Portion = 0.3
@@ -129,7 +161,12 @@ Schedule = Annotated[Constant | Cosine | OneCycle, Field(discriminator="use")]
 
 
 class EarlyStopping(Strict):
-    """End `patience` epochs after the best value of `metric`, which chooses ``best`` as well."""
+    """End `patience` epochs after the best value of `metric`, which chooses ``best`` as well.
+
+    Attributes:
+        metric: what the inner split is judged by.
+        patience: epochs without a better value.
+    """
 
     metric: Literal["inner_iou_mean", "inner_loss"] = "inner_iou_mean"
     patience: PositiveInt = 10
@@ -180,18 +217,29 @@ class Train(Strict):
     on_not_finite: Literal["stop", "skip"] = "stop"
 
 
+Uses = Annotated[tuple[Use, ...], Field(max_length=100)]
+"""Each is built and tried; far more would keep a stranger's recipe busy for minutes."""
+
+
 class Recipe(Strict):
     """A whole recipe.
 
     Attributes:
         name: the folder below ``runs/``; the file's name if left out.
         seed: of everything random, from weights to augmentation.
+        deterministic: whether operations that don't repeat their results to the bit are avoided.
+        data: which images, how they are placed, and how they are split.
+        augment: what happens to training images, in order.
+        model: the detector.
+        train: how the detector learns.
+        visualize: what is drawn of the validation images.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    deterministic: bool = False
     data: Data
-    augment: tuple[Use, ...] = ()
+    augment: Uses = ()
     model: Model
     train: Train
-    visualize: tuple[Use, ...] = ()
+    visualize: Uses = ()

@@ -44,7 +44,12 @@ class FoldSplit(Strict):
 
 
 class Lists(Strict):
-    """Text files with one image id a line."""
+    """Text files with one image id a line.
+
+    Attributes:
+        train: of the images that are trained on.
+        val: of those that are reported.
+    """
 
     train: str
     val: str

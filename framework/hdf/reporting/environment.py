@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from hdf import __version__
 from hdf.compute import Compute
 from hdf.registry import Registry
+from hdf.reporting.checkout import checkout_of
 
 PACKAGES = (
     "torch",
@@ -25,10 +28,12 @@ PACKAGES = (
 
 
 def describe_environment(compute: Compute, registry: Registry, processes: int) -> dict[str, Any]:
-    """Versions, device, precision and plugins, for ``environment.json``."""
+    """Versions, plugins, device, precision and checkout, for ``environment.json``."""
     return {
+        "hdf": __version__,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
+        "processor_features": _processor_features(),
         "packages": {name: _version(name) for name in PACKAGES},
         "plugins": {plugin.distribution: plugin.version for plugin in registry.plugins},
         "device": _device_name(compute.device),
@@ -36,7 +41,17 @@ def describe_environment(compute: Compute, registry: Registry, processes: int) -
         "precision_reason": compute.reason,
         "processes": processes,
         "threads": torch.get_num_threads(),
+        "checkout": checkout_of(Path.cwd()),
     }
+
+
+def _processor_features() -> list[str]:
+    """What PyTorch's own kernels use, and the units for bfloat16, which decide how it rounds."""
+    units = {
+        "AVX512_BF16": torch.cpu._is_avx512_bf16_supported(),
+        "AMX": torch.cpu._is_amx_tile_supported(),
+    }
+    return [torch.backends.cpu.get_cpu_capability(), *(name for name, has in units.items() if has)]
 
 
 def _version(name: str) -> str | None:

@@ -14,6 +14,7 @@ from hdf.types import Detections, Sample, Target
 
 if TYPE_CHECKING:
     from hdf.detector import Detector
+    from hdf.reporting.network_images import NetworkImages
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class View:
             Lines of epochs without validation lack its keys.
         metrics: the validation metrics, as in ``summary.json``.
         detector: the trained model, in evaluation mode.
+        network: the images as the network gets them, resized and on the detector's device.
     """
 
     labels: tuple[str, ...]
@@ -39,6 +41,7 @@ class View:
     history: Sequence[Mapping[str, float]]
     metrics: Mapping[str, object]
     detector: Detector
+    network: NetworkImages
 
     def image(self, index: int) -> Tensor:
         """The original image, float32 [1, H, W] in [0, 1]; read anew at each call."""

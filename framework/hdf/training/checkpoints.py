@@ -159,5 +159,5 @@ def last_epoch(folder: RunFolder) -> int | None:
     try:
         state = torch.load(folder.checkpoints / "last" / STATE, weights_only=True, mmap=True)
         return int(state["epoch"])
-    except (OSError, RuntimeError, KeyError):
+    except Exception:  # a damaged or hostile one raises almost anything
         return None

@@ -23,11 +23,13 @@ from hdf.files import write_json, write_text
 from hdf.recipe.check import CheckedRecipe
 from hdf.recipe.splits import FoldSplit
 from hdf.registry import Registry
+from hdf.report.report import add_report
 from hdf.reporting.progress import Reporter
 from hdf.reporting.run_folder import status_of
 from hdf.training.crossval_folder import CrossvalFolder, FoldFolder
 from hdf.training.run import close, run_recipe
 from hdf.training.same_recipe import same_recipe
+from hdf.types import Sample
 
 POOLED = ("predictions.csv", "matches.csv")
 
@@ -66,7 +68,7 @@ def cross_validate(
     Raises:
         UserError: the options, the data or a fold's training are at fault.
     """
-    _refuse_empty_folds(folder.folds)
+    samples = _samples(folder.folds)
     try:
         if folder.resumes:
             folder.create()
@@ -77,6 +79,7 @@ def cross_validate(
         summary = _pool(folder)
         write_json(folder.summary, summary)
         folder.set_status("finished")
+        add_report(folder.path, samples, reporter)
         return summary
     except BaseException as error:
         if folder.created:
@@ -88,11 +91,12 @@ def cross_validate(
         folder.close()
 
 
-def _refuse_empty_folds(folds: list[CheckedRecipe]) -> None:
-    """Tell before hours of training that the last fold has no patients."""
+def _samples(folds: list[CheckedRecipe]) -> list[Sample]:
+    """Of all folds; it tells before hours of training that the last one has no patients."""
     samples = list_samples(folds[0], build_components(folds[0]).loader)
     for checked in folds:
         split_of(checked, samples)
+    return samples
 
 
 def _run_fold(registry: Registry, folder: CrossvalFolder, number: int, reporter: Reporter) -> None:

@@ -9,7 +9,7 @@ from hdf.errors import Problem, UserError
 from hdf.files import write_text
 from hdf.recipe.check import CheckedRecipe
 from hdf.reporting.run_folder import RunFolder, choose_folder, empty, free_path, status_of
-from hdf.training.same_recipe import differences, same_recipe
+from hdf.training.same_recipe import differences_from, same_recipe
 
 
 class CrossvalFolder(RunFolder):
@@ -121,7 +121,7 @@ def choose_crossval_folder(
 
 
 def _refuse_another_recipe(out: Path, checked: CheckedRecipe) -> None:
-    found = differences(out, checked)
+    found = differences_from(out, checked)
     if found:
         advice = "give another folder, or --overwrite to start again"
         message = f"holds the cross-validation of another recipe; {advice}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hdf.evaluation.evaluate import Evaluation
+from hdf.reporting.network_images import NetworkImages
 from hdf.reporting.progress import Reporter
 from hdf.reporting.view import View
 from hdf.training.prepare import Run
@@ -37,11 +38,24 @@ def draw(
         history,
         metrics or {},
         run.detector,
+        _network_images(run, evaluation),
     )
     figures = run.folder.figures
     folder = figures / f"epoch-{len(history):03}" if when == "epoch" else figures
     folder.mkdir(exist_ok=True)
     return [path for item in chosen for path in _attempt(item, view, folder, reporter)]
+
+
+def _network_images(run: Run, evaluation: Evaluation) -> NetworkImages:
+    recipe = run.recipe
+    return NetworkImages(
+        run.store,
+        evaluation.index,
+        run.split.train,
+        recipe.train.batch_size,
+        run.augment,
+        recipe.seed,
+    )
 
 
 def _attempt(visualizer: Any, view: View, folder: Path, reporter: Reporter) -> list[Path]:

@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from hdf.determinism import repeatable
 from hdf.distributed import ALONE, World
 from hdf.errors import UserError
 from hdf.evaluation.evaluate import Evaluation
@@ -16,6 +17,7 @@ from hdf.memory import keep_freed_memory, peak_mib
 from hdf.model_file import save_model
 from hdf.recipe.check import CheckedRecipe
 from hdf.registry import Registry
+from hdf.report.report import add_report
 from hdf.reporting.environment import describe_environment
 from hdf.reporting.progress import Reporter
 from hdf.reporting.run_folder import RunFolder
@@ -52,6 +54,13 @@ def run_recipe(
         UserError: the options, the data, the training or the machine are at fault.
         Interrupted: the process was asked to end; the run can go on.
     """
+    with repeatable(checked.recipe.deterministic, checked.where("deterministic")):
+        return _run(checked, registry, folder, reporter, world)
+
+
+def _run(
+    checked: CheckedRecipe, registry: Registry, folder: RunFolder, reporter: Reporter, world: World
+) -> dict[str, Any]:
     began = time.perf_counter()
     keep_freed_memory()
     try:
@@ -106,6 +115,7 @@ def _train(
     draw(run, reporter, "end", evaluation, trainer.history, metrics)
     summary = _summary(run, trainer, metrics, time.perf_counter() - began)
     write_json(run.folder.summary, summary)
+    add_report(folder.path, run.store.samples, reporter)
     folder.set_status("finished")
     send(registry, reporter, "hdf_run_finished", run=run, summary=summary)
     return summary

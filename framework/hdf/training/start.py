@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file
 from torch import Tensor
 
 from hdf.detector import Detector, ModelSpec
 from hdf.errors import user_error
-from hdf.model_file import read_spec
+from hdf.model_file import read_tensors
 from hdf.reporting.progress import Reporter
 from hdf.weights import find_models
 
@@ -56,8 +55,8 @@ def find_start(source: str, detector: Detector, reporter: Reporter) -> Start:
         UserError: there is no such file, it is no model of hdf's, or none of its weights fit.
     """
     path = _model_file(source)
-    spec, own = read_spec(path), detector.state_dict()
-    offered = {name: value for name, value in load_file(path).items() if not _is_doubt(name)}
+    (spec, tensors), own = read_tensors(path), detector.state_dict()
+    offered = {name: value for name, value in tensors.items() if not _is_doubt(name)}
     fits = {name for name in own if name in offered and offered[name].shape == own[name].shape}
     weights = {name for name, _ in detector.named_parameters()}
     if not any(own[name].ndim > 1 for name in weights & fits):  # biases fit by chance

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import ceil, isnan, sqrt
 from pathlib import Path
 from statistics import median
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -20,6 +21,9 @@ from hdf.colours import COLOURS, true_colours
 from hdf.files import replacing
 from hdf.lettering import WARNING
 
+DrawPanel = Callable[[Axes, View, int, Tensor], None]
+"""Draws the sample of an index, whose image is [H, W], and gives the axes a title."""
+
 LineStyle = str | tuple[float, tuple[float, ...]]
 PREDICTED: LineStyle = "-"
 TRUE: LineStyle = (0, (4, 2.5))
@@ -29,19 +33,52 @@ LARGEST_SIDE = 1024
 DPI = 150
 
 
-def checked_count(count: int) -> int:
+def checked_count(count: int, name: str = "count") -> int:
     """`count`, a number of images to draw.
+
+    Args:
+        name: of the option.
 
     Raises:
         ValueError: it is below 1.
     """
     if count < 1:
-        raise ValueError(f"count must be at least 1, not {count}")
+        raise ValueError(f"{name} must be at least 1, not {count}")
     return count
 
 
+def checked_label(label: str | None, labels: tuple[str, ...]) -> str:
+    """The label to draw; the first one for None.
+
+    Raises:
+        ValueError: it is not one of `labels`.
+    """
+    if label is not None and label not in labels:
+        raise ValueError(f"label {label!r} is not in data.labels: {', '.join(labels)}")
+    return label or labels[0]
+
+
+def evenly(total: int, count: int) -> list[int]:
+    """The indices of `count` out of `total` samples, or of all where there are fewer."""
+    count = min(count, total)
+    return [position * total // count for position in range(count)]
+
+
+def draw_panel(axes: Axes, view: View, index: int, image: Tensor) -> None:
+    """A radiograph with the boxes of all labels."""
+    draw_radiograph(axes, image)
+    draw_boxes(axes, view, index)
+    axes.set_title(panel_title(view, index), fontsize=9, parse_math=False)
+
+
 def draw_pages(
-    view: View, indices: Sequence[int], title: str, folder: Path, name: str
+    view: View,
+    indices: Sequence[int],
+    title: str,
+    folder: Path,
+    name: str,
+    panel: DrawPanel = draw_panel,
+    legend: Sequence[Artist] | None = None,
 ) -> list[Path]:
     """Write samples of a view as pages of twelve, ``name.png`` or ``name_01.png``, ``name_02.png``.
 
@@ -51,12 +88,16 @@ def draw_pages(
         title: the line above each page.
         folder: where the pages go.
         name: the stem of the files.
+        panel: draws one sample.
+        legend: what stands below each page; the boxes of all labels if left out.
     """
+    legend = boxes_legend(view.labels) if legend is None else legend
     pages = [indices[start : start + PAGE] for start in range(0, len(indices), PAGE)]
     written = []
     for number, page in enumerate(pages, start=1):
         suffix = f"_{number:02}" if len(pages) > 1 else ""
-        figure = _page(view, page, f"{title} ({number}/{len(pages)})" if suffix else title)
+        heading = f"{title} ({number}/{len(pages)})" if suffix else title
+        figure = _page(view, page, heading, panel, legend)
         written.append(save(figure, folder / f"{name}{suffix}.png"))
     return written
 
@@ -78,7 +119,9 @@ def validation_title(view: View, shown: str) -> str:
     return "".join(parts) + f"{shown} of {len(view.samples)} images"
 
 
-def _page(view: View, indices: Sequence[int], title: str) -> Figure:
+def _page(
+    view: View, indices: Sequence[int], title: str, panel: DrawPanel, legend: Sequence[Artist]
+) -> Figure:
     columns = ceil(sqrt(len(indices)))
     rows = ceil(len(indices) / columns)
     images = [view.image(index)[0] for index in indices]
@@ -89,15 +132,24 @@ def _page(view: View, indices: Sequence[int], title: str) -> Figure:
     figure.suptitle(title, fontsize=11)
     panels = figure.subplots(rows, columns, squeeze=False).flat
     for axes, index, image in zip(panels, indices, images, strict=False):
-        draw_radiograph(axes, image)
-        draw_boxes(axes, view, index)
-        axes.set_title(_panel_title(view, index), fontsize=9, parse_math=False)
+        panel(axes, view, index, image)
     for axes in figure.axes:
         axes.set_axis_off()
-    legend = _legend(view.labels)
-    figure.legend(handles=legend, loc="outside lower center", ncols=2, fontsize=9, frameon=False)
-    figure.supxlabel(WARNING, fontsize=7, color="#666666")
+    finish(figure, legend)
     return figure
+
+
+def finish(figure: Figure, legend: Sequence[Artist]) -> None:
+    """What stands at the foot of a figure."""
+    figure.legend(
+        handles=list(legend),
+        loc="outside lower center",
+        ncols=3 if len(legend) == 3 else 2,
+        fontsize=9,
+        frameon=False,
+        borderaxespad=1.4,
+    )
+    figure.supxlabel(WARNING, fontsize=7, color="#666666")
 
 
 def draw_radiograph(axes: Axes, image: Tensor) -> None:
@@ -114,11 +166,17 @@ def draw_radiograph(axes: Axes, image: Tensor) -> None:
     axes.imshow(shown.numpy(), cmap="gray", vmin=black, vmax=white, extent=extent)
 
 
-def draw_boxes(axes: Axes, view: View, index: int) -> None:
-    """Draw the true boxes of a sample, dashed, and the best detection of each label, solid."""
+def draw_boxes(axes: Axes, view: View, index: int, only: str | None = None) -> None:
+    """Draw the true boxes of a sample, dashed, and the best detection of each label, solid.
+
+    Args:
+        only: the one label that is drawn; all if left out.
+    """
     target, found = view.targets[index], view.detections[index]
     for position, label in enumerate(view.labels):
-        true, predicted = _colours(view.labels)[position]
+        if only not in (None, label):
+            continue
+        true, predicted = box_colours(view.labels)[position]
         best = found.best(position)
         if best is not None:
             _draw_box(axes, best, predicted, PREDICTED)
@@ -134,27 +192,33 @@ def _draw_box(axes: Axes, box: Tensor, colour: str, style: LineStyle) -> None:
     axes.add_patch(frame)
 
 
-def _legend(labels: tuple[str, ...]) -> list[Line2D]:
-    colours = list(zip(labels, _colours(labels), strict=True))
+def boxes_legend(labels: tuple[str, ...], only: str | None = None) -> list[Artist]:
+    """Lines that say whose boxes have which colour and style."""
+    colours = [
+        (label, pair)
+        for label, pair in zip(labels, box_colours(labels), strict=True)
+        if only in (None, label)
+    ]
     return [
         *(_legend_line(f"{label}, predicted", pair[1], PREDICTED) for label, pair in colours),
         *(_legend_line(f"{label}, true", pair[0], TRUE) for label, pair in colours),
     ]
 
 
-def _legend_line(text: str, colour: str, style: LineStyle) -> Line2D:
+def _legend_line(text: str, colour: str, style: LineStyle) -> Artist:
     line = Line2D([], [], color=colour, ls=style, lw=1.8, label=text.replace("_", " "))
     line.set_path_effects(HALO)
     return line
 
 
-def _colours(labels: tuple[str, ...]) -> list[tuple[str, str]]:
+def box_colours(labels: tuple[str, ...]) -> list[tuple[str, str]]:
     """The colours of true and predicted boxes; several labels have one colour each."""
     true = true_colours(len(labels))
     return list(zip(true, COLOURS[:1] if len(labels) == 1 else true, strict=True))
 
 
-def _panel_title(view: View, index: int) -> str:
+def panel_title(view: View, index: int) -> str:
+    """A sample's name, and the IoU of its boxes."""
     id = view.samples[index].id
     if len(id) > 28:
         id = f"{id[:16]}\N{HORIZONTAL ELLIPSIS}{id[-11:]}"

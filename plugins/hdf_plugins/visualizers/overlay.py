@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hdf import View
-from hdf_plugins.visualizers.drawing import checked_count, draw_pages, validation_title
+from hdf_plugins.visualizers.drawing import checked_count, draw_pages, evenly, validation_title
 
 
 class Overlay:
@@ -25,8 +25,6 @@ class Overlay:
 
     def draw(self, view: View, folder: Path) -> list[Path]:
         """Write ``overlay.png``, or ``overlay_01.png`` and further where there are more pages."""
-        total = len(view.samples)
-        count = min(self.count, total)
-        indices = [position * total // count for position in range(count)]
-        title = validation_title(view, str(count))
+        indices = evenly(len(view.samples), self.count)
+        title = validation_title(view, str(len(indices)))
         return draw_pages(view, indices, title, folder, "overlay")

@@ -116,6 +116,14 @@ def test_noise_has_the_given_deviation_and_differs_between_pixels() -> None:
     assert abs(float((noise[..., 1:] * noise[..., :-1]).mean())) < 0.05**2 * 0.1
 
 
+def test_noise_has_a_normal_distribution_s_shares() -> None:
+    image = torch.full((1, *SIZE), 0.5)
+    noise = (augmented(gaussian_noise(std=0.05, p=1.0), same_images(64, image)) - 0.5) / 0.05
+    for beyond, share in ((0.0, 0.5), (1.0, 0.1587), (2.0, 0.02275), (3.0, 0.00135)):
+        for side in (noise, -noise):
+            assert float((side > beyond).float().mean()) == pytest.approx(share, rel=0.1)
+
+
 def test_blur_spreads_a_point_by_the_given_deviation() -> None:
     image = torch.zeros(1, *SIZE)
     image[:, 32, 40] = 1

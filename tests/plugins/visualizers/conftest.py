@@ -43,7 +43,8 @@ def make_view() -> MakeView:
             [Detections(boxes + index * shift, known, scores) for index in range(count)],
             history,
             metrics or {},
-            None,  # type: ignore[arg-type]  # no visualizer here asks for the detector
+            None,  # type: ignore[arg-type]  # no visualizer here asks for the detector,
+            None,  # type: ignore[arg-type]  # or for what it sees
         )
 
     return make

@@ -1,0 +1,118 @@
+"""``hdf compare``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hdf.cli.arguments import plugins_dir_option
+from hdf.cli.screen import show_json, show_table
+
+if TYPE_CHECKING:
+    from hdf.compare.compare import Compared
+
+COLUMNS = ("run", "boxes", "metric", "n", "run 1", "this run", "difference", "95 %")
+MOST_CHANGED = 5
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN ...")
+@click.option("--json", "json_wanted", is_flag=True, help="Print all of it as JSON.")
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.html",
+    help="Write a page with the images that changed most as well; it contains these images.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace a file that is no comparison, too.")
+@plugins_dir_option
+def compare(
+    runs: tuple[Path, ...],
+    json_wanted: bool,
+    html: Path | None,
+    overwrite: bool,
+    plugins_dir: Path | None,
+) -> None:
+    """Compare finished runs, image by image, with the first.
+
+    RUN is the folder of a run, a cross-validation or an evaluation. Of different images, or labels,
+    those that all have are compared.
+    """
+    if len(runs) < 2:
+        raise click.UsageError("name two folders or more; the first is the reference")
+
+    from hdf.compare.compare import as_json, compare_runs
+    from hdf.compare.page import is_page
+    from hdf.files import refuse_path
+
+    if html is not None:
+        refuse_path(html, "page of a comparison", is_page, overwrite)
+    found = compare_runs(runs)
+    if json_wanted:
+        show_json(as_json(found))
+    else:
+        _show(found)
+    if html is not None:
+        _write(html, found, plugins_dir)
+
+
+def _show(found: Compared) -> None:
+    for number, (name, item) in enumerate(zip(found.names, found.finished, strict=True), 1):
+        left_out = found.paired.left_out[number - 1]
+        more = f"; {left_out} of its images are not in all runs" if left_out else ""
+        click.echo(f"run {number}: {name} ({item.name}){more}")
+    boxes = len(found.paired.parts[0].matches.label)
+    click.echo(f"{len(found.paired.images)} images with {boxes} true boxes are in all of them")
+    if found.paired.moved:
+        click.echo(f"{found.paired.moved} of these true boxes are not the same in all runs")
+    click.echo()
+    show_table(COLUMNS, _rows(found))
+    click.echo()
+    if found.recipe is None:
+        click.echo("some of the folders have no recipe")
+    elif found.recipe:
+        numbers = [f"run {number}" for number in range(1, len(found.names) + 1)]
+        show_table(("recipe", *numbers), [(key, *values) for key, values in found.recipe])
+    else:
+        click.echo("the recipes are the same")
+    click.echo()
+    shown = [
+        (found.paired.images[index], *(f"{iou:.3f}" for iou in ious))
+        for index, ious in found.changed[:MOST_CHANGED]
+    ]
+    numbers = [f"IoU, run {number}" for number in range(1, len(found.names) + 1)]
+    show_table(("changed most", *numbers), shown)
+
+
+def _rows(found: Compared) -> Iterator[tuple[str, ...]]:
+    from hdf.compare.differences import METRICS
+
+    for row in found.rows:
+        low, high = row["difference_95"]
+        yield (
+            str(row["run"] + 1),
+            row["label"] or "all",
+            METRICS[row["metric"]],
+            str(row["n"]),
+            f"{row['reference']:.4f}",
+            f"{row['value']:.4f}",
+            f"{row['difference']:+.4f}",
+            f"{low:+.4f} to {high:+.4f}",
+        )
+
+
+def _write(html: Path, found: Compared, plugins_dir: Path | None) -> None:
+    from hdf.compare.images import find_samples
+    from hdf.compare.page import write_page
+    from hdf.registry import discover
+
+    samples = find_samples(found.finished, discover(plugins_dir))
+    write_page(html, found, samples)
+    if samples:
+        told = "contains images of the data set; treat it as you treat them"
+    else:
+        told = "without images: they are not where the runs have read them"
+    click.echo(f"{html}: {told}", err=True)

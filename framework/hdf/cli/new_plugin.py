@@ -1,0 +1,33 @@
+"""``hdf new-plugin``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hdf.cli.completion import complete_kind
+
+
+@click.command("new-plugin")
+@click.argument("kind", shell_complete=complete_kind)
+@click.argument("name")
+def new_plugin(kind: str, name: str) -> None:
+    """Write a plugin to start from.
+
+    KIND is loader, augmentation, backbone, head or visualizer. NAME is what recipes will write
+    behind use. The package hdf-NAME works, with a test and a recipe of its own; nothing is
+    overwritten.
+    """
+    from hdf.new_plugin.names import choose_names
+    from hdf.new_plugin.write import write_plugin
+    from hdf.registry import discover
+
+    names = choose_names(kind, name, discover())
+    folder = write_plugin(names, Path())
+    click.echo(
+        f"{folder}: change {folder / names.module / kind}.py; tests/ holds it to its contract"
+    )
+    click.echo("next:")
+    click.echo(f"  pip install -e './{folder}[test]'")
+    click.echo(f"  hdf run {folder / 'recipe.yaml'}")

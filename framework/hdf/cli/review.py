@@ -1,0 +1,97 @@
+"""``hdf review``."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import click
+
+from hdf.cli.arguments import plugins_dir_option
+from hdf.cli.screen import console
+
+EXTRA = "pip install 'heart-detection-framework[review]'"
+PORT = 8017
+LOOPBACK = "127.0.0.1"
+
+
+@click.command()
+@click.argument("model")
+@click.argument("images", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE.csv",
+    help="The table of accepted boxes; IMAGES-corrections.csv beside the folder if left out.",
+)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=PORT, help=f"{PORT} if left out; 0: any free."
+)
+@click.option(
+    "--host", default=LOOPBACK, help="Where to listen; this machine alone if left out (127.0.0.1)."
+)
+@click.option("--no-browser", is_flag=True, help="Print the address, and open no browser.")
+@plugins_dir_option
+def review(
+    model: str,
+    images: Path,
+    out: Path | None,
+    port: int,
+    host: str,
+    no_browser: bool,
+    plugins_dir: Path | None,
+) -> None:
+    """Correct a model's boxes by eye, doubtful images first.
+
+    MODEL is a shipped model, a run's folder or a model file; IMAGES is a folder. A page in the
+    browser shows boxes to drag, to accept or to flag. Accepted ones become a table that trains the
+    next run. Ctrl-C ends it; started again, it goes on where it was.
+
+    For research only: hdf is not a medical device.
+    """
+    from hdf.errors import user_error
+
+    if out is not None and out.suffix.lower() != ".csv":
+        raise click.BadParameter(f"{str(out)!r} does not end with .csv", param_hint="'--out'")
+    try:
+        from hdf.review.app import make_app
+        from hdf.review.serve import address_of, is_loopback, make_server, open_socket, show
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in ("starlette", "uvicorn"):
+            raise
+        raise user_error(f"{package} is not installed: {EXTRA}") from error
+    from hdf.inference.load import load_predictor
+    from hdf.privacy import secret_of
+    from hdf.reporting.progress import Reporter
+    from hdf.review.desk import Desk
+    from hdf.review.films import find_films
+    from hdf.review.pictures import Pictures
+    from hdf.review.predicting import predicting
+
+    films = find_films(images)
+    folder = images.resolve()
+    table = out or folder.with_name(f"{folder.name}-corrections.csv")
+    reporter = Reporter(console(sys.stderr))
+    with ExitStack() as stack:
+        listening = stack.enter_context(open_socket(host, port))
+        predictor = load_predictor(model, plugins_dir=plugins_dir)
+        desk = Desk(films, predictor.labels, table)
+        stack.callback(desk.close)
+        pictures = Pictures()
+        token = secret_of(f"review {table.absolute()}")
+        server = make_server(make_app(desk, pictures), host, token)
+        address = address_of(host, listening, token)
+        if not is_loopback(host):
+            reporter.say(f"warning: whoever reaches {host} and has the address sees the images")
+        click.echo(address)
+        count = stack.enter_context(reporter.counting("predicting"))
+        stack.enter_context(predicting(predictor, desk, pictures, count))
+        if not no_browser:
+            stack.callback(show(address))
+        with suppress(KeyboardInterrupt):
+            server.run(sockets=[listening])
+    accepted, flagged = desk.counts()
+    reporter.say(f"{table}: {accepted} accepted, {flagged} flagged of {len(films)} images")
+    reporter.say("For research only: hdf is not a medical device.")

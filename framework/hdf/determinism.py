@@ -1,0 +1,73 @@
+"""Results that are the same to the bit each time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from hdf.errors import UserError, user_error
+
+CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
+REPEATABLE = (":4096:8", ":16:8")
+"""Values with which cuBLAS repeats its results (docs.nvidia.com/cuda/cublas, reproducibility)."""
+REFUSAL = "does not have a deterministic implementation"
+"""What PyTorch says of an operation that can't be repeated."""
+
+
+@contextmanager
+def repeatable(wanted: bool, where: str) -> Iterator[None]:
+    """Let PyTorch take operations alone that give the same result each time.
+
+    To be entered before CUDA starts, which reads cuBLAS's setting once. What was set before is set
+    again at the end.
+
+    Args:
+        wanted: nothing is done where it is not.
+        where: what asks for it, for messages.
+
+    Raises:
+        UserError: an operation has no such form on this device.
+    """
+    if not wanted:
+        yield
+        return
+    with _settings():
+        try:
+            yield
+        except (RuntimeError, UserError) as error:
+            if REFUSAL not in str(error):
+                raise
+            raise _refused(str(error), where) from error
+
+
+@contextmanager
+def _settings() -> Iterator[None]:
+    algorithms = torch.are_deterministic_algorithms_enabled()
+    warns = torch.is_deterministic_algorithms_warn_only_enabled()
+    tries, stated = torch.backends.cudnn.benchmark, os.environ.get(CUBLAS)
+    if stated not in REPEATABLE:
+        os.environ[CUBLAS] = REPEATABLE[0]
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(algorithms, warn_only=warns)
+        torch.backends.cudnn.benchmark = tries
+        if stated is None:
+            os.environ.pop(CUBLAS, None)
+        else:
+            os.environ[CUBLAS] = stated
+
+
+def _refused(message: str, where: str) -> UserError:
+    before = message.partition(REFUSAL)[0].split()
+    name = before[-1] if before else "an operation"
+    return user_error(
+        f"{name} has no form that repeats its results on this device; take another component, or "
+        "deterministic: false",
+        where,
+    )

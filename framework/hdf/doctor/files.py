@@ -1,0 +1,71 @@
+"""Which images can be decoded, and which weights need no download."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlparse
+
+from hdf.doctor.finding import Finding
+from hdf.registry import Registry
+
+SYNTAXES = (
+    "ImplicitVRLittleEndian",
+    "ExplicitVRLittleEndian",
+    "ExplicitVRBigEndian",
+    "DeflatedExplicitVRLittleEndian",
+    "JPEGBaseline8Bit",
+    "JPEGExtended12Bit",
+    "JPEGLossless",
+    "JPEGLosslessSV1",
+    "JPEGLSLossless",
+    "JPEGLSNearLossless",
+    "JPEG2000Lossless",
+    "JPEG2000",
+    "HTJ2KLossless",
+    "HTJ2KLosslessRPCL",
+    "HTJ2K",
+    "RLELossless",
+)
+"""The transfer syntaxes of single images, by pydicom's names."""
+
+
+def decoders() -> Iterator[Finding]:
+    """For each transfer syntax of DICOM, what decodes it."""
+    try:
+        from pydicom import uid
+        from pydicom.pixels.decoders.base import get_decoder
+    except ImportError:
+        advice = "to read DICOM: pip install 'heart-detection-framework[dicom]'"
+        yield Finding("dicom", "pydicom", "note", "not installed", advice)
+        return
+    for name in SYNTAXES:
+        syntax = getattr(uid, name)
+        decoder = get_decoder(syntax)
+        by = ", ".join(decoder.available_plugins) or "pydicom"
+        if decoder.is_available:
+            yield Finding("dicom", syntax.name, "ok", by)
+            continue
+        needs = [text.partition("requires ")[2] for text in decoder.missing_dependencies]
+        advice = f"convert such files, or install {', or '.join(needs)}"
+        yield Finding("dicom", syntax.name, "note", "no decoder", advice)
+
+
+def weights(registry: Registry) -> Iterator[Finding]:
+    """The ImageNet weights in torch's cache, of the backbones whose names torchvision knows."""
+    import torch
+    from torchvision.models import get_model_weights, list_models
+
+    folder = Path(torch.hub.get_dir(), "checkpoints")
+    known = set(list_models())
+    there: list[str] = []
+    absent: list[str] = []
+    for name in (item.name for item in registry.of_kind("backbone") if item.name in known):
+        url = urlparse(get_model_weights(name)["IMAGENET1K_V1"].url).path
+        (there if (folder / Path(url).name).is_file() else absent).append(name)
+    yield Finding("weights", "cache", "ok", str(folder))
+    if there:
+        yield Finding("weights", "ImageNet, there", "ok", ", ".join(there))
+    if absent:
+        advice = "weights: imagenet downloads them; offline, give the path of a file as weights"
+        yield Finding("weights", "ImageNet, not there", "note", ", ".join(absent), advice)

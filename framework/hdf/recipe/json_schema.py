@@ -1,0 +1,171 @@
+"""The JSON Schema of recipes, by which editors complete and check them.
+
+It describes a recipe's file, not the whole that ``extends``, defaults and the command line make of
+it: what another layer may supply is asked for by ``hdf check`` alone (docs/decisions/0028).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from hdf import __version__
+from hdf.docstrings import attributes, description, meanings
+from hdf.errors import UserError
+from hdf.options import Options, UnusableSignatureError
+from hdf.recipe import schema, splits
+from hdf.recipe.schema import Recipe
+from hdf.registry import KINDS, Component, Registry
+
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+TITLE = "hdf recipe"
+LIKE_USE = {"optimizer": ("Adam", "AdamW", "SGD"), "schedule": ("Constant", "Cosine", "OneCycle")}
+"""The keys of ``train`` whose ``use`` names one of the schema's own forms."""
+
+JSON = dict[str, Any]
+
+
+def recipe_schema(registry: Registry) -> tuple[JSON, list[str]]:
+    """The schema of recipes with all components that are installed.
+
+    Returns:
+        The schema, and the components and plugins that are left out, with the reasons.
+    """
+    forms = _forms()
+    root = forms.pop("Recipe")
+    root["properties"]["extends"] = {
+        "type": "string",
+        "description": "another recipe's file, or the name of a packaged one, which this changes",
+    }
+    for key, names in LIKE_USE.items():
+        uses = {forms[name]["properties"]["use"]["const"]: name for name in names}
+        told = {use: forms[name]["description"] for use, name in uses.items()}
+        forms[key] = _choice(uses, told, {})
+        _refer(forms["Train"], key, key)
+    forms["Data"]["properties"]["labels"]["uniqueItems"] = True
+    forms["Data"]["properties"]["split"] |= {
+        "anyOf": [_reference(form.__name__) for form in get_args(splits.AnySplit)]
+    }
+    del forms["Data"]["properties"]["split"]["oneOf"]
+    left_out = [f"plugin {item.name}: {item.error}" for item in registry.plugins if item.error]
+    for kind in KINDS:
+        forms |= _components(kind, registry.of_kind(kind), left_out)
+    _refer(forms["Data"], "loader", "loader")
+    _refer(forms["Model"], "backbone", "backbone")
+    _refer(forms["Model"], "head", "head")
+    for key, kind in {"augment": "augmentation", "visualize": "visualizer"}.items():
+        root["properties"][key]["items"] = {**_reference(kind), "required": ["use"]}
+    about = {"$schema": DRAFT, "title": TITLE, "$comment": f"written by hdf schema {__version__}"}
+    return {**about, **root, "$defs": forms}, left_out
+
+
+def _forms() -> dict[str, JSON]:
+    """The schema's own models, nothing required, with what their documentation says."""
+    found: JSON = Recipe.model_json_schema()
+    forms: dict[str, JSON] = {**found.pop("$defs"), "Recipe": found}
+    del forms["Use"]
+    models = {**vars(splits), **vars(schema)}
+    for name, form in forms.items():
+        _describe(form, models[name])
+    return forms
+
+
+def _describe(form: JSON, model: type[BaseModel]) -> None:
+    form.pop("required", None)
+    form.pop("title")
+    form["description"] = _plain(description(model))
+    known = attributes(model)
+    for key, value in form["properties"].items():
+        value.pop("title", None)
+        if key in known:
+            value["description"] = _plain(known[key])
+
+
+def _components(kind: str, components: Iterable[Component], left_out: list[str]) -> dict[str, JSON]:
+    """A definition for each component of a kind, and one that chooses by ``use``."""
+    forms: dict[str, JSON] = {}
+    required: dict[str, list[str]] = {}
+    summaries: dict[str, str] = {}
+    for component in components:
+        try:
+            target = component.load()
+            if component.status.startswith("conflict"):
+                raise UserError(component.status)
+            options = Options(target, kind)
+        except (UserError, UnusableSignatureError) as error:
+            left_out.append(f"{component.title}: {error}")
+            continue
+        found = options.json_schema(f"{kind}.{component.name}.")
+        forms |= found.pop("$defs")
+        required[component.name] = found.pop("required")
+        summaries[component.name] = component.summary
+        forms[f"{kind}.{component.name}"] = _component(component, options, found["properties"])
+    names = {name: f"{kind}.{name}" for name in summaries}
+    forms[kind] = _choice(names, summaries, required)
+    return forms
+
+
+def _component(component: Component, options: Options, properties: JSON) -> JSON:
+    target = component.load()
+    known = meanings(target)
+    for name, value in properties.items():
+        if options.nested.get(name) == "one":
+            value |= _reference("loader")
+        elif name in options.nested:
+            value |= {"type": "object", "additionalProperties": _reference("loader")}
+        value.pop("title", None)
+        if name in known:
+            value["description"] = _plain(known[name])
+    use = {"const": component.name, "description": component.summary}
+    return {
+        "type": "object",
+        "description": _plain(description(target) if _has_own(target) else component.summary),
+        "properties": {"use": use, **properties},
+        "additionalProperties": False,
+    }
+
+
+def _has_own(target: Any) -> bool:
+    return bool(inspect.cleandoc(target.__doc__ or ""))
+
+
+def _choice(
+    forms: Mapping[str, str], summaries: Mapping[str, str], required: Mapping[str, list[str]]
+) -> JSON:
+    """A mapping whose ``use`` decides what may stand beside it.
+
+    Args:
+        forms: the definition of each ``use``.
+        required: the options that must stand beside it.
+    """
+    chosen = [
+        {
+            "if": {"properties": {"use": {"const": use}}, "required": ["use"]},
+            "then": {**_reference(form), "required": required.get(use, [])},
+        }
+        for use, form in forms.items()
+    ]
+    # Without `use`, the file changes options of what another layer names.
+    kept = {
+        "if": {"not": {"required": ["use"]}},
+        "then": {"anyOf": [_reference(form) for form in forms.values()]},
+    }
+    use = {"enum": list(forms), "enumDescriptions": [summaries[name] for name in forms]}
+    return {"type": "object", "properties": {"use": use}, "allOf": [*chosen, kept]}
+
+
+def _refer(form: JSON, key: str, name: str) -> None:
+    """Let a key's values be of a definition, with the description that it has."""
+    told = form["properties"][key].get("description")
+    form["properties"][key] = {**_reference(name), **({"description": told} if told else {})}
+
+
+def _reference(name: str) -> JSON:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _plain(text: str) -> str:
+    return text.replace("``", "`")

@@ -1,0 +1,168 @@
+"""Charts as paths for an SVG of our own: small, sharp, and in the colours of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+WIDTH, HEIGHT = 360, 220
+LEFT, RIGHT, TOP, BOTTOM = 48, 342, 10, 182
+ROW_LEFT, ROW_HEIGHT = 118, 22
+MOST_LETTERS = 17
+Point = tuple[float, float]
+Style = Literal["model", "constant", "third", "faint", "limit"]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A range of values, and where it lies.
+
+    Attributes:
+        name: with the unit.
+        low: the value at `start`.
+        high: the value at `end`.
+        start: in pixels of the drawing, as is `end`.
+        ticks: (value, text).
+    """
+
+    name: str
+    low: float
+    high: float
+    start: float
+    end: float
+    ticks: list[tuple[float, str]]
+
+    def at(self, value: float) -> float:
+        """Where a value lies, to a tenth of a pixel."""
+        share = (value - self.low) / (self.high - self.low)
+        return round(self.start + share * (self.end - self.start), 1)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Something drawn.
+
+    Attributes:
+        path: SVG path data.
+        style: how, as a class of ``charts.html``.
+        shape: ``line``, ``dots``, ``bars`` (filled) or ``thick`` (a short wide line).
+        name: in the legend; not there if empty.
+    """
+
+    path: str
+    style: Style
+    shape: Literal["line", "dots", "bars", "thick"] = "line"
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A drawing, and the same in words.
+
+    Attributes:
+        title: above it.
+        said: what a person who can't see it should know.
+        height: in pixels of the drawing; `WIDTH` is that of all.
+    """
+
+    title: str
+    said: str
+    x: Axis
+    y: Axis
+    marks: list[Mark]
+    height: float = HEIGHT
+
+
+def x_axis(name: str, low: float, high: float, *, rows: int = 0, percent: bool = False) -> Axis:
+    """An axis along the lower edge.
+
+    Args:
+        rows: of a chart with named rows instead of a second axis of numbers.
+        percent: whether the values are shares, to be written in per cent.
+    """
+    low, high, ticks = _ticks(low, high, percent, whole=name == "epoch")
+    return Axis(name, low, high, ROW_LEFT if rows else LEFT, RIGHT, ticks)
+
+
+def y_axis(name: str, low: float, high: float, *, percent: bool = False) -> Axis:
+    """An axis along the left edge."""
+    low, high, ticks = _ticks(low, high, percent)
+    return Axis(name, low, high, BOTTOM, TOP, ticks)
+
+
+def row_axis(names: Sequence[str]) -> Axis:
+    """Named rows, the first on top; row i is the value i."""
+    shown = [
+        name if len(name) <= MOST_LETTERS else f"{name[: MOST_LETTERS - 1]}…" for name in names
+    ]
+    end = TOP + ROW_HEIGHT * len(names)
+    return Axis("", -0.5, len(names) - 0.5, TOP, end, list(enumerate(shown)))
+
+
+def row_chart(title: str, said: str, x: Axis, y: Axis, marks: list[Mark]) -> Chart:
+    """A chart with named rows, as high as they need."""
+    return Chart(title, said, x, y, marks, y.end + HEIGHT - BOTTOM)
+
+
+def _ticks(
+    low: float, high: float, percent: bool, whole: bool = False
+) -> tuple[float, float, list[tuple[float, str]]]:
+    """A range that begins and ends with a round number, and round numbers in it."""
+    from matplotlib.ticker import MaxNLocator  # not above: matplotlib takes its time to import
+
+    if high - low < 1e-9:
+        low, high = low - 0.5, high + 0.5
+    locator = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10], integer=whole)
+    values = [float(value) for value in locator.tick_values(low, high)]
+    step = values[1] - values[0]
+    scale = 100.0 if percent else 1.0
+    digits = next(n for n in range(12) if abs(round(step * scale, n) - step * scale) < 1e-9 * scale)
+    ticks = [(value, f"{value * scale:.{digits}f}".replace("-", "−")) for value in values]
+    return values[0], values[-1], ticks
+
+
+def line(x: Axis, y: Axis, points: Iterable[Point]) -> str:
+    """A line from point to point."""
+    return "M" + "L".join(f"{x.at(across):g} {y.at(up):g}" for across, up in points)
+
+
+def dots(x: Axis, y: Axis, points: Iterable[Point]) -> str:
+    """Lines of nearly no length, whose ends are the dots; some printers skip those of none."""
+    return "".join(f"M{x.at(across):g} {y.at(up):g}h.01" for across, up in points)
+
+
+def across(x: Axis, y: Axis, level: float) -> str:
+    """A line at one height."""
+    return f"M{x.start:g} {y.at(level):g}H{x.end:g}"
+
+
+def upright(x: Axis, y: Axis, value: float) -> str:
+    """A line at one place, from bottom to top."""
+    return f"M{x.at(value):g} {y.start:g}V{y.end:g}"
+
+
+def spans(x: Axis, y: Axis, rows: Iterable[tuple[int, float, float]]) -> str:
+    """Lines along rows, each (row, from, to)."""
+    return "".join(f"M{x.at(low):g} {y.at(row):g}H{x.at(high):g}" for row, low, high in rows)
+
+
+def bars(x: Axis, y: Axis, edges: Sequence[float], heights: Sequence[float]) -> str:
+    """Filled bars between neighbouring edges."""
+    places = [x.at(edge) for edge in edges]
+    return "".join(
+        f"M{left:g} {y.start:g}V{y.at(height):g}H{right:g}V{y.start:g}Z"
+        for (left, right), height in zip(pairwise(places), heights, strict=True)
+        if height
+    )
+
+
+def steps(x: Axis, y: Axis, edges: Sequence[float], heights: Sequence[float]) -> str:
+    """The outline of bars."""
+    parts = [f"M{x.at(edges[0]):g} {y.start:g}"]
+    parts += [
+        f"V{y.at(height):g}H{x.at(right):g}"
+        for right, height in zip(edges[1:], heights, strict=True)
+    ]
+    return "".join(parts) + f"V{y.start:g}"

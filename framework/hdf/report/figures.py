@@ -1,0 +1,214 @@
+"""What is drawn of a comparison: from true boxes, answers and metrics to charts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from hdf.evaluation.comparison import Comparison
+from hdf.evaluation.ratio_metrics import ratios_of
+from hdf.report import charts
+from hdf.report.charts import Chart, Mark, Point, Style
+
+EDGES = ("left (x0)", "top (y0)", "right (x1)", "bottom (y1)")
+BINS = 25
+History = Sequence[Mapping[str, Any]]
+LOSSES: tuple[tuple[str, str, Style], ...] = (
+    ("train_loss", "training, augmented", "constant"),
+    ("val_loss", "validation", "model"),
+    ("inner_loss", "inner split", "third"),
+)
+SCORES: tuple[tuple[str, str, Style], ...] = (
+    ("constant_box_iou", "constant box", "constant"),
+    ("iou_mean", "validation", "model"),
+    ("inner_iou_mean", "inner split", "third"),
+)
+
+
+def spoken(name: str) -> str:
+    """A label or a source for people."""
+    return name.replace("_", " ") or "(no name)"
+
+
+def learning(histories: Sequence[History]) -> Iterator[Chart]:
+    """Loss and IoU after each epoch; of several trainings the IoU alone, a line each."""
+    if len(histories) == 1:
+        yield from _curves("Loss", "mean loss of an image", histories[0], LOSSES)
+        yield from _curves("Mean IoU", "mean IoU", histories[0], SCORES)
+    elif histories:
+        lines = [_points(history, "iou_mean") for history in histories]
+        lasts = ", ".join(f"{points[-1][1]:.3f}" for points in lines if points)
+        named = [(points, "faint", "" if n else "a fold") for n, points in enumerate(lines)]
+        said = f"A line for each of {len(lines)} folds; after the last epoch: {lasts}."
+        yield from _chart("Mean IoU of each fold", "mean IoU", named, said)
+
+
+def _points(history: History, key: str) -> list[Point]:
+    return [(line["epoch"], line[key]) for line in history if key in line]
+
+
+def _curves(
+    title: str, unit: str, history: History, keys: Sequence[tuple[str, str, Style]]
+) -> Iterator[Chart]:
+    lines = [(_points(history, key), style, name) for key, name, style in keys]
+    ends = [
+        f"{name} from {points[0][1]:.3f} to {points[-1][1]:.3f}"
+        for points, _, name in lines
+        if points
+    ]
+    said = f"Over {len(history)} epochs: {', '.join(ends)}."
+    yield from _chart(title, unit, lines, said)
+
+
+def _chart(
+    title: str, unit: str, lines: Sequence[tuple[list[Point], Any, str]], said: str
+) -> Iterator[Chart]:
+    known = [(points, style, name) for points, style, name in lines if points]
+    every = [point for points, _, _ in known for point in points]
+    if not every:
+        return
+    x = charts.x_axis("epoch", min(p[0] for p in every), max(p[0] for p in every))
+    y = charts.y_axis(unit, min(p[1] for p in every), max(p[1] for p in every))
+    marks = []
+    for points, style, name in known:
+        single = len(points) == 1
+        path = charts.dots(x, y, points) if single else charts.line(x, y, points)
+        marks.append(Mark(path, style, "dots" if single else "line", name))
+    yield Chart(title, said, x, y, marks)
+
+
+def scores(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Chart:
+    """Mean IoU with its interval beside the constant box.
+
+    Args:
+        rows: a name and metrics each.
+    """
+    lows = [min(item["iou_mean_95"][0], item["constant_box_iou"]) for _, item in rows]
+    highs = [max(item["iou_mean_95"][1], item["constant_box_iou"]) for _, item in rows]
+    y = charts.row_axis([name for name, _ in rows])
+    x = charts.x_axis("mean IoU", min(lows), max(highs), rows=len(rows))
+    intervals = [(row, *item["iou_mean_95"]) for row, (_, item) in enumerate(rows)]
+    answers = [(item["iou_mean"], row) for row, (_, item) in enumerate(rows)]
+    fixed = [(item["constant_box_iou"], row) for row, (_, item) in enumerate(rows)]
+    said = "; ".join(
+        f"{name} {item['iou_mean']:.3f}, constant box {item['constant_box_iou']:.3f}"
+        for name, item in rows
+    )
+    marks = [
+        Mark(charts.spans(x, y, intervals), "model", "line", "95 % interval"),
+        Mark(charts.dots(x, y, answers), "model", "dots", "detector"),
+        Mark(charts.dots(x, y, fixed), "constant", "dots", "constant box"),
+    ]
+    return charts.row_chart("Mean IoU", f"{said}.", x, y, marks)
+
+
+def iou_distributions(comparison: Comparison) -> Iterator[Chart]:
+    """For each label, how many true boxes reach which IoU, beside the constant box."""
+    for label in dict.fromkeys(comparison.matches.label):
+        part = comparison.of_label(label)
+        found, fixed = part.matches.iou.numpy(), part.constant.iou.numpy()
+        counts, edges = np.histogram(found, BINS, (0, 1))
+        constant, _ = np.histogram(fixed, BINS, (0, 1))
+        x = charts.x_axis("IoU", 0, 1)
+        y = charts.y_axis(
+            "% of the true boxes", 0, max(*counts, *constant) / len(found), percent=True
+        )
+        share, other = counts / len(found), constant / len(found)
+        marks = [
+            Mark(charts.bars(x, y, edges.tolist(), share.tolist()), "model", "bars", "detector"),
+            Mark(
+                charts.steps(x, y, edges.tolist(), other.tolist()),
+                "constant",
+                "line",
+                "constant box",
+            ),
+        ]
+        low, middle, high = np.quantile(found, [0.02, 0.5, 0.98])
+        said = (
+            f"Of {len(found)} true boxes half have an IoU of at least {middle:.3f}, 98 % of at "
+            f"least {low:.3f}, 2 % of at least {high:.3f}; the constant box's median is "
+            f"{np.median(fixed):.3f}."
+        )
+        yield Chart(f"IoU, {spoken(label)}", said, x, y, marks)
+
+
+def edge_errors(comparison: Comparison) -> Iterator[Chart]:
+    """For each label, how far the four edges lie from the true ones, in % of the true side."""
+    for label in dict.fromkeys(comparison.matches.label):
+        matches = comparison.of_label(label).matches
+        known = matches.part(matches.found)
+        if known.label:
+            side = (known.true[:, 2:] - known.true[:, :2]).tile(2)
+            yield _edges(label, known.edge_error / side)
+
+
+def _edges(label: str, error: Tensor) -> Chart:
+    low, first, middle, third, high = np.quantile(
+        error.double().numpy(), [0.05, 0.25, 0.5, 0.75, 0.95], axis=0
+    )
+    y = charts.row_axis(EDGES)
+    title = "predicted − true edge, % of the true side"
+    x = charts.x_axis(title, low.min(), high.max(), rows=4, percent=True)
+    rows = range(4)
+    marks = [
+        Mark(charts.upright(x, y, 0), "limit"),
+        Mark(_row_spans(x, y, low, high), "model", "line", "90 % of the boxes"),
+        Mark(_row_spans(x, y, first, third), "model", "thick", "half of them"),
+        Mark(charts.dots(x, y, [(middle[row], row) for row in rows]), "model", "dots", "median"),
+    ]
+    said = "; ".join(
+        f"{name}: median {middle[row]:+.1%}, 90 % from {low[row]:+.1%} to {high[row]:+.1%}"
+        for row, name in enumerate(EDGES)
+    )
+    return charts.row_chart(f"Edges, {spoken(label)}", f"{said}.", x, y, marks)
+
+
+def _row_spans(x: charts.Axis, y: charts.Axis, low: Any, high: Any) -> str:
+    return charts.spans(x, y, [(row, low[row], high[row]) for row in range(len(low))])
+
+
+def agreement(comparison: Comparison, ratio: Mapping[str, Any]) -> Chart:
+    """Bland and Altman's plot of the cardiothoracic ratio (Lancet 1986).
+
+    Args:
+        ratio: the part ``ratio`` of the metrics.
+    """
+    every = ratios_of(comparison.matches)
+    known = every.part(~every.found.isnan())
+    difference, mean = known.found - known.true, (known.found + known.true) / 2
+    limits = ratio["limits"] or []
+    levels = [*difference.tolist(), *limits, 0.0]
+    x = charts.x_axis("mean of predicted and true ratio", float(mean.min()), float(mean.max()))
+    y = charts.y_axis("predicted − true", min(levels), max(levels))
+    points = list(zip(mean.tolist(), difference.tolist(), strict=True))
+    marks = [Mark(charts.dots(x, y, points), "model", "dots", "an image")]
+    marks += [Mark(charts.across(x, y, ratio["bias"]), "constant", "line", "bias")]
+    for name, level in zip(("limits of agreement", ""), limits, strict=False):
+        marks.append(Mark(charts.across(x, y, level), "limit", "line", name))
+    said = f"{len(points)} images, bias {ratio['bias']:+.4f}"
+    if limits:
+        said += f", limits of agreement {limits[0]:+.4f} to {limits[1]:+.4f}"
+    return Chart("Cardiothoracic ratio", f"{said}.", x, y, marks)
+
+
+def coverage(rows: Sequence[tuple[str, Mapping[str, Any]]], level: float) -> Chart:
+    """How often calibrated boxes hold the truth, beside what is promised.
+
+    Args:
+        rows: a name and ``coverage`` with ``coverage_95`` each.
+    """
+    y = charts.row_axis([name for name, _ in rows])
+    lowest = min(level, *(item["coverage_95"][0] for _, item in rows))
+    x = charts.x_axis("% that hold the truth", lowest, 1, rows=len(rows), percent=True)
+    intervals = [(row, *item["coverage_95"]) for row, (_, item) in enumerate(rows)]
+    shares = [(item["coverage"], row) for row, (_, item) in enumerate(rows)]
+    marks = [
+        Mark(charts.upright(x, y, level), "constant", "line", "promised"),
+        Mark(charts.spans(x, y, intervals), "model", "line", "95 % interval"),
+        Mark(charts.dots(x, y, shares), "model", "dots", "measured"),
+    ]
+    said = "; ".join(f"{name} {item['coverage']:.1%}" for name, item in rows)
+    return charts.row_chart("Coverage", f"Promised {level:.0%}. {said}.", x, y, marks)

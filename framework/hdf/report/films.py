@@ -1,0 +1,179 @@
+"""Radiographs in a page: few, small enough to be sent, each with its boxes."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from io import BytesIO
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from hdf.colours import COLOURS, true_colours
+from hdf.data.decode import attempted, read_pixels
+from hdf.errors import UserError
+from hdf.evaluation.comparison import Comparison
+from hdf.painting import as_grey
+from hdf.report.figures import spoken
+from hdf.types import Sample
+
+MOST = 6
+"""Images of each kind: the worst, the typical and the best."""
+
+SIDES = (896, 768, 640, 512, 384, 256)
+QUALITY = 84
+MOST_BYTES = 80_000
+"""Of an image, before base64 makes a third more of them."""
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """A box in pixels of the picture."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    colour: str
+    true: bool
+
+
+@dataclass(frozen=True)
+class Film:
+    """A radiograph with boxes.
+
+    Attributes:
+        number: in the page.
+        name: the sample's id.
+        caption: its scores.
+        data: a JPEG in base64; empty where the image could not be read.
+    """
+
+    number: int
+    name: str
+    caption: str
+    data: str = ""
+    width: int = 1
+    height: int = 1
+    strokes: list[Stroke] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Album:
+    """Films with something in common."""
+
+    title: str
+    said: str
+    films: list[Film]
+
+
+def image_iou(comparison: Comparison) -> dict[int, float]:
+    """The mean IoU over the true boxes of each image that has one, by its position."""
+    image, scores = comparison.matches.image, comparison.matches.iou.double()
+    size = len(comparison.images)
+    count = torch.bincount(image, minlength=size)
+    total = torch.bincount(image, scores, minlength=size)
+    known = count.nonzero().flatten()
+    return dict(zip(known.tolist(), (total[known] / count[known]).tolist(), strict=True))
+
+
+def albums(comparison: Comparison, samples: Mapping[str, Sample]) -> list[Album]:
+    """The worst, the typical and the best images; none is in two of them.
+
+    Args:
+        samples: by id; what is not there, or can't be read, is shown without its image.
+    """
+    scores = image_iou(comparison)
+    order = sorted(scores, key=lambda index: (scores[index], comparison.images[index]))
+    count = max(1, min(MOST, len(order) // 3))
+    worst, rest = order[:count], order[count:]
+    best, middle = rest[::-1][:count], rest[: max(0, len(rest) - count)]
+    start = (len(middle) - min(count, len(middle))) // 2
+    kinds = (
+        ("Worst", "the lowest mean IoU, the worst first", worst),
+        ("Typical", "around the median", middle[start : start + count]),
+        ("Best", "the highest mean IoU, the best first", best),
+    )
+    painter = Painter(comparison, samples)
+    return [
+        Album(title, said, [painter.film(index) for index in chosen])
+        for title, said, chosen in kinds
+        if chosen
+    ]
+
+
+class Painter:
+    """Makes films of a comparison's images.
+
+    Args:
+        first: the number of the first film.
+    """
+
+    def __init__(
+        self, comparison: Comparison, samples: Mapping[str, Sample], first: int = 0
+    ) -> None:
+        self.comparison, self.samples, self.count = comparison, samples, first
+        self.colours = colours_of(tuple(dict.fromkeys(comparison.matches.label)))
+
+    def film(self, index: int) -> Film:
+        """The film of an image, by its position in the comparison."""
+        rows = (self.comparison.matches.image == index).nonzero().flatten().tolist()
+        matches, name = self.comparison.matches, self.comparison.images[index]
+        caption = ", ".join(f"{spoken(matches.label[row])} {matches.iou[row]:.3f}" for row in rows)
+        number, self.count = self.count, self.count + 1
+        image = self._image(name)
+        if image is None:
+            return Film(number, name, f"IoU {caption}; the image can't be read")
+        data, scale, (width, height) = encoded(image)
+        strokes = list(self._strokes(rows, scale))
+        return Film(number, name, f"IoU {caption}", data, width, height, strokes)
+
+    def _image(self, name: str) -> Tensor | None:
+        if name not in self.samples:
+            return None
+        image = attempted(read_pixels, self.samples[name])
+        return None if isinstance(image, UserError) else image
+
+    def _strokes(self, rows: list[int], scale: float) -> Iterator[Stroke]:
+        matches = self.comparison.matches
+        for row in rows:
+            found, true = self.colours[matches.label[row]]
+            yield _stroke(matches.true[row], scale, true, True)
+            if not matches.box[row].isnan().any():
+                yield _stroke(matches.box[row], scale, found, False)
+
+
+def colours_of(labels: tuple[str, ...]) -> dict[str, tuple[str, str]]:
+    """The colours of each label's predicted and true boxes, as in hdf's other pictures."""
+    if len(labels) == 1:
+        return {labels[0]: (COLOURS[0], COLOURS[1])}
+    return {
+        name: (colour, colour)
+        for name, colour in zip(labels, true_colours(len(labels)), strict=True)
+    }
+
+
+def _stroke(box: Tensor, scale: float, colour: str, true: bool) -> Stroke:
+    x0, y0, x1, y1 = (round(edge * scale, 1) for edge in box.tolist())
+    return Stroke(x0, y0, round(x1 - x0, 1), round(y1 - y0, 1), colour, true)
+
+
+def encoded(image: Tensor) -> tuple[str, float, tuple[int, int]]:
+    """A radiograph as a JPEG of at most `MOST_BYTES`, or of the smallest of `SIDES`.
+
+    Args:
+        image: float32 [1, H, W] in [0, 1].
+
+    Returns:
+        The JPEG in base64, how many of its pixels an original one is wide, and (width, height).
+    """
+    for side in SIDES:
+        grey, scale = as_grey(image, 1, side)
+        buffer = BytesIO()
+        Image.fromarray(grey).save(buffer, "JPEG", quality=QUALITY, optimize=True)
+        if buffer.tell() <= MOST_BYTES:
+            break
+    text = base64.b64encode(buffer.getvalue()).decode()
+    return text, scale, (grey.shape[1], grey.shape[0])

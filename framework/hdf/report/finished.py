@@ -1,0 +1,126 @@
+"""Reading what a run, a cross-validation or an evaluation has left in its folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hdf.errors import user_error
+from hdf.evaluation.comparison import Comparison
+from hdf.evaluation.tables import read_comparison
+from hdf.recipe.load import parse, read_text
+
+KINDS = {"run": "Run", "crossval": "Cross-validation", "evaluation": "Evaluation"}
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What was measured, and how.
+
+    Attributes:
+        path: the folder.
+        kind: ``run``, ``crossval`` or ``evaluation``.
+        summary: of ``summary.json``.
+        comparison: every true box with the detector's and the constant answer.
+        recipe: the resolved one as plain values; empty where there was none.
+    """
+
+    path: Path
+    kind: str
+    summary: dict[str, Any]
+    comparison: Comparison
+    recipe: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The recipe's name, or that of the models."""
+        if self.kind == "evaluation":
+            return ", ".join(dict.fromkeys(Path(model).stem for model in self.summary["models"]))
+        return str(self.summary["recipe"])
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The validation metrics."""
+        metrics: dict[str, Any] = self.summary["metrics"]["val"]
+        return metrics
+
+    @property
+    def trainings(self) -> list[Path]:
+        """The folders of the run, or of the runs of all folds."""
+        if self.kind == "crossval":
+            return [self.path / f"fold-{item['fold']}" for item in self.summary["folds"]]
+        return [self.path] if self.kind == "run" else []
+
+    def histories(self) -> list[list[dict[str, Any]]]:
+        """The lines of ``metrics.jsonl`` of each training that still has them."""
+        files = [folder / "metrics.jsonl" for folder in self.trainings]
+        return [
+            [json.loads(line) for line in read_text(file).splitlines()]
+            for file in files
+            if file.is_file()
+        ]
+
+    def environment(self) -> dict[str, Any]:
+        """Of ``environment.json``, the first fold's; empty where there is none."""
+        folder = self.trainings[0] if self.trainings else self.path
+        path = folder / "environment.json"
+        return _json(path) if path.is_file() else {}
+
+
+def read_finished(folder: Path) -> Finished:
+    """What a folder holds.
+
+    Raises:
+        UserError: it is not the folder of something that has finished, or can't be read.
+    """
+    if not (folder / "summary.json").is_file():
+        message = (
+            "holds no summary.json; expected the folder of a finished hdf run, hdf crossval or "
+            "hdf evaluate"
+        )
+        raise user_error(message, str(folder))
+    summary = _json(folder / "summary.json")
+    kind = "crossval" if "folds" in summary else "evaluation" if "models" in summary else "run"
+    resolved = folder / "resolved.yaml"
+    recipe = parse(read_text(resolved), str(resolved)).plain() if resolved.is_file() else {}
+    if "val" not in summary.get("metrics", {}) or not isinstance(recipe, dict):
+        raise user_error("is no summary that hdf wrote", str(folder / "summary.json"))
+    return Finished(folder, kind, summary, read_comparison(folder), recipe)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise user_error(f"can't be read: {error}", str(path)) from error
+    if not isinstance(value, dict):
+        raise user_error("can't be read: expected a JSON object", str(path))
+    return value
+
+
+def shown_recipe(recipe: Mapping[str, Any]) -> str:
+    """A recipe as YAML that may be passed on: folders before a file's name may name a person."""
+    if not recipe:
+        return ""
+    return yaml.safe_dump(
+        bare(recipe), sort_keys=False, default_flow_style=None, width=78, allow_unicode=True
+    )
+
+
+def bare(value: Any) -> Any:
+    """Plain values with absolute paths cut to the last name."""
+    if isinstance(value, Mapping):
+        return {key: bare(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [bare(item) for item in value]
+    return bare_path(value) if isinstance(value, str) else value
+
+
+def bare_path(text: str) -> str:
+    """An absolute path without its folders; anything else as it is."""
+    return f"…/{Path(text).name}" if text.startswith(("/", "~/")) else text

@@ -1,0 +1,101 @@
+"""``report.html``: what came of a run, a cross-validation or an evaluation, for people."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from hdf.report.figures import spoken
+from hdf.report.films import Album, albums, colours_of
+from hdf.report.finished import KINDS, Finished, bare_path, read_finished, shown_recipe
+from hdf.report.headlines import Headline, headlines
+from hdf.report.page import write_page
+from hdf.report.sections import sections
+from hdf.reporting.progress import Reporter
+from hdf.types import Sample
+
+NAME = "report.html"
+MADE_BY = "hdf report"
+
+
+def add_report(folder: Path, samples: Iterable[Sample], reporter: Reporter) -> None:
+    """Write `NAME` into a folder that is complete; where that fails it is told, and no more.
+
+    Args:
+        samples: the images, those that were not evaluated among them.
+    """
+    try:
+        path = write_report(folder, samples)
+        reporter.say(f"{path}: contains images of the data set; treat it as you treat them")
+    except Exception as error:
+        reporter.say(f"{NAME} could not be made: {type(error).__name__}: {error}")
+        reporter.record(traceback.format_exc())
+
+
+def write_report(folder: Path, samples: Iterable[Sample]) -> Path:
+    """Write the report of what is finished, from its files and the images.
+
+    Returns:
+        Its path.
+
+    Raises:
+        UserError: the folder can't be read, or the page can't be written.
+    """
+    finished, path = read_finished(folder), folder / NAME
+    write_page(path, "report.html", MADE_BY, **view(finished, samples))
+    return path
+
+
+def view(finished: Finished, samples: Iterable[Sample]) -> dict[str, Any]:
+    """What the page shows."""
+    comparison = finished.comparison
+    labels = tuple(dict.fromkeys(comparison.matches.label))
+    by_id = {sample.id: sample for sample in samples}
+    return {
+        "kind": KINDS[finished.kind],
+        "name": finished.name,
+        "facts": list(_facts(finished)),
+        "headlines": list[Headline](headlines(finished.metrics)),
+        "sections": list(sections(finished)),
+        "albums": list[Album](albums(comparison, by_id)),
+        "colours": [(spoken(name), *pair) for name, pair in colours_of(labels).items()],
+        "recipe": shown_recipe(finished.recipe),
+        "environment": list(_environment(finished.environment())),
+    }
+
+
+def _facts(finished: Finished) -> Iterator[tuple[str, str]]:
+    """What stands below the title."""
+    summary = finished.summary
+    sizes = summary["dataset"]
+    if "train" in sizes:
+        yield "trained on", f"{sizes['train']} images"
+    yield "evaluated on", f"{sizes['val']} images"
+    if finished.kind == "crossval":
+        yield "folds", str(len(summary["folds"]))
+    if "epochs_run" in summary:
+        yield "epochs", str(summary["epochs_run"])
+    if "device" in summary:
+        yield "computed on", f"{summary['device']} in {summary['precision']}"
+    for key in ("images", "table"):
+        if key in summary:
+            yield key, bare_path(str(summary[key]))
+    yield "took", _duration(summary["timing"]["seconds"])
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def _environment(environment: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for key, value in environment.items():
+        if isinstance(value, Mapping):
+            yield from (
+                (str(name), str(version or "not installed")) for name, version in value.items()
+            )
+        else:
+            yield key.replace("_", " "), str(value)

@@ -1,0 +1,70 @@
+"""Radiographs as a browser shows them, each encoded once while there is room for it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from io import BytesIO
+from pathlib import Path
+from threading import Lock
+
+from PIL import Image
+from torch import Tensor
+
+from hdf.images import read_image
+
+LARGEST_SIDE = 2048
+QUALITY = 92
+ROOM = 512 * 2**20
+
+
+def encode(image: Tensor) -> bytes:
+    """A grey JPEG, at most `LARGEST_SIDE` pixels wide and high.
+
+    Args:
+        image: float32 [1, H, W] in [0, 1].
+    """
+    picture = Image.fromarray(image[0].mul(255).round().byte().numpy())
+    picture.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
+    buffer = BytesIO()
+    picture.save(buffer, "JPEG", quality=QUALITY)
+    return buffer.getvalue()
+
+
+class Pictures:
+    """JPEGs of files, in memory; from several threads at once.
+
+    Args:
+        room: bytes that are kept at most.
+    """
+
+    def __init__(self, room: int = ROOM) -> None:
+        self.room = room
+        self._kept: OrderedDict[Path, bytes] = OrderedDict()
+        self._size = 0
+        self._lock = Lock()
+
+    def offer(self, path: Path, image: Tensor) -> None:
+        """Encode a file's image that is at hand, if there is room for it."""
+        if self._size >= self.room:
+            return
+        self._keep(path, encode(image))
+
+    def get(self, path: Path) -> bytes:
+        """The JPEG of a file, which is read again where it is no longer kept.
+
+        Raises:
+            UserError: the file can't be read.
+        """
+        with self._lock:
+            if path in self._kept:
+                self._kept.move_to_end(path)
+                return self._kept[path]
+        return self._keep(path, encode(read_image(path)))
+
+    def _keep(self, path: Path, picture: bytes) -> bytes:
+        with self._lock:
+            self._size += len(picture) - len(self._kept.pop(path, b""))
+            self._kept[path] = picture
+            while self._size > self.room and len(self._kept) > 1:
+                self._size -= len(self._kept.popitem(last=False)[1])
+        return picture

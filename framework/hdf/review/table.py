@@ -1,0 +1,80 @@
+"""The tables: accepted boxes as the loader ``csv_boxes`` reads them, and the flagged images."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from hdf.errors import user_error
+from hdf.files import write_table
+from hdf.review.entries import Entry
+
+COLUMNS = ("name", "label", "x0", "y0", "w", "h", "img_shape_x", "img_shape_y", "review")
+FLAGGED = ("name", "note")
+
+
+def journal_path(table: Path) -> Path:
+    """Where the journal of a table is."""
+    return table.with_suffix(".journal.jsonl")
+
+
+def flagged_path(table: Path) -> Path:
+    """Where the flagged images of a table are listed."""
+    return table.with_suffix(".flagged.csv")
+
+
+def refuse_tables(table: Path) -> None:
+    """Refuse paths that hold what `write_tables` did not write, or that can't be written.
+
+    Raises:
+        UserError: saying what to do instead.
+    """
+    folder, journal = table.absolute().parent, journal_path(table)
+    if not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise user_error("is no folder that can be written into; give another --out", str(folder))
+    for path, columns in ((table, COLUMNS), (flagged_path(table), FLAGGED)):
+        own = journal.is_file() and path.is_file() and _begins_with(path, columns)
+        if path.exists() and not own:
+            message = f"hdf review did not write it, with a {journal.name} beside it"
+            raise user_error(f"is there already, and {message}; give another --out", str(path))
+
+
+def _begins_with(path: Path, columns: Sequence[str]) -> bool:
+    header = ",".join(columns).encode() + b"\n"
+    with path.open("rb") as file:
+        return file.read(len(header)) == header
+
+
+def write_tables(table: Path, entries: Iterable[Entry]) -> None:
+    """Write the accepted images' boxes, and the names of those that are flagged.
+
+    Raises:
+        OSError: a table can't be written; it is as it was.
+    """
+    entries = list(entries)
+    write_table(table, COLUMNS, (row for entry in entries for row in _rows(entry)))
+    flagged = [(entry.name, entry.note) for entry in entries if entry.state == "flagged"]
+    if flagged or flagged_path(table).exists():
+        write_table(flagged_path(table), FLAGGED, flagged)
+
+
+def remove_leftovers(table: Path) -> None:
+    """Remove what a kill has left of a table that was being written."""
+    for path in (table, flagged_path(table)):
+        for leftover in path.parent.glob(f".{path.name}.*.tmp"):
+            leftover.unlink(missing_ok=True)
+
+
+def _rows(entry: Entry) -> Iterator[tuple[str, ...]]:
+    if entry.state != "accepted":
+        return
+    height, width = entry.size
+    frame = (str(width), str(height), "corrected" if entry.corrected else "accepted")
+    for label, edges in entry.boxes.items():
+        x0, y0, x1, y1 = (round(edge, 2) for edge in edges)
+        yield (entry.name, label, *map(_number, (x0, y0, x1 - x0, y1 - y0)), *frame)
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".")

@@ -1,0 +1,156 @@
+"""The contract of backbones."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hdf.testing.contract import (
+    Subject,
+    asking,
+    assert_finite,
+    assert_gradients,
+    assert_same,
+    subject,
+)
+from hdf.testing.networks import check_export, check_no_other_device
+from hdf.trial import IMAGES, check_features
+
+ALONE_TOLERANCE = 1e-3
+"""A batch may be added up in another order than one image."""
+
+
+def check_backbone(
+    backbone: nn.Module | str,
+    *,
+    options: Mapping[str, Any] | None = None,
+    in_channels: int = 1,
+    image_size: tuple[int, int] = (72, 104),
+    export: bool = True,
+    seed: int = 0,
+) -> None:
+    """Hold a backbone to all that hdf asks of one.
+
+    Its maps have the shapes that ``channels`` and ``strides`` state, are finite in float32 and
+    under bfloat16 autocast, and repeat; an image's maps depend on no other image; every parameter
+    that may learn gets a gradient; nothing stays behind on another device; ``stages``, ``mean`` and
+    ``std`` are well formed; a model file restores it; `torch.export` follows it.
+
+    Args:
+        backbone: the module, or the name of a registered one, which is built as for a recipe.
+        options: of a registered one; keep it narrow, and the check quick.
+        in_channels: of the images that a module takes; hdf knows those of a registered one.
+        image_size: (height, width).
+        export: False for a backbone that can't be exported.
+        seed: of weights and images.
+
+    Raises:
+        AssertionError: saying what is wrong and what to do.
+    """
+    made = subject("backbone", backbone, options, seed, in_channels=1, image_size=image_size)
+    if isinstance(backbone, str):
+        in_channels = 1 if "in_channels" in made.supplied else 3
+    module, title = made.make(), made.title
+    _check_form(title, module, in_channels)
+    drawn = torch.rand(IMAGES, 1, *image_size, generator=torch.Generator().manual_seed(seed))
+    unlike = torch.tensor([1.0, 0.3])[:, None, None, None]  # so that a batch's mean is no image's
+    images = ((drawn - 0.5) * 3 * unlike + 1 - unlike).expand(-1, in_channels, -1, -1)
+    images = images.contiguous(memory_format=torch.channels_last)
+    maps = _check_maps(title, module, images, image_size)
+    _check_saved(made, maps, images)
+    _check_learning(title, made.make(), images)
+    check_no_other_device(title, made.make(), images)
+    if export:
+        check_export(title, made.make(), images)
+
+
+def _check_form(title: str, module: Any, in_channels: int) -> None:
+    assert isinstance(module, nn.Module), f"{title} is no torch.nn.Module; derive it from one"
+    for name in ("channels", "strides"):
+        value = getattr(module, name, None)
+        assert isinstance(value, tuple | list) and all(type(item) is int for item in value), (
+            f"{title}: {name} is {value!r}, expected a tuple with one whole number for each map"
+        )
+    for name in ("mean", "std"):
+        value = getattr(module, name, None)
+        if isinstance(value, tuple | list):
+            assert len(value) == in_channels, (
+                f"{title}: {name} has {len(value)} values for images of {in_channels} channels; "
+                "give one for each channel"
+            )
+    if inspect.ismethod(getattr(module, "stages", None)):
+        _check_stages(title, module, module.stages())  # type: ignore[operator]
+
+
+def _check_stages(title: str, module: nn.Module, stages: Any) -> None:
+    assert isinstance(stages, list) and all(isinstance(stage, nn.Module) for stage in stages), (
+        f"{title}: stages() gives {type(stages).__name__}, expected a list of nn.Module"
+    )
+    own = set(module.parameters())
+    found = [parameter for stage in stages for parameter in stage.parameters()]
+    assert len(set(found)) == len(found), f"{title}: a parameter lies in two of its stages()"
+    assert set(found) <= own, f"{title}: a parameter of its stages() is none of the module's own"
+
+
+def _check_maps(
+    title: str, module: nn.Module, images: Tensor, image_size: tuple[int, int]
+) -> list[Tensor]:
+    """The shapes, and that maps follow from their own image alone."""
+    module.eval()
+    given = images.clone()
+    with torch.no_grad(), asking(title, "forward"):
+        maps = module(images)
+        check_features(module, maps, image_size)
+        again, alone = list(module(images)), list(module(images[:1]))
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            lower = list(module(images))
+    assert torch.equal(images, given), f"{title}: forward changes its input; work on a copy"
+    for number, (found, low) in enumerate(zip(maps, lower, strict=True)):
+        assert found.dtype == torch.float32, (
+            f"{title}: map {number} is {found.dtype} for float32 images; cast no values"
+        )
+        assert_finite(title, f"map {number}", found)
+        assert_finite(title, f"map {number} under bfloat16 autocast", low)
+        assert low.shape == found.shape, f"{title}: map {number} has another shape in bfloat16"
+    assert_same(
+        again, list(maps), f"{title}: two calls in evaluation mode differ; draw in training only"
+    )
+    first = [item[:1] for item in maps]
+    message = (
+        f"{title}: an image's maps depend on the other images of its batch; in evaluation mode "
+        "normalise by stored statistics, or by each image's own"
+    )
+    assert_same(alone, first, message, ALONE_TOLERANCE)
+    return list(maps)
+
+
+def _check_saved(made: Subject, maps: list[Tensor], images: Tensor) -> None:
+    """A second one with the first one's state answers as the first: so models are read back."""
+    first, second = made.make(), made.make()
+    message = (
+        f"{made.title}: built twice with one seed it answers differently; draw initial weights "
+        "from torch"
+    )
+    with torch.no_grad(), asking(made.title, "load_state_dict"):
+        assert_same(list(second.eval()(images)), maps, message)
+        for parameter in second.parameters():
+            parameter.fill_(0.5)
+        second.load_state_dict(first.state_dict())
+        found = list(second.eval()(images))
+    message = (
+        f"{made.title}: a copy with the same state_dict answers differently, so a model file would "
+        "not restore it; keep all that forward needs in parameters and buffers"
+    )
+    assert_same(found, maps, message)
+
+
+def _check_learning(title: str, module: nn.Module, images: Tensor) -> None:
+    with asking(title, "forward and backward"):
+        total = torch.stack([found.square().mean() for found in module.train()(images)]).sum()
+        if total.requires_grad:
+            total.backward()  # type: ignore[no-untyped-call]
+    assert_gradients(title, module)

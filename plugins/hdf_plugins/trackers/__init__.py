@@ -1,0 +1,1 @@
+"""Built-in trackers, one a file; each is off unless its environment variable switches it on."""

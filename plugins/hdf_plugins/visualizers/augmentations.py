@@ -1,0 +1,71 @@
+"""The same training images, augmented again and again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hdf import Batch, View
+from hdf.errors import user_error
+from hdf.files import replacing
+from hdf.lettering import WARNING
+from hdf.preview.images import Shown, panel_of
+from hdf.preview.layout import most_cells
+from hdf.preview.sheet import draw_sheet
+from hdf.reporting.network_images import NetworkImages
+from hdf_plugins.visualizers.drawing import checked_count
+
+
+class Augmentations:
+    """What augmentation does: training images as stored, and beside them several draws of each.
+
+    Pixels and boxes are the network's own. The images are the first of the first epoch, and draw 1
+    is what training began with; further draws take other random numbers. ``hdf preview`` shows the
+    images of an epoch one draw each, before training.
+
+    Args:
+        count: how many images, at most a training batch; fewer where they are large.
+        draws: how often each is augmented.
+
+    Raises:
+        ValueError: count or draws is below 1.
+    """
+
+    when = "end"
+
+    def __init__(self, *, count: int = 6, draws: int = 4) -> None:
+        self.count = checked_count(count)
+        self.draws = checked_count(draws, "draws")
+
+    def draw(self, view: View, folder: Path) -> list[Path]:
+        """Write ``augmentations.png``.
+
+        Raises:
+            UserError: the recipe augments nothing.
+        """
+        if view.network.augment is None:
+            raise user_error("the recipe augments nothing: its augment is empty")
+        stored = view.network.training_batch()
+        height, width = stored.images.shape[-2:]
+        count = min(self.count, len(stored), most_cells(1 + self.draws, (height, width)))
+        facts = [
+            f"first {count} training images, {self.draws} draws of each",
+            f"{width} px wide, {height} px high",
+        ]
+        shown = _shown(view.network, stored, count, self.draws)
+        path = folder / "augmentations.png"
+        with replacing(path) as temporary:
+            draw_sheet(shown, view.labels, facts, WARNING).save(temporary, format="PNG")
+        return [path]
+
+
+def _shown(network: NetworkImages, stored: Batch, count: int, draws: int) -> list[Shown]:
+    """Whole batches are augmented, for some augmentations look at all of one."""
+    samples = network.training_samples(stored)
+    panels = []
+    for draw in range(1, draws + 1):
+        augmented = network.augmented(stored, draw)
+        panels.append([panel_of(augmented, row) for row in range(count)])
+    return [
+        Shown(samples[row].id, panel_of(stored, row), first, tuple(further))
+        for row, (first, *further) in enumerate(zip(*panels, strict=True))
+    ]

@@ -1,0 +1,157 @@
+"""Where each edge of a box may lie, as the head says it."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.patches import Patch
+from torch import Tensor
+
+from hdf import Geometry, View
+from hdf.errors import user_error
+from hdf_plugins.visualizers.drawing import (
+    PREDICTED,
+    TRUE,
+    LineStyle,
+    box_colours,
+    boxes_legend,
+    checked_count,
+    checked_label,
+    draw_boxes,
+    draw_pages,
+    draw_radiograph,
+    evenly,
+    panel_title,
+    validation_title,
+)
+
+DEPTH = 0.22
+"""Of the strip beside the image, as a share of the image's side."""
+
+
+class EdgeDistributions:
+    """Radiographs with the probability of each edge's position drawn along their sides.
+
+    For heads that answer with such distributions, ``edge_softargmax`` and ``mask`` with its
+    ``edges``: left and right edge above the image, upper and lower edge beside it. The lines of the
+    predicted box (solid) and of the true one (dashed) go on through them. A narrow peak is a sure
+    edge. Two peaks are two places between which the head can't decide; the expectation lies between
+    them and may be neither. The head ``mask`` weighs the expectation against its outline, so that
+    its box can lie beside the peak.
+
+    A distribution says how sure the head is, not how right it is.
+
+    Args:
+        labels: what the recipe looks for.
+        count: how many images, taken evenly from the whole validation set; 12 make a page.
+        label: whose edges are drawn; the first of ``data.labels`` if left out.
+
+    Raises:
+        ValueError: count is below 1, or no such label is in ``data.labels``.
+    """
+
+    when = "end"
+
+    def __init__(
+        self, labels: tuple[str, ...], *, count: int = 6, label: str | None = None
+    ) -> None:
+        self.count, self.label = checked_count(count), checked_label(label, labels)
+
+    def draw(self, view: View, folder: Path) -> list[Path]:
+        """Write ``edge_distributions.png``, or ``edge_distributions_01.png`` and further.
+
+        Raises:
+            UserError: the head answers with something else.
+        """
+        indices = evenly(len(view.samples), self.count)
+        shares = {index: _shares(view, index, self.label) for index in indices}
+        title = validation_title(view, str(len(indices)))
+        panel = partial(_draw_panel, label=self.label, shares=shares)
+        colour = box_colours(view.labels)[view.labels.index(self.label)][1]
+        legend = [
+            *boxes_legend(view.labels, self.label),
+            Patch(fc=colour, alpha=0.5, label="probability of an edge"),
+        ]
+        return draw_pages(view, indices, title, folder, "edge_distributions", panel, legend)
+
+
+def _shares(view: View, index: int, label: str) -> tuple[Tensor, Tensor]:
+    """Of one label's edges: for x0 and x1 [2, w], and for y0 and y1 [2, h]."""
+    with torch.inference_mode():
+        raw: Any = view.detector(view.network.batch([index]).images)
+    if not (isinstance(raw, dict) and {"x", "y"} <= raw.keys()):
+        name = view.detector.spec.head["use"]
+        raise user_error(
+            f"the head {name} gives no distributions of edges to draw; "
+            "edge_softargmax does, and mask with edges: true"
+        )
+    position = view.labels.index(label)
+    x, y = (raw[axis][0, position].softmax(-1).cpu() for axis in "xy")
+    return x, y
+
+
+def _draw_panel(
+    axes: Axes,
+    view: View,
+    index: int,
+    image: Tensor,
+    *,
+    label: str,
+    shares: dict[int, tuple[Tensor, Tensor]],
+) -> None:
+    draw_radiograph(axes, image)
+    draw_boxes(axes, view, index, label)
+    height, width = image.shape
+    above = axes.inset_axes((0, 1.01, 1, DEPTH * height / width if width > height else DEPTH))
+    beside = axes.inset_axes((1.01, 0, DEPTH * height / width if height > width else DEPTH, 1))
+    above.set(xlim=(0, width), title=panel_title(view, index))
+    above.title.set(fontsize=9, parse_math=False)
+    beside.set(ylim=(height, 0))
+    places = _places(view.network.geometry(index), view.network.store.size, *shares[index])
+    colour = box_colours(view.labels)[view.labels.index(label)][1]
+    for edge in shares[index][0]:
+        above.stairs(edge / edge.max(), places[0], fill=True, color=colour, alpha=0.5)
+    for edge in shares[index][1]:
+        beside.stairs(
+            edge / edge.max(),
+            places[1],
+            orientation="horizontal",
+            fill=True,
+            color=colour,
+            alpha=0.5,
+        )
+    for strip in (above, beside):
+        strip.set_axis_off()
+    _continue(above, beside, view, index, label)
+
+
+def _places(
+    geometry: Geometry, size: tuple[int, int], x: Tensor, y: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Where the bins of both axes begin and end, in pixels of the original image."""
+    columns = torch.linspace(0, size[1], x.shape[-1] + 1)
+    rows = torch.linspace(0, size[0], y.shape[-1] + 1)
+    zero_x, zero_y = torch.zeros_like(columns), torch.zeros_like(rows)
+    along_x = geometry.to_original(torch.stack([columns, zero_x, columns, zero_x], -1))
+    along_y = geometry.to_original(torch.stack([zero_y, rows, zero_y, rows], -1))
+    return along_x[:, 0], along_y[:, 1]
+
+
+def _continue(above: Axes, beside: Axes, view: View, index: int, label: str) -> None:
+    """Draw the edges of the boxes on into the strips."""
+    position = view.labels.index(label)
+    true, predicted = box_colours(view.labels)[position]
+    target, best = view.targets[index], view.detections[index].best(position)
+    boxes = [box for box, name in zip(target.boxes, target.labels, strict=True) if name == label]
+    lines: list[tuple[Tensor, str, LineStyle]] = [(box, true, TRUE) for box in boxes]
+    if best is not None:
+        lines.insert(0, (best, predicted, PREDICTED))
+    for box, colour, style in lines:
+        for x in box[0::2].tolist():
+            above.axvline(x, color=colour, ls=style, lw=1.4)
+        for y in box[1::2].tolist():
+            beside.axhline(y, color=colour, ls=style, lw=1.4)

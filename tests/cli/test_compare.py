@@ -1,0 +1,170 @@
+"""``hdf compare`` on runs of phantoms, as a user types it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from hdf.cli.main import hdf
+from hdf.compare.compare import short_names
+from hdf.errors import UserError
+from hdf.evaluation.tables import read_comparison
+from tests.docs.documentation import section
+
+RECIPE = """\
+name: tiny
+data:
+  loader: {use: phantom, count: 16, size: [64, 64]}
+  labels: [heart, left_lung, right_lung]
+  image_size: [32, 32]
+  split: {folds: 2}
+model:
+  backbone: {use: vgg11, width: 0.125}
+  head: {use: box_regression, hidden: [8]}
+train: {epochs: 1, batch_size: 4, precision: float32}
+visualize: []
+"""
+
+
+def call(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(hdf, list(map(str, arguments)), catch_exceptions=False)
+
+
+def refusal(*arguments: str | Path) -> str:
+    with pytest.raises(UserError) as caught:
+        hdf.main(list(map(str, arguments)), standalone_mode=False)
+    return str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cross-validation, and a run of its fold 0 that learnt for longer."""
+    folder = tmp_path_factory.mktemp("compare")
+    (folder / "tiny.yaml").write_text(RECIPE)
+    assert call("crossval", folder / "tiny.yaml", "--out", folder / "folds").exit_code == 0
+    longer = ("train.epochs=3", "--out", folder / "longer")
+    assert call("run", folder / "tiny.yaml", *longer).exit_code == 0
+    return folder
+
+
+def test_differences_are_those_of_the_tables(runs: Path) -> None:
+    shown = call("compare", runs / "folds" / "fold-0", runs / "longer", "--json")
+    found = json.loads(shown.stdout)
+    a, b = (read_comparison(path) for path in (runs / "folds" / "fold-0", runs / "longer"))
+    assert found["images"] == len(a.images) == 8
+    rows = {(row["label"], row["metric"]): row for row in found["differences"]}
+    iou = rows["", "iou"]
+    assert iou["difference"] == pytest.approx(float((b.matches.iou - a.matches.iou).mean()))
+    assert iou["difference_95"][0] <= iou["difference"] <= iou["difference_95"][1]
+    edges = rows["heart", "edge_error_px"]
+    error = b.of_label("heart").matches.edge_error.abs().mean()
+    assert edges["value"] == pytest.approx(float(error), rel=1e-5)
+    for name, folder in (("reference", runs / "folds" / "fold-0"), ("value", runs / "longer")):
+        metrics = json.loads((folder / "summary.json").read_text())["metrics"]["val"]
+        assert rows["", "ratio_error"][name] == pytest.approx(metrics["ratio"]["mae"])
+    assert found["recipe"] == {"train.epochs": ["1", "3"]}
+    first = found["changed"][0]["iou"]
+    assert abs(first[0] - first[1]) >= max(
+        abs(x - y) for x, y in (r["iou"] for r in found["changed"])
+    )
+
+
+def test_a_run_differs_from_itself_by_nothing(runs: Path) -> None:
+    found = json.loads(call("compare", runs / "longer", runs / "longer", "--json").stdout)
+    assert {row["difference"] for row in found["differences"]} == {0.0}
+    assert found["recipe"] == {}
+
+
+def test_common_images_are_compared(runs: Path) -> None:
+    folds = runs / "folds"
+    shown = call("compare", folds, runs / "longer", folds / "fold-0")
+    assert shown.exit_code == 0
+    assert "run 1: folds (tiny); 8 of its images are not in all runs" in shown.stdout
+    assert "8 images with 24 true boxes are in all of them" in shown.stdout
+    assert re.search(r"^train.epochs +1 +3 +1$", shown.stdout, re.M)
+    told = refusal("compare", folds / "fold-0", folds / "fold-1")
+    assert "no validation image in common" in told
+
+
+def test_rows_are_matched_by_image_whatever_their_order(runs: Path, tmp_path: Path) -> None:
+    shuffled = tmp_path / "shuffled"
+    shutil.copytree(runs / "longer", shuffled)
+    head, *lines = (shuffled / "matches.csv").read_text().splitlines()
+    (shuffled / "matches.csv").write_text("\n".join([head, *reversed(lines)]) + "\n")
+    found = json.loads(call("compare", runs / "longer", shuffled, "--json").stdout)
+    assert {row["difference"] for row in found["differences"]} == {0.0}
+    assert found["moved_true_boxes"] == 0
+
+
+def test_labels_and_true_boxes_that_differ_are_told(runs: Path, tmp_path: Path) -> None:
+    for name, old, new in (("other", ",left_lung,", ",spleen,"), ("none", r",\w+_?\w+,", ",x,")):
+        folder = tmp_path / name
+        shutil.copytree(runs / "longer", folder)
+        for table in ("matches.csv", "predictions.csv"):
+            head, rest = (folder / table).read_text().split("\n", 1)
+            rest = (
+                re.sub(old, new, rest)
+                if name == "other"
+                else re.sub("heart|left_lung|right_lung", "x", rest)
+            )
+            (folder / table).write_text(f"{head}\n{rest}")
+    found = json.loads(call("compare", runs / "longer", tmp_path / "other", "--json").stdout)
+    assert found["labels"] == ["heart", "right_lung"]
+    assert {row["metric"] for row in found["differences"]} == {"iou", "edge_error_px"}
+    told = refusal("compare", runs / "longer", tmp_path / "none")
+    assert "no true box in common; their labels are: heart, left_lung, right_lung; x" in told
+
+
+def test_the_page_shows_what_changed_most(runs: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    shown = call("compare", runs / "folds" / "fold-0", runs / "longer", "--html", page)
+    assert "contains images of the data set" in shown.stderr
+    text = page.read_text()
+    written = re.sub(r"base64,[\w+/=]+", "", text)
+    assert "://" not in written and "<script" not in written
+    assert "contains images" in text and "not a medical device" in text
+    assert text.count('class="open"') == 2 * 8
+    assert str(runs) not in text  # folders above may name people
+    longer = runs / "longer" / "resolved.yaml"
+    kept = longer.read_text()
+    longer.write_text(kept.replace("name: tiny", "name: /home/erika/tiny"))
+    assert call("compare", runs / "folds", runs / "longer", "--html", page).exit_code == 0
+    longer.write_text(kept)
+    assert "…/tiny" in page.read_text() and "erika" not in page.read_text()
+    assert call("compare", runs / "folds", runs / "longer", "--html", page).exit_code == 0
+    page.write_text("mine")
+    told = refusal("compare", runs / "folds", runs / "longer", "--html", page)
+    assert "is no page of a comparison" in told and page.read_text() == "mine"
+
+
+def test_images_that_are_gone_are_left_out(runs: Path, tmp_path: Path) -> None:
+    for name in ("folds/fold-0", "longer"):
+        shutil.copytree(runs / name, tmp_path / Path(name).name)
+        recipe = tmp_path / Path(name).name / "resolved.yaml"
+        recipe.write_text(recipe.read_text().replace("phantom", "gone"))
+    arguments = (tmp_path / "fold-0", tmp_path / "longer", "--html", tmp_path / "page.html")
+    shown = call("compare", *arguments)
+    assert shown.exit_code == 0 and "without images" in shown.stderr
+    assert "They are left out" in (tmp_path / "page.html").read_text()
+
+
+def test_what_can_t_be_compared_is_told(runs: Path, tmp_path: Path) -> None:
+    assert "holds no summary.json" in refusal("compare", runs / "longer", tmp_path)
+    assert call("compare", runs / "longer").exit_code == 2
+
+
+def test_names_are_as_short_as_they_can_be() -> None:
+    paths = [Path("/home/erika/runs/a/now"), Path("/home/erika/runs/b/now")]
+    assert short_names(paths) == ["a/now", "b/now"]
+
+
+def test_every_key_is_documented(runs: Path) -> None:
+    found = json.loads(call("compare", runs / "folds", runs / "longer", "--json").stdout)
+    text = section("compare.md", "## As JSON")
+    keys = {*found, *found["runs"][0], *found["differences"][0], *found["changed"][0]}
+    assert {key for key in keys if f"`{key}`" not in text} == set()

@@ -1,0 +1,174 @@
+"""hdf doctor finds what is wrong, says what to do, and names nobody."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import platform
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from hdf.cli.main import hdf
+from hdf.doctor import files, installation, machine
+from hdf.doctor.finding import Finding
+
+
+def asked(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(hdf, ["doctor", *map(str, arguments)])
+
+
+def findings(result: Result) -> dict[str, dict[str, Any]]:
+    """By section and name."""
+    found = json.loads(result.stdout)["findings"]
+    return {f"{item['section']}/{item['name']}": item for item in found}
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home, a cache and a working directory of their own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("HDF_CACHE", "XDG_CACHE_HOME", "TORCH_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def test_this_machine_has_what_hdf_needs(place: Path) -> None:
+    result = asked()
+    assert result.exit_code == 0
+    assert result.stdout.endswith("\nnothing that hdf needs is broken\n")
+    assert "heart-detection-framework 0.1.0" in result.stdout
+    assert {line for line in result.stdout.splitlines() if line and line[0] != " "} >= {
+        *("versions", "extras", "devices", "machine", "room", "dicom", "weights", "plugins"),
+    }
+
+
+def test_json_holds_the_same(place: Path) -> None:
+    found = findings(asked("--json"))
+    assert found["versions/hdf"]["value"] == "0.1.0"
+    assert found["devices/cpu"]["value"].split(":")[0] in ("bfloat16", "float32")
+    assert found["dicom/JPEG-LS Lossless Image Compression"]["value"] == "pyjpegls"
+    assert int(found["machine/cores"]["value"]) >= 1
+    assert all(item["advice"] for item in found.values() if item["state"] != "ok")
+
+
+def test_nobody_is_named(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(getpass, "getuser", lambda: "jane")
+    monkeypatch.setattr(platform, "node", lambda: "ward7.example")
+    monkeypatch.setenv("HDF_CACHE", "/scratch/jane/ward7.example/cache")
+    (place / "broken.py").write_text(f"raise OSError({str(place / 'licence')!r})\n")
+    text = asked("--plugins-dir", place).stdout + asked("--json", "--plugins-dir", place).stdout
+    assert not [name for name in ("jane", "ward7", str(place)) if name in text]
+    assert "/scratch/USER/HOST/cache" in text and "OSError: ~/licence" in text
+
+
+def test_a_plugin_that_fails_is_a_note(place: Path) -> None:
+    (place / "broken.py").write_text("import nowhere\n")
+    (place / "half.py").write_text(
+        "import hdf\n\n@hdf.hookimpl\ndef hdf_heads(register):\n"
+        "    register('gone', 'nowhere:Gone')\n    register('mask', 'nowhere:Mask')\n"
+    )
+    result = asked("--json", "--plugins-dir", place)
+    found = findings(result)
+    assert found["plugins/broken"]["state"] == found["plugins/head gone"]["state"] == "note"
+    assert "ModuleNotFoundError: No module named 'nowhere'" in found["plugins/broken"]["value"]
+    assert "HDF_DISABLE_PLUGINS" in found["plugins/broken"]["advice"]
+    assert found["plugins/half"]["value"] == "half.py: 0 of 2 components can be used"
+    everything = json.loads(result.stdout)["findings"]
+    built_in, other = (item for item in everything if item["name"] == "head mask")
+    assert (built_in["state"], other["state"]) == ("broken", "note")
+    assert built_in["value"].startswith("conflict: head 'mask' is registered 2 times")
+    assert result.exit_code == 1
+
+
+def test_without_the_built_in_components_hdf_is_broken(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HDF_DISABLE_PLUGINS", "builtin")
+    result = asked()
+    assert result.exit_code == 1
+    assert "-> pip install heart-detection-framework; look at HDF_DISABLE_PLUGINS" in result.stdout
+    assert result.stdout.endswith("\n1 broken\n")
+
+
+def test_packages_that_are_missing_or_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(name: str) -> str:
+        if name in ("timm", "rich"):
+            raise PackageNotFoundError(name)
+        return "1.0" if name == "torch" else "999"
+
+    monkeypatch.setattr(installation, "version", version)
+    found = {item.name: item for item in [*installation.versions(), *installation.extras()]}
+    assert found["rich"].state == "broken" and found["rich"].value == "missing"
+    assert found["torch"].value == "1.0, not >=2.9"
+    assert found["torch"].advice == "hdf needs it: pip install 'torch>=2.9'"
+    assert found["numpy"].state == "ok"
+    assert found["timm"].state == "note"
+    assert found["timm"].advice.endswith("pip install 'heart-detection-framework[timm]'")
+
+
+def test_a_section_that_fails_leaves_the_others(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> list[Finding]:
+        raise RuntimeError("driver too old")
+
+    monkeypatch.setattr("hdf.doctor.examine.devices", fail)
+    result = asked("--json")
+    found = findings(result)
+    assert found["devices/devices"]["state"] == "broken"
+    assert "RuntimeError: driver too old" in found["devices/devices"]["value"]
+    assert "plugins/builtin" in found and result.exit_code == 1
+
+
+def test_a_decoder_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = ["a - requires a>=1", "b - requires b>=2 and c>=3"]
+    decoder = SimpleNamespace(
+        is_available=False, available_plugins=(), missing_dependencies=missing
+    )
+    monkeypatch.setattr("pydicom.pixels.decoders.base.get_decoder", lambda uid: decoder)
+    first = next(iter(files.decoders()))
+    assert (first.state, first.value) == ("note", "no decoder")
+    assert first.advice == "convert such files, or install a>=1, or b>=2 and c>=3"
+
+
+def test_every_transfer_syntax_that_pydicom_decodes_is_looked_at() -> None:
+    from pydicom import uid
+    from pydicom.pixels.decoders import base
+
+    known = {syntax.name for syntax in base._PIXEL_DATA_DECODERS}
+    assert {getattr(uid, name).name for name in files.SYNTAXES} >= known
+
+
+def test_weights_in_the_cache(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(place / "torch"))
+    folder = place / "torch" / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    (folder / "vgg16-397923af.pth").touch()
+    found = findings(asked("--json"))
+    assert found["weights/ImageNet, there"]["value"] == "vgg16"
+    assert "resnet18" in found["weights/ImageNet, not there"]["value"]
+
+
+@pytest.mark.parametrize(
+    ("free", "runs", "cache"),
+    [(machine.GIB // 100, "broken", "note"), (machine.GIB, "note", "note"), (10**12, "ok", "ok")],
+)
+def test_room(
+    place: Path, monkeypatch: pytest.MonkeyPatch, free: int, runs: str, cache: str
+) -> None:
+    monkeypatch.setattr(machine.shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
+    found = {item.name: item.state for item in machine.room()}
+    assert found == {"runs folder": runs, "cache folder": cache}
+
+
+def test_a_folder_that_can_not_be_written(place: Path) -> None:
+    (place / "runs").write_text("a file")
+    found = {item.name: item for item in machine.room()}
+    assert found["runs folder"].state == "broken"
+    assert found["runs folder"].value == "runs can't be written"

@@ -1,0 +1,90 @@
+"""A few small images for each built-in loader, with records that can't be used among them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from hdf_plugins.loaders.concat import Concat
+from hdf_plugins.loaders.phantom import Phantom
+
+SIZE = (40, 50)
+BOX = (10, 12, 30, 34)
+
+
+def images(folder: Path, count: int = 3) -> Path:
+    """``0.png`` and further, noise."""
+    drawn = np.random.default_rng(0).integers(0, 256, (count, *SIZE), dtype=np.uint8)
+    folder.mkdir()
+    for number, pixels in enumerate(drawn):
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    return folder
+
+
+def csv_boxes(folder: Path) -> dict[str, Any]:
+    """The last image has no row, and a row names no image."""
+    x0, y0, x1, y1 = BOX
+    rows = [
+        "name,x_min,y_min,x_max,y_max",
+        *(f"{name},{x0},{y0},{x1},{y1}" for name in ("0", "1", "9")),
+    ]
+    (folder / "boxes.csv").write_text("\n".join(rows) + "\n")
+    options = {"images": str(images(folder / "images")), "table": str(folder / "boxes.csv")}
+    return {"options": {**options, "label": "heart"}, "faults": 2}
+
+
+def coco(folder: Path) -> dict[str, Any]:
+    """An annotation names no image of the file."""
+    x0, y0, x1, y1 = BOX
+    box = [x0, y0, x1 - x0, y1 - y0]
+    found = {
+        "images": [
+            {"id": n, "file_name": f"{n}.png", "height": SIZE[0], "width": SIZE[1]}
+            for n in range(3)
+        ],
+        "categories": [{"id": 1, "name": "heart"}],
+        "annotations": [
+            {"id": n, "image_id": image, "category_id": 1, "bbox": box}
+            for n, image in enumerate((0, 1, 9))
+        ],
+    }
+    (folder / "coco.json").write_text(json.dumps(found))
+    options = {"images": str(images(folder / "images")), "annotations": str(folder / "coco.json")}
+    return {"options": options, "faults": 1}
+
+
+def mask_boxes(folder: Path) -> dict[str, Any]:
+    """The last image has no mask."""
+    x0, y0, x1, y1 = BOX
+    mask = np.zeros(SIZE, np.uint8)
+    mask[y0:y1, x0:x1] = 255
+    (folder / "masks" / "heart").mkdir(parents=True)
+    for name in ("0", "1"):
+        Image.fromarray(mask).save(folder / "masks" / "heart" / f"{name}.png")
+    options = {"images": str(images(folder / "images")), "masks": str(folder / "masks")}
+    return {"options": options, "faults": 1}
+
+
+def image_folder(folder: Path) -> dict[str, Any]:
+    return {"options": {"images": str(images(folder / "images"))}}
+
+
+def phantom(folder: Path) -> dict[str, Any]:
+    return {"options": {"count": 3, "size": [64, 64]}}
+
+
+def concat(folder: Path) -> dict[str, Any]:
+    small = {"count": 2, "size": (64, 64)}
+    sources = {"one": Phantom(**small), "other": Phantom(seed=1, **small)}  # type: ignore[arg-type]
+    return {"loader": Concat(sources=sources)}
+
+
+LOADERS: dict[str, Callable[[Path], dict[str, Any]]] = {
+    made.__name__: made for made in (csv_boxes, coco, mask_boxes, image_folder, phantom, concat)
+}
+"""By the loader's name, the arguments of its check."""

@@ -1,0 +1,122 @@
+"""The pages as Chromium shows them: they load nothing, and everybody can read them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from hdf.cli.main import hdf
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="selenium (extra browser) is missing")
+
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+RECIPE = """\
+name: tiny
+data:
+  loader: {use: phantom, count: 12, size: [64, 64]}
+  labels: [heart, left_lung, right_lung]
+  image_size: [32, 32]
+model:
+  backbone: {use: vgg11, width: 0.125}
+  head: {use: box_regression, hidden: [8]}
+train: {epochs: 2, batch_size: 4, precision: float32}
+visualize: []
+"""
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    """axe-core's source; the environment variable HDF_AXE names its file."""
+    path = os.environ.get("HDF_AXE", "")
+    if not path:
+        pytest.skip("HDF_AXE is not set: no axe-core (npm install axe-core) here")
+    return Path(path).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Chromium, which writes down what it asks the network for."""
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        pytest.skip("there is no chromium, or no chromedriver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+    found = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield found
+    found.quit()
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """A report, and a comparison."""
+    folder = tmp_path_factory.mktemp("pages")
+    (folder / "tiny.yaml").write_text(RECIPE)
+    for name in ("a", "b"):
+        arguments = ["run", str(folder / "tiny.yaml"), "--out", str(folder / name)]
+        assert CliRunner().invoke(hdf, arguments, catch_exceptions=False).exit_code == 0
+    both = ["compare", str(folder / "a"), str(folder / "b"), "--html", str(folder / "page.html")]
+    assert CliRunner().invoke(hdf, both, catch_exceptions=False).exit_code == 0
+    return [folder / "a" / "report.html", folder / "page.html"]
+
+
+def requests(browser: Any) -> set[str]:
+    """What a page has asked for since the last call, pictures within it aside."""
+    messages = [json.loads(line["message"])["message"] for line in browser.get_log("performance")]
+    urls = [
+        message["params"]["request"]["url"]
+        for message in messages
+        if message["method"] == "Network.requestWillBeSent"
+    ]
+    return {url for url in urls if not url.startswith(("data:", "chrome:"))}
+
+
+def test_nothing_is_asked_for_and_nothing_is_refused(browser: Any, pages: list[Path]) -> None:
+    for page in pages:
+        requests(browser)
+        browser.get(page.as_uri())
+        assert requests(browser) == {page.as_uri()}
+        assert browser.get_log("browser") == []  # a Content-Security-Policy that is broken is there
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_read_them(browser: Any, axe: str, pages: list[Path], scheme: str) -> None:
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    for page in pages:
+        browser.get(page.as_uri())
+        browser.execute_script(axe)
+        found = browser.execute_async_script("axe.run(document).then(arguments[0])")
+        assert found["passes"]
+        bad = [item for item in found["violations"] if item["impact"] in ("serious", "critical")]
+        assert [(item["id"], item["nodes"][0]["html"]) for item in bad] == []
+
+
+def test_a_phone_needs_no_sideways_scrolling(browser: Any, pages: list[Path]) -> None:
+    phone = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+    for page in pages:
+        browser.get(page.as_uri())
+        assert browser.execute_script("return document.documentElement.scrollWidth") == 390
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_an_image_is_enlarged_without_a_script(browser: Any, pages: list[Path]) -> None:
+    browser.get(pages[0].as_uri())
+    browser.find_element("css selector", ".open").click()
+    large = browser.find_element("css selector", ".viewer:popover-open")
+    assert large.size["width"] > 3 * browser.find_element("css selector", ".open").size["width"]
+    large.find_element("css selector", "button").click()
+    assert browser.find_elements("css selector", ".viewer:popover-open") == []
