@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 
 from hdf.files import is_file
@@ -10,8 +9,9 @@ from hdf.files import is_file
 
 def recipes_folder() -> Path:
     """Where the packaged recipes are: inside an installed wheel, or at the top of a checkout."""
-    inside = Path(str(files("hdf") / "recipes"))
-    return inside if inside.is_dir() else Path(__file__).parents[3] / "recipes"
+    here = Path(__file__)
+    inside = here.parents[1] / "recipes"
+    return inside if inside.is_dir() else here.parents[3] / "recipes"
 
 
 def packaged_recipes() -> list[Path]:
