@@ -6,6 +6,7 @@ python docs/generate.py
 
 from __future__ import annotations
 
+import html
 import json
 import runpy
 from pathlib import Path
@@ -56,10 +57,14 @@ def _component(component: Component) -> str:
 
 
 def _row(option: Option, meaning: str) -> str:
-    default = "required" if option.required else f"`{json.dumps(option.default)}`"
-    cells = [f"`{option.name}`", f"`{option.type}`", default, _markdown(meaning)]
-    escaped = [cell.replace("|", r"\|") for cell in cells]
-    return f"| {' | '.join(escaped)} |"
+    default = "required" if option.required else _code(json.dumps(option.default))
+    cells = [_code(option.name), _code(option.type), default, _markdown(meaning)]
+    return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
+
+
+def _code(text: str) -> str:
+    """Between backticks some readers of tables show the backslash of an escaped bar."""
+    return f"<code>{html.escape(text)}</code>" if "|" in text else f"`{text}`"
 
 
 def _markdown(text: str) -> str:

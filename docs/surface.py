@@ -7,6 +7,7 @@ python docs/generate.py
 
 from __future__ import annotations
 
+import html
 import inspect
 import json
 from collections.abc import Callable, Iterator
@@ -41,7 +42,7 @@ API = f"""\
 What other packages may import from hdf. Its other modules can be imported too, and the built-in
 components use some, but they change without notice. Signatures, hooks, commands, recipe keys and
 options are in [api-surface.txt](api-surface.txt); a change of that file is a change of the
-interface, and stands in the [changelog](../CHANGELOG.md).
+interface, and stands in `CHANGELOG.md`.
 
 This page and that file are generated: `{COMMAND}`.
 """
@@ -74,7 +75,7 @@ def commands() -> str:
         usage = " ".join(["hdf", name, *map(_argument, _arguments(command))])
         options = _options(command)
         parts.append(f"## hdf {name}\n\n```text\n{usage}\n```\n\n{_told(command.help or '')}\n")
-        rows = [f"| `{_escaped(_option(o))}` | {_escaped(o.help or '')} |" for o in options]
+        rows = [f"| {_code(_option(o))} | {_escaped(o.help or '')} |" for o in options]
         if rows:
             parts.append("\n".join(["| option | meaning |\n|---|---|", *rows]) + "\n")
     return "\n".join(parts)
@@ -85,7 +86,12 @@ def _told(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("|", r"\|")
+    return text.replace("|", "&#124;")
+
+
+def _code(text: str) -> str:
+    """Between backticks some readers of tables show the backslash of an escaped bar."""
+    return f"<code>{_escaped(html.escape(text))}</code>" if "|" in text else f"`{text}`"
 
 
 def _arguments(command: click.Command) -> list[click.Argument]:
