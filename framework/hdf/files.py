@@ -26,15 +26,15 @@ def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`; what was written there takes its place on success."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with naming(path):
+    with naming(path):
+        try:
             yield temporary
             with temporary.open("rb") as written:
                 os.fsync(written.fileno())
             temporary.replace(path)
             sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+        finally:
+            temporary.unlink(missing_ok=True)  # which a read-only disk refuses as well
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import runpy
 import sys
 import tomllib
@@ -13,6 +14,7 @@ from click.testing import CliRunner
 
 from hdf.cli.main import hdf
 from hdf.errors import UserError
+from hdf.new_plugin import write
 from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve
 from hdf.registry import KINDS, discover
@@ -130,3 +132,15 @@ def test_nothing_is_left_of_a_package_that_could_not_be_written(
     with pytest.raises(OSError, match="No space"):
         hdf.main(["new-plugin", "loader", "own"], standalone_mode=False)
     assert not list(place.iterdir())
+
+
+def test_a_read_only_disk_is_told_with_the_package_s_own_name(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(prefix: str, dir: Path) -> str:
+        raise OSError(errno.EROFS, "Read-only file system", str(dir / prefix))
+
+    monkeypatch.setattr(write, "mkdtemp", refuse)
+    result = CliRunner().invoke(hdf, ["new-plugin", "head", "mine"])
+    assert isinstance(result.exception, OSError)
+    assert result.exception.filename == "hdf-mine"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import time
@@ -29,6 +30,19 @@ def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
         raise RuntimeError
     assert path.read_text() == "first"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_read_only_disk_is_told_with_the_file_s_own_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, *_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(Path, "write_text", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(OSError, match="Read-only") as caught:
+        write_text(tmp_path / "recipe.yaml", "text")
+    assert caught.value.filename == str(tmp_path / "recipe.yaml")
 
 
 def test_json_is_strict(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from tempfile import mkdtemp
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hdf.errors import user_error
+from hdf.files import naming
 from hdf.new_plugin.names import Names
 
 EXAMPLES = 24
@@ -29,7 +30,8 @@ def write_plugin(names: Names, parent: Path) -> Path:
     folder = parent / names.distribution
     if folder.exists() or folder.is_symlink():
         raise user_error("is there already, and nothing is overwritten", where=str(folder))
-    unfinished = Path(mkdtemp(prefix=f".{names.distribution}.", dir=parent))
+    with naming(folder):
+        unfinished = Path(mkdtemp(prefix=f".{names.distribution}.", dir=parent))
     try:
         _fill(unfinished, names)
         unfinished.chmod(0o777 & ~_umask())  # which mkdtemp keeps to its owner
