@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hdf.cli.main import hdf
+from hdf.doctor.installation import EXTRAS
 from hdf.errors import UserError
 from hdf.recipe.packaged import packaged_recipes
 from tests.docs.documentation import DOCS
@@ -78,3 +79,9 @@ def test_the_readme_shows_what_check_says() -> None:
 def test_the_readme_lists_the_packaged_recipes() -> None:
     text = (DOCS.parent / "README.md").read_text(encoding="utf-8")
     assert {f"`{path.stem}`" for path in packaged_recipes()} <= set(re.findall(r"`\w+`", text))
+
+
+def test_the_doctor_s_page_names_every_extra_that_is_looked_at() -> None:
+    page = (DOCS / "doctor.md").read_text(encoding="utf-8")
+    (row,) = re.findall(r"^\| `extras` \|(.*)\|$", page, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", row)) == set(EXTRAS)
