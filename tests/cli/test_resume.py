@@ -71,6 +71,9 @@ def test_a_finished_run_is_left_as_it_is(
     for nproc in ("1", "2"):
         assert hdf(monkeypatch, "run", "--resume", stopped, "--nproc", nproc) == 0
         assert "the run has finished; nothing is left to do" in capsys.readouterr().err
+    assert hdf(monkeypatch, "run", "--resume", stopped, "train.epochs=5") == 2
+    assert "error: train.epochs: 2 there, 5 here" in capsys.readouterr().err
+    assert hdf(monkeypatch, "run", "--resume", stopped, "train.epochs=2") == 0
     assert {path: path.stat().st_mtime_ns for path in stopped.rglob("*")} == times
 
 
@@ -83,7 +86,9 @@ def test_the_same_recipe_may_be_given_and_another_may_not(
     for changes in ([tiny_recipe, "train.epochs=5"], ["train.epochs=5"]):
         capsys.readouterr()
         assert hdf(monkeypatch, "run", "--resume", stopped, *changes) == 2
-        assert "error: train.epochs: 2 there, 5 here" in capsys.readouterr().err
+        told = capsys.readouterr().err
+        assert "error: train.epochs: 2 there, 5 here" in told
+        assert "leave RECIPE and changes out to go on" in told
     assert hdf(monkeypatch, "run", tiny_recipe, "train.epochs=2", "--resume", stopped) == 0
 
 

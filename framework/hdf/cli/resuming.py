@@ -80,7 +80,10 @@ def resumed_recipe(
     if recipe is not None or overrides:
         given = _given(file, text, recipe, overrides, registry)
         if found := differing(plain(own), plain(given)):
-            message = "the run there has another recipe; give another folder with --out"
+            message = (
+                "the run there has another recipe; leave RECIPE and changes out to go on, "
+                "or --resume to begin a new run"
+            )
             raise UserError([Problem(str(folder), message), *found])
     return replace(own, source=Source(file, _written(folder, text), own.source.tree)), registry
 

@@ -62,7 +62,9 @@ def run(nproc: int, **asked: Any) -> None:
     if wanted.resume is None and wanted.recipe is None:
         raise click.UsageError("Missing argument 'RECIPE'.")
     if wanted.resume is not None and (wanted.out is not None or wanted.overwrite):
-        raise click.UsageError("--resume goes on in the run's own folder; leave out --out")
+        raise click.UsageError(
+            "--resume goes on in the run's own folder; leave out --out and --overwrite"
+        )
     if nproc > 1:
         sys.exit(_launch(nproc, wanted))
     if not is_one_of_many():
@@ -111,12 +113,14 @@ def _known(world: World | None, asked: Asked) -> tuple[CheckedRecipe, Registry] 
     # Other machines may not have the folder.
     state = (is_finished(asked.resume), text_of(asked.resume)) if writes else (False, None)
     finished, text = world.broadcast(state) if world else state
-    if finished:
-        if writes:
-            click.echo(f"{asked.resume}: the run has finished; nothing is left to do", err=True)
-        return None
-    with world.writer_first() if world else nullcontext():
-        return resumed_recipe(asked.resume, text, asked.recipe, asked.overrides, asked.plugins_dir)
+    found = None
+    if not finished or asked.recipe or asked.overrides:  # what is given is never passed over
+        given = (asked.recipe, asked.overrides, asked.plugins_dir)
+        with world.writer_first() if world else nullcontext():
+            found = resumed_recipe(asked.resume, text, *given)
+    if finished and writes:
+        click.echo(f"{asked.resume}: the run has finished; nothing is left to do", err=True)
+    return None if finished else found
 
 
 def _folder(checked: CheckedRecipe, asked: Asked) -> RunFolder:
