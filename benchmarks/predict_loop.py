@@ -19,7 +19,12 @@ from benchmarks.timing import in_turns, ratio, seconds, spread
 
 ROUNDS = int(os.environ.get("HDF_BENCHMARK_PREDICT_ROUNDS", "3"))
 COUNT = int(os.environ.get("HDF_BENCHMARK_PREDICT_IMAGES", "1000"))
-OURS, ONNX, LOOP = "hdf predict", "hdf predict --engine onnx", "plain loop"
+OURS, FLOAT32, ONNX, LOOP = (
+    "hdf predict",
+    "hdf predict --precision float32",
+    "hdf predict --engine onnx",
+    "plain loop",
+)
 
 
 def rows() -> Iterator[tuple[str, str]]:
@@ -38,11 +43,16 @@ def rows() -> Iterator[tuple[str, str]]:
 
         by_onnx = ("--engine", "onnx")
         run_hdf("predict", next(folder.iterdir()), *by_onnx)  # exports the model, once
-        sides = {OURS: predict, ONNX: lambda: predict(*by_onnx), LOOP: loop}
+        sides = {
+            OURS: predict,
+            FLOAT32: lambda: predict("--precision", "float32"),
+            ONNX: lambda: predict(*by_onnx),
+            LOOP: loop,
+        }
         found = in_turns(sides, ROUNDS)
     for side, figures in found.items():
         yield f"images a second, {side}", spread(figures, 1)
-    for side in (OURS, ONNX):
+    for side in (OURS, FLOAT32, ONNX):
         yield f"speed, {side} / {LOOP}", ratio(found[side], found[LOOP])
 
 

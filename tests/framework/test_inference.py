@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -13,15 +14,17 @@ from hdf import Detections, UserError, weights
 from hdf.boxes import mask_bounds
 from hdf.calibration import Calibration
 from hdf.compute import choose_compute
-from hdf.inference import Predictor
+from hdf.inference import Predictor, load_predictor
 from hdf.inference.calibrations import widest
 from hdf.inference.combine import combine
 from hdf.inference.views import GAMMA, SHIFT, ZOOM, View, views
 from hdf.weights import find_models, shipped_models
+from hdf_plugins.loaders.phantom import read_image
 from tests.framework.painted import painted, painted_detector
 
 BOXES = [((120, 200, 400, 330), (512, 512)), ((30, 40, 180, 90), (150, 300))]
 CPU = choose_compute("cpu", "float32")
+PRECISIONS: tuple[Literal["float32"], Literal["bfloat16"]] = ("float32", "bfloat16")
 
 
 @pytest.mark.parametrize("tta", [1, 7])
@@ -91,6 +94,16 @@ def test_answers_without_a_box_lower_the_score() -> None:
     assert joined.spread is not None
     assert joined.spread.tolist() == [[0, 0, 0, 0]]
     assert len(combine([nothing, nothing], 2).boxes) == 0
+
+
+def test_bfloat16_moves_edges_by_a_fraction_of_a_pixel() -> None:
+    images = [read_image(7, number, (320, 320)) for number in range(4)]
+    exact, quick = (load_predictor(precision=name) for name in PRECISIONS)
+    for first, second in zip(exact.predict(images), quick.predict(images), strict=True):
+        assert first.boxes.keys() == second.boxes.keys() == {"heart", "left_lung", "right_lung"}
+        apart = torch.stack([first.boxes[label] - second.boxes[label] for label in first.boxes])
+        assert 0 < float(apart.abs().max()) < 1.0
+        assert abs(first.doubt - second.doubt) < 0.01
 
 
 def test_a_lone_answer_stays_as_it_is() -> None:
