@@ -80,6 +80,16 @@ def test_a_run_differs_from_itself_by_nothing(runs: Path) -> None:
     assert found["recipe"] == {}
 
 
+def test_one_common_image_gives_no_interval(runs: Path, tmp_path: Path) -> None:
+    shutil.copytree(runs / "longer", tmp_path / "one")
+    for table in ("matches.csv", "predictions.csv"):
+        head, *rows = (tmp_path / "one" / table).read_text().splitlines()
+        first = [row for row in rows if row.split(",")[0] == rows[0].split(",")[0]]
+        (tmp_path / "one" / table).write_text("\n".join([head, *first, ""]))
+    told = refusal("compare", runs / "longer", tmp_path / "one")
+    assert "one validation image in common; an interval needs two" in told
+
+
 def test_common_images_are_compared(runs: Path) -> None:
     folds = runs / "folds"
     shown = call("compare", folds, runs / "longer", folds / "fold-0")

@@ -48,13 +48,15 @@ def pair(comparisons: Sequence[Comparison]) -> Paired:
     """Match true boxes by image, label and their order from left to right.
 
     Raises:
-        UserError: no true box is in all of them.
+        UserError: no true box is in all of them, or those that are lie in a single image.
     """
     rows = [_rows(item) for item in comparisons]
     common = [key for key in rows[0] if all(key in other for other in rows[1:])]
     if not common:
         raise user_error(_nothing_in_common(comparisons))
     images = list(dict.fromkeys(image for image, _, _ in common))
+    if len(images) < 2:
+        raise user_error("the runs have one validation image in common; an interval needs two")
     position = {image: index for index, image in enumerate(images)}
     places = torch.tensor([position[image] for image, _, _ in common])
     parts = [
