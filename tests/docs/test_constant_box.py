@@ -18,6 +18,13 @@ def test_the_figures_are_those_of_the_readme_and_the_results() -> None:
     assert quoted <= set(re.findall(r"0\.\d{3}", measured))
 
 
+def test_a_recipe_s_score_is_the_readme_s() -> None:
+    readme = (DOCS.parent / "README.md").read_text()
+    for name, score in re.findall(r"^\| `(\w+)`, .+? \| (0\.\d{3}) \|", TEXT, re.MULTILINE):
+        (measured,) = re.findall(rf"recipes/{name}\.yaml.*?` .*?\| (0\.\d{{3}}) \(", readme)
+        assert score == measured, name
+
+
 def test_the_differences_are_right() -> None:
     for score, floor, above in ROWS:
         assert f"{float(score) - float(floor):.3f}" == above
