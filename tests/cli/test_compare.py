@@ -8,12 +8,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from hdf.cli.main import hdf
 from hdf.compare.compare import short_names
-from hdf.errors import UserError
 from hdf.evaluation.tables import read_comparison
+from tests.cli.calling import call, refusal
 from tests.docs.documentation import section
 
 RECIPE = """\
@@ -29,16 +27,6 @@ model:
 train: {epochs: 1, batch_size: 4, precision: float32}
 visualize: []
 """
-
-
-def call(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(hdf, list(map(str, arguments)), catch_exceptions=False)
-
-
-def refusal(*arguments: str | Path) -> str:
-    with pytest.raises(UserError) as caught:
-        hdf.main(list(map(str, arguments)), standalone_mode=False)
-    return str(caught.value)
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from hdf.cli.main import hdf
-from hdf.errors import UserError
 from hdf.model_file import load_model, read_spec
 from hdf.registry import Registry
 from hdf_plugins.loaders.phantom import Phantom
+from tests.cli.calling import call, refusal
 from tests.docs.documentation import section
 
 RECIPE = """\
@@ -32,16 +31,6 @@ model:
 train: {epochs: 1, batch_size: 4, precision: float32}
 """
 SIDE = 64
-
-
-def call(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(hdf, list(map(str, arguments)), catch_exceptions=False)
-
-
-def refusal(*arguments: str | Path) -> str:
-    with pytest.raises(UserError) as caught:
-        hdf.main(list(map(str, arguments)), standalone_mode=False)
-    return str(caught.value)
 
 
 @pytest.fixture(scope="module")

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from benchmarks.browser import AXE, axe_source, chromium, missing
 from click.testing import CliRunner
 
 from hdf.cli.main import hdf
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="selenium (extra browser) is missing")
+pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 RECIPE = """\
 name: tiny
 data:
@@ -36,27 +31,15 @@ visualize: []
 
 @pytest.fixture(scope="module")
 def axe() -> str:
-    """axe-core's source; the environment variable HDF_AXE names its file."""
-    path = os.environ.get("HDF_AXE", "")
-    if not path:
-        pytest.skip("HDF_AXE is not set: no axe-core (npm install axe-core) here")
-    return Path(path).read_text(encoding="utf-8")
+    """axe-core's source."""
+    return axe_source() or pytest.skip(f"{AXE} names no axe-core")
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def browser() -> Iterator[Any]:
     """Chromium, which writes down what it asks the network for."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("there is no chromium, or no chromedriver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
-    found = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield found
-    found.quit()
+    with chromium() as driver:
+        yield driver
 
 
 @pytest.fixture(scope="module")

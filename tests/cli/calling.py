@@ -1,0 +1,23 @@
+"""Calling ``hdf`` as a user types it, without a process of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from hdf.cli.main import hdf
+from hdf.errors import UserError
+
+
+def call(*arguments: str | Path) -> Result:
+    """The outcome of a command."""
+    return CliRunner().invoke(hdf, list(map(str, arguments)), catch_exceptions=False)
+
+
+def refusal(*arguments: str | Path) -> str:
+    """What a command that refuses its arguments says."""
+    with pytest.raises(UserError) as caught:
+        hdf.main(list(map(str, arguments)), standalone_mode=False)
+    return str(caught.value)
