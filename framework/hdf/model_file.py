@@ -21,11 +21,12 @@ from hdf import __version__
 from hdf.calibration import Calibration
 from hdf.checksum import checksum
 from hdf.detector import Detector, ModelSpec
-from hdf.errors import UserError, user_error
+from hdf.errors import user_error
 from hdf.files import replacing
 from hdf.model_fit import misfits, refuse_impossible
+from hdf.promised import promised_tensors
 from hdf.recipe.build import build_detector
-from hdf.recipe.check import Part, part_of
+from hdf.recipe.check import part_of
 from hdf.registry import Registry
 
 FORMAT = 1
@@ -161,26 +162,13 @@ def load_model(path: Path, registry: Registry) -> Detector:
     spec, tensors = read_tensors(path)
     backbone = part_of(registry, "backbone", spec.backbone, str(path), MISMATCH)
     head = part_of(registry, "head", spec.head, str(path), MISMATCH)
-    planned = _planned(backbone, head, spec)
-    if planned is not None:
-        _refuse_misfits(planned, tensors, path)
+    promised = promised_tensors(backbone, head, spec)
+    if promised is not None:
+        _refuse_misfits(promised, tensors, path)
     detector = build_detector(backbone, head, spec)
     _refuse_misfits(detector.state_dict(), tensors, path)
     detector.load_state_dict(tensors)
     return detector.eval()
-
-
-def _planned(backbone: Part, head: Part, spec: ModelSpec) -> dict[str, Tensor] | None:
-    """The tensors of a detector, without memory: a file may promise more than any machine has.
-
-    Returns:
-        None where a plugin's constructor needs real numbers.
-    """
-    try:
-        with torch.device("meta"):
-            return build_detector(backbone, head, spec).state_dict()
-    except UserError:
-        return None
 
 
 def _refuse_misfits(
