@@ -174,6 +174,7 @@ def read_usable(
     """
     one = partial(decode, labels=labels, size=size, resize=resize)
     read = partial(attempted, one)
+    pixels = torch.empty(len(samples), 1, *size, dtype=torch.uint8)
     good: list[tuple[Sample, Decoded]] = []
     bad: list[Skipped] = []
     for done, (sample, result) in enumerate(
@@ -182,13 +183,14 @@ def read_usable(
         if isinstance(result, UserError):
             bad.append((sample.id, result))
         else:
-            good.append((sample, result))
+            # Into its place at once: a large data set would be in memory twice otherwise.
+            row = pixels[len(good)].copy_(result.image)
+            good.append((sample, replace(result, image=row)))
         progress(done, len(samples))
     if not good:
         return None, bad
     items = [item for _, item in good]
-    pixels = torch.stack([item.image for item in items])
-    return collect([sample for sample, _ in good], items, pixels, labels), bad
+    return collect([sample for sample, _ in good], items, pixels[: len(good)], labels), bad
 
 
 def refuse_unusable(samples: Sequence[Sample]) -> None:
