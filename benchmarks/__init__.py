@@ -17,6 +17,7 @@ NAMES = (
     "phantom",
     "predict",
     "predict-loop",
+    "prediction",
     "processes",
     "profile",
     "recipes",

@@ -31,7 +31,7 @@ def rows() -> Iterator[tuple[str, str]]:
     """Images a second, start-up included, with the shipped model."""
     with tempfile.TemporaryDirectory() as name, radiographs() as (images, _):
         folder, out = Path(name) / "images", Path(name) / "found.csv"
-        _copies(images, folder)
+        copies(images, folder, COUNT)
 
         def predict(*engine: str) -> float:
             words = ("predict", folder, "--out", out, "--overwrite", *engine)
@@ -56,10 +56,10 @@ def rows() -> Iterator[tuple[str, str]]:
         yield f"speed, {side} / {LOOP}", ratio(found[side], found[LOOP])
 
 
-def _copies(images: Path, folder: Path) -> None:
+def copies(images: Path, folder: Path, count: int) -> None:
     """As many files as asked for; images come again under other names."""
     folder.mkdir()
     files = sorted(images.glob("*.png"))
-    for number in range(COUNT):
+    for number in range(count):
         source = files[number % len(files)]
         shutil.copy(source, folder / f"{number // len(files)}-{source.name}")

@@ -159,6 +159,8 @@ def _reason(kind: Format, error: Exception) -> str:
 
 def _to_unit(pixels: Pixels) -> NDArray[np.float32]:
     values = _luminance(pixels) if pixels.ndim == 3 else pixels
+    if values.dtype == np.uint8:
+        return np.asarray(values / np.float32(255), order="C")
     if pixels.dtype == np.uint8:
         values = values / np.float32(255)
     elif pixels.dtype.kind != "b" and not _is_unit(pixels):

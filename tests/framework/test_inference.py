@@ -106,6 +106,23 @@ def test_bfloat16_moves_edges_by_a_fraction_of_a_pixel() -> None:
         assert abs(first.doubt - second.doubt) < 0.01
 
 
+def test_answers_do_not_depend_on_what_is_answered_beside() -> None:
+    images = [read_image(7, number, (300 + number, 320)) for number in range(5)]
+    predictor = load_predictor()
+    alone = [predictor.predict([image])[0] for image in images]
+    for first, second in zip(predictor.predict(images), alone, strict=True):
+        for label, box in first.boxes.items():
+            torch.testing.assert_close(box, second.boxes[label], rtol=0, atol=0.01)
+        assert abs(first.doubt - second.doubt) < 1e-4
+
+
+def test_inference_mode_changes_nothing() -> None:
+    image, predictor = read_image(7, 1, (320, 320)), load_predictor()
+    recorded = Predictor.predict.__wrapped__(predictor, [image])[0]  # type: ignore[attr-defined]
+    assert recorded.detections.boxes.requires_grad
+    assert recorded.detections.boxes.equal(predictor.predict([image])[0].detections.boxes)
+
+
 def test_a_lone_answer_stays_as_it_is() -> None:
     assert combine([detections([0.0, 0, 2, 2], 1.0, None)], 1).spread is None
     first, second = detections([0.0, 0, 2, 2], 0.4, 1.0), detections([1.0, 1, 3, 3], 0.6, 2.0)
