@@ -5,7 +5,6 @@ python -m docs.pictures RUN    (RUN: the folder of a finished run of recipes/vgg
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
 import subprocess
@@ -156,23 +155,18 @@ def review(path: Path) -> None:
             picture.convert("RGB").quantize(128).save(path, optimize=True)
 
 
-def terminal(path: Path, folder: Path, *commands: str) -> None:
-    """Write what commands of ``hdf`` print in a folder, as a terminal shows it."""
-    lines: list[str] = []
-    for command in commands:
-        arguments = shlex.split(command)
-        shown = subprocess.run(
-            [sys.executable, "-m", "hdf.cli.main", *arguments],
-            cwd=folder,
-            env={**os.environ, "HDF_CACHE": str(folder / "cache")},
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            check=True,
-        )
-        output = shown.stdout.replace(str(folder / "cache"), "~/.cache/hdf").splitlines()
-        lines += [f"$ hdf {command}", *_without_epochs(output), ""]
-    _draw_terminal(lines[:-1]).quantize(16).save(path, optimize=True)
+def terminal(path: Path, folder: Path, command: str) -> None:
+    """Write what a command of ``hdf`` prints in a folder, as a terminal shows it."""
+    shown = subprocess.run(
+        [sys.executable, "-m", "hdf.cli.main", *shlex.split(command)],
+        cwd=folder,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=True,
+    )
+    lines = [f"$ hdf {command}", *_without_epochs(shown.stdout.splitlines())]
+    _draw_terminal(lines).quantize(16).save(path, optimize=True)
 
 
 def _without_epochs(lines: list[str]) -> list[str]:
@@ -201,15 +195,13 @@ def _draw_terminal(lines: list[str]) -> Image.Image:
 
 
 def terminals() -> None:
-    """Write what ``hdf prepare``, ``crossval`` and ``audit`` print."""
+    """Write what ``hdf audit`` and ``crossval`` print."""
     with tempfile.TemporaryDirectory() as place:
         copy = copy_of(
             phantom_set(Path(place) / "source", 80, 256, seed=9), Path(place) / "set", seed=3
         )
-        copy.write()
-        (copy.folder / "hearts.yaml").write_text(AUDIT.replace("  store: memory\n", ""))
-        terminal(IMAGES / "prepare.png", copy.folder, *["prepare hearts.yaml"] * 2)
         plant(copy)
+        (copy.folder / "hearts.yaml").write_text(AUDIT)
         terminal(IMAGES / "audit-terminal.png", copy.folder, "audit hearts.yaml")
         terminal(IMAGES / "crossval.png", copy.folder, CROSSVAL)
 

@@ -1,10 +1,9 @@
-"""Run the commands of docs/tutorial.md in an empty folder, and renew what they print.
+"""Run the commands that the pages show, and renew what they print.
 
 python docs/transcript.py
 
-Blocks of ``console`` are run from top to bottom; blocks whose first line names a file are written
-when they are reached. An output stays as it is where it has the same shape as the new one, for
-times and figures are other ones on every machine.
+CONTRIBUTING.md says what a page must be like. An output stays as it is where it has the same shape
+as the new one, for times and figures are other ones on every machine.
 """
 
 from __future__ import annotations
@@ -15,26 +14,56 @@ import os
 import re
 import runpy
 import shlex
+import shutil
+import subprocess
+import sys
 import tempfile
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
+from unittest.mock import patch
 
-from hdf.cli.main import hdf
+from hdf.cli.main import main
 
-PAGE = Path(__file__).with_name("tutorial.md")
+DOCS = Path(__file__).parent
 COMMAND = "python docs/transcript.py"
-LONGEST, HEAD, TAIL = 24, 8, 3
+LONGEST, HEAD, TAIL = 28, 8, 3
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_PROGRESS = re.compile(r"^[a-z ]+: \d+ of \d+\n", re.MULTILINE)  # every ten seconds, on any machine
+_BEGINS = re.compile(r"<!-- begins where ([\w-]+\.md) ends -->")
 
 
-def renewed(text: str) -> str:
-    """The page with the outputs of a run in the working directory."""
-    return _FENCE.sub(_block, text)
+class Followed(NamedTuple):
+    """A page with the outputs of this very machine, and the folder they were made in."""
+
+    text: str
+    folder: Path
+
+
+def pages() -> list[Path]:
+    """All that show what commands print."""
+    found = [DOCS.parent / "README.md", *sorted(DOCS.rglob("*.md"))]
+    return [page for page in found if "\n```console\n" in page.read_text(encoding="utf-8")]
+
+
+@cache
+def follow(page: Path, place: Path) -> Followed:
+    """Run a page from top to bottom in a folder below `place`."""
+    text, folder = page.read_text(encoding="utf-8"), place / page.stem
+    if begins := _BEGINS.search(text):
+        before = follow(page.with_name(begins[1]), place).folder
+        large = shutil.ignore_patterns("checkpoints")  # no page goes on with them
+        shutil.copytree(before, folder, ignore=large)
+    else:
+        folder.mkdir()
+    with contextlib.chdir(folder):
+        return Followed(_FENCE.sub(_block, text), folder)
 
 
 def shape(output: str) -> str:
     """What an output has on every machine: no figures, no column widths, no device."""
     plain = re.sub(r"^device .*", "device", output, flags=re.MULTILINE)
-    return re.sub(r"[ \t]+", " ", re.sub(r"[-+]?\d[\d.,]*", "#", plain))
+    return re.sub(r"[ \t]+", " ", re.sub(r"[-+]?\d[\d.,]*(e[-+]\d+)?", "#", plain))
 
 
 def _block(found: re.Match[str]) -> str:
@@ -48,19 +77,29 @@ def _block(found: re.Match[str]) -> str:
 
 
 def _step(command: str, old: str) -> str:
-    new = _shortened(_output(shlex.split(command)))
+    """What is shown below a command: nothing where a comment says what it does."""
+    code, output = _run(shlex.split(command, comments=True))
+    told = re.search(r" # .*exit code (\d)", command)
+    expected = int(told[1]) if told else 2 * bool(re.search(r"^error: ", old, re.MULTILINE))
+    if code != expected:
+        raise RuntimeError(f"{command}: exit code {code}, not {expected}\n{output}")
+    new = "" if " # " in command else _shortened(output)
     return old if shape(new) == shape(old) else new
 
 
-def _output(words: list[str]) -> str:
-    """Both streams as one, in the order that a terminal shows them."""
-    printed = io.StringIO()
+def _run(words: list[str]) -> tuple[int, str]:
+    """The exit code, and both streams as one, in the order that a terminal shows them."""
+    if words[0] not in ("hdf", "python"):
+        done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        return done.returncode, done.stdout
+    printed, code = io.StringIO(), 0
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-        if words[0] == "python":
-            runpy.run_path(words[1], run_name="__main__")
-        else:
-            hdf.main(words[1:], standalone_mode=False)
-    return printed.getvalue()
+        try:
+            with patch.object(sys, "argv", words):
+                main() if words[0] == "hdf" else runpy.run_path(words[1], run_name="__main__")
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    return code, _PROGRESS.sub("", printed.getvalue())
 
 
 def _shortened(output: str) -> str:
@@ -70,7 +109,7 @@ def _shortened(output: str) -> str:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        os.environ["HDF_CACHE"] = folder
-        page = renewed(PAGE.read_text(encoding="utf-8"))
-    PAGE.write_text(page, encoding="utf-8")
+    with tempfile.TemporaryDirectory() as place:
+        os.environ["HDF_CACHE"] = f"{place}/cache"
+        for page in pages():
+            page.write_text(follow(page, Path(place)).text, encoding="utf-8")

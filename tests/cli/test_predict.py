@@ -30,7 +30,7 @@ from hdf.recipe.merge import resolve
 from hdf.registry import Registry
 from hdf.types import pad_targets
 from tests.conftest import Hdf
-from tests.docs.documentation import blocks, section
+from tests.docs.documentation import section
 from tests.framework.dicom_files import SECRET_ID, SECRET_NAME, write_dicom
 
 LABELS = ("heart", "left_lung", "right_lung")
@@ -304,17 +304,6 @@ def test_a_fresh_process_imports_no_more_than_it_needs(
     imported = {line.rpartition("|")[2].strip() for line in shown.stderr.splitlines()}
     assert "torch" in imported
     assert not imported & set(WITHOUT)
-
-
-def test_the_pages_example_runs(
-    tmp_path: Path, save: Save, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    save(tmp_path / "runs" / "mine" / "best.safetensors")
-    png(tmp_path / "chest.png")
-    (example,) = (block.text for block in blocks("prediction.md") if block.language == "python")
-    exec(example, {})
-    assert capsys.readouterr().out == "[16.0, 24.0, 44.0, 52.0] nan\n"
 
 
 def test_the_page_names_every_option_and_column() -> None:

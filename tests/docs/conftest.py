@@ -1,42 +1,28 @@
-"""One run, made with the plugins that docs/plugins.md prints."""
+"""The pages, followed from top to bottom as a reader would."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.docs.documentation import PLUGINS, Finished, named_blocks
+from tests.docs.documentation import DOCS, TRANSCRIPT, Finished, Followed
 
-
-def call(*arguments: str | Path, folder: Path) -> str:
-    """Run Python in a folder; returns stderr, and fails the test where the process does."""
-    done = subprocess.run(
-        [sys.executable, *map(str, arguments)],
-        cwd=folder,
-        env={**os.environ, "TRACKER_FILE": "tracked.jsonl", "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stderr
+Follow = Callable[[Path], Followed]
 
 
 @pytest.fixture(scope="session")
-def tutorial(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+def follow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Follow]:
+    """Follows a page; once, however many tests look at what it leaves."""
+    place = tmp_path_factory.mktemp("pages")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HDF_CACHE", str(place / "cache"))
+        yield lambda page: TRANSCRIPT["follow"](page, place)
+
+
+@pytest.fixture(scope="session")
+def tutorial(follow: Follow) -> Finished:
     """The run of docs/plugins.md, made of its own blocks alone."""
-    folder = tmp_path_factory.mktemp("tutorial")
-    files = named_blocks("plugins.md")
-    (folder / "plugins").mkdir()
-    for name in PLUGINS:
-        (folder / "plugins" / name).write_text(files[name], encoding="utf-8")
-    for name in ("make_images.py", "ellipses.yaml"):
-        (folder / name).write_text(files[name], encoding="utf-8")
-    call("make_images.py", folder=folder)
-    hdf = ("-m", "hdf.cli.main", "run", "ellipses.yaml", "--plugins-dir", "plugins")
-    output = call(*hdf, "--out", "out", folder=folder)
-    return Finished(folder / "out", output, folder / "tracked.jsonl")
+    folder = follow(DOCS / "plugins.md").folder
+    return Finished(folder / "ellipses", folder / "experiments.jsonl")

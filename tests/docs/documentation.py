@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 DOCS = Path(__file__).parents[2] / "docs"
+TRANSCRIPT = runpy.run_path(str(DOCS / "transcript.py"), run_name="transcript")
 PLUGINS = (
     "yolo_folder.py",
     "invert.py",
@@ -43,6 +45,13 @@ def named_blocks(page: str) -> dict[str, str]:
     return {block.name: block.text for block in found}
 
 
+class Followed(Protocol):
+    """A page with the outputs of this very machine, and the folder they were made in."""
+
+    text: str
+    folder: Path
+
+
 def section(page: str, heading: str) -> str:
     """The text below a heading, up to the next one of any level."""
     text = (DOCS / page).read_text(encoding="utf-8")
@@ -52,8 +61,7 @@ def section(page: str, heading: str) -> str:
 
 
 class Finished(NamedTuple):
-    """What a process of ``hdf`` left behind."""
+    """What a run left behind."""
 
     folder: Path
-    output: str
     tracked: Path

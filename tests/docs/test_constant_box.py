@@ -18,6 +18,14 @@ def test_the_figures_are_those_of_the_readme_and_the_results() -> None:
     assert quoted <= set(re.findall(r"0\.\d{3}", measured))
 
 
+def test_the_run_of_a_single_epoch_is_that_of_the_splits() -> None:
+    splits = (DOCS / "splits.md").read_text(encoding="utf-8")
+    scores = re.findall(r"^all +20 +(0\.\d{3}) .* (0\.\d{3})$", splits, re.MULTILINE)
+    assert scores == re.findall(r"\[(0\.\d{3}), and the constant box\n(0\.\d{3})\]", TEXT)
+    (interval,) = re.findall(r"^all folds: .* \(95 % (-.+)\) from", splits, re.MULTILINE)
+    assert f"such a case: {interval.replace('-', '−')}." in TEXT
+
+
 def test_a_recipe_s_score_is_the_readme_s() -> None:
     readme = (DOCS.parent / "README.md").read_text()
     for name, score in re.findall(r"^\| `(\w+)`, .+? \| (0\.\d{3}) \|", TEXT, re.MULTILINE):

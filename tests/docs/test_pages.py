@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 import runpy
-import shlex
 from pathlib import Path
 
 import pytest
 
-from hdf.cli.main import hdf
 from hdf.doctor.installation import EXTRAS
-from hdf.errors import UserError
 from hdf.recipe.packaged import packaged_recipes
 from tests.docs.documentation import DOCS
 
@@ -64,16 +61,6 @@ def test_a_decision_has_its_three_parts(page: Path) -> None:
     headings = re.findall(r"^(#+ .+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     assert headings[0].startswith(f"# {int(page.name[:4])}. ")
     assert headings[1:] == ["## Context", "## Decision", "## Consequences"]
-
-
-def test_the_readme_shows_what_check_says() -> None:
-    text = (DOCS.parent / "README.md").read_text(encoding="utf-8")
-    found = re.search(r"\$ hdf (check .*)\n((?:error: .*\n)+)", text)
-    assert found
-    arguments = [part.replace("recipes/", "") for part in shlex.split(found[1])]
-    with pytest.raises(UserError) as caught:
-        hdf.main(arguments, standalone_mode=False)
-    assert "".join(f"error: {problem}\n" for problem in caught.value.problems) == found[2]
 
 
 def test_the_readme_lists_the_packaged_recipes() -> None:

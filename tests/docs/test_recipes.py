@@ -7,12 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
-from hdf.cli.main import hdf
-from hdf.errors import UserError
 from hdf.recipe import schema, splits
 from hdf.recipe.check import check_recipe
 from hdf.recipe.load import parse
@@ -164,14 +161,6 @@ def test_each_override_takes_effect(folder: Path, registry: Registry, override: 
         assert value == expected
 
 
-@pytest.mark.parametrize("name", ["wrong.yaml", "twice.yaml"])
-def test_mistakes_are_told_as_printed(folder: Path, registry: Registry, name: str) -> None:
-    with pytest.raises(UserError) as caught:
-        check_recipe(resolve(Path(name), []), registry)
-    told = "".join(f"error: {problem}\n" for problem in caught.value.problems)
-    assert told in [block.text for block in blocks(PAGE) if block.language == "text"]
-
-
 @pytest.mark.parametrize(
     ("written", "value"),
     [
@@ -193,14 +182,3 @@ def test_yaml_means_what_the_page_says(written: str, value: object) -> None:
     assert found == value
     assert type(found) is type(value)
     assert not written or f"`{written}`" in TEXT
-
-
-def test_the_first_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    runner = CliRunner()
-    commands = re.findall(r"^\$ hdf ((?:recipes|check).*?) +#", TEXT, re.MULTILINE)
-    assert len(commands) == 3
-    for command in commands:
-        result = runner.invoke(hdf, command.split(), catch_exceptions=False)
-        assert result.exit_code == 0
-    assert (tmp_path / "vgg16_mse.yaml").is_file()

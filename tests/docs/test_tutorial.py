@@ -1,40 +1,23 @@
-"""docs/tutorial.md, followed from top to bottom, prints what it shows and does what it says."""
+"""docs/tutorial.md, followed from top to bottom, does what it says."""
 
 from __future__ import annotations
 
 import csv
 import json
 import re
-import runpy
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from tests.docs.documentation import DOCS, blocks
+from tests.docs.conftest import Follow
+from tests.docs.documentation import DOCS, Followed, blocks
 
-TEXT = (DOCS / "tutorial.md").read_text(encoding="utf-8")
-TRANSCRIPT = runpy.run_path(str(DOCS / "transcript.py"), run_name="transcript")
-
-
-class Followed(NamedTuple):
-    """The page with the outputs of this very machine, and the folder they were made in."""
-
-    text: str
-    folder: Path
+PAGE = DOCS / "tutorial.md"
+TEXT = PAGE.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def followed(tmp_path_factory: pytest.TempPathFactory) -> Followed:
-    folder = tmp_path_factory.mktemp("hearts")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setenv("HDF_CACHE", str(folder / "cache"))
-        return Followed(TRANSCRIPT["renewed"](TEXT), folder)
-
-
-def test_the_outputs_are_up_to_date(followed: Followed) -> None:
-    assert followed.text == TEXT, f"docs/tutorial.md is old; run: {TRANSCRIPT['COMMAND']}"
+def followed(follow: Follow) -> Followed:
+    return follow(PAGE)
 
 
 def test_the_audit_finds_the_slip_until_it_is_mended() -> None:
@@ -65,9 +48,3 @@ def test_every_later_film_has_its_row(followed: Followed) -> None:
 def test_files_that_the_page_names_are_there(followed: Followed, file: str) -> None:
     assert f"`{file}`" in TEXT
     assert (followed.folder / file).is_file()
-
-
-def test_a_changed_line_is_a_change_of_shape_and_a_time_is_not() -> None:
-    shape = TRANSCRIPT["shape"]
-    assert shape("epoch 1/10  loss 5.9  1.1 s\n") == shape("epoch 1/10  loss 15.93  0.7 s\n")
-    assert shape("120 images: 90 to train\n") != shape("120 images: 90 to learn\n")
