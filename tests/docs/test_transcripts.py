@@ -27,7 +27,7 @@ BY_HAND = {
         "error: process 1 (of 2": "a process has to be killed: tests/cli/test_processes.py",
     },
     "examples/hdf-dicom-sr/README.md": {
-        "from pathlib import Path": "needs the package installed: its own tests do that",
+        "from pathlib import Path": "needs the package: its own tests run it",
     },
     "plugins.md": {
         "hdf-tinyconv/\n": "names of files, no output",

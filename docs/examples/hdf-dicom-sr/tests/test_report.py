@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import highdicom as hd
@@ -125,3 +126,12 @@ def test_an_unknown_structure_has_a_private_code(make_image: MakeImage) -> None:
     (group,) = content(written(make_image(), boxes)).get_planar_roi_measurement_groups()
     assert group.finding_type.scheme_designator == "99HDF"
     assert group.finding_type.meaning == "aortic_knob"
+
+
+def test_the_example_of_the_readme(make_image: MakeImage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(make_image("chest.dcm").parent)
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```python\n(.+?)^```$", readme, re.MULTILINE | re.DOTALL)
+    exec(example, {})
+    groups = content(Path("report.dcm")).get_planar_roi_measurement_groups()
+    assert "heart box" in {group.tracking_identifier for group in groups}
