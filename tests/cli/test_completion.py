@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.shell_completion import ShellComplete
+from click.shell_completion import ShellComplete, get_completion_class
 
 from hdf.cli.main import hdf as group
 
@@ -91,6 +91,29 @@ def test_models_are_shipped_ones_runs_or_files(
     assert offered("evaluate", "--model", "runs/chest-") == ["<file>", "runs/chest-crossval/a"]
     for command in ("export", "calibrate"):
         assert offered(command, "heart-lungs") == ["<file>", "heart-lungs", "heart-lungs-phantom"]
+
+
+@pytest.mark.parametrize("word", ["", "heart"])
+def test_zsh_gets_no_empty_line(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMP_WORDS", f"hdf predict --model {word}")
+    monkeypatch.setenv("COMP_CWORD", "3")
+    zsh = get_completion_class("zsh")
+    assert zsh
+    lines = zsh(group, {}, "hdf", "_HDF_COMPLETE").complete().split("\n")
+    assert lines[3:6] == ["plain", "heart-lungs", "_"]
+    assert all(lines)  # its script drops empty ones, and reads the rest in threes
+
+
+def test_fish_splits_at_the_first_comma_alone() -> None:
+    fish = get_completion_class("fish")
+    assert fish
+    script = fish(group, {}, "hdf", "_HDF_COMPLETE").source()
+    assert 'string split --max 1 "," $completion' in script
+
+
+def test_fish_completes_a_path_from_what_is_written() -> None:
+    shell = ShellComplete(group, {}, "hdf", "_HDF_COMPLETE")
+    assert shell.get_completions(["run"], "mine/a")[0].value == "mine/a"
 
 
 def test_bash_is_answered_without_torch() -> None:

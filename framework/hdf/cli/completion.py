@@ -9,7 +9,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from click import Context, Parameter
-from click.shell_completion import CompletionItem
+from click.shell_completion import (
+    CompletionItem,
+    FishComplete,
+    ZshComplete,
+    add_completion_class,
+)
 
 from hdf.errors import UserError
 
@@ -22,8 +27,22 @@ KINDS = {
 }
 """The kind of component below a section of a recipe, or below a key of ``model``."""
 
-A_FILE = CompletionItem("", type="file")
-"""Shells complete paths themselves; bash does where nothing else was found."""
+
+@add_completion_class
+class Zsh(ZshComplete):
+    """Click's, without empty lines: its script drops them, and then takes all that follow amiss."""
+
+    def format_completion(self, item: CompletionItem) -> str:
+        return super().format_completion(item).replace("\n\n", "\n_\n")
+
+
+@add_completion_class
+class Fish(FishComplete):
+    """Click's, with descriptions whole: its script cuts them at a comma."""
+
+    source_template = FishComplete.source_template.replace(
+        'string split ","', 'string split --max 1 ","'
+    )
 
 
 def complete_recipe(
@@ -32,7 +51,10 @@ def complete_recipe(
     """The packaged recipes, and files."""
     from hdf.recipe.packaged import packaged_recipes
 
-    return [A_FILE, *_beginning(incomplete, (path.stem for path in packaged_recipes()))]
+    return [
+        _a_file(incomplete),
+        *_beginning(incomplete, (path.stem for path in packaged_recipes())),
+    ]
 
 
 def complete_packaged(
@@ -76,7 +98,12 @@ def complete_model(context: Context, parameter: Parameter, incomplete: str) -> l
     folders = {path.parent for path in Path("runs").glob("*/*/best.safetensors")}
     folders |= {path.parents[1] for path in Path("runs").glob("*/*/fold-*/best.safetensors")}
     newest_first = sorted(map(str, folders), reverse=True)
-    return [A_FILE, *_beginning(incomplete, [*shipped_models(), *newest_first])]
+    return [_a_file(incomplete), *_beginning(incomplete, [*shipped_models(), *newest_first])]
+
+
+def _a_file(incomplete: str) -> CompletionItem:
+    """Shells complete paths themselves; bash does where nothing else was found."""
+    return CompletionItem(incomplete, type="file")
 
 
 def _kind_of(key: str) -> str | None:
