@@ -168,7 +168,11 @@ def test_run_off_a_terminal(hdf: Hdf, tiny_recipe: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["missing.yaml"], "error: missing.yaml: can't be read: No such file or directory"),
+        (
+            ["missing.yaml"],
+            "error: missing.yaml: can't be read: no such file, and no packaged recipe",
+        ),
+        (["recipes/vgg16_mes.yaml"], "is called so; did you mean 'vgg16_mse'?"),
         (["tiny.yaml", "data.loader.count=0"], "count"),
         (["tiny.yaml", "--out", "tiny.yaml"], "is a file; --out names a folder"),
         (["tiny.yaml", "train.epochs"], "an override is key.path=value"),
