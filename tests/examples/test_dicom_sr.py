@@ -1,4 +1,4 @@
-"""The example package passes its own tests, in place, against this hdf."""
+"""The example package, as if it were installed, passes its own tests against this hdf."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ PACKAGE = Path(__file__).parents[2] / "docs" / "examples" / "hdf-dicom-sr"
 
 def test_its_own_tests_pass(tmp_path: Path) -> None:
     pytest.importorskip("highdicom", reason="the example package needs highdicom")
-    paths = [str(PACKAGE), os.environ.get("PYTHONPATH", "")]
+    facts = tmp_path / "site" / "hdf_dicom_sr-0.1.0.dist-info"
+    facts.mkdir(parents=True)
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: hdf-dicom-sr\nVersion: 0.1.0\n")
+    (facts / "entry_points.txt").write_text("[hdf]\ndicom_sr = hdf_dicom_sr\n")
+    paths = [str(facts.parent), str(PACKAGE), os.environ.get("PYTHONPATH", "")]
     options = ["-q", "-p", "no:cacheprovider", "--basetemp", str(tmp_path / "its")]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, str(PACKAGE)],

@@ -28,6 +28,9 @@ visualize: [{use: dicom_sr}]
 
 def test_a_run(make_image: MakeImage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(
+        "HDF_DISABLE_PLUGINS", "hdf-dicom-sr"
+    )  # once is enough, where it is installed
     (tmp_path / "images").mkdir()
     images = [
         make_image(f"images/{number:02}.dcm", PatientID=f"ID-{number}") for number in range(10)
