@@ -108,7 +108,7 @@ def test_the_same_recipe_may_be_given_and_another_may_not(
         assert hdf(monkeypatch, "run", "--resume", stopped, *changes) == 2
         told = capsys.readouterr().err
         assert "error: train.epochs: 2 there, 5 here" in told
-        assert "leave RECIPE and changes out to go on" in told
+        assert "to go on with it, give --resume without a recipe and without changes" in told
     assert hdf(monkeypatch, "run", tiny_recipe, "train.epochs=2", "--resume", stopped) == 0
 
 

@@ -81,8 +81,8 @@ def resumed_recipe(
         given = _given(file, text, recipe, overrides, registry)
         if found := differing(plain(own), plain(given)):
             message = (
-                "the run there has another recipe; leave RECIPE and changes out to go on, "
-                "or --resume to begin a new run"
+                "the run there has another recipe; to go on with it, give --resume without a "
+                "recipe and without changes; to begin a new run, leave out --resume"
             )
             raise UserError([Problem(str(folder), message), *found])
     return replace(own, source=Source(file, _written(folder, text), own.source.tree)), registry
