@@ -127,6 +127,9 @@ def test_the_page_shows_what_changed_most(runs: Path, tmp_path: Path) -> None:
     assert "://" not in written and "<script" not in written
     assert "contains images" in text and "not a medical device" in text
     assert text.count('class="open"') == 2 * 8
+    assert (
+        len(re.findall(r'class="id">[^<]+, run 1</span>IoU', text)) == 8
+    )  # which run a film is of
     assert str(runs) not in text  # folders above may name people
     longer = runs / "longer" / "resolved.yaml"
     kept = longer.read_text()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hdf.compare.compare import Compared
@@ -90,8 +91,9 @@ def _films(found: Compared, samples: Mapping[str, Sample]) -> Iterator[tuple[str
     runs, parts = len(found.names), found.paired.parts
     there = [row for row in found.changed if found.paired.images[row[0]] in samples]
     for number, (index, _) in enumerate(there[: max(1, MOST_FILMS // runs)]):
-        films = [
-            Painter(part, samples, number * runs + run).film(index)
-            for run, part in enumerate(parts)
-        ]
-        yield found.paired.images[index], films
+        painters = [Painter(part, samples, number * runs + run) for run, part in enumerate(parts)]
+        films = [painter.film(index) for painter in painters]
+        yield (
+            found.paired.images[index],
+            [replace(film, name=f"{film.name}, run {run}") for run, film in enumerate(films, 1)],
+        )
