@@ -137,6 +137,21 @@ def test_a_decoder_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert first.advice == "convert such files, or install a>=1, or b>=2 and c>=3"
 
 
+@pytest.mark.parametrize(
+    ("load", "everywhere", "state", "threads"),
+    [(0.2, 4, "ok", ""), (60.0, 64, "ok", ""), (1.5, 4, "note", "=2"), (9.0, 4, "note", "=1")],
+)
+def test_cores_that_others_keep_busy(
+    load: float, everywhere: int, state: str, threads: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.getloadavg", lambda: (load, 0.0, 0.0))
+    monkeypatch.setattr("os.cpu_count", lambda: everywhere)
+    monkeypatch.setattr("hdf.data.parallel.cores", lambda: 4)
+    found = next(item for item in machine.processor() if item.name == "load")
+    assert found.state == state
+    assert found.advice.endswith(f"OMP_NUM_THREADS{threads}" if threads else "")
+
+
 def test_every_transfer_syntax_that_pydicom_decodes_is_looked_at() -> None:
     from pydicom import uid
     from pydicom.pixels.decoders import base

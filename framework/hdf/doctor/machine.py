@@ -41,15 +41,30 @@ def devices() -> Iterator[Finding]:
 
 
 def processor() -> Iterator[Finding]:
-    """Cores and memory that this process may use."""
+    """Cores, what other programs leave of them, and memory that this process may use."""
     from hdf.data.parallel import cores
 
     yield Finding("machine", "cores", "ok", str(cores()))
+    yield _load(cores())
     total, available = _memory()
     small = available is not None and available < ENOUGH_MEMORY
     value = f"{_gib(total)}, of which {_gib(available)} are free" if available else _gib(total)
     advice = "take a smaller train.batch_size or data.image_size, or end other programs"
     yield Finding("machine", "memory", "note" if small else "ok", value, advice if small else "")
+
+
+def _load(count: int) -> Finding:
+    """Threads that wait for one another wait long where other programs hold their cores."""
+    load, everywhere = os.getloadavg()[0], os.cpu_count() or count
+    value = f"{load:.1f} in the last minute, on {everywhere} cores"
+    free = everywhere - load
+    if count == 1 or free > count - 0.5:
+        return Finding("machine", "load", "ok", value)
+    threads = max(1, min(int(free), count - 1))
+    advice = (
+        f"beside other programs an epoch may take many times as long; try OMP_NUM_THREADS={threads}"
+    )
+    return Finding("machine", "load", "note", value, advice)
 
 
 def _memory() -> tuple[int | None, int | None]:
