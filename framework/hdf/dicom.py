@@ -116,9 +116,11 @@ def dicom_pixels(path: Path) -> Pixels:
     try:
         pixels = np.asarray(pixel_array(dataset))
     except Exception as error:
-        missing = isinstance(error, RuntimeError | NotImplementedError)
-        reason = "there is no decoder for" if missing else "its pixels are damaged; they are in"
-        raise UnreadableError(f"{reason} the transfer syntax {syntax.name}") from error
+        if isinstance(error, RuntimeError | NotImplementedError):
+            message = f"there is no decoder for the transfer syntax {syntax.name}; see hdf doctor"
+            raise UnreadableError(message) from error
+        message = f"its pixels are damaged; they are in the transfer syntax {syntax.name}"
+        raise UnreadableError(message) from error
     if pixels.shape[:2] != (dataset.Rows, dataset.Columns):
         raise UnreadableError("its pixels have another size than Rows and Columns say")
     with np.errstate(all="ignore"):  # values that are not finite are refused by whoever reads them

@@ -127,14 +127,14 @@ def test_a_section_that_fails_leaves_the_others(
 
 
 def test_a_decoder_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    missing = ["a - requires a>=1", "b - requires b>=2 and c>=3"]
+    missing = ["gdcm - requires gdcm>=3.0.10", "b - requires b>=2 and c>=3"]
     decoder = SimpleNamespace(
         is_available=False, available_plugins=(), missing_dependencies=missing
     )
     monkeypatch.setattr("pydicom.pixels.decoders.base.get_decoder", lambda uid: decoder)
     first = next(iter(files.decoders()))
     assert (first.state, first.value) == ("note", "no decoder")
-    assert first.advice == "convert such files, or install a>=1, or b>=2 and c>=3"
+    assert first.advice == "convert such files, or install python-gdcm>=3.0.10, or b>=2 and c>=3"
 
 
 @pytest.mark.parametrize(

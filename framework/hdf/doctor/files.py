@@ -47,7 +47,10 @@ def decoders() -> Iterator[Finding]:
             yield Finding("dicom", syntax.name, "ok", by)
             continue
         needs = [text.partition("requires ")[2] for text in decoder.missing_dependencies]
-        advice = f"convert such files, or install {', or '.join(needs)}"
+        named = [
+            text.replace("gdcm>", "python-gdcm>") for text in needs
+        ]  # as its wheels are called
+        advice = f"convert such files, or install {', or '.join(named)}"
         yield Finding("dicom", syntax.name, "note", "no decoder", advice)
 
 
