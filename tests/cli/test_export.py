@@ -34,6 +34,7 @@ def test_a_file_is_written_checked_and_replaced(tmp_path: Path, save: Save) -> N
     for _ in range(2):
         shown = hdf(*arguments, "--out", out)
         assert shown.exit_code == 0, shown.exception
+        assert shown.stderr.startswith("exporting ")  # it takes a while
         assert shown.stdout.startswith(f"{out}: answers as PyTorch does, edges within ")
     out.write_text("something else")
     refused = hdf(*arguments, "--out", out)

@@ -74,6 +74,7 @@ def export(
     detector, *others = load_detectors([model], registry)
     if others:
         raise user_error("holds several models; name the folder or file of one", model)
+    click.echo(f"exporting {model} to {out}", err=True)
     shown = _read(images) if images else phantoms(registry)
     difference = export_model(detector, out, kind, shown)
     click.echo(f"{out}: answers as PyTorch does, edges within {difference.pixels:.2g} px")
