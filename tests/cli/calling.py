@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from hdf.cli.main import hdf
+from hdf.cli.main import hdf, main
 from hdf.errors import UserError
 
 
@@ -21,3 +23,16 @@ def refusal(*arguments: str | Path) -> str:
     with pytest.raises(UserError) as caught:
         hdf.main(list(map(str, arguments)), standalone_mode=False)
     return str(caught.value)
+
+
+def exit_code(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    """How the entry point would end the process."""
+    monkeypatch.setattr(sys, "argv", ["hdf", *map(str, arguments)])
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        main()
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    return 0

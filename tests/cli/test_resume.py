@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
-from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +13,8 @@ from click.testing import CliRunner
 from hdf.cli import main
 from hdf.reporting.run_folder import RunFolder
 from hdf.training.loop import Learner
+from tests.cli.calling import exit_code as hdf
 from tests.framework.test_resume import results
-
-run = import_module("hdf.cli.run")
-
-
-def hdf(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    """As on the command line; the exit code."""
-    monkeypatch.setattr(sys, "argv", ["hdf", *map(str, arguments)])
-    try:
-        main.main()
-    except SystemExit as ended:
-        return int(ended.code or 0)
-    return 0
 
 
 @pytest.fixture
@@ -64,22 +50,6 @@ def test_the_folder_is_all_that_is_needed(
     tiny_recipe.write_text(text)
     assert hdf(monkeypatch, "run", tiny_recipe, "--out", tmp_path / "whole") == 0
     assert results(stopped) == results(tmp_path / "whole")
-
-
-def test_ctrl_c_that_an_import_swallows_still_ends_the_run(
-    tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    original = run._known
-
-    def known(*arguments: Any) -> Any:
-        with suppress(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
-        return original(*arguments)
-
-    monkeypatch.setattr(run, "_known", known)
-    assert hdf(monkeypatch, "run", tiny_recipe, "--out", tmp_path / "run") == 130
-    assert not (tmp_path / "run").exists()
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_finished_run_is_left_as_it_is(

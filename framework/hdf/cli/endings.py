@@ -29,6 +29,7 @@ def tell(error: BaseException) -> int | None:
         print(f"error: {place}{error.strerror}", file=sys.stderr)
         return 2
     if isinstance(error, KeyboardInterrupt | click.Abort):
-        print("interrupted", file=sys.stderr)
+        own_line = "\n" if sys.stderr.isatty() else ""  # below the terminal's ^C
+        print(f"{own_line}interrupted", file=sys.stderr)
         return exit_code_of(error)
     return None

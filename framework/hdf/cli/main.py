@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
@@ -12,6 +13,7 @@ from hdf.cli.calibrate import calibrate
 from hdf.cli.check import check
 from hdf.cli.compare import compare
 from hdf.cli.crossval import crossval
+from hdf.cli.ctrl_c import heed_ctrl_c
 from hdf.cli.doctor import doctor
 from hdf.cli.endings import tell
 from hdf.cli.evaluate import evaluate
@@ -27,7 +29,17 @@ from hdf.cli.run import run
 from hdf.cli.schema import schema
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """A group without click's blank line after Ctrl-C, which is for terminals."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except KeyboardInterrupt as error:
+            raise click.Abort from error
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="hdf %(version)s")
 def hdf() -> None:
     """Find the heart in frontal chest radiographs.
@@ -45,7 +57,8 @@ for _command in (
 
 
 def main() -> None:
-    """The entry point: exit code 2 for a user's mistake, 130 for Ctrl-C."""
+    """Run a command and end the process: exit code 2 for a user's mistake, 130 for Ctrl-C."""
+    heed_ctrl_c()
     try:
         hdf(standalone_mode=False)
     except (Exception, KeyboardInterrupt) as error:

@@ -18,7 +18,6 @@ from hdf.cli.arguments import (
     plugins_dir_option,
     recipe_arguments,
 )
-from hdf.cli.early import insisting
 from hdf.cli.endings import tell
 from hdf.cli.resuming import is_finished, refuse_no_run, resumed_recipe, text_of
 from hdf.cli.screen import console
@@ -79,17 +78,16 @@ def run(nproc: int, **asked: Any) -> None:
 
 
 def _run(world: World | None, asked: Asked) -> None:
-    with insisting():
-        found = _known(world, asked)
-        if found is None:
-            return
+    found = _known(world, asked)
+    if found is None:
+        return
 
-        from rich.console import Console
+    from rich.console import Console
 
-        from hdf.distributed import ALONE
-        from hdf.reporting.progress import Reporter
-        from hdf.reporting.run_folder import RunFolder
-        from hdf.training.run import run_recipe
+    from hdf.distributed import ALONE
+    from hdf.reporting.progress import Reporter
+    from hdf.reporting.run_folder import RunFolder
+    from hdf.training.run import run_recipe
 
     checked, registry = found
     if world and not world.is_writer:
