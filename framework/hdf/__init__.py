@@ -9,10 +9,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from hdf.hookspecs import hookimpl
-
 if TYPE_CHECKING:
     from hdf.errors import UserError
+    from hdf.hookspecs import hookimpl
     from hdf.images import read_image
     from hdf.reporting.view import View
     from hdf.types import Batch, Detections, Fault, Geometry, Loader, Sample, Target, Targets
@@ -30,6 +29,7 @@ _HOMES = {
     "Targets": "hdf.types",
     "UserError": "hdf.errors",
     "View": "hdf.reporting.view",
+    "hookimpl": "hdf.hookspecs",
     "read_image": "hdf.images",
 }
 
