@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from hdf.errors import user_error
@@ -146,11 +147,28 @@ def refuse_path(path: Path, what: str, is_own: Callable[[Path], bool], overwrite
     Raises:
         UserError: saying what to do instead.
     """
+    refuse_unwritable(path)
     if path.is_dir():
         raise user_error(f"is a folder; the {what} is a file", str(path))
     if path.exists() and not overwrite and not (path.is_file() and is_own(path)):
         message = f"is there already, and is no {what}; give another path, or --overwrite"
         raise user_error(message, str(path))
-    above = next(folder for folder in path.absolute().parents if folder.exists())
-    if not (above.is_dir() and os.access(above, os.W_OK)):
-        raise user_error(f"can't be written into {above}", str(path))
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Refuse a file or a folder that could not be made, before anything is done for it.
+
+    A file without a name is made in the folder, or in the nearest one above: permissions alone do
+    not tell whether that works.
+
+    Raises:
+        UserError: with the folder and the system's reason.
+    """
+    above = path.absolute()
+    try:
+        if not above.is_dir():
+            above = next(folder for folder in above.parents if folder.exists())
+        with TemporaryFile(dir=above):
+            pass
+    except OSError as error:
+        raise user_error(f"can't be written into {above}: {error.strerror}", str(path)) from error

@@ -69,10 +69,12 @@ def review(
     from hdf.review.films import find_films
     from hdf.review.pictures import Pictures
     from hdf.review.predicting import predicting
+    from hdf.review.table import refuse_tables
 
-    films = find_films(images)
     folder = images.resolve()
     table = out or folder.with_name(f"{folder.name}-corrections.csv")
+    films = find_films(images)
+    refuse_tables(table)
     reporter = Reporter(console(sys.stderr))
     with ExitStack() as stack:
         listening = stack.enter_context(open_socket(host, port))

@@ -124,9 +124,11 @@ def _known(world: World | None, asked: Asked) -> tuple[CheckedRecipe, Registry] 
 
 
 def _folder(checked: CheckedRecipe, asked: Asked) -> RunFolder:
+    from hdf.files import refuse_unwritable
     from hdf.reporting.run_folder import RunFolder, choose_folder
 
     if asked.resume is not None:
+        refuse_unwritable(asked.resume)
         return RunFolder(asked.resume, resumes=True)
     return choose_folder(checked.recipe.name, asked.out, asked.overwrite, resumable=True)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hdf.errors import user_error
-from hdf.files import append_json_line, remove_leftovers, write_json
+from hdf.files import append_json_line, refuse_unwritable, remove_leftovers, write_json
 from hdf.reporting.lock import NAME as LOCK
 from hdf.reporting.lock import FolderLock, is_held
 
@@ -134,11 +134,13 @@ def choose_folder(
         resumable: whether to say that a run that is there can go on.
 
     Raises:
-        UserError: the folder holds a run, or something else.
+        UserError: the folder holds a run, or something else, or can't be made or written into.
     """
     if out is None:
         path = Path(root) / name / f"{datetime.now():%Y-%m-%dT%H-%M-%S}"
+        refuse_unwritable(path)
         return RunFolder(path, numbered=True)
+    refuse_unwritable(out)
     if out.exists() and not out.is_dir():
         raise user_error("is a file; --out names a folder", where=str(out))
     folder = RunFolder(out, replaces=overwrite)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from hdf.errors import user_error
-from hdf.files import write_table
+from hdf.files import refuse_unwritable, write_table
 from hdf.review.entries import Entry
 
 COLUMNS = ("name", "label", "x0", "y0", "w", "h", "img_shape_x", "img_shape_y", "review")
@@ -31,8 +30,9 @@ def refuse_tables(table: Path) -> None:
         UserError: saying what to do instead.
     """
     folder, journal = table.absolute().parent, journal_path(table)
-    if not (folder.is_dir() and os.access(folder, os.W_OK)):
+    if not folder.is_dir():
         raise user_error("is no folder that can be written into; give another --out", str(folder))
+    refuse_unwritable(table)
     for path, columns in ((table, COLUMNS), (flagged_path(table), FLAGGED)):
         own = journal.is_file() and path.is_file() and _begins_with(path, columns)
         if path.exists() and not own:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hdf.errors import Problem, UserError
-from hdf.files import write_text
+from hdf.files import refuse_unwritable, write_text
 from hdf.recipe.check import CheckedRecipe
 from hdf.reporting.run_folder import RunFolder, choose_folder, empty, free_path, status_of
 from hdf.training.same_recipe import differences_from, same_recipe
@@ -108,13 +108,15 @@ def choose_crossval_folder(
         overwrite: whether what is there may be replaced.
 
     Raises:
-        UserError: the folder holds another recipe's cross-validation, a run, or something else.
+        UserError: the folder holds another recipe's cross-validation, a run, or something else, or
+            can't be made or written into.
     """
     name = f"{folds[0].recipe.name}-crossval"
     if out is None:
         return CrossvalFolder(free_path(choose_folder(name, None, overwrite).path), folds)
     if "folds" not in status_of(out):
         return CrossvalFolder(out, folds, replaces=choose_folder(name, out, overwrite).replaces)
+    refuse_unwritable(out)
     if not overwrite:
         _refuse_another_recipe(out, folds[0])
     return CrossvalFolder(out, folds, replaces=overwrite, resumes=not overwrite)
