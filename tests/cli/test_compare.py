@@ -66,6 +66,30 @@ def test_a_run_differs_from_itself_by_nothing(runs: Path) -> None:
     found = json.loads(call("compare", runs / "longer", runs / "longer", "--json").stdout)
     assert {row["difference"] for row in found["differences"]} == {0.0}
     assert found["recipe"] == {}
+    assert (found["changed"], found["unchanged"]) == ([], 8)
+
+
+def test_where_no_image_has_changed_it_is_said(runs: Path, tmp_path: Path) -> None:
+    shown = call("compare", runs / "longer", runs / "longer", "--html", tmp_path / "page.html")
+    assert shown.exit_code == 0
+    assert "no image has changed" in shown.stdout and "changed most" not in shown.stdout
+    assert shown.stderr.endswith("without images: none has changed\n")
+    text = (tmp_path / "page.html").read_text()
+    assert "No image has changed" in text and "They are left out" not in text
+
+
+def test_images_that_have_not_changed_are_not_listed(runs: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(runs / "longer", other)
+    head, *rows = (runs / "folds" / "fold-0" / "matches.csv").read_text().splitlines()
+    image = rows[0].split(",")[0]
+    kept = [row for row in rows if row.split(",")[0] == image]
+    own = (runs / "longer" / "matches.csv").read_text().splitlines()[1:]
+    kept += [row for row in own if row.split(",")[0] != image]
+    (other / "matches.csv").write_text("\n".join([head, *kept, ""]))
+    found = json.loads(call("compare", runs / "longer", other, "--json").stdout)
+    assert [row["image"] for row in found["changed"]] == [image]
+    assert found["unchanged"] == 7
 
 
 def test_one_common_image_gives_no_interval(runs: Path, tmp_path: Path) -> None:

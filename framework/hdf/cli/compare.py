@@ -79,6 +79,9 @@ def _show(found: Compared) -> None:
     else:
         click.echo("the recipes are the same")
     click.echo()
+    if not found.changed:
+        click.echo("no image has changed: the mean IoU of each is the same in all runs")
+        return
     shown = [
         (found.paired.images[index], *(f"{iou:.3f}" for iou in ious))
         for index, ious in found.changed[:MOST_CHANGED]
@@ -109,9 +112,11 @@ def _write(html: Path, found: Compared, plugins_dir: Path | None) -> None:
     from hdf.compare.page import write_page
     from hdf.registry import discover
 
-    samples = find_samples(found.finished, discover(plugins_dir))
+    samples = find_samples(found.finished, discover(plugins_dir)) if found.changed else {}
     write_page(html, found, samples)
-    if samples:
+    if not found.changed:
+        told = "without images: none has changed"
+    elif samples:
         told = "contains images of the data set; treat it as you treat them"
     else:
         told = "without images: they are not where the runs have read them"

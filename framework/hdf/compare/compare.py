@@ -24,7 +24,8 @@ class Compared:
         finished: what was read, the reference first.
         paired: their answers for the common true boxes.
         rows: the paired differences (`hdf.compare.differences.compared`).
-        changed: positions of images, with the mean IoU in each run; the most changed first.
+        changed: positions of the images whose mean IoU differs, with it in each run; the most
+            changed first.
         recipe: key paths whose values differ, with all values as JSON; of evaluations, what was
             evaluated. None where some have a recipe and others none.
     """
@@ -84,5 +85,6 @@ def as_json(found: Compared) -> dict[str, Any]:
         "moved_true_boxes": paired.moved,
         "differences": found.rows,
         "recipe": None if found.recipe is None else dict(found.recipe),
+        "unchanged": len(paired.images) - len(found.changed),
         "changed": [{"image": paired.images[index], "iou": ious} for index, ious in found.changed],
     }

@@ -159,7 +159,11 @@ def _values(first: Matches, other: Matches, metric: str) -> tuple[Tensor, Tensor
 
 
 def changed(paired: Paired) -> list[tuple[int, list[float]]]:
-    """Each image's position with its mean IoU in each run, the one that changed most first."""
+    """Each image's position with its mean IoU in each run, the one that changed most first.
+
+    Images whose mean IoU is the same in all runs are left out.
+    """
     scores = [image_iou(part) for part in paired.parts]
     rows = [(index, [item[index] for item in scores]) for index in range(len(paired.images))]
+    rows = [row for row in rows if len(set(row[1])) > 1]
     return sorted(rows, key=lambda row: -max(abs(score - row[1][0]) for score in row[1]))
