@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 from uuid import uuid4
 
 import pytest
 
 from hdf.errors import UserError
+from hdf.review import table as tables
 from hdf.review.desk import Desk
 from hdf.review.entries import Change
 from hdf.review.films import find_films
@@ -25,6 +28,11 @@ def desk(tmp_path: Path, out: str = "out.csv") -> Desk:
 
 def save(to: Desk, name: str, **values: object) -> None:
     to.save(Change.model_validate_json(json.dumps(change(name, **values))))
+
+
+def decided(journal: Path) -> list[bytes]:
+    """The journal's lines about images."""
+    return [line for line in journal.read_bytes().splitlines() if b'"id"' in line]
 
 
 @pytest.fixture
@@ -50,16 +58,18 @@ def test_a_review_goes_on_where_it_was(reviewed: Path, tmp_path: Path) -> None:
 
 
 def test_a_torn_last_line_is_dropped_wherever_it_is_torn(reviewed: Path, tmp_path: Path) -> None:
-    whole = reviewed.read_bytes()
+    whole = b"".join(reviewed.read_bytes().splitlines(keepends=True)[:-1])  # killed at the third
     last = whole[:-1].rfind(b"\n") + 1
     for end in (last, last + 1, (last + len(whole)) // 2, len(whole) - 1):
         reviewed.write_bytes(whole[:end])
+        (tmp_path / "out.flagged.csv").unlink(missing_ok=True)
         again = desk(tmp_path)
         assert again.counts() == (2, 0)
         save(again, "film-3.png")
         again.close()
         assert reviewed.read_bytes().startswith(whole[:last])
-        assert len(reviewed.read_bytes().splitlines()) == 4
+        assert len(decided(reviewed)) == 3
+        (tmp_path / "out.csv").unlink()
     reviewed.write_bytes(whole[:last] + b"\0" * 20 + b"\n")
     again = desk(tmp_path)
     assert again.counts() == (2, 0)
@@ -81,7 +91,7 @@ def test_damage_in_the_middle_is_told(reviewed: Path, tmp_path: Path) -> None:
     reviewed.write_bytes(b"".join([*lines[:2], b"{}\n", *lines[2:]]))
     with pytest.raises(UserError, match=r"out\.journal\.jsonl:3: is damaged here"):
         desk(tmp_path)
-    assert len(reviewed.read_bytes().splitlines()) == 5
+    assert len(reviewed.read_bytes().splitlines()) == len(lines) + 1
 
 
 def test_a_table_that_a_kill_kept_from_being_written_is_written(
@@ -93,6 +103,80 @@ def test_a_table_that_a_kill_kept_from_being_written_is_written(
     desk(tmp_path).close()
     assert (tmp_path / "out.csv").read_text() == table
     assert not list(tmp_path.glob(".out*"))
+
+
+EDITS = {
+    "a number": (".csv", lambda text: text.replace("60,50,50", "61,50,50")),
+    "the last image": (".csv", lambda text: "".join(text.splitlines(keepends=True)[:-3])),
+    "another image": (".csv", lambda text: text + "film-3.png,heart,1,1,9,9,160,120,accepted\n"),
+    "a note": (".flagged.csv", lambda text: text.replace(",\n", ",rotated\n")),
+    "other bytes": (".csv", lambda text: text + "\udcff"),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
+def test_what_was_changed_in_a_table_by_hand_is_not_overwritten(
+    reviewed: Path, tmp_path: Path, edit: tuple[str, Callable[[str], str]]
+) -> None:
+    suffix, change_of = edit
+    table = tmp_path / f"out{suffix}"
+    kept = table.read_bytes()
+    edited = change_of(kept.decode()).encode(errors="surrogateescape")
+    assert edited != kept
+    table.write_bytes(edited)
+    for _ in range(2):
+        with pytest.raises(UserError, match="was changed since hdf review wrote it") as caught:
+            desk(tmp_path)
+        assert table.name in str(caught.value)
+        assert table.read_bytes() == edited
+    table.rename(tmp_path / "mine.csv")
+    desk(tmp_path).close()
+    assert table.read_bytes() == kept
+
+
+def test_a_table_that_another_program_has_only_saved_is_no_other(
+    reviewed: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "out.csv"
+    head, *rows = table.read_text().splitlines()
+    table.write_text("\n".join([head, *reversed(rows)]))
+    again = desk(tmp_path)
+    save(again, "film-3.png")
+    again.close()
+    assert "film-3.png" in table.read_text()
+
+
+def test_a_table_that_is_changed_during_the_review_is_kept(reviewed: Path, tmp_path: Path) -> None:
+    again = desk(tmp_path)
+    table = tmp_path / "out.csv"
+    table.write_text(table.read_text() + "mine\n")
+    saved = again.save(Change.model_validate_json(json.dumps(change("film-3.png"))))
+    assert "out.csv was changed by another program and is left as it is" in saved.warning
+    assert table.read_text().endswith("mine\n")
+    table.rename(tmp_path / "mine.csv")
+    save(again, "film-2.png", base=1)
+    again.close()
+    assert "film-3.png" in table.read_text() and len(decided(reviewed)) == 5
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_tables_as_a_kill_or_a_full_disk_leaves_them_are_no_others(
+    reviewed: Path, tmp_path: Path, noted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> NoReturn:
+        raise OSError(28, "No space left on device")
+
+    again = desk(tmp_path)
+    place = (Journal, "note") if noted else (tables, "write_table")
+    with monkeypatch.context() as patch:
+        patch.setattr(*place, full)
+        save(again, "film-3.png")
+    if not noted:
+        save(again, "film-2.png", base=1)
+    again.close()
+    again = desk(tmp_path)
+    assert again.problem == "" and "film-3.png" in (tmp_path / "out.csv").read_text()
+    again.close()
 
 
 def test_two_reviews_of_one_table_are_refused(reviewed: Path, tmp_path: Path) -> None:

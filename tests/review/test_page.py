@@ -88,7 +88,7 @@ class Page:
 
     def journal(self) -> list[dict[str, Any]]:
         lines = (self.folder / "out.journal.jsonl").read_text().splitlines()[1:]
-        return [json.loads(line) for line in lines]
+        return [entry for line in lines if "id" in (entry := json.loads(line))]
 
     def errors(self) -> list[str]:
         return [line["message"] for line in self.driver.get_log("browser")]

@@ -110,7 +110,8 @@ def test_a_change_is_in_journal_and_table_before_the_page_is_told(
         "film-3.png,right_lung,20,20,50,80,160,120,accepted",
     ]
     assert (tmp_path / "out.flagged.csv").read_text() == "name,note\nfilm-2.png,rotated\n"
-    assert len((tmp_path / "out.journal.jsonl").read_text().splitlines()) == 4
+    lines = (tmp_path / "out.journal.jsonl").read_text().splitlines()
+    assert len([line for line in lines if '"id"' in line]) == 3
     (entry,) = [i["entry"] for i in server.json("images/0")[1]["images"] if i["number"] == 1]
     assert entry == {"state": "accepted", "boxes": moved, "note": "", "revision": 1}
 

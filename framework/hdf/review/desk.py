@@ -14,7 +14,7 @@ from hdf.inference.answer import Answer
 from hdf.inference.files import Told
 from hdf.review.entries import Boxes, Change, Entry, fault_of
 from hdf.review.journal import Journal
-from hdf.review.table import journal_path, refuse_tables, remove_leftovers, write_tables
+from hdf.review.table import edited, journal_path, refuse_tables, remove_leftovers, write_tables
 
 DIGITS = 2
 SHOWN_MISSING = 5
@@ -72,6 +72,7 @@ class Desk:
         self._revisions = {entry.id: entry.revision for entry in self._journal.entries}
         try:
             self._refuse_missing()
+            self._refuse_edited()
         except UserError:
             self.close()
             raise
@@ -145,12 +146,30 @@ class Desk:
         return (*self.labels, *(earlier.boxes if earlier else ()))
 
     def _write(self) -> str:
-        ordered = [self._entries[path.name] for path in self.films if path.name in self._entries]
+        if changed := edited(self.table, self._ordered(), self._journal.written):
+            return (
+                f"{changed[0].name} was changed by another program and is left as it is; "
+                f"{self._journal.path.name} keeps what is decided"
+            )
         try:
-            write_tables(self.table, ordered)
+            self._journal.note(write_tables(self.table, self._ordered()))
         except OSError as error:
             return f"{self.table.name} can't be written: {error.strerror}"
         return ""
+
+    def _ordered(self) -> list[Entry]:
+        return [self._entries[path.name] for path in self.films if path.name in self._entries]
+
+    def _refuse_edited(self) -> None:
+        """They would be written anew from the journal."""
+        message = (
+            "was changed since hdf review wrote it, and would be overwritten from {}; to keep it, "
+            "rename it; to drop what was changed, delete it; then start again"
+        )
+        changed = edited(self.table, self._ordered(), self._journal.written)
+        if changed:
+            text = message.format(self._journal.path.name)
+            raise UserError([Problem(str(path), text) for path in changed])
 
     def _refuse_missing(self) -> None:
         """A table without them would lose what was decided."""

@@ -62,6 +62,13 @@ class Entry(Decision):
     corrected: bool
 
 
+class Written(_Model):
+    """The tables as they were last written: SHA-256 of each file, empty where there is none."""
+
+    table: str
+    flagged: str
+
+
 def fault_of(change: Change, size: tuple[int, int], labels: tuple[str, ...]) -> str:
     """Why a change can't be kept; empty where it can.
 

@@ -8,12 +8,13 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from hdf.errors import user_error
-from hdf.review.entries import Entry
+from hdf.review.entries import Entry, Written
 
 HEADER = (json.dumps({"made_by": "hdf review", "format": 1}) + "\n").encode()
+LINE: TypeAdapter[Entry | Written] = TypeAdapter(Entry | Written)
 
 
 class Journal:
@@ -21,6 +22,7 @@ class Journal:
 
     Attributes:
         entries: all that it held when it was opened, in order.
+        written: what the tables were when they were last written; None if they never were.
 
     Args:
         path: of the file, which is made where there is none. A last line that was cut off, as by
@@ -39,10 +41,13 @@ class Journal:
             raise user_error(f"can't be written: {error.strerror}", str(path)) from error
         try:
             self._lock()
-            self.entries = self._replayed()
+            lines = self._replayed()
         except BaseException:
             self.close()
             raise
+        self.entries = [line for line in lines if isinstance(line, Entry)]
+        states = [line for line in lines if isinstance(line, Written)]
+        self.written = states[-1] if states else None
 
     def append(self, entry: Entry) -> None:
         """Keep an entry; on return it survives a kill and a loss of power.
@@ -51,6 +56,15 @@ class Journal:
             OSError: it can't be kept, as on a full disk; the journal is as it was.
         """
         self._write(entry.model_dump_json().encode() + b"\n")
+
+    def note(self, written: Written) -> None:
+        """Keep what the tables are now.
+
+        Raises:
+            OSError: it can't be kept; the file is as it was.
+        """
+        self.written = written
+        self._write(written.model_dump_json().encode() + b"\n")
 
     def close(self) -> None:
         """Let another process have it."""
@@ -63,7 +77,7 @@ class Journal:
             message = "another hdf review has this table open; end it, or give another --out"
             raise user_error(message, str(self.path)) from error
 
-    def _replayed(self) -> list[Entry]:
+    def _replayed(self) -> list[Entry | Written]:
         with os.fdopen(os.dup(self._file), "rb") as file:
             held = file.read()
         if len(held) < len(HEADER) and HEADER.startswith(held):
@@ -74,21 +88,21 @@ class Journal:
         if not held.startswith(HEADER):
             raise user_error("is no journal of hdf review; give another --out", str(self.path))
         lines = held[: held.rfind(b"\n") + 1].splitlines(keepends=True)
-        entries = self._parsed(lines[1:])
-        self._cut(len(HEADER) + sum(map(len, lines[1 : len(entries) + 1])))
-        return entries
+        parsed = self._parsed(lines[1:])
+        self._cut(len(HEADER) + sum(map(len, lines[1 : len(parsed) + 1])))
+        return parsed
 
-    def _parsed(self, lines: Sequence[bytes]) -> list[Entry]:
-        entries = []
+    def _parsed(self, lines: Sequence[bytes]) -> list[Entry | Written]:
+        parsed = []
         for number, line in enumerate(lines, 2):
             try:
-                entries.append(Entry.model_validate_json(line))
+                parsed.append(LINE.validate_json(line))
             except ValidationError as error:
                 if number > len(lines):
                     break
                 message = "is damaged here; mend the line or delete it"
                 raise user_error(message, f"{self.path}:{number}") from error
-        return entries
+        return parsed
 
     def _cut(self, length: int) -> None:
         os.ftruncate(self._file, length)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 from hdf.errors import user_error
 from hdf.files import refuse_unwritable, write_table
-from hdf.review.entries import Entry
+from hdf.review.entries import Entry, Written
 
 COLUMNS = ("name", "label", "x0", "y0", "w", "h", "img_shape_x", "img_shape_y", "review")
 FLAGGED = ("name", "note")
@@ -46,17 +48,48 @@ def _begins_with(path: Path, columns: Sequence[str]) -> bool:
         return file.read(len(header)) == header
 
 
-def write_tables(table: Path, entries: Iterable[Entry]) -> None:
+def write_tables(table: Path, entries: Sequence[Entry]) -> Written:
     """Write the accepted images' boxes, and the names of those that are flagged.
 
     Raises:
         OSError: a table can't be written; it is as it was.
     """
-    entries = list(entries)
-    write_table(table, COLUMNS, (row for entry in entries for row in _rows(entry)))
-    flagged = [(entry.name, entry.note) for entry in entries if entry.state == "flagged"]
+    write_table(table, COLUMNS, _accepted(entries))
+    flagged = _flagged(entries)
     if flagged or flagged_path(table).exists():
         write_table(flagged_path(table), FLAGGED, flagged)
+    return Written(table=_digest(table), flagged=_digest(flagged_path(table)))
+
+
+def edited(table: Path, entries: Sequence[Entry], written: Written | None) -> list[Path]:
+    """The tables that are neither as they were last written nor as the entries make them.
+
+    The latter is what a kill leaves between a table and the journal's line about it.
+    """
+    last = Written(table="", flagged="") if written is None else written
+    flagged = flagged_path(table)
+    states = (
+        (table, last.table, [COLUMNS, *_accepted(entries)]),
+        (flagged, last.flagged, [FLAGGED, *_flagged(entries)]),
+    )
+    return [
+        path
+        for path, digest, rows in states
+        if path.exists() and _digest(path) != digest and not _holds(path, rows)
+    ]
+
+
+def _digest(path: Path) -> str:
+    return sha256(path.read_bytes()).hexdigest() if path.exists() else ""
+
+
+def _holds(path: Path, rows: Sequence[tuple[str, ...]]) -> bool:
+    """Whether a table has these rows, in whatever order and by whatever program."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return sorted(map(tuple, csv.reader(file))) == sorted(rows)
+    except (UnicodeDecodeError, csv.Error):
+        return False
 
 
 def remove_leftovers(table: Path) -> None:
@@ -64,6 +97,14 @@ def remove_leftovers(table: Path) -> None:
     for path in (table, flagged_path(table)):
         for leftover in path.parent.glob(f".{path.name}.*.tmp"):
             leftover.unlink(missing_ok=True)
+
+
+def _accepted(entries: Iterable[Entry]) -> list[tuple[str, ...]]:
+    return [row for entry in entries for row in _rows(entry)]
+
+
+def _flagged(entries: Iterable[Entry]) -> list[tuple[str, ...]]:
+    return [(entry.name, entry.note) for entry in entries if entry.state == "flagged"]
 
 
 def _rows(entry: Entry) -> Iterator[tuple[str, ...]]:
