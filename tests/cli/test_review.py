@@ -117,6 +117,33 @@ def test_the_table_trains_the_next_run_as_it_is(
     assert trained.exit_code == 0, (trained.output, trained.exception)
 
 
+def test_folders_and_dicoms_without_a_suffix_come_back_from_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    films(tmp_path / "films", 2)
+    films(tmp_path / "films" / "ward, 1" / "old", 1)
+    pixels = np.arange(120 * 160, dtype=np.uint16).reshape(120, 160)
+    write_dicom(tmp_path / "films" / "a.dcm", pixels).rename(tmp_path / "films/ward, 1/IM.0017")
+    names = ("film-0.png", "film-1.png", "ward, 1/IM.0017", "ward, 1/old/film-0.png")
+    with review(monkeypatch, "films") as (server, token):
+        save(server, token, *names[1:])
+    (tmp_path / "corrected.yaml").write_text(named_blocks("review.md")["corrected.yaml"] + RECIPE)
+    from hdf_plugins.loaders.csv_boxes import CsvBoxes
+
+    samples = CsvBoxes(
+        images=Path("films"), table=Path("films-corrections.csv"), unlisted="ignore"
+    ).records()
+    assert [(sample.id, sample.faults) for sample in samples] == [
+        (name.removesuffix(".png"), ()) for name in names[1:]
+    ]
+    assert [sample.files for sample in samples] == [(Path("films", name),) for name in names[1:]]
+    for sample in samples:
+        assert sample.read().shape == (1, 120, 160) and sample.target is not None
+        assert dict(zip(sample.target.labels, sample.target.boxes.tolist(), strict=True)) == FOUND
+    trained = hdf("run", "corrected.yaml", "--out", "run")
+    assert trained.exit_code == 0, (trained.output, trained.exception)
+
+
 def test_the_address_stays_and_the_review_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,7 @@ from hdf.calibration import Calibration
 from hdf.inference.files import Told
 from hdf.inference.predictor import Prediction
 from hdf.review.desk import Desk
+from hdf.review.films import Film
 from hdf.review.pictures import Pictures
 from hdf.types import Detections
 
@@ -47,20 +48,20 @@ class Fixed:
         return [Prediction(found, float(image.mean()), LABELS) for image in images]
 
 
-def films(folder: Path, count: int = 4) -> list[Path]:
+def films(folder: Path, count: int = 4) -> list[Film]:
     """PNGs film-0.png, …, each brighter than the one before and so more doubtful."""
     folder.mkdir(parents=True, exist_ok=True)
     columns = np.arange(SIZE[1])[None].repeat(SIZE[0], 0) / 4
     paths = [folder / f"film-{number}.png" for number in range(count)]
     for number, path in enumerate(paths):
         Image.fromarray((columns + 40 * number).astype(np.uint8)).save(path)
-    return paths
+    return [Film(path, path.name) for path in paths]
 
 
-def told(paths: Sequence[Path]) -> Iterator[Told]:
+def told(films: Sequence[Film]) -> Iterator[Told]:
     from hdf.inference.files import predict_files
 
-    yield from predict_files(Fixed(), paths, 0)
+    yield from predict_files(Fixed(), [film.path for film in films], 0)
 
 
 def change(name: str, **values: Any) -> dict[str, Any]:

@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import NoReturn
 from uuid import uuid4
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from hdf.errors import UserError
+from hdf.inference.sources import find_sources
 from hdf.review import table as tables
 from hdf.review.desk import Desk
 from hdf.review.entries import Change
 from hdf.review.films import find_films
 from hdf.review.journal import HEADER, Journal
+from tests.framework.dicom_files import write_dicom
 from tests.review.serving import FOUND, LABELS, change, films, told
 
 
@@ -231,21 +235,46 @@ def test_another_models_boxes_stay(reviewed: Path, tmp_path: Path) -> None:
     assert "film-0.png,left_lung" in (tmp_path / "out.csv").read_text()
 
 
-def test_films_are_those_that_the_loader_finds(tmp_path: Path) -> None:
+def test_films_are_those_that_prediction_finds(tmp_path: Path) -> None:
     folder = tmp_path / "films"
     films(folder, 11)
-    for other in (".hidden.png", "notes.txt", "1.2.840"):
+    for other in (".hidden.png", "notes.txt", "no-dicom"):
         (folder / other).write_text("")
-    films(folder / "below", 1)
-    assert [path.name for path in find_films(folder)] == [f"film-{n}.png" for n in range(11)]
-    (folder / "film-3.npy").write_text("")
-    with pytest.raises(UserError, match="another image has this stem, too"):
-        find_films(folder)
-    (folder / "film-3.npy").rename(folder / " film.npy")
-    with pytest.raises(UserError, match="no table can hold this name"):
-        find_films(folder)
+    films(folder / "ward b" / "1", 1)
+    films(folder / ".cache", 1)
+    pixels = np.zeros((8, 8), np.uint16)
+    for name in ("1.2.840.113", "ward b/IM0001"):
+        write_dicom(folder / "dicom.dcm", pixels).rename(folder / name)
+    found = find_films(folder)
+    assert [film.name for film in found] == [
+        *("1.2.840.113", *(f"film-{n}.png" for n in range(11))),
+        *("ward b/IM0001", "ward b/1/film-0.png"),
+    ]
+    assert [film.path for film in found] == [source.path for source in find_sources([folder])]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("film-3.npy", "another image has this stem, too"),
+        ("film-3.png.npy", "another image has this stem, too"),
+        ("film-3", "another image has this stem, too"),
+        ("ward/film.npy", "another image has this stem, too"),
+        (" film.npy", "no table can hold this name"),
+        ("ward/fi\nlm", "no table can hold this name"),
+    ],
+)
+def test_films_that_a_table_can_t_name_are_refused(tmp_path: Path, name: str, reason: str) -> None:
+    films(tmp_path, 4)
+    (tmp_path / "ward").mkdir()
+    Image.new("L", (8, 8)).save(tmp_path / "ward" / "film.png")
+    write_dicom(tmp_path / "dicom.dcm", np.zeros((8, 8), np.uint16)).rename(tmp_path / name)
+    with pytest.raises(UserError, match=reason):
+        find_films(tmp_path)
+
+
+def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no such folder"):
         find_films(tmp_path / "none")
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="file; sub-folders are not searched"):
-        find_films(tmp_path / "empty")
+    with pytest.raises(UserError, match="file and no DICOM under another name"):
+        find_films(tmp_path)

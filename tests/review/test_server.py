@@ -188,10 +188,10 @@ def test_a_full_disk_is_told_and_loses_nothing(
 
 
 def test_what_cannot_be_read_is_listed_with_its_reason(tmp_path: Path) -> None:
-    paths = films(tmp_path / "films", 2)
-    paths[0].write_text("no picture")
-    desk = Desk(paths, LABELS, tmp_path / "out.csv")
-    for item in told(paths):
+    made = films(tmp_path / "films", 2)
+    made[0].path.write_text("no picture")
+    desk = Desk(made, LABELS, tmp_path / "out.csv")
+    for item in told(made):
         desk.tell(item)
     broken, _ = desk.images(0)["images"]
     desk.close()
@@ -201,7 +201,7 @@ def test_what_cannot_be_read_is_listed_with_its_reason(tmp_path: Path) -> None:
 
 
 def test_pictures_beyond_the_room_are_read_again(tmp_path: Path) -> None:
-    paths = films(tmp_path, 3)
+    paths = [film.path for film in films(tmp_path, 3)]
     pictures = Pictures(room=1)
     first = pictures.get(paths[0])
     assert pictures.get(paths[1]) != first

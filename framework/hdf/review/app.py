@@ -58,7 +58,7 @@ def make_app(desk: Desk, pictures: Pictures) -> Starlette:
         if number >= len(desk.films):
             return PlainTextResponse("There is no such image.", 404)
         try:
-            return Response(pictures.get(desk.films[number]), media_type="image/jpeg")
+            return Response(pictures.get(desk.films[number].path), media_type="image/jpeg")
         except UserError:
             return PlainTextResponse("The image can't be read any more.", 404)
 

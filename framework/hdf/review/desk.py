@@ -13,6 +13,7 @@ from hdf.errors import Problem, UserError
 from hdf.inference.answer import Answer
 from hdf.inference.files import Told
 from hdf.review.entries import Boxes, Change, Entry, fault_of
+from hdf.review.films import Film
 from hdf.review.journal import Journal
 from hdf.review.table import edited, journal_path, refuse_tables, remove_leftovers, write_tables
 
@@ -49,7 +50,7 @@ class Desk:
     """All images of a review; from several threads at once.
 
     Attributes:
-        films: the images' files, in natural order.
+        films: the images, in natural order.
         labels: what the model finds.
         problem: what the person should know, such as that prediction has stopped; mostly empty.
 
@@ -60,7 +61,7 @@ class Desk:
         UserError: the table or the journal is not this review's, or can't be used.
     """
 
-    def __init__(self, films: Sequence[Path], labels: tuple[str, ...], table: Path) -> None:
+    def __init__(self, films: Sequence[Film], labels: tuple[str, ...], table: Path) -> None:
         refuse_tables(table)
         self.films, self.labels, self.table = list(films), labels, table
         self.problem = ""
@@ -87,9 +88,10 @@ class Desk:
     def tell(self, told: Told) -> None:
         """Take what the model says of the next file; they come in the order of `films`."""
         with self._lock:
-            self._told.append((len(self._told), told))
+            number = len(self._told)
+            self._told.append((number, told))
             if told.answer is not None:
-                self._answers[told.path.name] = told.answer
+                self._answers[self.films[number].name] = told.answer
 
     def images(self, after: int) -> dict[str, Any]:
         """What the page needs to know, as JSON: all images but the first `after` that were told."""
@@ -158,7 +160,7 @@ class Desk:
         return ""
 
     def _ordered(self) -> list[Entry]:
-        return [self._entries[path.name] for path in self.films if path.name in self._entries]
+        return [self._entries[film.name] for film in self.films if film.name in self._entries]
 
     def _refuse_edited(self) -> None:
         """They would be written anew from the journal."""
@@ -173,8 +175,9 @@ class Desk:
 
     def _refuse_missing(self) -> None:
         """A table without them would lose what was decided."""
-        missing = sorted(self._entries.keys() - {path.name for path in self.films})
-        folder = str(self.films[0].parent)
+        missing = sorted(self._entries.keys() - {film.name for film in self.films})
+        path, inside = self.films[0]
+        folder = str(path.parents[inside.count("/")])
         message = "is decided about in {}, but is not there; put it back, or give another --out"
         if missing:
             told = [f"{name}: {message.format(self._journal.path.name)}" for name in missing]
@@ -182,7 +185,7 @@ class Desk:
             raise UserError([Problem(folder, text) for text in (*told[:SHOWN_MISSING], *more)])
 
     def _image(self, number: int, told: Told) -> dict[str, Any]:
-        name, answer = told.path.name, told.answer
+        name, answer = self.films[number].name, told.answer
         if answer is None:
             return {"number": number, "name": name, "reason": told.reason}
         doubt, entry = answer.prediction.doubt, self._entries.get(name)

@@ -26,7 +26,7 @@ class Decision(_Model):
 
     Attributes:
         id: made by the page, so that a change that is sent twice counts once.
-        name: of the image's file.
+        name: of the image, as `hdf.review.films.Film` has it.
         boxes: by label, (x0, y0, x1, y1) on pixel edges of the original image.
         note: what the person wrote about it.
     """

@@ -44,10 +44,11 @@ def _predict(
         pictures.offer(path, image)
 
     try:
-        answers = predict_files(predictor, desk.films, max(levels, default=0), draw)
+        paths = [film.path for film in desk.films]
+        answers = predict_files(predictor, paths, max(levels, default=0), draw)
         for done, told in enumerate(answers, 1):
             desk.tell(told)
-            count(done, len(desk.films))
+            count(done, len(paths))
             if ended.is_set():
                 return
     except Exception:

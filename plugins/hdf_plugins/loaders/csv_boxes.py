@@ -10,8 +10,7 @@ from typing import Literal
 
 from hdf import Sample, UserError, read_image
 from hdf.errors import Problem
-from hdf.images import SUFFIXES
-from hdf_plugins.loaders.folders import Files, files_by_stem, mask_files, read_masks, tried
+from hdf_plugins.loaders.folders import Files, files_by_stem, mask_files, read_masks, stem_of, tried
 from hdf_plugins.loaders.patients import patient_group
 from hdf_plugins.loaders.placement import target_of
 from hdf_plugins.loaders.table import Row, Table, read_table
@@ -24,7 +23,8 @@ class CsvBoxes:
     on one side of a split. Where neither does, each image counts as a patient of its own.
 
     Args:
-        images: folder of image files; sub-folders are not searched.
+        images: folder of image files. Sub-folders are not searched; a table may name an image in
+            one by its path, such as ``ward/film.png``, and a DICOM without a suffix by its name.
         table: CSV with the columns ``label,x0,y0,w,h,name`` or
             ``name,x_min,y_min,x_max,y_max[,label]``, each with ``[,img_shape_x,img_shape_y]`` and
             ``[,patient]``, or the RSNA Pneumonia challenge's own,
@@ -63,8 +63,9 @@ class CsvBoxes:
             UserError: a folder or the table can't be used at all; all reasons at once.
         """
         problems: list[Problem] = []
-        files = tried(partial(files_by_stem, self.images), problems)
         table = tried(partial(read_table, self.table, self.label), problems)
+        named = [row.name for row in table.rows] if table else []
+        files = tried(partial(files_by_stem, self.images, named), problems)
         masks = tried(partial(self._mask_files, table), problems)
         if files is None or table is None or masks is None:
             raise UserError(problems)
@@ -129,15 +130,8 @@ class CsvBoxes:
 def _rows_by_stem(rows: list[Row], files: Files) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        found[_stem(row.name, files) or row.place].append(row)
+        found[stem_of(row.name, files) or row.place].append(row)
     return dict(found)
-
-
-def _stem(name: str, files: Files) -> str:
-    # Only a known suffix is cut: a DICOM's name, such as 1.2.840.113, is full of dots.
-    if name not in files and Path(name).suffix.lower() in SUFFIXES:
-        return name.rpartition(".")[0]
-    return name
 
 
 def _table_faults(rows: list[Row], several: bool) -> Iterator[str]:

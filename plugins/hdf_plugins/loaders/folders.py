@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Container, Iterable, Sequence
+from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 import torch
 from torch import Tensor
 
+from hdf import images
 from hdf.errors import Problem, UserError, user_error
+from hdf.files import is_file
 from hdf.images import SUFFIXES, image_size, read_mask
 
 Files = dict[str, list[Path]]  # by stem
@@ -31,8 +33,12 @@ def is_image(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
-def files_by_stem(folder: Path) -> Files:
+def files_by_stem(folder: Path, named: Iterable[str] = ()) -> Files:
     """The folder's image files; sub-folders are not searched.
+
+    Args:
+        named: names from a table. Where none of the files has such a name, it may be the path of
+            an image below the folder, or a DICOM's without a suffix.
 
     Raises:
         UserError: there is no such folder, or no image in it.
@@ -43,9 +49,32 @@ def files_by_stem(folder: Path) -> Files:
     for path in sorted(folder.iterdir()):
         if is_image(path) and path.is_file():
             found[path.stem].append(path)
+    below: Files = defaultdict(list)
+    for name in dict.fromkeys(named):
+        stem = stem_of(name, found)
+        if stem not in found and (image := _image_below(folder, name)):
+            below[stem].append(image)
+    found |= below
     if not found:
         raise user_error(f"the folder holds no {', '.join(SUFFIXES)} file", where=str(folder))
     return dict(found)
+
+
+def stem_of(name: str, known: Container[str]) -> str:
+    """The stem by which a table names an image, with the file's suffix or without it."""
+    # Only a known suffix is cut: a DICOM's name, such as 1.2.840.113, is full of dots.
+    if name not in known and Path(name).suffix.lower() in SUFFIXES:
+        return name.rpartition(".")[0]
+    return name
+
+
+def _image_below(folder: Path, name: str) -> Path | None:
+    """The image of a path as it was written; nothing hidden, and nothing outside of the folder."""
+    inside, path = PurePosixPath(name), folder / name
+    hidden = any(part.startswith(".") for part in inside.parts)
+    if hidden or inside.is_absolute() or name != str(inside):
+        return None
+    return path if is_file(path) and images.is_image(path) else None
 
 
 def mask_files(folder: Path, labels: Iterable[str]) -> dict[str, Files]:

@@ -17,6 +17,7 @@ from hdf import Sample, UserError
 from hdf.boxes import mask_bounds
 from hdf_plugins.loaders.csv_boxes import CsvBoxes
 from hdf_plugins.loaders.table import read_table
+from tests.framework.dicom_files import write_dicom
 
 HEADER = "label,x0,y0,w,h,name,img_shape_x,img_shape_y\n"
 
@@ -130,6 +131,47 @@ def test_images_without_a_row_and_rows_without_an_image(folder: Path) -> None:
     assert _faults(folder, unlisted="ignore") == [missing]
 
 
+def test_a_table_may_name_images_below_the_folder(folder: Path) -> None:
+    below = folder / "images" / "ward" / "1"
+    below.mkdir(parents=True)
+    Image.new("L", (50, 40), 99).save(below / "a.png")
+    write_dicom(below / "x.dcm", np.arange(2000, dtype=np.uint16).reshape(40, 50)).rename(
+        below / "1.2.840.113"
+    )
+    names = ("a", "ward/1/a.png", "ward/1/1.2.840.113")
+    _table(folder, HEADER + "".join(f"heart,5,6,20,10,{name},50,40\n" for name in names))
+    samples = _records(folder, unlisted="ignore")
+    assert list(samples) == ["a", "ward/1/1.2.840.113", "ward/1/a"]
+    assert [sample.faults for sample in samples.values()] == [(), (), ()]
+    assert [sample.read().shape for sample in samples.values()] == [(1, 40, 50)] * 3
+    for name in "abc":
+        (folder / "images" / f"{name}.png").unlink()
+    _table(folder, HEADER + "heart,5,6,20,10,ward/1/a.png,50,40\n")
+    assert list(_records(folder)) == ["ward/1/a"]
+    Image.new("L", (50, 40), 99).save(below / "a.tiff")
+    _table(
+        folder, HEADER + "".join(f"heart,5,6,20,10,ward/1/a.{s},50,40\n" for s in ("png", "tiff"))
+    )
+    assert "images: a.png, a.tiff have one stem; keep one of them" in _faults(folder)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("../secret.png", "ward/../../secret.png", "{folder}/secret.png", ".cache/a.png"),
+        *("ward/./a.png", "ward//a.png", "./ward/a.png", "ward/notes", "ward", "ward/" + 300 * "a"),
+    ],
+)
+def test_a_name_leads_to_nothing_hidden_or_outside_of_the_folder(folder: Path, name: str) -> None:
+    for place in ("secret.png", "images/.cache/a.png", "images/ward/a.png"):
+        (folder / place).parent.mkdir(exist_ok=True)
+        Image.new("L", (50, 40)).save(folder / place)
+    (folder / "images" / "ward" / "notes").write_text("no image")
+    _table(folder, HEADER + f"heart,5,6,20,10,{name.format(folder=folder)},50,40\n")
+    (fault,) = _faults(folder, unlisted="ignore")
+    assert fault.startswith("hearts.csv:2: no image for the name")
+
+
 ROWS = {
     "heart,5,6,0,10,a,50,40": "has no area",
     "heart,5,6,20,-1,a,50,40": "has no area",
@@ -217,7 +259,7 @@ def test_tables_that_are_none(folder: Path) -> None:
 def test_missing_files_are_told_together(tmp_path: Path) -> None:
     refusals = _refusal(tmp_path, masks=tmp_path / "masks")
     assert len(refusals) == 3
-    for name, refusal in zip(("images", "hearts.csv", "masks"), refusals, strict=True):
+    for name, refusal in zip(("hearts.csv", "images", "masks"), refusals, strict=True):
         assert refusal.startswith(f"{tmp_path / name}: there is no such")
 
 
