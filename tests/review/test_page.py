@@ -27,14 +27,18 @@ def browser() -> Iterator[Any]:
 
 
 @contextmanager
-def desk_of(folder: Path) -> Iterator[Desk]:
-    desk = Desk(films(folder / "films"), LABELS, folder / "out.csv")
+def desk_of(folder: Path, count: int = 4) -> Iterator[Desk]:
+    desk = Desk(films(folder / "films", count), LABELS, folder / "out.csv")
     for item in told(desk.films):
         desk.tell(item)
     try:
         yield desk
     finally:
         desk.close()
+
+
+def by_rank(desk: Desk) -> list[dict[str, Any]]:
+    return sorted(desk.images(0)["images"], key=lambda image: image["rank"])
 
 
 class Page:
@@ -89,6 +93,13 @@ class Page:
     def journal(self) -> list[dict[str, Any]]:
         lines = (self.folder / "out.journal.jsonl").read_text().splitlines()[1:]
         return [entry for line in lines if "id" in (entry := json.loads(line))]
+
+    def requests(self) -> list[str]:
+        """The addresses that were asked for since the last call."""
+        log = self.driver.get_log("performance")
+        sent = [json.loads(line["message"])["message"] for line in log]
+        asked = [item for item in sent if item["method"] == "Network.requestWillBeSent"]
+        return [str(item["params"]["request"]["url"]) for item in asked]
 
     def errors(self) -> list[str]:
         return [line["message"] for line in self.driver.get_log("browser")]
@@ -277,15 +288,32 @@ def elsewhere(server: Served) -> None:
     assert server.json("save", change("film-3.png", state="flagged"))[0] == 200
 
 
+def test_the_next_eight_images_are_fetched_beforehand_in_their_order(
+    browser: Any, tmp_path: Path
+) -> None:
+    with desk_of(tmp_path, 12) as desk, served(desk) as server:
+        page = Page(browser, server.address, tmp_path)
+        numbers: list[int] = []
+
+        def fetched(count: int) -> bool:
+            found = [url.partition("/picture/")[2] for url in page.requests()]
+            numbers.extend(int(number) for number in found if number)
+            return len(numbers) >= count
+
+        wait_for(lambda: fetched(9))
+        assert numbers == [image["number"] for image in by_rank(desk)[:9]]
+        page.press("\ue007")
+        wait_for(lambda: fetched(10))
+        page.wait_saved()
+        fetched(0)
+        assert len(numbers) == len(set(numbers)) == 10
+        assert page.errors() == []
+
+
 def test_nothing_leaves_this_machine(page: Page) -> None:
     page.press("\ue007", "?", "\ue00c")
     page.wait_saved()
-    sent = [json.loads(line["message"])["message"] for line in page.driver.get_log("performance")]
-    addresses = {
-        item["params"]["request"]["url"]
-        for item in sent
-        if item["method"] == "Network.requestWillBeSent"
-    }
+    addresses = set(page.requests())
     assert len(addresses) > 8
     assert {url.split("/")[2].split(":")[0] for url in addresses} == {"127.0.0.1"}
 

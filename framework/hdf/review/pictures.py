@@ -13,7 +13,7 @@ from torch import Tensor
 from hdf.images import read_image
 
 LARGEST_SIDE = 2048
-QUALITY = 92
+QUALITY = 85
 ROOM = 512 * 2**20
 
 

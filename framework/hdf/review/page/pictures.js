@@ -1,21 +1,24 @@
 // The radiographs around the one on screen, decoded beforehand.
 
-const AHEAD = 4;
+const AHEAD = 8;
 const BEHIND = 2;
+const TOGETHER = 2;
 
 export class Pictures {
   constructor() {
     this.kept = new Map();
     this.wanted = [];
-    this.fetching = false;
   }
 
   // An image's picture: { element, ready, settled, loaded }, where `loaded` resolves once it can be
   // drawn. One that could not be fetched is fetched anew.
   get(number) {
     const kept = this.kept.get(number);
-    if (!kept || (kept.settled && !kept.ready)) this.kept.set(number, fetched(number));
-    return this.kept.get(number);
+    if (kept && (kept.ready || !kept.settled)) return kept;
+    const picture = fetched(number);
+    this.kept.set(number, picture);
+    picture.loaded.catch(() => {}).finally(() => this.fetchWanted()); // an error is told once it is shown
+    return picture;
   }
 
   // Keep those near a place in the order, and fetch those that follow it.
@@ -26,14 +29,10 @@ export class Pictures {
     this.fetchWanted();
   }
 
-  // One after the other, so that the next one is there as soon as can be.
-  async fetchWanted() {
-    if (this.fetching) return;
-    this.fetching = true;
-    for (let number; (number = this.wanted.find((one) => !this.kept.get(one)?.settled)) !== undefined; ) {
-      await this.get(number).loaded.catch(() => {}); // told once it is shown
-    }
-    this.fetching = false;
+  // In order, and a few at a time: while one is decoded another is sent.
+  fetchWanted() {
+    const open = this.wanted.filter((one) => !this.kept.get(one)?.settled);
+    for (const number of open.slice(0, TOGETHER)) this.get(number);
   }
 }
 
