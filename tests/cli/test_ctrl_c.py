@@ -49,6 +49,17 @@ def test_no_import_can_swallow_it(
     assert capfd.readouterr().err.splitlines()[0] == "interrupted"
 
 
+def test_the_processes_of_a_launcher_leave_the_telling_to_it(
+    plugins: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    codes: list[int] = []
+    monkeypatch.setattr(ctrl_c.os, "_exit", codes.append)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    exit_code(monkeypatch, "check", *RECIPE, "--plugins-dir", plugins)
+    assert codes == [130]
+    assert "interrupted" not in capfd.readouterr().err
+
+
 def test_elsewhere_it_is_an_exception_and_told_in_one_line(
     plugins: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

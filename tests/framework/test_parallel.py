@@ -108,6 +108,18 @@ def test_workers_end_with_a_killed_process() -> None:
         process.communicate(timeout=60)  # until the last one that holds the pipe has ended
 
 
+def test_ctrl_c_ends_workers_without_a_word() -> None:
+    command = [sys.executable, "-c", ENDLESS]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, start_new_session=True) as process:
+        assert process.stdout
+        while int(process.stdout.readline()) == process.pid:
+            pass
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        said = process.communicate(timeout=60)[1].decode()
+    assert said.count("Traceback") == said.count("\nKeyboardInterrupt") == 1, said
+
+
 def die(parent: int, number: int) -> Tensor:
     if os.getpid() != parent:
         os._exit(1)

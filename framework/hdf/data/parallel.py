@@ -5,16 +5,17 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import signal
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from itertools import chain, islice, takewhile
 from pathlib import Path
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 import torch
 
@@ -23,6 +24,7 @@ from hdf.types import Sample
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+P = ParamSpec("P")
 
 AHEAD = 8
 """Samples under way for each worker."""
@@ -175,10 +177,27 @@ def cores() -> int:
     return allowed or 1
 
 
-def _processes() -> ProcessPoolExecutor:
+class Processes(ProcessPoolExecutor):
+    """Processes that Ctrl-C ends without a word; their initializer calls `end_with_parent`."""
+
+    def submit(
+        self, call: Callable[P, Result], /, *arguments: P.args, **named: P.kwargs
+    ) -> Future[Result]:
+        """As every executor; processes are started here.
+
+        Until their initializer SIGINT waits: Python would tell of it amid their imports.
+        """
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return super().submit(call, *arguments, **named)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _processes() -> Processes:
     # A forked child would inherit the locks of torch's threads.
     spawn = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers(), mp_context=spawn, initializer=_start_worker)
+    return Processes(workers(), mp_context=spawn, initializer=_start_worker)
 
 
 def _start_worker() -> None:
@@ -187,7 +206,13 @@ def _start_worker() -> None:
 
 
 def end_with_parent() -> None:
-    """Let this worker process end where its parent was killed; it would wait for work for ever."""
+    """Let this worker process end where its parent was killed; it would wait for work for ever.
+
+    Ctrl-C, which a terminal sends to both, ends it at once; the parent tells of it.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_wait_for_parent, daemon=True).start()
 
 

@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import pickle
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from multiprocessing.sharedctypes import Synchronized
@@ -15,7 +14,7 @@ from typing import NamedTuple, Protocol
 
 import torch
 
-from hdf.data.parallel import cores, end_with_parent, in_order
+from hdf.data.parallel import Processes, cores, end_with_parent, in_order
 from hdf.errors import user_error
 from hdf.inference.files import Draw, Told, chunks_of, predict_chunk
 from hdf.inference.predictor import Predictor
@@ -51,7 +50,7 @@ def predict_in_processes(
     number = spawn.Value("i", 0)
     work = _Work(load, device, coverage, draw)
     started = (number, work, max(1, cores() // count))
-    pool = ProcessPoolExecutor(count, spawn, initializer=_start, initargs=started)
+    pool = Processes(count, spawn, initializer=_start, initargs=started)
     try:
         for packed in in_order(pool, _answered, chunks_of(paths, count)):
             yield from pickle.loads(packed)
