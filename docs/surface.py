@@ -71,7 +71,7 @@ def api() -> str:
 def commands() -> str:
     """The whole of commands.md."""
     parts = [COMMANDS]
-    for name, command in sorted(hdf.commands.items()):
+    for name, command in _every_command():
         usage = " ".join(["hdf", name, *map(_argument, _arguments(command))])
         options = _options(command)
         parts.append(f"## hdf {name}\n\n```text\n{usage}\n```\n\n{_told(command.help or '')}\n")
@@ -198,9 +198,17 @@ def _hooks() -> Iterator[str]:
 
 
 def _commands() -> Iterator[str]:
-    for name, command in sorted(hdf.commands.items()):
+    for name, command in _every_command():
         yield " ".join([f"hdf {name}", *map(_argument, _arguments(command))])
         yield from (f"  {_option(option)}" for option in _options(command))
+
+
+def _every_command() -> Iterator[tuple[str, click.Command]]:
+    context = click.Context(hdf)
+    for name in hdf.list_commands(context):
+        command = hdf.get_command(context, name)
+        assert command is not None
+        yield name, command
 
 
 def _argument(item: click.Argument) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from hdf.cli import main
+from hdf.cli.group import NAMES
 from hdf.cli.screen import show_error, show_table
 from hdf.errors import Problem, UserError
 from tests.conftest import Hdf
@@ -261,3 +263,21 @@ def test_control_characters_are_written_out(capsys: pytest.CaptureFixture[str]) 
 def test_no_summary_of_a_command_is_cut() -> None:
     shown = CliRunner().invoke(main.hdf, ["--help"], terminal_width=80)
     assert "..." not in shown.output.partition("Commands:")[2]
+
+
+def test_a_command_that_is_not_there_is_told_with_the_closest(hdf: Hdf) -> None:
+    shown = hdf("list-plugin")
+    assert shown.returncode == 2
+    assert "there is no command 'list-plugin'; did you mean 'list-plugins'?" in shown.stderr
+
+
+def test_no_other_command_is_imported() -> None:
+    script = (
+        "import sys; from hdf.cli.main import hdf; hdf(['recipes'], standalone_mode=False);"
+        "print(*(name for name in sys.modules if name.startswith('hdf.cli.')))"
+    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    imported = set(done.stdout.splitlines()[-1].split())
+    commands = {f"hdf.cli.{name.replace('-', '_')}" for name in NAMES}
+    assert imported & commands == {"hdf.cli.recipes"}

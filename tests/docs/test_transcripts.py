@@ -6,6 +6,7 @@ import re
 import shlex
 from pathlib import Path
 
+import click
 import pytest
 
 from hdf.cli.main import hdf
@@ -89,8 +90,9 @@ def commands(page: Path) -> list[str]:
 def test_commands_have_the_options_that_the_pages_name(page: Path) -> None:
     for command in commands(page):
         first, *rest = shlex.split(command, comments=True)
-        params = hdf.params if first.startswith("-") else hdf.commands[first].params
-        known = {"--help", *(option for item in params for option in item.opts)}
+        meant = hdf if first.startswith("-") else hdf.get_command(click.Context(hdf), first)
+        assert meant is not None, f"hdf {first}"
+        known = {"--help", *(option for item in meant.params for option in item.opts)}
         named = {word.partition("=")[0] for word in [first, *rest] if word.startswith("--")}
         assert named <= known, f"hdf {command}"
 

@@ -1,0 +1,48 @@
+"""The commands by their names, each imported when it is asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+from hdf.errors import suggest
+
+NAMES = (
+    *("predict", "run", "crossval", "calibrate", "evaluate", "compare", "export"),
+    *("prepare", "audit", "preview", "review", "check"),
+    *("list-plugins", "recipes", "schema", "new-plugin", "doctor"),
+)
+"""``hdf NAME`` is the function NAME of ``hdf.cli.NAME``, with ``_`` for ``-``."""
+
+
+class Commands(click.Group):
+    """A group that imports no command but the one that is run.
+
+    Ctrl-C leaves no blank line, as click's own groups do, which is for terminals.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(NAMES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in NAMES:
+            return None
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(import_module(f"hdf.cli.{name}"), name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in NAMES and not name.startswith("-"):
+            ctx.fail(f"there is no command {name!r}{suggest(name, NAMES)}")
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise click.Abort from error
