@@ -110,6 +110,6 @@ def _shortened(output: str) -> str:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as place:
-        os.environ["HDF_CACHE"] = f"{place}/cache"
+        os.environ |= {"HDF_CACHE": f"{place}/cache", "HDF_SALT": "documentation"}
         for page in pages():
             page.write_text(follow(page, Path(place)).text, encoding="utf-8")
