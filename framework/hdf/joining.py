@@ -45,13 +45,23 @@ def joined(tell: Callable[[BaseException], int | None]) -> Iterator[World]:
     except BaseException as error:
         _end(world, error, tell)
     dist.destroy_process_group()
+    if not world.is_writer:
+        _exit(0)
 
 
 def _end(
     world: World, error: BaseException, tell: Callable[[BaseException], int | None]
 ) -> NoReturn:
     """Leave without tidying up, which might wait for the others, who may wait for this process."""
-    code = LOST if is_lost(error) else _told(world, error, tell)
+    _exit(LOST if is_lost(error) else _told(world, error, tell))
+
+
+def _exit(code: int) -> NoReturn:
+    """Leave without the interpreter's own end.
+
+    A thread of gloo's that still lets go of a tensor then would abort the process now and then
+    (github.com/pytorch/pytorch/pull/179291). Nothing but the writer has anything to tidy up.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from itertools import pairwise
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch import distributed as dist
 from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
-from hdf import Detections, Sample, Target, UserError
+from hdf import Detections, Sample, Target, UserError, joining
 from hdf.compute import choose_compute
 from hdf.data.batches import Batches
 from hdf.data.masks import Masks
@@ -20,7 +22,7 @@ from hdf.data.store import Store, build_store
 from hdf.dataset import Dataset
 from hdf.distributed import ALONE, World
 from hdf.evaluation.evaluate import Evaluator
-from hdf.joining import LOST, is_lost
+from hdf.joining import LOST, is_lost, joined
 from hdf.shared_dataset import _refuse_different, _sent
 from hdf.training.launch import _first, _what
 from hdf.training.seeds import seed_step
@@ -193,3 +195,19 @@ def test_a_lost_process_is_told_from_other_errors() -> None:
     assert is_lost(RuntimeError("[/x/gloo/transport/tcp/pair.cc:5] Connection closed by peer"))
     assert not is_lost(RuntimeError("shapes differ"))
     assert not is_lost(UserError("gloo"))
+
+
+@pytest.mark.parametrize(("rank", "left"), [("0", []), ("1", [0])])
+def test_all_but_the_writer_leave_without_the_interpreter_s_end(
+    monkeypatch: pytest.MonkeyPatch, rank: str, left: list[int]
+) -> None:
+    for name, value in {"RANK": rank, "WORLD_SIZE": "2", "LOCAL_RANK": rank}.items():
+        monkeypatch.setenv(name, value)
+    for name in ("init_process_group", "destroy_process_group"):
+        monkeypatch.setattr(dist, name, lambda *arguments, **options: None)
+    monkeypatch.setattr(joining, "_end_with_launcher", lambda launcher: None)
+    codes: list[int] = []
+    monkeypatch.setattr(os, "_exit", codes.append)
+    with joined(lambda error: None):
+        pass
+    assert codes == left
