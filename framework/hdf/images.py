@@ -159,7 +159,7 @@ def _reason(kind: Format, error: Exception) -> str:
 
 def _to_unit(pixels: Pixels) -> NDArray[np.float32]:
     values = _luminance(pixels) if pixels.ndim == 3 else pixels
-    if values.dtype == np.uint8:
+    if values.dtype == np.uint8:  # most files: one pass, which can't leave [0, 1]
         return np.asarray(values / np.float32(255), order="C")
     if pixels.dtype == np.uint8:
         values = values / np.float32(255)

@@ -47,9 +47,8 @@ def decoders() -> Iterator[Finding]:
             yield Finding("dicom", syntax.name, "ok", by)
             continue
         needs = [text.partition("requires ")[2] for text in decoder.missing_dependencies]
-        named = [
-            text.replace("gdcm>", "python-gdcm>") for text in needs
-        ]  # as its wheels are called
+        # As its wheels are called.
+        named = [text.replace("gdcm>", "python-gdcm>") for text in needs]
         advice = f"convert such files, or install {', or '.join(named)}"
         yield Finding("dicom", syntax.name, "note", "no decoder", advice)
 

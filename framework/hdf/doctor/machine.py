@@ -45,7 +45,8 @@ def processor() -> Iterator[Finding]:
     from hdf.data.parallel import cores
 
     yield Finding("machine", "cores", "ok", str(cores()))
-    yield _load(cores())
+    if hasattr(os, "getloadavg"):  # not on Windows
+        yield _load(cores())
     total, available = _memory()
     small = available is not None and available < ENOUGH_MEMORY
     value = f"{_gib(total)}, of which {_gib(available)} are free" if available else _gib(total)
