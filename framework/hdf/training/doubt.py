@@ -14,7 +14,7 @@ from hdf.doubt import doubt_features, fit_doubt
 from hdf.training.prepare import Run
 from hdf.types import Batch
 
-FEWEST, MOST = 40, 300
+FEWEST, MOST = 40, 160
 """Training images that are looked at."""
 PASSES = 3
 """How often they are looked at augmented."""
