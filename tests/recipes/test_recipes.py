@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hdf.recipe.merge import resolve
 from hdf.recipe.packaged import packaged_recipes
 from hdf_plugins.loaders.phantom import Phantom
 from tests.conftest import Hdf
@@ -39,7 +40,7 @@ def finished(folder: Path) -> dict[str, object]:
     return summary
 
 
-@pytest.mark.parametrize("name", ["vgg16_mse", "resnet18_smooth_l1"])
+@pytest.mark.parametrize("name", ["vgg16_mse", "resnet18_smooth_l1", "phantom_vgg16"])
 def test_phantom_recipes(hdf: Hdf, tmp_path: Path, name: str) -> None:
     shown = hdf("run", name, "data.loader.count=12", *SMALL, "--out", "out")
     assert shown.returncode == 0, shown.stderr
@@ -95,3 +96,23 @@ def test_real_radiographs(hdf: Hdf, chest200: Path, tmp_path: Path) -> None:
     assert finished(tmp_path / "out")["dataset"] == {"train": 160, "val": 40}
     scores = json.loads((tmp_path / "out" / "summary.json").read_text())["metrics"]["val"]
     assert 0.60 < scores["constant_box_iou"] < 0.70
+
+
+def phantom_seeds(value: object) -> set[int]:
+    """The series of phantoms that a part of a recipe, as plain values, reads."""
+    if isinstance(value, dict):
+        if value.get("use") == "phantom":
+            return {value.get("seed", 0)}
+        return phantom_seeds(list(value.values()))
+    return set().union(*map(phantom_seeds, value)) if isinstance(value, list) else set()
+
+
+@pytest.mark.parametrize("teacher", ["phantom_heart_lungs", "phantom_vgg16"])
+def test_no_recipe_reads_the_phantoms_that_shipped_weights_have_seen(teacher: str) -> None:
+    seeds = {
+        path.stem: phantom_seeds(resolve(path, []).tree.plain()) for path in packaged_recipes()
+    }
+    assert seeds["vgg16_mse"] and seeds["heart_lungs"]
+    seen = seeds.pop(teacher)
+    assert len(seen) == 1
+    assert [name for name, others in seeds.items() if others & seen] == []

@@ -43,7 +43,7 @@ class MobileNetV3(StagedBackbone):
         from torchvision.models import get_model  # not above: it takes seconds
 
         check_width(width, weights)
-        check_source(weights)
+        check_source(weights, self.name)
         self.features: nn.Sequential = get_model(self.name, width_mult=width).features
         self.features[0][0] = _first_convolution(in_channels, self.features[0][0].out_channels)
         self._starts = [i for i, layer in enumerate(self.features) if _halves(layer)]

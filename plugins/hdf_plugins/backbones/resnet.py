@@ -103,7 +103,7 @@ class ResNet(StagedBackbone):
     ) -> None:
         super().__init__()
         check_width(width, weights)
-        check_source(weights)
+        check_source(weights, self.name)
         widths = [scaled(count, width) for count in (64, 64, 128, 256, 512)]
         self.channels = (widths[0], *(count * self.block.expansion for count in widths[1:]))
         self.layers = self._build(widths)

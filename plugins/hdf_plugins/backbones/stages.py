@@ -66,16 +66,16 @@ def initialize(module: nn.Module) -> None:
 
 
 def check_width(width: float, weights: str) -> None:
-    """Refuse a width out of range, or one that ImageNet weights don't have.
+    """Refuse a width out of range, or one that pretrained weights don't have.
 
     Raises:
         ValueError: with what was expected.
     """
     if not 0 < width <= 8:
         raise ValueError(f"width is a factor above 0 and at most 8, not {width}")
-    if width != 1 and weights == "imagenet":
+    if width != 1 and weights in ("imagenet", "phantom"):
         raise ValueError(
-            f"the imagenet weights exist for width 1.0 only, not {width}: "
+            f"the {weights} weights exist for width 1.0 only, not {width}: "
             "take width: 1.0, or weights: none"
         )
 

@@ -56,7 +56,7 @@ class Timm(nn.Module):
         weights: str = "none",
     ) -> None:
         super().__init__()
-        check_source(weights)
+        check_source(weights, name)
         about = _about(name)
         options: dict[str, Any] = {"in_chans": in_channels}
         if about.fixed_input_size:

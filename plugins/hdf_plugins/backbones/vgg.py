@@ -24,14 +24,17 @@ class VGG(StagedBackbone):
     Args:
         in_channels: channels of the images, 1 for grey radiographs.
         weights: ``none`` starts from He's initialisation; ``imagenet`` loads torchvision's, by
-            download or from its cache; anything else is the path of a state dict, ``.safetensors``
-            or ``.pth``. Filters for RGB are summed when the images have one channel.
+            download or from its cache; ``phantom`` loads what travels inside the package for
+            vgg16, learnt from synthetic radiographs; anything else is the path of a state dict,
+            ``.safetensors`` or ``.pth``. Filters for RGB are summed when the images have one
+            channel.
         batch_norm: normalise after every convolution.
         freeze: how many of the five convolution stages, counted from the image, stay fixed.
         width: factor on the number of channels of every convolution.
 
     Raises:
-        ValueError: an option is out of range, or ``imagenet`` is asked for at another width.
+        ValueError: an option is out of range, or ``imagenet`` or ``phantom`` is asked for where
+            there are no such weights.
         hdf.UserError: the weights can't be fetched, read or fitted.
     """
 
@@ -49,8 +52,9 @@ class VGG(StagedBackbone):
         width: float = 1.0,
     ) -> None:
         super().__init__()
+        name = f"{self.name}_bn" if batch_norm else self.name
         check_width(width, weights)
-        check_source(weights)
+        check_source(weights, name)
         channels = [scaled(count, width) for count in (64, 128, 256, 512, 512)]
         self.channels = (*channels, channels[-1])
         self.features = _layers(channels, self.convolutions, batch_norm)
@@ -58,7 +62,6 @@ class VGG(StagedBackbone):
         self.features[0] = nn.Conv2d(in_channels, channels[0], kernel_size=3, padding=1)
         self.features.apply(initialize)
         if weights != "none":
-            name = f"{self.name}_bn" if batch_norm else self.name
             self.mean, self.std = load_pretrained(self, weights, name, first="features.0.weight")
         self.freeze(freeze)
 

@@ -1,4 +1,4 @@
-"""Pretrained weights: torchvision's, or a local state dict, fitted to a backbone."""
+"""Pretrained weights: hdf's own, torchvision's or a local state dict, fitted to a backbone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from hdf.errors import UserError, user_error
+from hdf_plugins.backbones.eight_bits import from_eight_bits
 from hdf_plugins.backbones.imagenet import imagenet_file
+
+SHIPPED = Path(__file__).parent / "pretrained"
 
 SUFFIXES = (".safetensors", ".pth", ".pt")
 CLASSIFIERS = ("classifier.", "fc.")
@@ -20,17 +23,36 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 Normalization = tuple[tuple[float, ...] | None, tuple[float, ...] | None]
 
 
-def check_source(weights: str) -> None:
-    """Refuse what is neither ``none``, ``imagenet`` nor the path of a weight file.
+def check_source(weights: str, name: str) -> None:
+    """Refuse what is neither the name of pretrained weights nor the path of a weight file.
+
+    Args:
+        name: torchvision's name of the architecture, such as ``vgg16_bn``.
 
     Raises:
         ValueError: with what was expected.
     """
-    if weights not in ("none", "imagenet") and not weights.endswith(SUFFIXES):
-        raise ValueError(
-            f"weights is none, imagenet or the path of a file that ends in "
-            f"{', '.join(SUFFIXES)}, not {weights!r}"
-        )
+    known = ["none", "imagenet", *(["phantom"] if _phantom_file(name).is_file() else [])]
+    if weights in known or weights.endswith(SUFFIXES):
+        return
+    elsewhere = f" (phantom weights exist for {', '.join(_phantom_names())} alone, not for {name})"
+    raise ValueError(
+        f"weights is {', '.join(known)} or the path of a file that ends in "
+        f"{', '.join(SUFFIXES)}, not {weights!r}{elsewhere if weights == 'phantom' else ''}"
+    )
+
+
+def _phantom_file(name: str) -> Path:
+    return SHIPPED / f"{name}-phantom.safetensors"
+
+
+def _phantom_names() -> list[str]:
+    return sorted(path.stem.removesuffix("-phantom") for path in SHIPPED.glob("*.safetensors"))
+
+
+def _weight_file(weights: str, name: str) -> Path:
+    known = {"imagenet": imagenet_file, "phantom": _phantom_file}
+    return known[weights](name) if weights in known else Path(weights).expanduser()
 
 
 def load_pretrained(model: nn.Module, weights: str, name: str, *, first: str) -> Normalization:
@@ -38,7 +60,7 @@ def load_pretrained(model: nn.Module, weights: str, name: str, *, first: str) ->
 
     Args:
         model: the layers to fill; what the file holds of a classifier is left out.
-        weights: ``imagenet``, or the path of a state dict.
+        weights: ``imagenet``, ``phantom``, or the path of a state dict.
         name: torchvision's name of the architecture, such as ``vgg16_bn``.
         first: the first convolution's weight. It is adapted to the model's input channels: filters
             for RGB are summed for grey images, so that they answer as to the same grey thrice.
@@ -51,8 +73,9 @@ def load_pretrained(model: nn.Module, weights: str, name: str, *, first: str) ->
     Raises:
         hdf.UserError: nothing to download from, or the file is missing, unreadable or unfit.
     """
-    path = imagenet_file(name) if weights == "imagenet" else Path(weights).expanduser()
-    state = {k: v for k, v in read_state(path).items() if not k.startswith(CLASSIFIERS)}
+    path = _weight_file(weights, name)
+    state = from_eight_bits(read_state(path))
+    state = {k: v for k, v in state.items() if not k.startswith(CLASSIFIERS)}
     channels = model.state_dict()[first].shape[1]
     made_for_rgb = first in state and state[first].shape[1:2] == (3,)
     if first in state and state[first].ndim == 4:

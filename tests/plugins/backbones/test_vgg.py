@@ -120,7 +120,8 @@ def test_frozen_stages_keep_their_running_statistics() -> None:
         ({"width": 0.0}, "width"),
         ({"width": float("nan")}, "width"),
         ({"width": 0.5, "weights": "imagenet"}, "width 1.0 only"),
-        ({"weights": "imagnet"}, "none, imagenet or the path"),
+        ({"width": 0.5, "weights": "phantom"}, "width 1.0 only"),
+        ({"weights": "imagnet"}, "none, imagenet, phantom or the path"),
     ],
 )
 def test_bad_options_are_refused(options: dict[str, object], message: str) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,10 @@ from torchvision import models
 from torchvision.models.vgg import cfgs, make_layers
 
 from hdf.errors import UserError
+from hdf.recipe.packaged import packaged_recipes
 from hdf_plugins.backbones.resnet import ResNet18
 from hdf_plugins.backbones.vgg import VGG11, VGG16
-from hdf_plugins.backbones.weights import IMAGENET_MEAN, IMAGENET_STD
+from hdf_plugins.backbones.weights import IMAGENET_MEAN, IMAGENET_STD, SHIPPED
 
 State = dict[str, Tensor]
 
@@ -163,3 +166,32 @@ def test_a_first_convolution_for_two_channels_does_not_fit(tmp_path: Path) -> No
     state = vgg_state("A") | {"features.0.weight": torch.zeros(64, 2, 3, 3)}
     torch.save(state, tmp_path / "two.pth")
     assert "64x2x3x3 instead of 64x1x3x3" in message_of(tmp_path / "two.pth")
+
+
+def test_phantom_weights_come_with_the_package() -> None:
+    torch.manual_seed(0)
+    start = VGG16(weights="phantom")
+    images = torch.rand(2, 1, 64, 64)
+    with torch.no_grad():
+        grey, rgb = start(images), VGG16(in_channels=3, weights="phantom")(images.expand(-1, 3, -1, -1))
+    assert (start.mean, start.std) == (None, None)
+    assert grey[-1].isfinite().all() and grey[-1].std() > 0
+    assert torch.allclose(grey[-1], rgb[-1], rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "backbone",
+    [VGG11, ResNet18, lambda **options: VGG16(batch_norm=True, **options)],
+    ids=["vgg11", "resnet18", "vgg16_bn"],
+)
+def test_phantom_weights_of_another_backbone_are_refused(backbone: Callable[..., object]) -> None:
+    with pytest.raises(ValueError, match=r"not 'phantom' \(phantom weights exist for vgg16 alone"):
+        backbone(weights="phantom")
+
+
+def test_every_shipped_weight_file_has_a_card_that_names_its_recipe() -> None:
+    for path in SHIPPED.glob("*.safetensors"):
+        card = path.with_suffix(".md").read_text(encoding="utf-8")
+        (recipe,) = re.findall(r"hdf run recipes/(\w+)\.yaml", card)
+        assert recipe in [item.stem for item in packaged_recipes()]
+        assert "Not a medical device" in card and "Apache-2.0" in card
