@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +19,7 @@ from hdf.recipe.merge import Source, merge, relabel
 from hdf.recipe.problems import problems
 from hdf.recipe.schema import Recipe
 from hdf.registry import Component, Registry
+from hdf.source import stated_signature
 
 DEFAULTS = """
 data: {split: {val: 0.2}}
@@ -48,6 +50,12 @@ class Part:
         """The component as plain values, with every default filled in."""
         plain = self.with_nested(Part.resolved)
         return {"use": self.component.name, **self.options.resolved(plain)}
+
+    def with_all_nested(self) -> Iterator[Part]:
+        """The part itself, and all parts inside its options."""
+        inner: list[Part] = [self]
+        self.with_nested(lambda part: inner.extend(part.with_all_nested()))
+        yield from inner
 
     def with_nested(self, change: Callable[[Part], Any]) -> dict[str, Any]:
         """`values`, with something else in the place of each part inside them."""
@@ -103,6 +111,36 @@ class CheckedRecipe:
 
 def check_recipe(source: Source, registry: Registry) -> CheckedRecipe:
     """Check a recipe against the schema and against the components that are installed.
+
+    Raises:
+        UserError: with every problem found, each with its place in the recipe; components that
+            can't be imported may be told only where there is no other.
+    """
+    checked = read_recipe(source, registry)
+    import_components(checked)
+    return checked
+
+
+def import_components(checked: CheckedRecipe) -> None:
+    """Import all components of a recipe.
+
+    Raises:
+        UserError: with the reasons of all that can't be.
+    """
+    errors: list[UserError] = []
+    for part in checked.parts.values():
+        for each in part.with_all_nested():
+            try:
+                with placed(each.where):
+                    each.component.load()
+            except UserError as error:
+                errors.append(error)
+    if errors:
+        raise UserError.joined(errors)
+
+
+def read_recipe(source: Source, registry: Registry) -> CheckedRecipe:
+    """As `check_recipe`, but a component is imported only where its source is not plain.
 
     Raises:
         UserError: with every problem found, each with its place in the recipe.
@@ -235,6 +273,7 @@ def part_of(
     """
     with placed(where):
         component = registry.find(kind, use["use"])
+        component.load()
         options = _options(component)
         try:
             values = options.validate({key: value for key, value in use.items() if key != "use"})
@@ -244,8 +283,11 @@ def part_of(
 
 
 def _options(component: Component) -> Options:
-    target = component.load()
+    target = component.target
+    stated = None
+    if isinstance(target, str) and target.partition(":")[0] not in sys.modules:
+        stated = stated_signature(target)
     try:
-        return Options(target, component.kind)
+        return Options(stated or component.load(), component.kind)
     except UnusableSignatureError as error:
         raise user_error(f"{component.title} can't be used: {error}") from error
