@@ -11,8 +11,7 @@ from contextlib import contextmanager
 def uncollected() -> Iterator[None]:
     """Look for no garbage meanwhile, as imports make a million objects that stay.
 
-    To go through them again and again is a sixth of what importing torch takes; what was there
-    before the end is never gone through again, not at the process's end either.
+    To go through them again and again is a sixth of what importing torch takes.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -20,5 +19,4 @@ def uncollected() -> Iterator[None]:
         yield
     finally:
         if enabled:
-            gc.freeze()
             gc.enable()
