@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from hdf.cli.arguments import checked_recipe, plugins_dir_option, recipe_arguments
+from hdf.cli.arguments import plugins_dir_option, recipe_arguments
+
+if TYPE_CHECKING:
+    from hdf.recipe.check import CheckedRecipe
+    from hdf.recipe.verdict import Verdict
 
 
 @click.command()
@@ -17,10 +22,29 @@ def check(recipe: Path, overrides: tuple[str, ...], plugins_dir: Path | None) ->
 
     Everything but the model is built; no data are read and no weights fetched.
     """
-    checked, _ = checked_recipe(recipe, overrides, plugins_dir)
+    from hdf.recipe.check import read_recipe
+    from hdf.recipe.merge import resolve
+    from hdf.recipe.verdict import Verdict
+    from hdf.registry import discover
+
+    source = resolve(recipe, overrides)  # a mistake in the YAML is told before plugins are loaded
+    checked = read_recipe(source, discover(plugins_dir))
+    verdict = Verdict(checked)
+    if not verdict.stands():
+        _build(checked, verdict)
+    click.echo(checked.resolved_yaml(), nl=False)
+    click.echo(f"{checked.source.file}: in order", err=True)
+
+
+def _build(checked: CheckedRecipe, verdict: Verdict) -> None:
+    from hdf.recipe.check import import_components
+    from hdf.recipe.verdict import watched
+
+    import_components(checked)
 
     from hdf.components import build_components
 
-    build_components(checked)
-    click.echo(checked.resolved_yaml(), nl=False)
-    click.echo(f"{checked.source.file}: in order", err=True)
+    with watched() as opened:
+        build_components(checked)
+    if not opened:
+        verdict.keep()

@@ -31,7 +31,8 @@ SYNTAXES = (
 )
 """The transfer syntaxes of single images, by pydicom's names."""
 FIRST_WEIGHTS = re.compile(
-    r'^class (\w+)\(WeightsEnum\):\s+IMAGENET1K_V1 = Weights\(\s*(?:#.*\s+)*url="([^"]+)"',
+    r"^class (\w+)\(WeightsEnum\):\s+(?:#.*\s+)*"
+    r'IMAGENET1K_V1 = Weights\(\s*(?:#.*\s+)*url="([^"]+)"',
     re.MULTILINE,
 )
 """A class of weights, and the address of the first ones in it."""
@@ -79,7 +80,7 @@ def weight_files() -> dict[str, str]:
         raise ImportError("No module named 'torchvision'")
     home = Path(spec.origin).parent
     for library in (path for path in home.glob("_C*") if path.suffix in (".so", ".pyd")):
-        torch.ops.load_library(library)
+        torch.ops.load_library(library)  # type: ignore[no-untyped-call]
     torch.ops.torchvision.nms  # noqa: B018
     text = "".join(path.read_text(encoding="utf-8") for path in home.glob("models/*.py"))
     urls = {name: Path(urlparse(url).path).name for name, url in FIRST_WEIGHTS.findall(text)}

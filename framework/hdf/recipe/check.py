@@ -51,11 +51,11 @@ class Part:
         plain = self.with_nested(Part.resolved)
         return {"use": self.component.name, **self.options.resolved(plain)}
 
-    def with_all_nested(self) -> Iterator[Part]:
+    def with_inner(self) -> list[Part]:
         """The part itself, and all parts inside its options."""
-        inner: list[Part] = [self]
-        self.with_nested(lambda part: inner.extend(part.with_all_nested()))
-        yield from inner
+        found = [self]
+        self.with_nested(lambda part: found.extend(part.with_inner()))
+        return found
 
     def with_nested(self, change: Callable[[Part], Any]) -> dict[str, Any]:
         """`values`, with something else in the place of each part inside them."""
@@ -87,6 +87,10 @@ class CheckedRecipe:
     def where(self, *path: str | int) -> str:
         """The line that says this part of the recipe, for messages."""
         return self.source.tree.locate(path)
+
+    def all_parts(self) -> list[Part]:
+        """The parts, and those inside their options."""
+        return [each for part in self.parts.values() for each in part.with_inner()]
 
     def list_of(self, section: str) -> list[Part]:
         """The parts of ``augment`` or ``visualize``, in order."""
@@ -128,13 +132,12 @@ def import_components(checked: CheckedRecipe) -> None:
         UserError: with the reasons of all that can't be.
     """
     errors: list[UserError] = []
-    for part in checked.parts.values():
-        for each in part.with_all_nested():
-            try:
-                with placed(each.where):
-                    each.component.load()
-            except UserError as error:
-                errors.append(error)
+    for part in checked.all_parts():
+        try:
+            with placed(part.where):
+                part.component.load()
+        except UserError as error:
+            errors.append(error)
     if errors:
         raise UserError.joined(errors)
 
