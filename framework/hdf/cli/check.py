@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def check(recipe: Path, overrides: tuple[str, ...], plugins_dir: Path | None) -> None:
     """Check a recipe, and print it with every default filled in.
 
-    Everything but the model is built; no data are read and no weights fetched.
+    Everything but the model is built, unless it was found to be in order before and nothing has
+    changed since; no data are read and no weights fetched.
     """
     from hdf.recipe.check import read_recipe
     from hdf.recipe.merge import resolve

@@ -22,6 +22,7 @@ from hdf import __version__
 from hdf.errors import UserError
 from hdf.files import cache_folder, read_text, write_text
 from hdf.recipe.check import CheckedRecipe
+from hdf.registry import Component
 
 KEPT = 32
 LARGEST_FILE = 4_000_000
@@ -97,10 +98,16 @@ def _note(event: str, arguments: tuple[Any, ...]) -> None:
 
 def _key(checked: CheckedRecipe) -> str:
     """Of all but files: the recipe, the components, and where and how Python runs."""
-    parts = [(str(part.component.target), part.component.provider) for part in checked.all_parts()]
+    parts = [(_home(part.component), part.component.provider) for part in checked.all_parts()]
     variables = {name: os.environ[name] for name in os.environ if name.startswith(VARIABLES)}
     python = [sys.version, sys.executable, sys.path, os.fspath(Path.cwd())]
     return _digest([__version__, checked.resolved(), parts, variables, python])[:24]
+
+
+def _home(component: Component) -> str:
+    """``module:attribute``, whether it has been imported or not."""
+    target = component.target
+    return target if isinstance(target, str) else f"{target.__module__}:{target.__qualname__}"
 
 
 def _texts(value: Any) -> set[str]:
