@@ -78,6 +78,10 @@ BARS: dict[str, dict[str, Bar]] = {
     },
     "start-up": {
         "seconds, hdf list-plugins / import pluggy, rich.table, yaml": at_most(2.5, TIMES),
+        "seconds, hdf check in order, once more / import torch": at_most(0.8, TIMES),
+        "seconds, hdf check in order, for the first time / import torch": at_most(0.8, TIMES),
+        "seconds, hdf check with a typo / import torch": at_most(0.3, TIMES),
+        "seconds, hdf doctor / import torch": at_most(1.3, TIMES),
     },
     "store": {"seconds an epoch: decoded again / store": Bar(10, TIMES)},
     "streaming": {"peak memory above the start, MiB": at_most(1024)},

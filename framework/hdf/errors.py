@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
 from typing import NamedTuple
 
 
@@ -101,6 +100,8 @@ def placed(where: str) -> Iterator[None]:
 
 def suggest(name: str, names: Iterable[str]) -> str:
     """``; did you mean …?`` or the list of what there is, to end a message with."""
+    from difflib import get_close_matches  # not above: only mistakes need it
+
     options = sorted(set(names))
     close = get_close_matches(name, options, n=1)
     if close:

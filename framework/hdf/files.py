@@ -22,6 +22,13 @@ DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 _TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
 
 
+def cache_folder() -> Path:
+    """``$HDF_CACHE``, else ``hdf`` below ``$XDG_CACHE_HOME`` or ``~/.cache``."""
+    if own := os.environ.get("HDF_CACHE"):
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hdf"
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`; what was written there takes its place on success."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
-import matplotlib
 from PIL import ImageFont
 
-# Pillow's own font lacks all letters beyond ASCII.
-FONT = ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf"), 12)
+# Pillow's own font lacks all letters beyond ASCII; matplotlib takes its time to import.
+_SPEC = find_spec("matplotlib")
+_FOLDER = Path(_SPEC.origin).parent if _SPEC and _SPEC.origin else Path()
+FONT = ImageFont.truetype(_FOLDER / "mpl-data/fonts/ttf/DejaVuSans.ttf", 12)
 LINE_HEIGHT = 20
 PAPER, INK, FAINT, ALARM = "#FFFFFF", "#202020", "#666666", "#B03A00"
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"

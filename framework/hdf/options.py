@@ -10,12 +10,14 @@ import inspect
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import Any, Literal, NotRequired, Required, cast, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NotRequired, Required, cast, get_args, get_origin
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter
 from pydantic_core import PydanticSerializationError
 from typing_extensions import TypedDict
+
+from hdf.samples import Loader
+from hdf.signatures import Signature
 
 SUPPLIED = {
     "loader": {"labels", "image_size"},
@@ -66,7 +68,7 @@ class Options:
         supplied: the names that the engine gives to the component.
 
     Args:
-        target: the component's class or function.
+        target: the component's class or function, or its signature.
         kind: one of `SUPPLIED`.
 
     Raises:
@@ -75,11 +77,12 @@ class Options:
             that this kind is not given.
     """
 
-    def __init__(self, target: Callable[..., Any], kind: str) -> None:
+    def __init__(self, target: Callable[..., Any] | Signature, kind: str) -> None:
         try:
-            parameters, self._hints = _parameters(target), _hints(target)
+            signature = target if isinstance(target, Signature) else Signature.of(target)
         except Exception as error:  # whatever an odd object, or a hint's text, leads Python to
             raise UnusableSignatureError(f"its parameters can't be read: {error}") from error
+        parameters, self._hints = signature.parameters, dict(signature.hints)
         self.supplied = frozenset(parameters) & RESERVED
         for name in sorted(self.supplied - SUPPLIED[kind]):
             raise UnusableSignatureError(f"{name!r} is a reserved name, which no {kind} is given")
@@ -163,37 +166,10 @@ class Options:
 
 
 def _nesting(hint: Any) -> Nesting | None:
-    from hdf.types import Loader  # not above: it imports torch, seconds before a first message
-
     if hint is Loader:
         return "one"
     is_mapping = get_origin(hint) in (dict, Mapping)
     return "named" if is_mapping and get_args(hint) == (str, Loader) else None
-
-
-def _parameters(target: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
-    # An nn.Module without a constructor of its own takes no options, whatever Module's says; which
-    # torch.compile replaces.
-    if inspect.isclass(target) and _constructed_by(target) == "torch.nn.modules.module":
-        return {}
-    return inspect.signature(target).parameters
-
-
-def _constructed_by(target: type) -> str:
-    """The module of the class whose constructor a class has."""
-    owners = (base.__module__ for base in inspect.getmro(target) if "__init__" in vars(base))
-    return next(owners, "")
-
-
-def _hints(target: Callable[..., Any]) -> dict[str, Any]:
-    function = target.__init__ if inspect.isclass(target) else target
-    # What it returns is nobody's option, and its type may be imported for type checkers alone.
-    annotations = {
-        k: v for k, v in getattr(function, "__annotations__", {}).items() if k != "return"
-    }
-    parameters = SimpleNamespace(__annotations__=annotations)
-    namespace = getattr(inspect.unwrap(function), "__globals__", {})
-    return get_type_hints(parameters, globalns=namespace, include_extras=True)
 
 
 def _check(name: str, parameter: inspect.Parameter, hints: Mapping[str, Any]) -> None:

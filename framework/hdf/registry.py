@@ -22,6 +22,7 @@ import pluggy
 from hdf import hookspecs
 from hdf.discovery import Source, folder_sources, installed_sources
 from hdf.errors import Problem, UserError, suggest, user_error
+from hdf.importing import uncollected
 
 KINDS = ("loader", "augmentation", "backbone", "head", "visualizer")
 
@@ -97,7 +98,8 @@ class Component:
 
 def _import(target: str) -> Callable[..., Any]:
     module, _, attribute = target.partition(":")
-    found: Callable[..., Any] = getattr(import_module(module), attribute)
+    with uncollected():
+        found: Callable[..., Any] = getattr(import_module(module), attribute)
     if not callable(found):
         raise TypeError(f"{target} is a {type(found).__name__}, not a class or a function")
     return found

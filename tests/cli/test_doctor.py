@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from hdf.cli.main import hdf
 from hdf.doctor import files, installation, machine
 from hdf.doctor.finding import Finding
+from hdf.registry import Registry
 
 
 def asked(*arguments: str | Path) -> Result:
@@ -55,6 +56,49 @@ def test_json_holds_the_same(place: Path) -> None:
     assert found["dicom/JPEG-LS Lossless Image Compression"]["value"] == "pyjpegls"
     assert int(found["machine/cores"]["value"]) >= 1
     assert all(item["advice"] for item in found.values() if item["state"] != "ok")
+
+
+def test_all_is_looked_at(place: Path) -> None:
+    """The findings that a release had are in those that follow."""
+    found: dict[str, set[str]] = {}
+    for item in json.loads(asked("--json").stdout)["findings"]:
+        found.setdefault(item["section"], set()).add(item["name"])
+    packages = (
+        "torch torchvision numpy packaging kornia pluggy rich pyyaml matplotlib pydantic click"
+    )
+    others = "typing-extensions safetensors pillow scipy jinja2 torchmetrics pycocotools"
+    assert found["versions"] >= {"hdf", "python", "system", *packages.split(), *others.split()}
+    assert found["extras"] >= {"timm", "onnx", "explain", "tensorboard", "review"}
+    assert found["devices"] >= {"cpu"}
+    assert found["machine"] >= {"cores", "load", "memory"}
+    assert found["room"] == {"runs folder", "cache folder"}
+    assert len(found["dicom"]) == len(files.SYNTAXES)
+    assert found["weights"] == {"cache", "ImageNet, not there"}
+    assert found["plugins"] == {"builtin"}
+
+
+def test_weights_are_those_that_torchvision_names(registry: Registry) -> None:
+    from torchvision.models import get_model_weights, list_models
+
+    known = set(list_models())
+    names = [item.name for item in registry.of_kind("backbone") if item.name in known]
+    urls = {name: get_model_weights(name)["IMAGENET1K_V1"].url for name in names}
+    assert len(names) == 8
+    assert {name: files.weight_files()[name] for name in names} == {
+        name: url.rpartition("/")[2] for name, url in urls.items()
+    }
+
+
+def test_a_torchvision_for_another_torch_is_broken(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> None:
+        raise OSError(f"{path.name}: undefined symbol")
+
+    monkeypatch.setattr("torch.ops.load_library", refuse)
+    found = findings(asked("--json"))
+    assert found["weights/weights"]["state"] == "broken"
+    assert "undefined symbol" in found["weights/weights"]["value"]
 
 
 def test_nobody_is_named(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from hdf.cli.arguments import checked_recipe, plugins_dir_option, recipe_arguments
+from hdf.cli.arguments import plugins_dir_option, recipe_arguments
+
+if TYPE_CHECKING:
+    from hdf.recipe.check import CheckedRecipe
+    from hdf.recipe.verdict import Verdict
 
 
 @click.command()
@@ -15,12 +20,32 @@ from hdf.cli.arguments import checked_recipe, plugins_dir_option, recipe_argumen
 def check(recipe: Path, overrides: tuple[str, ...], plugins_dir: Path | None) -> None:
     """Check a recipe, and print it with every default filled in.
 
-    Everything but the model is built; no data are read and no weights fetched.
+    Everything but the model is built, unless it was found to be in order before and nothing has
+    changed since; no data are read and no weights fetched.
     """
-    checked, _ = checked_recipe(recipe, overrides, plugins_dir)
+    from hdf.recipe.check import read_recipe
+    from hdf.recipe.merge import resolve
+    from hdf.recipe.verdict import Verdict
+    from hdf.registry import discover
+
+    source = resolve(recipe, overrides)  # a mistake in the YAML is told before plugins are loaded
+    checked = read_recipe(source, discover(plugins_dir))
+    verdict = Verdict(checked)
+    if not verdict.stands():
+        _build(checked, verdict)
+    click.echo(checked.resolved_yaml(), nl=False)
+    click.echo(f"{checked.source.file}: in order", err=True)
+
+
+def _build(checked: CheckedRecipe, verdict: Verdict) -> None:
+    from hdf.recipe.check import import_components
+    from hdf.recipe.verdict import watched
+
+    import_components(checked)
 
     from hdf.components import build_components
 
-    build_components(checked)
-    click.echo(checked.resolved_yaml(), nl=False)
-    click.echo(f"{checked.source.file}: in order", err=True)
+    with watched() as opened:
+        build_components(checked)
+    if not opened:
+        verdict.keep()

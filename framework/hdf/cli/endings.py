@@ -8,7 +8,6 @@ import click
 
 from hdf.cli.screen import show_error
 from hdf.errors import UserError, exit_code_of
-from hdf.files import DISK_ERRORS
 
 
 def tell(error: BaseException) -> int | None:
@@ -24,7 +23,7 @@ def tell(error: BaseException) -> int | None:
     if isinstance(error, UserError):
         show_error(error)
         return 2
-    if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+    if isinstance(error, OSError) and _is_of_the_disk(error):
         place = f"{error.filename}: " if error.filename else ""
         print(f"error: {place}{error.strerror}", file=sys.stderr)
         return 2
@@ -33,3 +32,9 @@ def tell(error: BaseException) -> int | None:
         print(f"{own_line}interrupted", file=sys.stderr)
         return exit_code_of(error)
     return None
+
+
+def _is_of_the_disk(error: OSError) -> bool:
+    from hdf.files import DISK_ERRORS  # not above: most commands end without an error
+
+    return error.errno in DISK_ERRORS

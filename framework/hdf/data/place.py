@@ -5,23 +5,16 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hdf import __version__
 from hdf.data.folder import VERSION, StoreFolder
+from hdf.files import cache_folder
 from hdf.recipe.check import Part
 from hdf.recipe.schema import Data
 from hdf.types import Sample
-
-
-def cache_folder() -> Path:
-    """``$HDF_CACHE``, else ``hdf`` below ``$XDG_CACHE_HOME`` or ``~/.cache``."""
-    if own := os.environ.get("HDF_CACHE"):
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hdf"
 
 
 def choose_folder(

@@ -15,6 +15,7 @@ from hdf.doctor.finding import Finding
 from hdf.doctor.installation import extras, versions
 from hdf.doctor.machine import devices, processor, room
 from hdf.doctor.plugins import plugins
+from hdf.importing import uncollected
 from hdf.registry import Registry
 
 Look = Callable[[], Iterable[Finding]]
@@ -32,7 +33,8 @@ def examine(registry: Registry) -> list[Finding]:
         "weights": partial(weights, registry),
         "plugins": partial(plugins, registry),
     }
-    found = [finding for section, look in looks.items() for finding in _looked(section, look)]
+    with uncollected():
+        found = [finding for section, look in looks.items() for finding in _looked(section, look)]
     return [_nameless(finding) for finding in found]
 
 

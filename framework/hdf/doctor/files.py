@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -28,6 +30,14 @@ SYNTAXES = (
     "RLELossless",
 )
 """The transfer syntaxes of single images, by pydicom's names."""
+FIRST_WEIGHTS = re.compile(
+    r"^class (\w+)\(WeightsEnum\):\s+(?:#.*\s+)*"
+    r'IMAGENET1K_V1 = Weights\(\s*(?:#.*\s+)*url="([^"]+)"',
+    re.MULTILINE,
+)
+"""A class of weights, and the address of the first ones in it."""
+MODELS = re.compile(r"^def (\w+)\(\s*\*,\s*weights: Optional\[(\w+)\]", re.MULTILINE)
+"""A model, and its class of weights."""
 
 
 def decoders() -> Iterator[Finding]:
@@ -53,18 +63,40 @@ def decoders() -> Iterator[Finding]:
         yield Finding("dicom", syntax.name, "note", "no decoder", advice)
 
 
+def weight_files() -> dict[str, str]:
+    """The file of each model's first ImageNet weights, as torchvision's source states it.
+
+    torchvision's own answer takes as long as to import torch once more. Its operators are loaded
+    all the same, which fails where it was built for another torch.
+
+    Raises:
+        ImportError: there is no torchvision.
+        OSError, AttributeError: its operators do not fit torch.
+    """
+    import torch
+
+    spec = find_spec("torchvision")
+    if spec is None or spec.origin is None:
+        raise ImportError("No module named 'torchvision'")
+    home = Path(spec.origin).parent
+    for library in (path for path in home.glob("_C*") if path.suffix in (".so", ".pyd")):
+        torch.ops.load_library(library)  # type: ignore[no-untyped-call]
+    torch.ops.torchvision.nms  # noqa: B018
+    text = "".join(path.read_text(encoding="utf-8") for path in home.glob("models/*.py"))
+    urls = {name: Path(urlparse(url).path).name for name, url in FIRST_WEIGHTS.findall(text)}
+    return {model: urls[name] for model, name in MODELS.findall(text) if name in urls}
+
+
 def weights(registry: Registry) -> Iterator[Finding]:
     """The ImageNet weights in torch's cache, of the backbones whose names torchvision knows."""
     import torch
-    from torchvision.models import get_model_weights, list_models
 
     folder = Path(torch.hub.get_dir(), "checkpoints")
-    known = set(list_models())
+    known = weight_files()
     there: list[str] = []
     absent: list[str] = []
     for name in (item.name for item in registry.of_kind("backbone") if item.name in known):
-        url = urlparse(get_model_weights(name)["IMAGENET1K_V1"].url).path
-        (there if (folder / Path(url).name).is_file() else absent).append(name)
+        (there if (folder / known[name]).is_file() else absent).append(name)
     yield Finding("weights", "cache", "ok", str(folder))
     if there:
         yield Finding("weights", "ImageNet, there", "ok", ", ".join(there))

@@ -88,7 +88,7 @@ def _memory() -> tuple[int | None, int | None]:
 
 def room() -> Iterator[Finding]:
     """The folders that hdf fills: whether they can be written, and how much fits."""
-    from hdf.data.place import cache_folder
+    from hdf.files import cache_folder
 
     runs, cache = Path("runs"), cache_folder()
     yield _folder("runs folder", runs, "broken", "start hdf elsewhere, or give --out")

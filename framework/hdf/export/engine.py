@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from hdf import __version__
-from hdf.data.place import cache_folder
 from hdf.export.check import phantoms
 from hdf.export.export import export_model
+from hdf.files import cache_folder
 from hdf.inference.load import crossval_calibration
 from hdf.inference.onnx import OnnxModel, OnnxPredictor
 from hdf.model_file import load_model

@@ -13,7 +13,7 @@ from torch import nn
 from hdf.detector import Detector, ModelSpec
 from hdf.errors import Problem, UserError, placed, user_error
 from hdf.recipe.check import Part
-from hdf.types import Loader
+from hdf.samples import Loader
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +19,7 @@ from hdf.recipe.merge import Source, merge, relabel
 from hdf.recipe.problems import problems
 from hdf.recipe.schema import Recipe
 from hdf.registry import Component, Registry
+from hdf.source import stated_signature
 
 DEFAULTS = """
 data: {split: {val: 0.2}}
@@ -48,6 +50,12 @@ class Part:
         """The component as plain values, with every default filled in."""
         plain = self.with_nested(Part.resolved)
         return {"use": self.component.name, **self.options.resolved(plain)}
+
+    def with_inner(self) -> list[Part]:
+        """The part itself, and all parts inside its options."""
+        found = [self]
+        self.with_nested(lambda part: found.extend(part.with_inner()))
+        return found
 
     def with_nested(self, change: Callable[[Part], Any]) -> dict[str, Any]:
         """`values`, with something else in the place of each part inside them."""
@@ -80,6 +88,10 @@ class CheckedRecipe:
         """The line that says this part of the recipe, for messages."""
         return self.source.tree.locate(path)
 
+    def all_parts(self) -> list[Part]:
+        """The parts, and those inside their options."""
+        return [each for part in self.parts.values() for each in part.with_inner()]
+
     def list_of(self, section: str) -> list[Part]:
         """The parts of ``augment`` or ``visualize``, in order."""
         return [part for path, part in self.parts.items() if path[0] == section]
@@ -103,6 +115,35 @@ class CheckedRecipe:
 
 def check_recipe(source: Source, registry: Registry) -> CheckedRecipe:
     """Check a recipe against the schema and against the components that are installed.
+
+    Raises:
+        UserError: with every problem found, each with its place in the recipe; components that
+            can't be imported may be told only where there is no other.
+    """
+    checked = read_recipe(source, registry)
+    import_components(checked)
+    return checked
+
+
+def import_components(checked: CheckedRecipe) -> None:
+    """Import all components of a recipe.
+
+    Raises:
+        UserError: with the reasons of all that can't be.
+    """
+    errors: list[UserError] = []
+    for part in checked.all_parts():
+        try:
+            with placed(part.where):
+                part.component.load()
+        except UserError as error:
+            errors.append(error)
+    if errors:
+        raise UserError.joined(errors)
+
+
+def read_recipe(source: Source, registry: Registry) -> CheckedRecipe:
+    """As `check_recipe`, but a component is imported only where its source is not plain.
 
     Raises:
         UserError: with every problem found, each with its place in the recipe.
@@ -235,6 +276,7 @@ def part_of(
     """
     with placed(where):
         component = registry.find(kind, use["use"])
+        component.load()
         options = _options(component)
         try:
             values = options.validate({key: value for key, value in use.items() if key != "use"})
@@ -244,8 +286,11 @@ def part_of(
 
 
 def _options(component: Component) -> Options:
-    target = component.load()
+    target = component.target
+    stated = None
+    if isinstance(target, str) and target.partition(":")[0] not in sys.modules:
+        stated = stated_signature(target)
     try:
-        return Options(target, component.kind)
+        return Options(stated or component.load(), component.kind)
     except UnusableSignatureError as error:
         raise user_error(f"{component.title} can't be used: {error}") from error

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import isfinite, nan
 from pathlib import Path
-
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from typing import TYPE_CHECKING
 
 from hdf import View
 from hdf.colours import COLOURS
 from hdf_plugins.visualizers.drawing import save
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 ORANGE, SKY_BLUE = COLOURS[:2]
 GREY = "#555555"
@@ -26,6 +26,8 @@ class Curves:
 
     def draw(self, view: View, folder: Path) -> list[Path]:
         """Write ``curves.png``; nothing where no epoch has ended."""
+        from matplotlib.figure import Figure
+
         if not view.history:
             return []
         figure = Figure(figsize=(10, 4), layout="constrained")
@@ -69,6 +71,8 @@ def _plot(
 
 
 def _finish(axes: Axes) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(alpha=0.25)

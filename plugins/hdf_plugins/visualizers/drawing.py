@@ -6,13 +6,8 @@ from collections.abc import Callable, Sequence
 from math import ceil, isnan, sqrt
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
-from matplotlib.patheffects import AbstractPathEffect, withStroke
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
@@ -21,13 +16,17 @@ from hdf.colours import COLOURS, true_colours
 from hdf.files import replacing
 from hdf.lettering import WARNING
 
-DrawPanel = Callable[[Axes, View, int, Tensor], None]
+if TYPE_CHECKING:  # matplotlib is imported where something is drawn: it takes its time
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+DrawPanel = Callable[["Axes", View, int, Tensor], None]
 """Draws the sample of an index, whose image is [H, W], and gives the axes a title."""
 
 LineStyle = str | tuple[float, tuple[float, ...]]
 PREDICTED: LineStyle = "-"
 TRUE: LineStyle = (0, (4, 2.5))
-HALO: list[AbstractPathEffect] = [withStroke(linewidth=3, foreground="black", alpha=0.6)]
 PAGE = 12
 LARGEST_SIDE = 1024
 DPI = 150
@@ -122,6 +121,8 @@ def validation_title(view: View, shown: str) -> str:
 def _page(
     view: View, indices: Sequence[int], title: str, panel: DrawPanel, legend: Sequence[Artist]
 ) -> Figure:
+    from matplotlib.figure import Figure
+
     columns = ceil(sqrt(len(indices)))
     rows = ceil(len(indices) / columns)
     images = [view.image(index)[0] for index in indices]
@@ -186,10 +187,18 @@ def draw_boxes(axes: Axes, view: View, index: int, only: str | None = None) -> N
 
 
 def _draw_box(axes: Axes, box: Tensor, colour: str, style: LineStyle) -> None:
+    from matplotlib.patches import Rectangle
+
     x0, y0, x1, y1 = box.tolist()
     frame = Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, ec=colour, ls=style, lw=1.6)
-    frame.set_path_effects(HALO)
+    _add_halo(frame)
     axes.add_patch(frame)
+
+
+def _add_halo(artist: Artist) -> None:
+    from matplotlib.patheffects import withStroke
+
+    artist.set_path_effects([withStroke(linewidth=3, foreground="black", alpha=0.6)])
 
 
 def boxes_legend(labels: tuple[str, ...], only: str | None = None) -> list[Artist]:
@@ -206,8 +215,10 @@ def boxes_legend(labels: tuple[str, ...], only: str | None = None) -> list[Artis
 
 
 def _legend_line(text: str, colour: str, style: LineStyle) -> Artist:
+    from matplotlib.lines import Line2D
+
     line = Line2D([], [], color=colour, ls=style, lw=1.8, label=text.replace("_", " "))
-    line.set_path_effects(HALO)
+    _add_halo(line)
     return line
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from matplotlib.axes import Axes
-from matplotlib.patches import Patch
 from torch import Tensor
 
 from hdf import Geometry, View
@@ -28,6 +26,9 @@ from hdf_plugins.visualizers.drawing import (
     panel_title,
     validation_title,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 DEPTH = 0.22
 """Of the strip beside the image, as a share of the image's side."""
@@ -67,6 +68,8 @@ class EdgeDistributions:
         Raises:
             UserError: the head answers with something else.
         """
+        from matplotlib.patches import Patch
+
         indices = evenly(len(view.samples), self.count)
         shares = {index: _shares(view, index, self.label) for index in indices}
         title = validation_title(view, str(len(indices)))

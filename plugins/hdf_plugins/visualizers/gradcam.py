@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -27,6 +25,9 @@ from hdf_plugins.visualizers.drawing import (
     save,
     validation_title,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 EDGES = ("left", "upper", "right", "lower")
 SIDE = 2.6
@@ -141,6 +142,9 @@ def _input_x_gradient() -> Any:
 
 
 def _page(view: View, indices: list[int], title: str, label: str) -> Figure:
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+
     figure = Figure(figsize=(5 * SIDE, len(indices) * (SIDE + 0.25) + 1), layout="constrained")
     figure.suptitle(title, fontsize=11)
     panels = figure.subplots(len(indices), 1 + len(EDGES), squeeze=False)

@@ -1,0 +1,142 @@
+"""What a check found to be in order, so that it takes less to check the same once more.
+
+To build a recipe's components imports torch, which takes seconds. A verdict is kept below the cache
+folder, and holds while all that it was founded on is as it was (docs/decisions/0032). Only that a
+recipe is in order is kept: mistakes are always found anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from importlib.machinery import all_suffixes
+from pathlib import Path
+from typing import Any
+
+from hdf import __version__
+from hdf.errors import UserError
+from hdf.files import cache_folder, read_text, write_text
+from hdf.recipe.check import CheckedRecipe
+from hdf.registry import Component
+
+KEPT = 32
+LARGEST_FILE = 4_000_000
+VARIABLES = ("HDF_", "PYTHON", "TORCH", "PYTORCH", "CUDA", "MPL")
+"""How those environment variables begin on which building may depend."""
+READS = ("open", "os.listdir", "os.scandir")
+"""Events of Python (PEP 578) that tell of files and folders."""
+
+_opened: list[str] | None = None
+_hooked = False
+
+
+class Verdict:
+    """Whether a recipe is known to be in order.
+
+    Args:
+        checked: the recipe, whose components need not be imported.
+    """
+
+    def __init__(self, checked: CheckedRecipe) -> None:
+        self._began = time.time_ns()
+        self._named = sorted(_texts([part.values for part in checked.all_parts()]))
+        self._path = cache_folder() / "checks" / f"{_key(checked)}.json"
+
+    def stands(self) -> bool:
+        """Whether it was found to be in order, and nothing has changed since."""
+        try:
+            kept = json.loads(read_text(self._path, LARGEST_FILE))
+            return bool(kept["state"] == _digest(_states(kept["files"])))
+        except (UserError, OSError, ValueError, TypeError, KeyError):
+            return False
+
+    def keep(self) -> None:
+        """Remember that it is in order; nothing where that can't be written.
+
+        To be called when all components have been imported and built.
+        """
+        modules = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+        files = [*(file for file in modules if isinstance(file, str)), *sys.path, *self._named]
+        states = _states(files)
+        if any(state and state[0] >= self._began for state in states):
+            return  # changed meanwhile: what was imported may be older
+        with suppress(UserError, OSError, ValueError):
+            write_text(self._path, json.dumps({"state": _digest(states), "files": files}))
+            _forget_all_but(KEPT, self._path.parent)
+
+
+@contextmanager
+def watched() -> Iterator[list[str]]:
+    """The files that are opened and the folders that are listed within, but for imports.
+
+    A component that looks at them while it is built may find something else the next time.
+    """
+    global _opened, _hooked
+    if not _hooked:
+        sys.addaudithook(_note)
+        _hooked = True
+    opened: list[str] = []
+    _opened = opened
+    try:
+        yield opened
+    finally:
+        _opened = None
+
+
+def _note(event: str, arguments: tuple[Any, ...]) -> None:
+    if _opened is None or event not in READS or isinstance(arguments[0], int):
+        return
+    path = os.fsdecode(arguments[0] or ".")
+    if not path.endswith(tuple(all_suffixes())) and path not in sys.path_importer_cache:
+        _opened.append(path)
+
+
+def _key(checked: CheckedRecipe) -> str:
+    """Of all but files: the recipe, the components, and where and how Python runs."""
+    parts = [(_home(part.component), part.component.provider) for part in checked.all_parts()]
+    variables = {name: os.environ[name] for name in os.environ if name.startswith(VARIABLES)}
+    python = [sys.version, sys.executable, sys.path, os.fspath(Path.cwd())]
+    return _digest([__version__, checked.resolved(), parts, variables, python])[:24]
+
+
+def _home(component: Component) -> str:
+    """``module:attribute``, whether it has been imported or not."""
+    target = component.target
+    return target if isinstance(target, str) else f"{target.__module__}:{target.__qualname__}"
+
+
+def _texts(value: Any) -> set[str]:
+    """All texts and paths among options: each may name a file."""
+    if isinstance(value, str | Path):
+        return {os.fspath(value)}
+    inner = value.values() if isinstance(value, dict) else value
+    return set().union(*map(_texts, inner)) if isinstance(inner, Iterable) else set()
+
+
+def _states(files: list[str]) -> list[tuple[int, int] | None]:
+    return [_state(file) for file in files]
+
+
+def _state(file: str) -> tuple[int, int] | None:
+    """When a file or folder was changed, in ns, and its size; None where there is none."""
+    try:
+        found = os.stat(file or ".")  # noqa: PTH116  # thousands of them
+    except (OSError, ValueError):
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _forget_all_but(count: int, folder: Path) -> None:
+    by_age = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in by_age[count:]:
+        path.unlink()
