@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import platform
+import sys
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from types import SimpleNamespace
@@ -135,6 +136,43 @@ def test_a_decoder_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     first = next(iter(files.decoders()))
     assert (first.state, first.value) == ("note", "no decoder")
     assert first.advice == "convert such files, or install python-gdcm>=3.0.10, or b>=2 and c>=3"
+
+
+@pytest.mark.parametrize(
+    ("missing", "value", "packages"),
+    [
+        (["pyjpegls - requires numpy and pyjpegls>=1.2"], "pyjpegls", "pyjpegls"),
+        (
+            ["pylibjpeg - requires pylibjpeg>=2.0 and pylibjpeg-openjpeg>=2.0"],
+            "pylibjpeg or pylibjpeg-openjpeg",
+            "pylibjpeg pylibjpeg-openjpeg",
+        ),
+    ],
+)
+def test_a_decoder_of_its_own_that_fails_is_broken(
+    monkeypatch: pytest.MonkeyPatch, missing: list[str], value: str, packages: str
+) -> None:
+    needed = ["numpy", "pyjpegls>=1.5", "pylibjpeg>=2.0.1", "pylibjpeg-openjpeg>=2.4"]
+    monkeypatch.setattr(installation, "requires", lambda name: needed)
+    missing.insert(0, "gdcm - requires gdcm>=3.0.10")
+    decoder = SimpleNamespace(
+        is_available=False, available_plugins=(), missing_dependencies=missing
+    )
+    monkeypatch.setattr("pydicom.pixels.decoders.base.get_decoder", lambda uid: decoder)
+    first = next(iter(files.decoders()))
+    assert (first.state, first.value) == ("broken", f"{value} can't be imported")
+    assert first.advice.endswith(f"pip install --force-reinstall --no-deps {packages}")
+
+
+def test_without_pydicom_hdf_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pydicom", None)
+    (found,) = files.decoders()
+    assert (found.name, found.state) == ("pydicom", "broken")
+    assert found.advice.endswith("pip install --force-reinstall --no-deps pydicom")
+
+
+def test_no_decoder_under_the_gpl_is_advised() -> None:
+    assert not [found for found in files.decoders() if "pylibjpeg-libjpeg" in found.advice]
 
 
 @pytest.mark.parametrize(
