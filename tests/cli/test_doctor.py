@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from hdf import __version__
 from hdf.cli.main import hdf
 from hdf.doctor import files, installation, machine
 from hdf.doctor.finding import Finding
@@ -43,7 +44,7 @@ def test_this_machine_has_what_hdf_needs(place: Path) -> None:
     result = asked()
     assert result.exit_code == 0
     assert result.stdout.endswith("\nnothing that hdf needs is broken\n")
-    assert "heart-detection-framework 0.1.0" in result.stdout
+    assert f"heart-detection-framework {__version__}" in result.stdout
     assert {line for line in result.stdout.splitlines() if line and line[0] != " "} >= {
         *("versions", "extras", "devices", "machine", "room", "dicom", "weights", "plugins"),
     }
@@ -51,7 +52,7 @@ def test_this_machine_has_what_hdf_needs(place: Path) -> None:
 
 def test_json_holds_the_same(place: Path) -> None:
     found = findings(asked("--json"))
-    assert found["versions/hdf"]["value"] == "0.1.0"
+    assert found["versions/hdf"]["value"] == __version__
     assert found["devices/cpu"]["value"].split(":")[0] in ("bfloat16", "float32")
     assert found["dicom/JPEG-LS Lossless Image Compression"]["value"] == "pyjpegls"
     assert int(found["machine/cores"]["value"]) >= 1
