@@ -114,6 +114,14 @@ def test_packages_that_are_missing_or_old(monkeypatch: pytest.MonkeyPatch) -> No
     assert found["timm"].advice.endswith("pip install 'heart-detection-framework[timm]'")
 
 
+def test_an_extra_is_what_it_adds(monkeypatch: pytest.MonkeyPatch) -> None:
+    needed = ["pluggy>=1.5; python_version > '3'", "rich>=13.7; extra == 'timm'"]
+    monkeypatch.setattr(installation, "requires", lambda name: needed)
+    found = {item.name: item.value for item in [*installation.versions(), *installation.extras()]}
+    assert "pluggy" in found and "rich" not in found
+    assert found["timm"].split()[0] == "rich" and "pluggy" not in found["timm"]
+
+
 def test_a_section_that_fails_leaves_the_others(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,13 +49,16 @@ def extras() -> Iterator[Finding]:
 
 
 def requirements(extra: str) -> list[Requirement]:
-    """What hdf, or one of its extras, needs."""
+    """What hdf needs on this machine, or what one of its extras adds to that."""
     known = [Requirement(text) for text in requires(DISTRIBUTION) or []]
+    plain = [item for item in known if item.marker is None or item.marker.evaluate({"extra": ""})]
     if not extra:
-        return [
-            item for item in known if item.marker is None or item.marker.evaluate({"extra": ""})
-        ]
-    return [item for item in known if item.marker and item.marker.evaluate({"extra": extra})]
+        return plain
+    return [
+        item
+        for item in known
+        if item.marker and item.marker.evaluate({"extra": extra}) and item not in plain
+    ]
 
 
 def _installed(requirement: Requirement) -> tuple[str, bool]:
