@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 from packaging.version import Version
 
 from hdf import __version__
@@ -31,6 +33,12 @@ def test_the_version_is_the_newest_of_the_changelog() -> None:
     versions = [Version(text) for text in released()]
     assert versions[0] == Version(__version__)
     assert versions == sorted(set(versions), reverse=True)
+
+
+def test_the_extra_dicom_can_still_be_named() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["optional-dependencies"]["dicom"] == []
+    assert "pydicom" in {Requirement(text).name for text in project["dependencies"]}
 
 
 def card(weights: Path) -> dict[str, str]:
