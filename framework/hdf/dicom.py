@@ -193,9 +193,10 @@ def _read(path: Path, tags: tuple[str, ...] | None = None) -> Dataset:
     """The data set, or these elements of it; never more than `MAX_BYTES`."""
     try:
         from pydicom import dcmread
-    except ModuleNotFoundError as error:
-        message = "reading DICOM needs pydicom: pip install 'heart-detection-framework[dicom]'"
-        raise user_error(message, str(path)) from error
+    except ImportError as error:
+        message = f"pydicom, which reads it, is missing or broken ({error}); install it anew"
+        advice = "pip install --force-reinstall --no-deps 'pydicom>=3.0'"
+        raise user_error(f"{message}: {advice}", str(path)) from error
     # A damaged header makes pydicom warn; what matters of it is checked here.
     warnings.filterwarnings("ignore", module=r"pydicom\b")
     logger = logging.getLogger("pydicom")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from hdf import __version__
 from hdf.cli import main
 from hdf.cli.group import NAMES
 from hdf.cli.screen import show_error, show_table
@@ -21,7 +22,7 @@ BROKEN = "import nonexistent_package\n"
 
 
 def test_version_and_help(hdf: Hdf) -> None:
-    assert hdf("--version").stdout == "hdf 0.1.0\n"
+    assert hdf("--version").stdout == f"hdf {__version__}\n"
     shown = hdf("--help").stdout
     assert "not a medical device" in shown
     for command in (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import platform
+import sys
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from hdf import __version__
 from hdf.cli.main import hdf
 from hdf.doctor import files, installation, machine
 from hdf.doctor.finding import Finding
@@ -43,7 +45,7 @@ def test_this_machine_has_what_hdf_needs(place: Path) -> None:
     result = asked()
     assert result.exit_code == 0
     assert result.stdout.endswith("\nnothing that hdf needs is broken\n")
-    assert "heart-detection-framework 0.1.0" in result.stdout
+    assert f"heart-detection-framework {__version__}" in result.stdout
     assert {line for line in result.stdout.splitlines() if line and line[0] != " "} >= {
         *("versions", "extras", "devices", "machine", "room", "dicom", "weights", "plugins"),
     }
@@ -51,7 +53,7 @@ def test_this_machine_has_what_hdf_needs(place: Path) -> None:
 
 def test_json_holds_the_same(place: Path) -> None:
     found = findings(asked("--json"))
-    assert found["versions/hdf"]["value"] == "0.1.0"
+    assert found["versions/hdf"]["value"] == __version__
     assert found["devices/cpu"]["value"].split(":")[0] in ("bfloat16", "float32")
     assert found["dicom/JPEG-LS Lossless Image Compression"]["value"] == "pyjpegls"
     assert int(found["machine/cores"]["value"]) >= 1
@@ -156,6 +158,14 @@ def test_packages_that_are_missing_or_old(monkeypatch: pytest.MonkeyPatch) -> No
     assert found["timm"].advice.endswith("pip install 'heart-detection-framework[timm]'")
 
 
+def test_an_extra_is_what_it_adds(monkeypatch: pytest.MonkeyPatch) -> None:
+    needed = ["pluggy>=1.5; python_version > '3'", "rich>=13.7; extra == 'timm'"]
+    monkeypatch.setattr(installation, "requires", lambda name: needed)
+    found = {item.name: item.value for item in [*installation.versions(), *installation.extras()]}
+    assert "pluggy" in found and "rich" not in found
+    assert found["timm"].split()[0] == "rich" and "pluggy" not in found["timm"]
+
+
 def test_a_section_that_fails_leaves_the_others(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,6 +189,43 @@ def test_a_decoder_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     first = next(iter(files.decoders()))
     assert (first.state, first.value) == ("note", "no decoder")
     assert first.advice == "convert such files, or install python-gdcm>=3.0.10, or b>=2 and c>=3"
+
+
+@pytest.mark.parametrize(
+    ("missing", "value", "packages"),
+    [
+        (["pyjpegls - requires numpy and pyjpegls>=1.2"], "pyjpegls", "pyjpegls"),
+        (
+            ["pylibjpeg - requires pylibjpeg>=2.0 and pylibjpeg-openjpeg>=2.0"],
+            "pylibjpeg or pylibjpeg-openjpeg",
+            "pylibjpeg pylibjpeg-openjpeg",
+        ),
+    ],
+)
+def test_a_decoder_of_its_own_that_fails_is_broken(
+    monkeypatch: pytest.MonkeyPatch, missing: list[str], value: str, packages: str
+) -> None:
+    needed = ["numpy", "pyjpegls>=1.5", "pylibjpeg>=2.0.1", "pylibjpeg-openjpeg>=2.4"]
+    monkeypatch.setattr(installation, "requires", lambda name: needed)
+    missing.insert(0, "gdcm - requires gdcm>=3.0.10")
+    decoder = SimpleNamespace(
+        is_available=False, available_plugins=(), missing_dependencies=missing
+    )
+    monkeypatch.setattr("pydicom.pixels.decoders.base.get_decoder", lambda uid: decoder)
+    first = next(iter(files.decoders()))
+    assert (first.state, first.value) == ("broken", f"{value} can't be imported")
+    assert first.advice.endswith(f"pip install --force-reinstall --no-deps {packages}")
+
+
+def test_without_pydicom_hdf_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pydicom", None)
+    (found,) = files.decoders()
+    assert (found.name, found.state) == ("pydicom", "broken")
+    assert found.advice.endswith("pip install --force-reinstall --no-deps pydicom")
+
+
+def test_no_decoder_under_the_gpl_is_advised() -> None:
+    assert not [found for found in files.decoders() if "pylibjpeg-libjpeg" in found.advice]
 
 
 @pytest.mark.parametrize(

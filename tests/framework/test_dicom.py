@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -372,9 +374,24 @@ def test_a_codestream_of_another_size_is_refused(tmp_path: Path) -> None:
         assert "another size" in _refusal(path)
 
 
-def test_without_pydicom_the_extra_is_named(
+def test_a_pydicom_that_fails_is_told_with_what_mends_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_dicom(tmp_path / "a.dcm", _ramp())
-    monkeypatch.setitem(__import__("sys").modules, "pydicom", None)
-    assert "heart-detection-framework[dicom]" in _refusal(path)
+    monkeypatch.setitem(sys.modules, "pydicom", None)
+    message = _refusal(path)
+    assert message.startswith(f"{path}: pydicom, which reads it, is missing or broken (import of")
+    assert message.endswith(": pip install --force-reinstall --no-deps 'pydicom>=3.0'")
+
+
+def test_pydicom_is_imported_where_a_dicom_is_read(tmp_path: Path) -> None:
+    path = write_dicom(tmp_path / "a.dcm", _ramp())
+    Image.fromarray(PICTURES["phantom"]).save(tmp_path / "a.png")
+    script = (
+        "import sys; from pathlib import Path; from hdf import read_image\n"
+        "for name in sys.argv[1:]:\n"
+        "    read_image(Path(name)); print('pydicom' in sys.modules)"
+    )
+    command = [sys.executable, "-c", script, tmp_path / "a.png", path]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == ["False", "True"]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlparse
 
+from packaging.requirements import Requirement
+
 from hdf.doctor.finding import Finding
+from hdf.doctor.installation import requirements
 from hdf.registry import Registry
 
 SYNTAXES = (
@@ -45,9 +48,8 @@ def decoders() -> Iterator[Finding]:
     try:
         from pydicom import uid
         from pydicom.pixels.decoders.base import get_decoder
-    except ImportError:
-        advice = "to read DICOM: pip install 'heart-detection-framework[dicom]'"
-        yield Finding("dicom", "pydicom", "note", "not installed", advice)
+    except ImportError as error:
+        yield Finding("dicom", "pydicom", "broken", f"can't be imported: {error}", _anew("pydicom"))
         return
     for name in SYNTAXES:
         syntax = getattr(uid, name)
@@ -55,12 +57,32 @@ def decoders() -> Iterator[Finding]:
         by = ", ".join(decoder.available_plugins) or "pydicom"
         if decoder.is_available:
             yield Finding("dicom", syntax.name, "ok", by)
-            continue
-        needs = [text.partition("requires ")[2] for text in decoder.missing_dependencies]
-        # As its wheels are called.
-        named = [text.replace("gdcm>", "python-gdcm>") for text in needs]
-        advice = f"convert such files, or install {', or '.join(named)}"
-        yield Finding("dicom", syntax.name, "note", "no decoder", advice)
+        else:
+            yield _undecoded(syntax.name, decoder.missing_dependencies)
+
+
+def _undecoded(syntax: str, missing: Iterable[str]) -> Finding:
+    """What to do about a syntax without a decoder; broken where hdf brings one that fails.
+
+    Args:
+        missing: pydicom's words on what would decode it, such as ``gdcm - requires gdcm>=3.0.10``.
+    """
+    choices = [text.partition("requires ")[2] for text in missing]
+    own = {item.name for item in requirements("")}
+    for choice in choices:
+        names = [Requirement(part).name for part in choice.split(" and ")]
+        if own.issuperset(names):
+            decoders = [name for name in names if name != "numpy"]
+            value = f"{' or '.join(decoders)} can't be imported"
+            return Finding("dicom", syntax, "broken", value, _anew(*decoders))
+    # pylibjpeg-libjpeg is under the GPL; python-gdcm is what gdcm's wheels are called.
+    free = [text.replace("gdcm>", "python-gdcm>") for text in choices if "-libjpeg" not in text]
+    advice = f"convert such files, or install {', or '.join(free)}"
+    return Finding("dicom", syntax, "note", "no decoder", advice)
+
+
+def _anew(*names: str) -> str:
+    return f"hdf needs it: pip install --force-reinstall --no-deps {' '.join(names)}"
 
 
 def weight_files() -> dict[str, str]:

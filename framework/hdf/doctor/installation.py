@@ -13,7 +13,6 @@ from hdf.doctor.finding import Finding
 
 DISTRIBUTION = "heart-detection-framework"
 EXTRAS = {
-    "dicom": "reads DICOM files",
     "timm": "backbones of timm",
     "onnx": "export to ONNX, prediction by ONNX Runtime",
     "explain": "the visualizer gradcam",
@@ -27,7 +26,7 @@ def versions() -> Iterator[Finding]:
     yield Finding("versions", "hdf", "ok", __version__)
     yield Finding("versions", "python", "ok", platform.python_version())
     yield Finding("versions", "system", "ok", f"{platform.system()} {platform.machine()}")
-    for requirement in _requirements(""):
+    for requirement in requirements(""):
         value, fits = _installed(requirement)
         if fits:
             yield Finding("versions", requirement.name, "ok", value)
@@ -41,7 +40,7 @@ def extras() -> Iterator[Finding]:
     for extra, use in EXTRAS.items():
         missing: list[str] = []
         found: list[str] = []
-        for requirement in _requirements(extra):
+        for requirement in requirements(extra):
             value, fits = _installed(requirement)
             (found if fits else missing).append(f"{requirement.name} {value}")
         advice = f"for {use}: pip install '{DISTRIBUTION}[{extra}]'" if missing else ""
@@ -49,14 +48,17 @@ def extras() -> Iterator[Finding]:
         yield Finding("extras", extra, "note" if missing else "ok", value, advice)
 
 
-def _requirements(extra: str) -> list[Requirement]:
-    """What hdf, or one of its extras, needs."""
+def requirements(extra: str) -> list[Requirement]:
+    """What hdf needs on this machine, or what one of its extras adds to that."""
     known = [Requirement(text) for text in requires(DISTRIBUTION) or []]
+    plain = [item for item in known if item.marker is None or item.marker.evaluate({"extra": ""})]
     if not extra:
-        return [
-            item for item in known if item.marker is None or item.marker.evaluate({"extra": ""})
-        ]
-    return [item for item in known if item.marker and item.marker.evaluate({"extra": extra})]
+        return plain
+    return [
+        item
+        for item in known
+        if item.marker and item.marker.evaluate({"extra": extra}) and item not in plain
+    ]
 
 
 def _installed(requirement: Requirement) -> tuple[str, bool]:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 
 from hdf import Sample
@@ -26,7 +27,6 @@ def _salt(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def films(tmp_path: Path) -> Path:
     """Three DICOMs of 8 x 10 pixels, two of them of one patient."""
-    pydicom = pytest.importorskip("pydicom")
     folder = tmp_path / "films"
     folder.mkdir()
     for name, patient in NAMES.items():
