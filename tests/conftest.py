@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny tensors lose more to threads than they gain
 
 from hdf.registry import Registry, discover
+from tests.cli.calling import exit_code
+from tests.phantoms import render_once
 
 Hdf = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -34,13 +38,46 @@ visualize: [{use: overlay, count: 2}, {use: curves}]
 """
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests with a set-up of their module's share a worker, so that it is made once."""
+    for item in items:
+        fixtures = item._fixtureinfo.name2fixturedefs.values()  # type: ignore[attr-defined]
+        if any(fixture[-1].scope == "module" for fixture in fixtures):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick() -> Iterator[None]:
+    """Render each phantom once, and wait for no disk: nobody pulls the plug on a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        render_once(patch)
+        patch.setattr(os, "fsync", lambda handle: None)
+        yield
+
+
 @pytest.fixture
 def hdf(tmp_path: Path) -> Hdf:
-    """Run ``hdf`` as a process in the test's folder."""
+    """Run ``hdf`` in the test's folder as its entry point does, in this process."""
+
+    def call(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        words, out, err = ["hdf", *map(str, arguments)], io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.chdir(tmp_path)
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            code = exit_code(patch, *arguments)
+        return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
+
+    return call
+
+
+@pytest.fixture
+def hdf_process(tmp_path: Path) -> Hdf:
+    """Run ``hdf`` as a process in the test's folder, where that is what is tested."""
 
     def call(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "hdf.cli.main", *map(str, arguments)],
+            [sys.executable, "-m", "hdf", *map(str, arguments)],
             cwd=tmp_path,
             env={**os.environ, **environment},
             capture_output=True,
