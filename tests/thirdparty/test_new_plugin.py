@@ -13,6 +13,9 @@ import pytest
 from tests.conftest import Hdf
 
 
+SMALL = ("data.loader.count=12", "train.epochs=1")
+
+
 def install(package: Path, target: Path) -> None:
     options = ["--no-deps", "--no-build-isolation", "--no-index", "--quiet", "--target", target]
     command = [sys.executable, "-m", "pip", "install", *options, package]
@@ -20,9 +23,9 @@ def install(package: Path, target: Path) -> None:
 
 
 def test_a_new_backbone_is_installed_tested_and_used(
-    hdf_process: Hdf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    hdf: Hdf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert hdf_process("new-plugin", "backbone", "tiny-conv").returncode == 0
+    assert hdf("new-plugin", "backbone", "tiny-conv").returncode == 0
     package, site = tmp_path / "hdf-tiny-conv", tmp_path / "site"
     install(package, site)
     above = os.environ.get("PYTHONPATH")
@@ -35,6 +38,7 @@ def test_a_new_backbone_is_installed_tested_and_used(
         timeout=300,
     )
     assert "1 passed" in tested.stdout, tested.stdout
-    shown = hdf_process("run", "hdf-tiny-conv/recipe.yaml", "train.epochs=1", "--out", "out")
+    monkeypatch.syspath_prepend(site)
+    shown = hdf("run", "hdf-tiny-conv/recipe.yaml", *SMALL, "--out", "out")
     assert shown.returncode == 0, shown.stderr
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["recipe"] == "tiny_conv"
