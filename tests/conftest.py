@@ -17,6 +17,7 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny tensors lose more to threads than they gain
 
 from hdf.registry import Registry, discover
+from hdf_plugins.loaders import phantom
 from tests.cli.calling import exit_code
 from tests.phantoms import render_once
 
@@ -53,6 +54,13 @@ def quick() -> Iterator[None]:
         render_once(patch)
         patch.setattr(os, "fsync", lambda handle: None)
         yield
+
+
+@pytest.fixture
+def rendered_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Phantoms are rendered whenever they are read, where that is what is tested."""
+    for name in ("read_image", "read_masks"):
+        monkeypatch.setattr(phantom, name, getattr(phantom, name).__wrapped__)
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ from tests.framework.test_run import digest, run
 RESULTS = ("metrics.jsonl", "best.safetensors", "predictions.csv", "matches.csv")
 EXACT = "deterministic=true"
 
+pytestmark = pytest.mark.usefixtures("rendered_anew")
+
 
 def results(out: Path) -> list[str]:
     return [digest(out / name) for name in RESULTS]

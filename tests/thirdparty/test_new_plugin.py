@@ -12,7 +12,6 @@ import pytest
 
 from tests.conftest import Hdf
 
-
 SMALL = ("data.loader.count=12", "train.epochs=1")
 
 
