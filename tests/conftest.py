@@ -40,10 +40,12 @@ visualize: [{use: overlay, count: 2}, {use: curves}]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests with a set-up of their module's share a worker, so that it is made once."""
+    """Tests that share a costly set-up share a worker, so that it is made once."""
     for item in items:
-        fixtures = item._fixtureinfo.name2fixturedefs.values()  # type: ignore[attr-defined]
-        if any(fixture[-1].scope == "module" for fixture in fixtures):
+        fixtures = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]
+        if "follow" in fixtures:
+            item.add_marker(pytest.mark.xdist_group("pages"))
+        elif any(fixture[-1].scope == "module" for fixture in fixtures.values()):
             item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
 
 
