@@ -70,7 +70,7 @@ def audit(path: Path) -> None:
         )
         plant(copy)
         (copy.folder / "hearts.yaml").write_text(AUDIT)
-        hdf = (sys.executable, "-m", "hdf.cli.main", "audit", "hearts.yaml", "--html", "page.html")
+        hdf = (sys.executable, "-m", "hdf", "audit", "hearts.yaml", "--html", "page.html")
         subprocess.run(hdf, cwd=copy.folder, check=True, stdout=subprocess.DEVNULL)
         screenshot(copy.folder / "page.html", path, 1180)
 
@@ -104,7 +104,7 @@ def comparison(path: Path) -> None:
         folders = [
             evaluated(Path(place), name).name for name in ("heart-lungs", "heart-lungs-phantom")
         ]
-        hdf = (sys.executable, "-m", "hdf.cli.main", "compare", *folders, "--html", "page.html")
+        hdf = (sys.executable, "-m", "hdf", "compare", *folders, "--html", "page.html")
         subprocess.run(hdf, cwd=place, check=True, stdout=subprocess.DEVNULL)
         screenshot(Path(place) / "page.html", path, 1750)
 
@@ -124,7 +124,7 @@ def labelled_phantoms(folder: Path, count: int) -> None:
 def evaluated(folder: Path, model: str) -> Path:
     """The folder of an evaluation on `labelled_phantoms`."""
     arguments = ("--model", model, "--images", "images", "--table", "boxes.csv", "--out", model)
-    hdf = (sys.executable, "-m", "hdf.cli.main", "evaluate", *arguments)
+    hdf = (sys.executable, "-m", "hdf", "evaluate", *arguments)
     subprocess.run(hdf, cwd=folder, check=True, stdout=subprocess.DEVNULL)
     return folder / model
 
@@ -158,7 +158,7 @@ def review(path: Path) -> None:
 def terminal(path: Path, folder: Path, command: str) -> None:
     """Write what a command of ``hdf`` prints in a folder, as a terminal shows it."""
     shown = subprocess.run(
-        [sys.executable, "-m", "hdf.cli.main", *shlex.split(command)],
+        [sys.executable, "-m", "hdf", *shlex.split(command)],
         cwd=folder,
         text=True,
         stdout=subprocess.PIPE,

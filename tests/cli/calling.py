@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from hdf.cli.main import hdf, main
+from hdf.__main__ import main
+from hdf.cli.main import hdf
 from hdf.errors import UserError
 
 
@@ -26,7 +27,7 @@ def refusal(*arguments: str | Path) -> str:
 
 
 def exit_code(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    """How the entry point would end the process."""
+    """How the installed entry point would end the process."""
     monkeypatch.setattr(sys, "argv", ["hdf", *map(str, arguments)])
     handler = signal.getsignal(signal.SIGINT)
     try:

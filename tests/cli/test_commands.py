@@ -21,8 +21,9 @@ from tests.conftest import Hdf
 BROKEN = "import nonexistent_package\n"
 
 
-def test_version_and_help(hdf: Hdf) -> None:
-    assert hdf("--version").stdout == f"hdf {__version__}\n"
+def test_version_and_help(hdf: Hdf, hdf_process: Hdf) -> None:
+    expected = f"hdf {__version__}\n"
+    assert hdf_process("--version").stdout == hdf("--version").stdout == expected
     shown = hdf("--help").stdout
     assert "not a medical device" in shown
     for command in (
@@ -39,8 +40,8 @@ def test_version_and_help(hdf: Hdf) -> None:
         assert hdf(command, "--help").returncode == 0
 
 
-def test_list_plugins_shows_every_kind_without_importing_torch(hdf: Hdf) -> None:
-    shown = hdf("list-plugins", PYTHONPROFILEIMPORTTIME="1")
+def test_list_plugins_shows_every_kind_without_importing_torch(hdf_process: Hdf) -> None:
+    shown = hdf_process("list-plugins", PYTHONPROFILEIMPORTTIME="1")
     assert shown.returncode == 0
     rows = [line.split()[:2] for line in shown.stdout.splitlines()]
     assert rows[0] == ["kind", "name"]
@@ -123,9 +124,9 @@ def test_check_tells_all_mistakes(hdf: Hdf, tiny_recipe: Path) -> None:
     assert all(line.startswith("error: command line: ") for line in shown.stderr.splitlines())
 
 
-def test_a_mistake_in_yaml_is_told_without_torch(hdf: Hdf, tmp_path: Path) -> None:
+def test_a_mistake_in_yaml_is_told_without_torch(hdf_process: Hdf, tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("a: [1\n")
-    shown = hdf("run", "bad.yaml", PYTHONPROFILEIMPORTTIME="1")
+    shown = hdf_process("run", "bad.yaml", PYTHONPROFILEIMPORTTIME="1")
     assert shown.returncode == 2
     assert "error: bad.yaml:2: not valid YAML" in shown.stderr
     assert " torch" not in shown.stderr
@@ -232,9 +233,12 @@ def test_the_installed_command_is_there() -> None:
     assert command.exists(), "install the package first: pip install -e '.[test]'"
 
 
-def test_two_processes_give_the_same_run(hdf: Hdf, tiny_recipe: Path, tmp_path: Path) -> None:
+def test_two_processes_give_the_same_run(
+    hdf_process: Hdf, tiny_recipe: Path, tmp_path: Path
+) -> None:
+    change = "train.precision=auto"
     for out in ("first", "second"):
-        shown = hdf("run", tiny_recipe, "--out", out, "train.precision=auto", OMP_NUM_THREADS="2")
+        shown = hdf_process("run", tiny_recipe, "--out", out, change, OMP_NUM_THREADS="2")
         assert shown.returncode == 0, shown.stderr
     for file in ("metrics.jsonl", "best.safetensors", "predictions.csv"):
         first, second = (tmp_path / out / file for out in ("first", "second"))

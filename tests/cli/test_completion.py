@@ -119,7 +119,7 @@ def test_fish_completes_a_path_from_what_is_written() -> None:
 def test_bash_is_answered_without_torch() -> None:
     asked = {"COMP_WORDS": "hdf\nrun\nx\nmodel.head.use\n=\nm", "COMP_CWORD": "5"}
     shell = {"_HDF_COMPLETE": "bash_complete", "PYTHONPROFILEIMPORTTIME": "1"}
-    script = "import sys; sys.argv[0] = 'hdf'; from hdf.cli.main import main; main()"
+    script = "import sys; sys.argv[0] = 'hdf'; from hdf.__main__ import main; main()"
     shown = subprocess.run(
         [sys.executable, "-c", script],
         env={**os.environ, **asked, **shell},

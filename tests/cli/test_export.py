@@ -30,25 +30,22 @@ def table(result: Result) -> list[dict[str, str]]:
 
 def test_a_file_is_written_checked_and_replaced(tmp_path: Path, save: Save) -> None:
     model, out = save(tmp_path / "m.safetensors"), tmp_path / "below" / "m.pt2"
-    arguments = ("export", model, "--format", "pt2", "--check", png(tmp_path / "a.png", (90, 61)))
-    for _ in range(2):
-        shown = hdf(*arguments, "--out", out)
+    check = ("--check", png(tmp_path / "a.png", (90, 61)))
+    for said in ((), ("--format", "pt2")):  # where it is not said, the ending says it
+        shown = hdf("export", model, *said, *check, "--out", out)
         assert shown.exit_code == 0, shown.exception
+        assert out.is_file()
         assert shown.stderr.startswith("exporting ")  # it takes a while
         assert shown.stdout.startswith(f"{out}: answers as PyTorch does, edges within ")
     out.write_text("something else")
-    refused = hdf(*arguments, "--out", out)
+    refused = hdf("export", model, "--format", "pt2", *check, "--out", out)
     assert "is there already, and is no exported pt2 model" in str(refused.exception)
     assert out.read_text() == "something else"
     assert [path.name for path in out.parent.iterdir()] == ["m.pt2"]
 
 
-def test_the_ending_says_the_format(tmp_path: Path, save: Save) -> None:
-    model, out = save(tmp_path / "m.safetensors"), tmp_path / "named.pt2"
-    check = ("--check", png(tmp_path / "a.png", (90, 61)))
-    shown = hdf("export", model, "--out", out, *check)
-    assert shown.exit_code == 0, shown.exception
-    assert out.is_file()
+def test_an_unclear_format_is_refused(tmp_path: Path, save: Save) -> None:
+    model, check = save(tmp_path / "m.safetensors"), ("--check", png(tmp_path / "a.png", (90, 61)))
     for unclear in ((), ("--out", tmp_path / "named.bin")):
         refused = hdf("export", model, *unclear, *check)
         assert refused.exit_code == 2

@@ -296,9 +296,10 @@ WITHOUT = ("torchvision", "kornia", "matplotlib", "scipy", "pandas")
 
 
 def test_a_fresh_process_imports_no_more_than_it_needs(
-    hdf: Hdf, tmp_path: Path, model: Path
+    hdf_process: Hdf, tmp_path: Path, model: Path
 ) -> None:
-    shown = hdf("predict", png(tmp_path / "a.png"), "--model", model, PYTHONPROFILEIMPORTTIME="1")
+    image = png(tmp_path / "a.png")
+    shown = hdf_process("predict", image, "--model", model, PYTHONPROFILEIMPORTTIME="1")
     assert shown.returncode == 0, shown.stderr
     assert len(rows(shown.stdout)) == 3
     imported = {line.rpartition("|")[2].strip() for line in shown.stderr.splitlines()}
@@ -314,13 +315,16 @@ def test_the_page_names_every_option_and_column() -> None:
     assert [name for row in rows for name in re.findall(r"`(\w+)`", row)] == list(COLUMNS)
 
 
-def test_two_processes_give_the_same_table(hdf: Hdf, tmp_path: Path, model: Path) -> None:
+def test_two_processes_give_the_same_table(
+    hdf: Hdf, hdf_process: Hdf, tmp_path: Path, model: Path
+) -> None:
     for number in range(11):
         png(tmp_path / "images" / f"{number}.png", (64, 60 + number))
     (tmp_path / "images" / "4.png").write_bytes(b"no image")
     tables = []
-    for options in ([], ["--nproc", "2", "--overlay", "drawn"]):
-        shown = hdf("predict", "images", "--model", model, "--device", "cpu", *options)
+    two = ("--nproc", "2", "--overlay", "drawn")
+    for call, options in ((hdf, ()), (hdf_process, two)):
+        shown = call("predict", "images", "--model", model, "--device", "cpu", *options)
         assert shown.returncode == 1
         assert "error: images/4.png: " in shown.stderr
         tables.append(shown.stdout)

@@ -72,8 +72,8 @@ def test_another_file_is_kept_and_told_before_data_are_read(
     assert other.read_bytes().startswith(b"\x89PNG")
 
 
-def test_help_is_quick(hdf: Hdf) -> None:
-    shown = hdf("preview", "--help", PYTHONPROFILEIMPORTTIME="1")
+def test_help_is_quick(hdf_process: Hdf) -> None:
+    shown = hdf_process("preview", "--help", PYTHONPROFILEIMPORTTIME="1")
     assert shown.returncode == 0
     imported = {line.rpartition("|")[2].strip() for line in shown.stderr.splitlines()}
     assert not imported & {"torch", "numpy", "pydantic", "matplotlib", "PIL"}

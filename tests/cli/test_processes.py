@@ -74,10 +74,12 @@ def table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_two_processes_learn_what_one_learns(hdf: Hdf, recipe: Path, tmp_path: Path) -> None:
+def test_two_processes_learn_what_one_learns(
+    hdf_process: Hdf, recipe: Path, tmp_path: Path
+) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     main.hdf(["run", str(recipe), "--out", str(one)], standalone_mode=False)
-    shown = hdf("run", recipe, "--out", "two", "--nproc", "2")
+    shown = hdf_process("run", recipe, "--out", "two", "--nproc", "2")
     assert shown.returncode == 0, shown.stderr
     assert "Warning" not in shown.stderr
     assert {path.name for path in one.iterdir()} == {path.name for path in two.iterdir()}
@@ -97,11 +99,13 @@ def test_two_processes_learn_what_one_learns(hdf: Hdf, recipe: Path, tmp_path: P
     assert len([line for line in shown.stderr.splitlines() if line.startswith("epoch ")]) == 4
 
 
-def test_a_killed_process_ends_the_run(hdf: Hdf, recipe: Path, tmp_path: Path) -> None:
+def test_a_killed_process_ends_the_run(hdf_process: Hdf, recipe: Path, tmp_path: Path) -> None:
     (tmp_path / "plugins").mkdir()
     (tmp_path / "plugins" / "dies.py").write_text(DIES)
     head = "model.head={use: dies, hidden: [8]}"
-    shown = hdf("run", recipe, head, "--plugins-dir", "plugins", "--nproc", "2", "--out", "out")
+    shown = hdf_process(
+        "run", recipe, head, "--plugins-dir", "plugins", "--nproc", "2", "--out", "out"
+    )
     assert shown.returncode == 1
     error = next(line for line in shown.stderr.splitlines() if line.startswith("error: "))
     (page,) = [block.text for block in blocks("distributed.md") if block.language == "text"]
@@ -157,8 +161,8 @@ def test_an_interrupted_run_goes_on_with_another_number_of_processes(
         assert second == pytest.approx(first, abs=1e-3)
 
 
-def test_a_mistake_in_the_data_is_told_once(hdf: Hdf, recipe: Path, tmp_path: Path) -> None:
-    shown = hdf("run", recipe, "train.batch_size=1", "--nproc", "2", "--out", "out")
+def test_a_mistake_in_the_data_is_told_once(hdf_process: Hdf, recipe: Path, tmp_path: Path) -> None:
+    shown = hdf_process("run", recipe, "train.batch_size=1", "--nproc", "2", "--out", "out")
     assert shown.returncode == 2
     (said,) = [line for line in shown.stderr.splitlines() if "error" in line]
     assert "make batches of 1, too few for 2 processes" in said

@@ -263,7 +263,7 @@ def test_a_prediction_that_fails_is_told_on_the_page(
 
 def test_ctrl_c_ends_it_in_good_order(tmp_path: Path) -> None:
     films(tmp_path / "films", 1)
-    command = (sys.executable, "-m", "hdf.cli.main", "review", MODEL, "films")
+    command = (sys.executable, "-m", "hdf", "review", MODEL, "films")
     with subprocess.Popen(
         [*command, "--port", "0", "--no-browser"],
         cwd=tmp_path,

@@ -12,13 +12,6 @@ from tests.docs.documentation import DOCS, TRANSCRIPT, Finished, Followed
 Follow = Callable[[Path], Followed]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What follows a page shares a worker, so that none is followed in each of them."""
-    for item in items:
-        if "follow" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("pages"))
-
-
 @pytest.fixture(scope="session")
 def follow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Follow]:
     """Follows a page; once, however many tests look at what it leaves."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.faults.children import call, kill_when, last_line, lines_of, recipe_in
 from tests.faults.outcome import Outcome
 from tests.faults.readable import results_of
+from tests.faults.whole import whole_run
 
 SEED = 1
 REFUSED = "no checkpoint can be used"
@@ -21,15 +22,13 @@ def bench(count: int) -> Outcome:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         recipe, log, killed = recipe_in(folder), folder / "log", folder / "killed"
-        call(["run", recipe, "--out", folder / "whole"], log)
-        expected = results_of(folder / "whole")
         kill_when(
             lambda: lines_of(killed / "metrics.jsonl") > 1, ["run", recipe, "--out", killed], log
         )
         for number in range(count):
             out = folder / "run"
             shutil.copytree(killed, out)
-            _try(outcome, f"try {number}", out, log, random_numbers, expected)
+            _try(outcome, f"try {number}", out, log, random_numbers, whole_run().results)
             shutil.rmtree(out)
     return outcome
 

@@ -16,9 +16,11 @@ from io import StringIO
 from pathlib import Path
 from signal import SIGKILL
 
+import pytest
 import torch
 
 from hdf.cli.main import hdf, tell
+from tests.phantoms import render_once
 
 _WARM: list[bool] = []
 RECIPE = """\
@@ -50,6 +52,7 @@ def recipe_in(folder: Path, text: str = RECIPE) -> Path:
     path.write_text(text)
     if not _WARM:
         torch.set_num_threads(1)
+        render_once(pytest.MonkeyPatch())  # in this process for good
         _quietly(["run", str(path), "--out", str(folder / "warm")])
         assert threading.active_count() == 1, "a process with threads can't be forked"
         _WARM.append(True)

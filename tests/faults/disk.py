@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.faults.children import call, last_line, recipe_in
 from tests.faults.outcome import Outcome
 from tests.faults.readable import results_of, unreadable
+from tests.faults.whole import whole_run
 
 FULL = "No space left on device"
 PAGE = 4096
@@ -24,18 +25,12 @@ def bench(count: int) -> Outcome:
         if (reason := _why_not(folder)) is not None:
             outcome.well(f"skipped: {reason}")
             return outcome
-        recipe, log = recipe_in(folder), folder / "log"
-        call(["run", recipe, "--out", folder / "whole"], log)
-        expected = results_of(folder / "whole")
-        needed = sum(_pages(path) for path in (folder / "whole").rglob("*"))
+        recipe, whole = recipe_in(folder), whole_run()
+        needed = sum(-(-size // PAGE) for size in whole.sizes)
         for number in range(count):
             pages = max(2, needed * (number + 1) // (count + 1))
-            _try(outcome, recipe, folder, pages, expected)
+            _try(outcome, recipe, folder, pages, whole.results)
     return outcome
-
-
-def _pages(path: Path) -> int:
-    return -(-path.stat().st_size // PAGE) if path.is_file() else 0
 
 
 def _why_not(folder: Path) -> str | None:

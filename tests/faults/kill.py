@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 import shutil
 import tempfile
-import time
 from pathlib import Path
 
 from tests.faults.children import call, kill_after, last_line, recipe_in
 from tests.faults.outcome import Outcome
 from tests.faults.readable import results_of, unreadable
+from tests.faults.whole import whole_run
 
 SEED = 0
 MOST_KILLS = 4
@@ -22,11 +22,7 @@ def bench(count: int) -> Outcome:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         recipe, log = recipe_in(folder), folder / "log"
-        began = time.monotonic()
-        if call(["run", recipe, "--out", folder / "whole"], log):
-            outcome.badly(f"the run that is not killed: {last_line(log)}")
-            return outcome
-        seconds, expected = time.monotonic() - began, results_of(folder / "whole")
+        seconds, expected, _ = whole_run()
         while outcome.tried < count:
             out = folder / "run"
             wanted = random_numbers.randint(1, MOST_KILLS)

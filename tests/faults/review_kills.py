@@ -158,7 +158,7 @@ def _table_differs(folder: Path, server: Served, token: str) -> Iterator[str]:
 @contextmanager
 def reviewing(folder: Path, port: int) -> Iterator[tuple[subprocess.Popen[str], Served, str]]:
     """``hdf review`` as a process, all images predicted; and its token."""
-    command = (sys.executable, "-m", "hdf.cli.main", "review", MODEL, "films")
+    command = (sys.executable, "-m", "hdf", "review", MODEL, "films")
     with subprocess.Popen(
         [*command, "--port", str(port), "--no-browser"],
         cwd=folder,

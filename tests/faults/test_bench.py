@@ -10,19 +10,33 @@ import pytest
 from tests.faults.__main__ import PARTS
 
 # Two processes are started by tests/cli/test_processes.py.
-FEW = {"kill": 1, "checkpoints": 3, "disk": 1, "memory": 30}
+FEW = {"kill": 1, "checkpoints": 3, "disk": 1}
 
 
-@pytest.fixture(scope="module")
-def told() -> list[str]:
-    command = [sys.executable, "-m", "tests.faults", *(f"{part}={FEW[part]}" for part in FEW)]
+def bench(**counts: int) -> list[str]:
+    """What the bench tells of its parts."""
+    command = [sys.executable, "-m", "tests.faults", *(f"{part}={counts[part]}" for part in counts)]
     shown = subprocess.run(command, capture_output=True, text=True, timeout=900)
     assert not shown.stderr
     return shown.stdout.splitlines()
 
 
+@pytest.fixture(scope="module")
+def told() -> list[str]:
+    return bench(**FEW)
+
+
 @pytest.mark.parametrize("part", FEW)
 def test_nothing_goes_wrong(part: str, told: list[str]) -> None:
+    check(part, told)
+
+
+@pytest.mark.long
+def test_a_long_training_keeps_no_memory() -> None:
+    check("memory", bench(memory=30))
+
+
+def check(part: str, told: list[str]) -> None:
     assert part in PARTS
     [line] = [line for line in told if line.startswith(f"{part}: ")]
     if "skipped" in line:

@@ -45,6 +45,7 @@ def test_two_runs_are_the_same_to_the_bit(first: list[str], tmp_path: Path) -> N
     assert not set(results(tmp_path / "other")) & set(first)
 
 
+@pytest.mark.usefixtures("rendered_anew")
 @pytest.mark.parametrize("count", [1, 5])
 def test_any_number_of_workers_gives_the_same(
     first: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int

@@ -53,6 +53,7 @@ def test_the_phantom_heart_and_lungs(hdf: Hdf, tmp_path: Path) -> None:
     assert set(finished(tmp_path / "out")["metrics"]["val"]) >= {"labels", "ratio"}  # type: ignore[index]
 
 
+@pytest.mark.long
 def test_the_shipped_recipe_starts_from_the_shipped_phantom_model(
     hdf: Hdf, chest200: Path, tmp_path: Path
 ) -> None:

@@ -12,6 +12,8 @@ import pytest
 
 from tests.conftest import Hdf
 
+SMALL = ("data.loader.count=12", "train.epochs=1")
+
 
 def install(package: Path, target: Path) -> None:
     options = ["--no-deps", "--no-build-isolation", "--no-index", "--quiet", "--target", target]
@@ -35,6 +37,7 @@ def test_a_new_backbone_is_installed_tested_and_used(
         timeout=300,
     )
     assert "1 passed" in tested.stdout, tested.stdout
-    shown = hdf("run", "hdf-tiny-conv/recipe.yaml", "train.epochs=1", "--out", "out")
+    monkeypatch.syspath_prepend(site)
+    shown = hdf("run", "hdf-tiny-conv/recipe.yaml", *SMALL, "--out", "out")
     assert shown.returncode == 0, shown.stderr
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["recipe"] == "tiny_conv"

@@ -87,8 +87,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-def test_it_is_listed_beside_its_broken_sibling(hdf: Hdf, site: Path) -> None:
-    shown = hdf("list-plugins", PYTHONPATH=str(site))
+def test_it_is_listed_beside_its_broken_sibling(hdf_process: Hdf, site: Path) -> None:
+    shown = hdf_process("list-plugins", PYTHONPATH=str(site))
     assert shown.returncode == 0
     rows = {line.split()[1]: line for line in shown.stdout.splitlines()}
     assert rows["tinyconv"].startswith("backbone")
@@ -98,38 +98,46 @@ def test_it_is_listed_beside_its_broken_sibling(hdf: Hdf, site: Path) -> None:
     assert "vgg16" in rows
 
 
-def test_its_options_are_shown(hdf: Hdf, site: Path) -> None:
-    (found,) = json.loads(hdf("list-plugins", "tinyconv", "--json", PYTHONPATH=str(site)).stdout)
+@pytest.fixture
+def installed(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plugins are installed for this process as well."""
+    monkeypatch.syspath_prepend(site)
+
+
+@pytest.mark.usefixtures("installed")
+def test_its_options_are_shown(hdf: Hdf) -> None:
+    (found,) = json.loads(hdf("list-plugins", "tinyconv", "--json").stdout)
     assert found["status"] == "loaded"
     (width,) = found["options"]
     assert (width["name"], width["type"], width["default"]) == ("width", "int", 4)
 
 
-def test_it_runs_in_a_recipe(hdf: Hdf, site: Path, tiny_recipe: Path, tmp_path: Path) -> None:
-    change = "model.backbone={use: tinyconv, width: 6}"
-    shown = hdf("run", tiny_recipe, change, "--out", "out", PYTHONPATH=str(site))
+@pytest.mark.usefixtures("installed")
+def test_it_runs_in_a_recipe(hdf: Hdf, tiny_recipe: Path, tmp_path: Path) -> None:
+    shown = hdf("run", tiny_recipe, "model.backbone={use: tinyconv, width: 6}", "--out", "out")
     assert shown.returncode == 0, shown.stderr
     environment = json.loads((tmp_path / "out" / "environment.json").read_text())
     assert environment["plugins"]["hdf-tinyconv"] == "1.2.3"
     assert (tmp_path / "out" / "summary.json").exists()
 
 
-def test_it_can_be_switched_off(hdf: Hdf, site: Path) -> None:
+def test_it_can_be_switched_off(hdf_process: Hdf, site: Path) -> None:
     off = {"PYTHONPATH": str(site), "HDF_DISABLE_PLUGINS": "hdf-tinyconv,broken"}
-    shown = hdf("list-plugins", **off)
+    shown = hdf_process("list-plugins", **off)
     assert "tinyconv" not in shown.stdout
     assert "broken" not in shown.stdout
 
 
+@pytest.mark.usefixtures("installed")
 def test_two_packages_with_one_name_are_both_named(
-    hdf: Hdf, site: Path, tiny_recipe: Path, tmp_path: Path
+    hdf: Hdf, tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     twin = build(tmp_path, "twin", {"__init__.py": TINYCONV.replace("hdf_tinyconv", "hdf_twin")})
     target = tmp_path / "site"
     command = [sys.executable, "-m", "pip", "install", "--no-deps", "--target", target, twin]
     subprocess.run(command, check=True, capture_output=True)
-    both = f"{site}:{target}"
-    used = hdf("check", tiny_recipe, "model.backbone={use: tinyconv}", PYTHONPATH=both)
+    monkeypatch.syspath_prepend(target)
+    used = hdf("check", tiny_recipe, "model.backbone={use: tinyconv}")
     assert used.returncode == 2
     assert "registered 2 times, by hdf-tinyconv 1.2.3 and hdf-twin 1.2.3" in used.stderr
-    assert hdf("check", tiny_recipe, PYTHONPATH=both).returncode == 0
+    assert hdf("check", tiny_recipe).returncode == 0

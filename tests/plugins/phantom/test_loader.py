@@ -10,6 +10,8 @@ from hdf_plugins.loaders.phantom import Phantom
 
 SIZE = (64, 80)
 
+pytestmark = pytest.mark.usefixtures("rendered_anew")
+
 
 def test_records_hold_exact_boxes_of_their_masks() -> None:
     for sample in Phantom(count=4, seed=2, size=SIZE).records():
