@@ -166,7 +166,7 @@ def timing_of(reporter: Reporter, epochs: int, every: int = 1) -> Timing:
     split = SimpleNamespace(train=list(range(30)), val=list(range(20)), inner=[])
     train = SimpleNamespace(epochs=epochs, validate_every=every, ema=0, early_stopping=None)
     recipe = SimpleNamespace(train=train, data=SimpleNamespace(image_size=(64, 64)))
-    compute = SimpleNamespace(dtype=torch.bfloat16)
+    compute = SimpleNamespace(dtype=torch.bfloat16, device=torch.device("cpu"))
     run = SimpleNamespace(
         detector=detector, split=split, recipe=recipe, visualizers=[], compute=compute
     )
