@@ -102,7 +102,8 @@ class Reporter:
             now = time.monotonic()
             first = first if first[1] else (now, done)
             since, pieces = now - first[0], done - first[1]
-            if forecast.told or done < SURE or since < FORECAST_SECONDS:
+            known = forecast.told or self.forecast.told
+            if known or done < SURE or since < FORECAST_SECONDS:
                 return
             left = (total - done + (total - first[1]) * then) * since / max(1, pieces)
             if left >= FORECAST_SECONDS:
