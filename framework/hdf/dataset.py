@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -84,8 +84,9 @@ def read_dataset(checked: CheckedRecipe, loader: Any, reporter: Reporter) -> Dat
     if data.on_bad == "error":
         split_of(checked, samples)  # told before images are read
     folder = _folder(checked, samples)
-    store, bad, reused = _read(checked, samples, folder, reporter)
-    if store is not None and wants_masks(checked):
+    masks = wants_masks(checked)
+    store, bad, reused = _read(checked, samples, folder, reporter, masks)
+    if store is not None and masks:
         store, maskless = _with_masks(checked, store, folder, reporter)
         bad = _in_order(samples, bad + maskless)
     if store is None or (bad and data.on_bad == "error"):
@@ -126,10 +127,15 @@ def _folder(checked: CheckedRecipe, samples: list[Sample]) -> StoreFolder | None
 
 
 def _read(
-    checked: CheckedRecipe, samples: list[Sample], folder: StoreFolder | None, reporter: Reporter
+    checked: CheckedRecipe,
+    samples: list[Sample],
+    folder: StoreFolder | None,
+    reporter: Reporter,
+    masks: bool = False,
 ) -> tuple[Store | None, list[Skipped], int]:
     data = checked.recipe.data
-    with reporter.counting("reading images") as progress:
+    shorter = list(_what_shortens(checked))
+    with reporter.counting("reading images", float(masks), shorter) as progress:
         if folder is not None:
             told = _waiting(folder, reporter)
             return read_prepared(folder, samples, data.labels, data.resize, progress, told)
@@ -137,6 +143,13 @@ def _read(
             samples, data.labels, data.image_size, data.resize, progress=progress
         )
         return store, bad, 0
+
+
+def _what_shortens(checked: CheckedRecipe) -> Iterator[str]:
+    if "count" in checked.parts["data", "loader"].resolved():
+        yield "a smaller data.loader.count"
+    if checked.recipe.data.box_bounds == "mask":
+        yield "data.box_bounds=ellipse, which needs no masks unless the head does"
 
 
 def wants_masks(checked: CheckedRecipe) -> bool:

@@ -13,7 +13,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from hdf.errors import UserError
+from hdf.errors import Interrupted, UserError
 from hdf.evaluation.evaluate import Evaluator
 from hdf.features import FeatureCache
 from hdf.recipe.check import check_recipe
@@ -139,7 +139,7 @@ def test_remembered_maps_come_from_the_batches_that_they_came_from(
     with monkeypatch.context() as patch, pytest.raises(Killed):
         dies_at_call(patch, Learner, "learn", 5, Killed())
         run_anew(tiny_recipe, out, *changes)
-    first_epoch = seen[:3]
+    first_epoch = seen[1:4]  # after the look before the first step
     assert len({image for batch in first_epoch for image in batch}) == 8
     seen.clear()
     go_on(tiny_recipe, out, *changes)
@@ -150,7 +150,8 @@ def test_remembered_maps_come_from_the_batches_that_they_came_from(
     ("owner", "name", "number"),
     [
         (Evaluator, "evaluate", 1),
-        (Evaluator, "evaluate", 4),
+        (Evaluator, "evaluate", 2),
+        (Evaluator, "evaluate", 5),
         (trainer, "draw", 2),
         (saving, "save_model", 2),
         (checkpoints, "save_model", 2),
@@ -282,3 +283,28 @@ def test_a_run_without_a_checkpoint_starts_again_in_place(
     assert "holds no checkpoint yet: the run starts again" in screen
     assert not (stopped / "figures" / "old.png").exists()
     assert results(stopped) == whole(tiny_recipe, (EVERY_STEP,))
+
+
+def test_the_score_before_the_first_step_is_known_and_not_taken_again(
+    tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        dies_at_call(patch, Learner, "learn", 3, Killed())
+        run_anew(tiny_recipe, out, "visualize=[]")
+    before = "before the first step"
+    (line,) = (line for line in (out / "log.txt").read_text().splitlines() if before in line)
+    assert before not in go_on(tiny_recipe, out, "visualize=[]")
+    summary = json.loads((out / "summary.json").read_text())
+    assert line == f"IoU {summary['iou_before_first_step']:.3f} {before}"
+
+
+def test_a_run_stopped_before_its_first_step_saves_nothing(
+    tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        dies_at_call(patch, Evaluator, "evaluate", 1, Interrupted(2))
+        run_anew(tiny_recipe, out, "visualize=[]")
+    assert not (out / "checkpoints").exists()
+    assert "before the first step" in go_on(tiny_recipe, out, "visualize=[]")

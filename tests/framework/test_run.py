@@ -21,6 +21,7 @@ from hdf.registry import Registry, discover
 from hdf.reporting.progress import Reporter
 from hdf.reporting.run_folder import choose_folder
 from hdf.training.run import run_recipe
+from hdf.training.trainer import Trainer
 from tests.conftest import read_jsonl
 
 
@@ -301,3 +302,32 @@ def test_a_loss_that_is_not_finite_stops_the_run(tiny_recipe: Path, tmp_path: Pa
     status = json.loads((out / "status.json").read_text())
     assert status["status"] == "failed"
     assert "loss is" in status["reason"]
+
+
+def test_the_start_is_scored_and_the_time_told(tiny_recipe: Path, tmp_path: Path) -> None:
+    summary, screen = run(
+        tiny_recipe, tmp_path / "run", "visualize=[]", "train.batch_size=1", "train.epochs=3"
+    )
+    start, forecast = (
+        next(line for line in screen.splitlines() if part in line)
+        for part in ("before the first step", "in all, until ")
+    )
+    assert start == f"IoU {summary['iou_before_first_step']:.3f} before the first step"
+    assert screen.index(start) < screen.index(forecast) < screen.index("epoch 3/3")
+    assert screen.count("in all") == 1
+
+
+def test_scoring_the_start_changes_no_bit(
+    tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = (
+        "visualize=[]",
+        "train.ema=0.8",
+        "model.backbone={use: vgg11, width: 0.125, batch_norm: true}",
+        "model.head.dropout=0.3",
+    )
+    run(tiny_recipe, tmp_path / "scored", *changes)
+    monkeypatch.setattr(Trainer, "_look_before", lambda trainer: None)
+    run(tiny_recipe, tmp_path / "plain", *changes)
+    for file in ("best.safetensors", "metrics.jsonl", "predictions.csv"):
+        assert digest(tmp_path / "scored" / file) == digest(tmp_path / "plain" / file)

@@ -64,13 +64,20 @@ def test_the_step_is_finished_and_saved(
     assert results(out) == results(tmp_path / "whole")
 
 
-@pytest.mark.parametrize(("owner", "name"), [(Evaluator, "evaluate"), (trainer, "draw")])
+@pytest.mark.parametrize(
+    ("owner", "name", "number"), [(Evaluator, "evaluate", 3), (trainer, "draw", 2)]
+)
 def test_what_was_trained_is_saved_where_images_are_validated_or_drawn(
-    tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str
+    tiny_recipe: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: Any,
+    name: str,
+    number: int,
 ) -> None:
     out = tmp_path / "run"
     with monkeypatch.context() as patch, pytest.raises(Interrupted):
-        signals_at_call(patch, owner, name, 2, signal.SIGINT)
+        signals_at_call(patch, owner, name, number, signal.SIGINT)
         run(tiny_recipe, out, *PLAIN)
     state = torch.load(out / "checkpoints/last/state.pt", weights_only=True)
     assert (state["epoch"], state["within"]["done"], len(state["history"])) == (1, 2, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -40,14 +41,16 @@ def crossval(
     """
     if is_one_of_many():
         raise click.UsageError("folds are trained in one process each; torchrun starts hdf run")
+    began = time.monotonic()
     checked, registry = checked_recipe(recipe, overrides, plugins_dir)
 
+    from hdf.reporting.forecast import Forecast
     from hdf.reporting.progress import Reporter
     from hdf.training.crossval import cross_validate, folds_of
     from hdf.training.crossval_folder import choose_crossval_folder
 
     folder = choose_crossval_folder(folds_of(checked), out, overwrite)
-    reporter = Reporter(console(sys.stderr))
+    reporter = Reporter(console(sys.stderr), Forecast(began))
     summary = cross_validate(registry, folder, reporter)
     show_table(COLUMNS, _rows(summary))
     for line in _closing_lines(summary, folder.path):

@@ -76,13 +76,14 @@ def evaluate(
 
     For research only: hdf is not a medical device.
     """
-    began = time.perf_counter()
+    began = time.monotonic()
 
     from hdf.compute import choose_compute
     from hdf.inference.load import load_detectors
     from hdf.inference.predictor import Predictor
     from hdf.registry import discover
     from hdf.reporting.assessment_folder import choose_assessment_folder
+    from hdf.reporting.forecast import Forecast
     from hdf.reporting.progress import Reporter
     from hdf.weights import find_models
 
@@ -90,7 +91,7 @@ def evaluate(
     registry = discover(plugins_dir)
     compute = choose_compute(device, precision)
     predictor = Predictor(load_detectors(models, registry), compute, tta)
-    reporter = Reporter(console(sys.stderr))
+    reporter = Reporter(console(sys.stderr), Forecast(began))
     about = {
         "models": [str(path) for name in models for path in find_models(name)],
         "images": str(images),
@@ -142,7 +143,7 @@ def _assess(
         "dataset": {"val": len(samples)},
         "metrics": {"val": metrics},
         "constant_box": "mean of this table",
-        "timing": {"seconds": round(time.perf_counter() - began, 2)},
+        "timing": {"seconds": round(time.monotonic() - began, 2)},
     }
     write_json(folder.summary, summary)
     folder.set_status("finished")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -93,19 +94,21 @@ def predict(
 
     For research only: hdf is not a medical device, and what it prints is no diagnosis.
     """
+    began = time.monotonic()
     if out is not None and out.suffix.lower() not in SUFFIXES:
         raise click.BadParameter(
             f"{str(out)!r} ends neither with .csv nor .json", param_hint="'--out'"
         )
     _check_engine(engine, models, device, precision, nproc)
 
-    from hdf.compute import choose_compute
+    from hdf.compute import choose_compute, computes_bfloat16
     from hdf.files import refuse_path
     from hdf.inference.files import predict_files
     from hdf.inference.load import load_predictor
     from hdf.inference.processes import predict_in_processes
     from hdf.inference.sources import find_sources
     from hdf.inference.tables import as_csv, as_json, is_answers, write_answers
+    from hdf.reporting.forecast import Forecast
     from hdf.reporting.progress import Reporter
     from hdf.weights import DEFAULT
 
@@ -115,14 +118,16 @@ def predict(
         refuse_path(out, "table of predictions", is_answers, overwrite)
     draw = None if overlay is None else _drawing(sources, overlay, overwrite)
     load = partial(load_predictor, *models, precision=precision, tta=tta, plugins_dir=plugins_dir)
-    reporter = Reporter(console(sys.stderr))
+    reporter = Reporter(console(sys.stderr), Forecast(began))
     predictor: Answering
+    slow = False
     if engine == "onnx":
         from hdf.export.engine import load_onnx_predictor
 
         predictor = load_onnx_predictor(*models, tta=tta, plugins_dir=plugins_dir, say=reporter.say)
     else:
-        choose_compute(device, precision)  # refuses a device that is not there
+        compute = choose_compute(device, precision)  # refuses a device that is not there
+        slow = precision == "float32" and computes_bfloat16(compute.device)
         predictor = load(device=device if nproc == 1 else "cpu")
     level = _level(predictor.calibration, coverage)
     told: list[Told] = []
@@ -131,7 +136,8 @@ def predict(
         answers = predict_files(predictor, paths, level, draw)
     else:
         answers = predict_in_processes(load, device, paths, level, draw, nproc)
-    with reporter.counting("predicting") as count:
+    shorter = list(_what_shortens(models, tta, slow))
+    with reporter.counting("predicting", shorter=shorter) as count:
         for item in answers:
             told.append(item)
             count(len(told), len(sources))
@@ -160,6 +166,20 @@ def _check_engine(
         raise click.BadParameter("onnx computes on the CPU and in float32", param_hint="'--engine'")
     if engine == "onnx" and nproc > 1:
         raise click.BadParameter("onnx fills all cores in one process", param_hint="'--nproc'")
+
+
+def _what_shortens(models: Sequence[str], tta: int, slow: bool) -> Iterator[str]:
+    """What in the command would make it quicker.
+
+    Args:
+        slow: whether it computes in float32 where bfloat16 is quicker.
+    """
+    if tta > 1:
+        yield f"a smaller --tta than {tta}"
+    if len(models) > 1:
+        yield f"one --model instead of {len(models)}"
+    if slow:
+        yield "--precision bfloat16, in which this machine computes"
 
 
 def _is_terminal() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -19,13 +20,16 @@ def prepare(recipe: Path, overrides: tuple[str, ...], plugins_dir: Path | None) 
 
     hdf run then starts at once. No model is built. A prepare that was stopped goes on where it was.
     """
+    began = time.monotonic()
     checked, _ = checked_recipe(recipe, overrides, plugins_dir)
 
     from hdf.components import build_components
     from hdf.dataset import read_dataset
+    from hdf.reporting.forecast import Forecast
     from hdf.reporting.progress import Reporter
 
-    dataset = read_dataset(checked, build_components(checked).loader, Reporter(console(sys.stderr)))
+    reporter = Reporter(console(sys.stderr), Forecast(began))
+    dataset = read_dataset(checked, build_components(checked).loader, reporter)
     for id, reason in dataset.skipped:
         click.echo(f"left out: {id}: {reason}", err=True)
     count, folder = len(dataset.store), dataset.folder

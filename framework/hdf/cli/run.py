@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from contextlib import nullcontext
 from io import StringIO
 from pathlib import Path
@@ -78,6 +79,7 @@ def run(nproc: int, **asked: Any) -> None:
 
 
 def _run(world: World | None, asked: Asked) -> None:
+    began = time.monotonic()
     found = _known(world, asked)
     if found is None:
         return
@@ -85,6 +87,7 @@ def _run(world: World | None, asked: Asked) -> None:
     from rich.console import Console
 
     from hdf.distributed import ALONE
+    from hdf.reporting.forecast import Forecast
     from hdf.reporting.progress import Reporter
     from hdf.reporting.run_folder import RunFolder
     from hdf.training.run import run_recipe
@@ -95,7 +98,7 @@ def _run(world: World | None, asked: Asked) -> None:
         run_recipe(checked, registry, RunFolder(Path()), quiet, world)
         return
     folder = _folder(checked, asked)
-    reporter = Reporter(console(sys.stderr))
+    reporter = Reporter(console(sys.stderr), Forecast(began))
     summary = run_recipe(checked, registry, folder, reporter, world or ALONE)
     for line in _closing_lines(summary, folder.path):
         reporter.say(line)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from hdf.evaluation.metrics import Matches, joined_positions
 from hdf.types import Detections
+
+if TYPE_CHECKING:
+    from pycocotools.coco import COCO
 
 PRECISIONS = ("ap", "ap_50", "ap_75")
 _THRESHOLDS = {"ap": slice(None), "ap_50": slice(0, 1), "ap_75": slice(5, 6)}
@@ -74,46 +79,72 @@ def average_precision(
         For each label with a true box ``ap`` (the mean over the IoU thresholds 0.5, 0.55 … 0.95),
         ``ap_50`` and ``ap_75``, each in [0, 1].
     """
-    from torchmetrics.detection import MeanAveragePrecision  # not above: it takes seconds to import
+    from pycocotools.cocoeval import COCOeval
 
     names = sorted(set(matches.label))
-    number = {name: index for index, name in enumerate(names)}
-    true = _by_image(matches.image, matches.label, matches.true, number)
-    boxes = _by_image(found.image, found.label, found.box, number)
-    scores = _by_image(found.image, found.label, found.score[:, None], number)
-    order = sorted(true.keys() | boxes.keys(), key=images.__getitem__)
-    # One process has all detections; torchmetrics would wait for the other processes' own.
-    metric = MeanAveragePrecision(
-        backend="pycocotools", extended_summary=True, sync_on_compute=False
-    )
-    metric.warn_on_many_detections = False
-    metric.update(
-        [
-            {"boxes": boxes[i][0], "labels": boxes[i][1], "scores": scores[i][0].flatten()}
-            for i in order
-        ],
-        [{"boxes": true[i][0], "labels": true[i][1]} for i in order],
-    )
-    precision = metric.compute()["precision"]  # [threshold, recall, label, area, detections]
+    wanted = found.part(torch.tensor([label in names for label in found.label], dtype=torch.bool))
+    there = sorted({*matches.image.tolist(), *wanted.image.tolist()}, key=images.__getitem__)
+    with redirect_stdout(StringIO()):  # it talks
+        true = _in_coco(there, names, matches.image, matches.label, matches.true)
+        boxes = _in_coco(there, names, wanted.image, wanted.label, wanted.box, wanted.score)
+        judge = COCOeval(true, boxes, "bbox")
+        judge.params.iouThrs = torch.linspace(0.5, 0.95, 10).double().numpy()
+        judge.params.recThrs = torch.linspace(0, 1, 101).double().numpy()
+        judge.evaluate()
+        judge.accumulate()
+    # [threshold, recall, label, area, detections]
+    precision = torch.from_numpy(judge.eval["precision"])
     return {
         name: {
             key: float(precision[chosen, :, index, 0, -1].mean())
             for key, chosen in _THRESHOLDS.items()
         }
-        for name, index in number.items()
+        for index, name in enumerate(names)
     }
 
 
-def _by_image(
-    image: Tensor, label: Sequence[str], values: Tensor, number: dict[str, int]
-) -> dict[int, tuple[Tensor, Tensor]]:
-    """The values, float [n, …], and label numbers, int64 [n], of each image."""
-    rows: dict[int, list[int]] = defaultdict(list)
-    for row, (index, name) in enumerate(zip(image.tolist(), label, strict=True)):
-        if name in number:
-            rows[index].append(row)
-    nothing = (values[:0], torch.zeros(0, dtype=torch.int64))
-    found: dict[int, tuple[Tensor, Tensor]] = defaultdict(lambda: nothing)
-    for index, chosen in rows.items():
-        found[index] = (values[chosen], torch.tensor([number[label[row]] for row in chosen]))
-    return found
+def _in_coco(
+    there: Sequence[int],
+    names: Sequence[str],
+    image: Tensor,
+    label: Sequence[str],
+    box: Tensor,
+    score: Tensor | None = None,
+) -> COCO:
+    """Boxes as COCO's code reads them.
+
+    Args:
+        there: the images, in the order in which those of equal scores count.
+        names: of the labels.
+    """
+    from pycocotools.coco import COCO
+
+    number = {index: position for position, index in enumerate(there)}
+    sides = box[:, 2:] - box[:, :2]
+    scores = torch.ones(len(box)) if score is None else score
+    rows = zip(
+        image.tolist(),
+        label,
+        torch.cat([box[:, :2], sides], 1).tolist(),
+        scores.tolist(),
+        strict=True,
+    )
+    data = COCO()
+    data.dataset = {
+        "images": [{"id": position} for position in number.values()],
+        "categories": [{"id": position} for position in range(len(names))],
+        "annotations": [
+            {
+                "id": row + 1,  # 0 is COCO's word for no match
+                "image_id": number[index],
+                "category_id": names.index(name),
+                "bbox": corner_and_sides,
+                "area": corner_and_sides[2] * corner_and_sides[3],
+                "iscrowd": 0,
+                "score": value,
+            }
+            for row, (index, name, corner_and_sides, value) in enumerate(rows)
+        ],
+    }
+    data.createIndex()
+    return data

@@ -77,6 +77,8 @@ def _facts(finished: Finished) -> Iterator[tuple[str, str]]:
         yield "folds", str(len(summary["folds"]))
     if "epochs_run" in summary:
         yield "epochs", str(summary["epochs_run"])
+    if summary.get("iou_before_first_step") is not None:
+        yield "mean IoU before the first step", f"{summary['iou_before_first_step']:.3f}"
     if "device" in summary:
         yield "computed on", f"{summary['device']} in {summary['precision']}"
     for key in ("images", "table"):

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress, ProgressColumn, TaskID, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
 from hdf.files import naming
+from hdf.reporting.forecast import SURE, Forecast
 
 REFRESH_SECONDS = 0.25
 LINE_SECONDS = 10.0
+FORECAST_SECONDS = 3.0
+"""How long images must have come in for a forecast, and how much must be left for it to be told."""
 
 
 class Reporter:
@@ -22,10 +26,13 @@ class Reporter:
 
     Args:
         console: where people read; the command line's stderr.
+        forecast: of the process's time; one that begins now if left out.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, forecast: Forecast | None = None) -> None:
         self.console = console
+        self.began = time.monotonic()
+        self.forecast = forecast or Forecast(self.began)
         self.log: Path | None = None
         self._unlogged: list[str] = []
 
@@ -43,12 +50,30 @@ class Reporter:
             self._unlogged.clear()
 
     @contextmanager
-    def counting(self, what: str) -> Iterator[Callable[[int, int], None]]:
-        """A bar for `what`; the function that it gives takes (done, total)."""
+    def counting(
+        self, what: str, then: float = 0.0, shorter: Sequence[str] = ()
+    ) -> Iterator[Callable[[int, int], None]]:
+        """A bar for `what`; the function that it gives takes (done, total).
+
+        Args:
+            then: how long what follows takes, as a share of this.
+            shorter: what would shorten it.
+        """
+        foretell = self._foretelling(what, then, shorter)
+        with self._counted(what) as show:
+
+            def count(done: int, total: int) -> None:
+                foretell(done, total)
+                show(done, total)
+
+            yield count
+
+    @contextmanager
+    def _counted(self, what: str) -> Iterator[Callable[[int, int], None]]:
         if not self.console.is_terminal:
             yield self._counted_in_lines(what)
             return
-        with self._bar() as bar:
+        with self._bar(TimeRemainingColumn()) as bar:
             task = bar.add_task(what, total=None, info="")
             yield lambda done, total: bar.update(
                 task, completed=done, total=total, info=f"{done}/{total}"
@@ -66,18 +91,45 @@ class Reporter:
 
         return count
 
-    @contextmanager
-    def training(self, epochs: int, steps: int) -> Iterator[TrainingDisplay]:
-        """A bar for a whole training, `steps` batches an epoch."""
-        with self._bar() as bar:
-            task = bar.add_task("training", total=epochs * steps, info="")
-            yield TrainingDisplay(self, bar, task, epochs, steps)
+    def _foretelling(
+        self, what: str, then: float, shorter: Sequence[str]
+    ) -> Callable[[int, int], None]:
+        """Tells once, when enough pieces are done, how long all will take."""
+        forecast, first = Forecast(self.forecast.began), (0.0, 0)
+
+        def count(done: int, total: int) -> None:
+            nonlocal first
+            now = time.monotonic()
+            first = first if first[1] else (now, done)
+            since, pieces = now - first[0], done - first[1]
+            known = forecast.told or self.forecast.told
+            if known or done < SURE or since < FORECAST_SECONDS:
+                return
+            left = (total - done + (total - first[1]) * then) * since / max(1, pieces)
+            if left >= FORECAST_SECONDS:
+                for line in forecast.lines(left, shorter):
+                    self.say(f"{what}: {line}")
+
+        return count
 
     @contextmanager
-    def _bar(self) -> Iterator[Progress]:
+    def training(
+        self, epochs: int, steps: int, left: Callable[[], float | None] = lambda: None
+    ) -> Iterator[TrainingDisplay]:
+        """A bar for a whole training, `steps` batches an epoch.
+
+        Args:
+            left: seconds until the process ends, where that is known.
+        """
+        with self._bar(TextColumn("{task.fields[left]}", style="progress.remaining")) as bar:
+            task = bar.add_task("training", total=epochs * steps, info="", left="")
+            yield TrainingDisplay(self, bar, task, epochs, steps, left)
+
+    @contextmanager
+    def _bar(self, time_left: ProgressColumn) -> Iterator[Progress]:
         # Without a bar all of it fits a terminal of 80 columns.
         columns = (TextColumn("{task.description}"), TextColumn("{task.fields[info]}"))
-        progress = Progress(*columns, TimeRemainingColumn(), console=self.console, transient=True)
+        progress = Progress(*columns, time_left, console=self.console, transient=True)
         if not self.console.is_terminal:
             yield progress  # never started: off a terminal, only whole lines are written
             return
@@ -89,9 +141,15 @@ class TrainingDisplay:
     """Epoch, batch, loss, images per second, time left, and IoU beside the constant box's."""
 
     def __init__(
-        self, reporter: Reporter, bar: Progress, task: TaskID, epochs: int, steps: int
+        self,
+        reporter: Reporter,
+        bar: Progress,
+        task: TaskID,
+        epochs: int,
+        steps: int,
+        left: Callable[[], float | None],
     ) -> None:
-        self.reporter, self.bar, self.task = reporter, bar, task
+        self.reporter, self.bar, self.task, self.left = reporter, bar, task, left
         self.epochs, self.steps = epochs, steps
         self.epoch = 0
         self._score = ""
@@ -111,11 +169,13 @@ class TrainingDisplay:
             return
         self._shown = now
         rate = self._images / max(now - self._began, 1e-9)
+        left = self.left()
         self.bar.update(
             self.task,
             description=f"epoch {self.epoch}/{self.epochs} batch {done}/{self.steps}",
             completed=(self.epoch - 1) * self.steps + done,
             info=f"loss {float(loss):.4f} {rate:.0f} images/s{self._score}",
+            left="" if left is None else str(timedelta(seconds=round(left))),
         )
 
     def end_epoch(self, metrics: Mapping[str, float], seconds: float, rate: float) -> None:

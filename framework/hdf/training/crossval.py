@@ -72,7 +72,9 @@ def cross_validate(
     try:
         if folder.resumes:
             folder.create()
+        left = [n for n in range(len(folder.folds)) if not _is_finished(folder, n)]
         for number in range(len(folder.folds)):
+            reporter.forecast.later = sum(other > number for other in left)
             _run_fold(registry, folder, number, reporter)
         folder.create()  # where no fold was left to run
         _refuse_changed_data(folder)
@@ -100,24 +102,27 @@ def _samples(folds: list[CheckedRecipe]) -> list[Sample]:
 
 
 def _run_fold(registry: Registry, folder: CrossvalFolder, number: int, reporter: Reporter) -> None:
-    checked, path = folder.folds[number], folder.fold(number)
+    checked = folder.folds[number]
     title = f"fold {number} (of {len(folder.folds)}, counted from 0)"
-    if not folder.replaces and _is_finished(path, checked):
+    if _is_finished(folder, number):
         reporter.say(f"{title}: finished before")
     else:
         reporter.say(title)
-        run_recipe(checked, registry, FoldFolder(folder, number), Reporter(reporter.console))
+        own = Reporter(reporter.console, reporter.forecast)
+        run_recipe(checked, registry, FoldFolder(folder, number), own)
         gc.collect()  # a model, its optimiser and a store may hang together in circles
     reporter.log = folder.log
-    scores = _summary(path)["metrics"]["val"]
+    scores = _summary(folder.fold(number))["metrics"]["val"]
     reporter.say(
         f"fold {number}: mean IoU {scores['iou_mean']:.3f}, "
         f"the constant box {scores['constant_box_iou']:.3f}"
     )
 
 
-def _is_finished(path: Path, checked: CheckedRecipe) -> bool:
-    return status_of(path).get("status") == "finished" and same_recipe(path, checked)
+def _is_finished(folder: CrossvalFolder, number: int) -> bool:
+    path = folder.fold(number)
+    finished = not folder.replaces and status_of(path).get("status") == "finished"
+    return finished and same_recipe(path, folder.folds[number])
 
 
 def _refuse_changed_data(folder: CrossvalFolder) -> None:

@@ -18,6 +18,17 @@ FEWEST, MOST = 40, 160
 """Training images that are looked at."""
 PASSES = 3
 """How often they are looked at augmented."""
+SECONDS_TO_FIT = 2e-9
+"""Times the images cubed: products of their features are taken apart into axes."""
+
+
+def looks(run: Run) -> tuple[int, float]:
+    """How many images `learn_doubt` runs the backbone over, and about how many seconds follow."""
+    chosen = len(_evenly(run.split.train))
+    if chosen < FEWEST:
+        return 0, 0.0
+    images = chosen * (1 + (PASSES if run.augment is not None else 0))
+    return images, SECONDS_TO_FIT * images**3
 
 
 @torch.no_grad()

@@ -172,6 +172,7 @@ def _summary(run: Run, trainer: Trainer, metrics: dict[str, Any], seconds: float
         **started,
         "epochs_run": len(trainer.history),
         "stopped_early": len(trainer.history) < run.recipe.train.epochs,
+        "iou_before_first_step": trainer.iou_before,
         "metrics": {"val": metrics},
         "timing": {
             "seconds": round(seconds, 2),

@@ -36,16 +36,22 @@ class Saver:
     def save(self) -> None:
         """Write a checkpoint; all processes must call it, unless the epoch's steps are over."""
         with self.trainer.stop.deferred():
-            state = self._state()
-            if self.trainer.world.is_writer:
-                self._write(state)
+            with self.trainer.timing.checkpoint.timing():
+                state = self._state()
+                if self.trainer.world.is_writer:
+                    self._write(state)
+            self.trainer.timing.step.start()
             self._when, self._saved = time.monotonic(), self._place
 
     def save_if_new(self) -> None:
-        """Write a checkpoint where no process has to be asked and none is there of this moment."""
+        """Write a checkpoint where something was learned since the last one.
+
+        No other process is asked: where that is needed, nothing is written.
+        """
         position, world = self.trainer.position, self.trainer.world
         alone = world.size == 1 or position.whole is not None
-        if alone and self._saved != self._place and world.is_writer:
+        learned = self.trainer.learner.step > 0 and self._saved != self._place
+        if alone and learned and world.is_writer:
             self._write(self._state())
 
     @property
@@ -82,6 +88,7 @@ class Saver:
             "within": within,
             "history": trainer.history[: position.epoch - 1],
             "selection": trainer.selection.state(),
+            "iou_before": trainer.iou_before,
             "identity": self._identity,
             **learner_state(trainer.learner),
         }
@@ -97,6 +104,7 @@ class Saver:
         restore_learner(trainer.learner, run, state)
         trainer.selection.restore(state["selection"])
         trainer.history = state["history"]
+        trainer.iou_before = state.get("iou_before")  # not in those of earlier versions
         device = run.compute.device
         epoch = state["epoch"] + 1
         trainer.position = Position.restored(epoch, state["within"], world, device)

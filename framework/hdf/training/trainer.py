@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -24,6 +25,7 @@ from hdf.training.saving import Saver
 from hdf.training.seeds import seed_step
 from hdf.training.selection import Selection
 from hdf.training.signals import Stop
+from hdf.training.timing import Timing
 
 
 class Trainer:
@@ -37,6 +39,8 @@ class Trainer:
         history: the lines of ``metrics.jsonl``.
         position: where in which epoch training is.
         seconds: time spent in training batches, validation and saving left out.
+        iou_before: the mean IoU on the validation side before the first step; None where a
+            checkpoint does not say it.
     """
 
     def __init__(
@@ -62,6 +66,8 @@ class Trainer:
         self.history: list[dict[str, Any]] = []
         self.position = Position()
         self.seconds, self.images = 0.0, 0
+        self.iou_before: float | None = None
+        self.timing = Timing(self)
         self.saver = Saver(self)
         if state is not None:
             self.saver.restore(state)
@@ -82,7 +88,9 @@ class Trainer:
         """
         evaluation = None
         try:
-            with self.reporter.training(self.settings.epochs, len(self.batches)) as display:
+            sizes = self.settings.epochs, len(self.batches)
+            with self.reporter.training(*sizes, self.timing.left) as display:
+                self._look_before()
                 while not self._ends(self.position.epoch - 1):
                     evaluation = self._epoch(display)
         except Interrupted as error:
@@ -98,17 +106,28 @@ class Trainer:
         self.saver.save_best()
         return evaluation
 
+    def _look_before(self) -> None:
+        """Evaluate what training starts from; a run that goes on knows it, or can't know it."""
+        if self.learner.step or self.iou_before is not None:
+            return
+        self._seed()
+        with self.timing.image.timing(len(self.run.split.val)):
+            found = self.validation.evaluate(self.run.detector).iou_mean
+        self.reporter.say(f"IoU {found:.3f} before the first step")
+        self.iou_before = found if math.isfinite(found) else None
+
     def _seed(self) -> None:
         """What draws between epochs, such as a picture of some images, depends on nothing else."""
         epoch = self.position.epoch
         seed_step(self.run.recipe.seed, epoch, self.learner.step, self.world.rank)
 
-    def _validates(self, epoch: int) -> bool:
+    def validates(self, epoch: int) -> bool:
+        """Whether validation follows an epoch."""
         return epoch % self.settings.validate_every == 0 or epoch == self.settings.epochs
 
     def _ends(self, epoch: int) -> bool:
         """Whether an epoch that is done is the last; 0 is before the first."""
-        impatient = epoch > 0 and self._validates(epoch) and self.selection.is_over(epoch)
+        impatient = epoch > 0 and self.validates(epoch) and self.selection.is_over(epoch)
         return impatient or epoch == self.settings.epochs
 
     def _epoch(self, display: TrainingDisplay) -> Evaluation | None:
@@ -119,9 +138,10 @@ class Trainer:
         self.seconds += trained
         self._seed()
         evaluation = None
-        if self._validates(epoch):
-            evaluation = self.validation.evaluate(self.run.detector)
-            metrics |= self._scores(epoch, evaluation)
+        if self.validates(epoch):
+            with self.timing.image.timing(self.timing.scored):
+                evaluation = self.validation.evaluate(self.run.detector)
+                metrics |= self._scores(epoch, evaluation)
             refuse_not_finite(self.run, metrics)
         self.history.append(metrics)
         if self.world.is_writer:
@@ -129,15 +149,18 @@ class Trainer:
             self._tell(metrics, evaluation)
         self.position = Position(epoch + 1)
         self.saver.save()
+        self.timing.tell()
         return evaluation
 
     def _train(self, display: TrainingDisplay) -> dict[str, Any]:
         position = self.position
         display.start_epoch(position.epoch)
+        self.timing.start_epoch()
 
         def after_step(done: int, loss: Tensor, images: int) -> None:
             display.step(done, loss, images)
             self.images += images
+            self.timing.after_step()
             self._after_step()
 
         rate = self.learner.rate if position.rate is None else position.rate
@@ -194,6 +217,7 @@ class Trainer:
         """Let visualizers and plugins know of an epoch that is done."""
         run, reporter = self.run, self.reporter
         if evaluation is not None:
-            draw(run, reporter, "epoch", evaluation, self.history)
+            with self.timing.drawing.timing():
+                draw(run, reporter, "epoch", evaluation, self.history)
         facts = {"run": run, "epoch": metrics["epoch"], "metrics": metrics}
         send(run.registry, reporter, "hdf_epoch_finished", **facts)

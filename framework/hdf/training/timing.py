@@ -1,0 +1,140 @@
+"""Where a run's time goes, and how much is left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import torch
+
+from hdf.compute import computes_bfloat16
+from hdf.reporting.forecast import Pace
+from hdf.training.doubt import looks
+from hdf.training.prepare import Run
+
+if TYPE_CHECKING:
+    from hdf.training.trainer import Trainer
+
+BYTES_A_SECOND = 150e6
+"""A checkpoint is written, and read back, at about this rate."""
+SCORING, VISUALIZER, PICTURE, FILM = 1.5, 0.5, 0.2, 0.12
+"""Seconds of what comes last: scores, a visualizer, a radiograph in it, and one in the report."""
+FILMS = 18
+LARGE = 13e6
+"""Parameters of a detector that is no light one."""
+LIGHTER = "resnet18_smooth_l1"
+MUCH = 0.2
+
+
+class Timing:
+    """Times the pieces of a run, and says how long what is left will take.
+
+    Args:
+        trainer: all of whose parts are there, but for what saves it.
+
+    Attributes:
+        step: of a training step.
+        image: of an image that the detector is evaluated on.
+        checkpoint: of a checkpoint.
+        drawing: of the pictures of an epoch.
+    """
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer, self.run = trainer, trainer.run
+        weights = sum(value.nbytes for value in self.run.detector.state_dict().values())
+        copies = 4 if trainer.settings.ema else 3  # Adam keeps two numbers a weight
+        self.step, self.image, self.drawing = Pace(), Pace(), Pace()
+        self.checkpoint = Pace(copies * weights / BYTES_A_SECOND)
+        self.scored = len(self.run.split.val) + len(self.run.split.inner)
+        self.prepared = time.monotonic() - trainer.reporter.began
+        self._typical = trainer.learner.cache is None
+
+    def start_epoch(self) -> None:
+        """An epoch's first step begins. Until a feature cache is full, steps tell nothing."""
+        self._typical = self._typical or self.image.pieces > 0
+        self.step.start()
+
+    def after_step(self) -> None:
+        """A step is done, and the next one begins, unless a checkpoint is written meanwhile."""
+        if not self._typical:
+            return
+        told, device = self.trainer.reporter.forecast.told, self.run.compute.device
+        if not told and device.type == "cuda":
+            torch.cuda.synchronize(device)  # it answers before it has computed
+        self.step.lap()
+        if not told:
+            self.tell()
+
+    def left(self) -> float | None:
+        """Seconds until the process ends; None before that can be known."""
+        if not self.step.is_sure:
+            return None
+        later = self.trainer.reporter.forecast.later
+        position = self.trainer.position
+        left = self._after(position.epoch, position.done)
+        return left + later * self._whole if later else left
+
+    def tell(self) -> None:
+        """Say what is left, where that was not said, or was said wrongly."""
+        left = self.left()
+        if left is None or not self.trainer.world.is_writer:
+            return
+        reporter, patience = self.trainer.reporter, self.trainer.settings.early_stopping
+        shorter = list(what_shortens(self.run, self._validating / self._whole))
+        for line in reporter.forecast.lines(left, shorter, at_most=patience is not None):
+            reporter.say(line)
+
+    def _after(self, epoch: int, done: int) -> float:
+        """Seconds from a place in the training to the run's end."""
+        settings = self.trainer.settings
+        epochs = settings.epochs - epoch + 1
+        steps = epochs * len(self.trainer.batches) - done
+        passes = sum(map(self.trainer.validates, range(epoch, settings.epochs + 1)))
+        each_pass = self.scored * self.image.each + self.drawing.each
+        saving = (epochs + 1) * self.checkpoint.each
+        return steps * self.step.each + passes * each_pass + saving + self._end
+
+    @property
+    def _whole(self) -> float:
+        """Seconds of the whole run, had it begun anew."""
+        first = len(self.run.split.val) * self.image.each
+        return self.prepared + first + self._after(1, 0)
+
+    @property
+    def _validating(self) -> float:
+        passes = sum(map(self.trainer.validates, range(1, self.trainer.settings.epochs + 1)))
+        return passes * self.scored * self.image.each
+
+    @property
+    def _end(self) -> float:
+        """Seconds of what follows the last epoch: doubt, scores, pictures and the report."""
+        images, fitting = looks(self.run)
+        validated = len(self.run.split.val)
+        report = FILM * min(FILMS, validated)
+        return images * self.image.each + fitting + SCORING + self._drawn(validated) + report
+
+    def _drawn(self, validated: int) -> float:
+        counts = [getattr(item, "count", 1) for item in self.run.visualizers if item.when == "end"]
+        shown = [min(item, validated) if isinstance(item, int) else 1 for item in counts]
+        return VISUALIZER * len(shown) + PICTURE * sum(shown)
+
+
+def what_shortens(run: Run, validating: float) -> Iterator[str]:
+    """What in a recipe would shorten its run, in words that fit it.
+
+    Args:
+        validating: the share of validation in the run's time.
+    """
+    train, size = run.recipe.train, run.recipe.data.image_size
+    smaller = [-(-side // 64) * 32 for side in size]
+    if min(size) > 64:
+        yield f"data.image_size={smaller} instead of {list(size)}"
+    if train.epochs > 1:
+        yield f"fewer than {train.epochs} train.epochs"
+    if run.compute.dtype is torch.float32 and computes_bfloat16(run.compute.device):
+        yield "train.precision=bfloat16, in which this machine computes"
+    if validating > MUCH and train.validate_every < train.epochs:
+        yield f"a larger train.validate_every ({validating:.0%} of the time is validation)"
+    if sum(parameter.numel() for parameter in run.detector.parameters()) > LARGE:
+        yield f"a lighter recipe such as {LIGHTER}"
