@@ -27,7 +27,7 @@ from hdf.cli.main import main
 
 DOCS = Path(__file__).parent
 COMMAND = "python docs/transcript.py"
-LONGEST, HEAD, TAIL = 32, 8, 3
+LONGEST, HEAD, TAIL = 28, 8, 3
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PROGRESS = re.compile(  # told when some time has passed, on any machine
     r"^([a-z ]+: )?(\d+ of \d+|(now )?(about|at most) .+ in all, until .+"
