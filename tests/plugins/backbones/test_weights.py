@@ -173,7 +173,10 @@ def test_phantom_weights_come_with_the_package() -> None:
     start = VGG16(weights="phantom")
     images = torch.rand(2, 1, 64, 64)
     with torch.no_grad():
-        grey, rgb = start(images), VGG16(in_channels=3, weights="phantom")(images.expand(-1, 3, -1, -1))
+        grey, rgb = (
+            start(images),
+            VGG16(in_channels=3, weights="phantom")(images.expand(-1, 3, -1, -1)),
+        )
     assert (start.mean, start.std) == (None, None)
     assert grey[-1].isfinite().all() and grey[-1].std() > 0
     assert torch.allclose(grey[-1], rgb[-1], rtol=1e-3, atol=1e-4)
