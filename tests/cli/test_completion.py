@@ -29,7 +29,7 @@ def test_commands_and_options() -> None:
 def test_recipes_are_packaged_ones_or_files() -> None:
     for command in ("run", "check", "crossval", "preview", "audit", "prepare"):
         assert offered(command, "vgg16") == ["<file>", "vgg16_mse"]
-    assert offered("recipes", "phantom") == ["phantom_heart_lungs"]
+    assert offered("recipes", "phantom") == ["phantom_heart_lungs", "phantom_vgg16"]
 
 
 def test_components() -> None:

@@ -116,8 +116,8 @@ FROZEN = "model.backbone={use: vgg11, width: 0.125, freeze: 5}"
 
 @pytest.mark.parametrize(
     ("augment", "passes"),
-    # A trial of two; then 8 images to train and 2 to validate.
-    [("[]", [2, 4, 4, 2]), ("[{use: gamma}]", [2, 4, 4, 2, 4, 4])],
+    # A trial of two; the 2 images to validate before the first step; then 8 to train.
+    [("[]", [2, 2, 4, 4]), ("[{use: gamma}]", [2, 2, 4, 4, 4, 4])],
 )
 def test_a_run_is_the_same_with_fewer_passes(
     tiny_recipe: Path, tmp_path: Path, calls: list[int], augment: str, passes: list[int]

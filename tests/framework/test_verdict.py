@@ -161,14 +161,14 @@ def test_old_verdicts_go(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_neither_a_typo_nor_a_second_check_imports_torch(
-    hdf: Hdf, tiny_recipe: Path, tmp_path: Path
+    hdf_process: Hdf, tiny_recipe: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "cache").mkdir()  # or a new entry would change the folder that Python runs in
     environment = {"HDF_CACHE": str(tmp_path / "cache"), "PYTHONPROFILEIMPORTTIME": "1"}
     slow = {" torch", " kornia", " numpy", " matplotlib"}
 
     def imported(*overrides: str) -> tuple[int, set[str]]:
-        ended = hdf("check", tiny_recipe, *overrides, **environment)
+        ended = hdf_process("check", tiny_recipe, *overrides, **environment)
         return ended.returncode, {
             f" {line.rpartition('|')[2].strip()}" for line in ended.stderr.splitlines()
         } & slow
