@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from pathlib import Path
@@ -36,4 +37,5 @@ def exit_code(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
         return int(ended.code or 0)
     finally:
         signal.signal(signal.SIGINT, handler)
+        gc.unfreeze()  # a command ends its process; this one goes on
     return 0
