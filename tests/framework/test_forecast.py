@@ -183,16 +183,18 @@ def timing_of(reporter: Reporter, epochs: int, every: int = 1) -> Timing:
     return Timing(trainer)  # type: ignore[arg-type]
 
 
-def trained(clock: Clock, epochs: int, every: int = 1, later: int = 0) -> tuple[float, str]:
+def trained(
+    clock: Clock, epochs: int, every: int = 1, later: int = 0, validation: float = 10.0
+) -> tuple[float, str]:
     """What is left after 20 steps of 2 s, the first of which took 30 s, and what is said of it.
 
-    Validation takes 20 s, a checkpoint 5 s.
+    Validation takes 10 s, a checkpoint 5 s.
     """
     screen = io.StringIO()
     reporter = Reporter(Console(file=screen, width=1000), Forecast(clock.now, later))
     clock.now += 7  # reading
     times = timing_of(reporter, epochs, every)
-    times.image.took(20.0, 20)
+    times.image.took(validation, 20)
     times.checkpoint.took(5.0)
     times.start_epoch()
     for done in range(1, 21):
@@ -210,20 +212,26 @@ END = SCORING + 0.12 * 18
 def test_what_is_left_of_a_run_counts_all_of_it(clock: Clock) -> None:
     left, said = trained(clock, epochs=5)
     # The position still is in the first epoch: 30 steps, 5 validations, 6 checkpoints.
-    assert left == pytest.approx(30 * 2 + 5 * 20 + 6 * 5 + END)
-    assert said.startswith("about 4 min 30 s in all, until ")
+    assert left == pytest.approx(30 * 2 + 5 * 10 + 6 * 5 + END)
+    assert said.startswith("about 3 min 40 s in all, until ")
     assert said.count("\n") == 1
 
 
 def test_epochs_without_validation_are_shorter(clock: Clock) -> None:
     left, _ = trained(clock, epochs=5, every=2)  # after epochs 2, 4 and 5
-    assert left == pytest.approx(30 * 2 + 3 * 20 + 6 * 5 + END)
+    assert left == pytest.approx(30 * 2 + 3 * 10 + 6 * 5 + END)
+
+
+def test_a_first_validation_that_warms_up_does_not_stand_for_all(clock: Clock) -> None:
+    left, _ = trained(clock, epochs=5, validation=300.0)
+    each = 20 * 10 * 2 / 30  # the images of a validation, as fast as they are learned from
+    assert left == pytest.approx(30 * 2 + 5 * each + 6 * 5 + END)
 
 
 def test_folds_that_follow_are_counted(clock: Clock) -> None:
     alone, _ = trained(clock, epochs=5)
     left, said = trained(clock, epochs=5, later=2)
-    assert left == pytest.approx(alone + 2 * (7 + 20 + 50 * 2 + 5 * 20 + 6 * 5 + END))
+    assert left == pytest.approx(alone + 2 * (7 + 10 + 50 * 2 + 5 * 10 + 6 * 5 + END))
     assert "what would shorten it: fewer than 5 train.epochs, a larger train.validate_every" in said
 
 

@@ -13,7 +13,7 @@ from rich.progress import Progress, ProgressColumn, TaskID, TextColumn, TimeRema
 from torch import Tensor
 
 from hdf.files import naming
-from hdf.reporting.forecast import SURE, Forecast
+from hdf.reporting.forecast import FEW, SURE, Forecast
 
 REFRESH_SECONDS = 0.25
 LINE_SECONDS = 10.0
@@ -94,18 +94,21 @@ class Reporter:
     def _foretelling(
         self, what: str, then: float, shorter: Sequence[str]
     ) -> Callable[[int, int], None]:
-        """Tells once, when enough pieces are done, how long all will take."""
+        """Tells, when enough pieces are done, how long all will take; the first few warm up."""
         forecast, first = Forecast(self.forecast.began), (0.0, 0)
+        begin: int | None = None
 
         def count(done: int, total: int) -> None:
-            nonlocal first
+            nonlocal first, begin
             now = time.monotonic()
-            first = first if first[1] else (now, done)
-            since, pieces = now - first[0], done - first[1]
-            known = forecast.told or self.forecast.told
-            if known or done < SURE or since < FORECAST_SECONDS:
+            begin = done - 1 if begin is None else begin
+            if not first[1]:
+                first = (now, done) if done - begin >= FEW else first
                 return
-            left = (total - done + (total - first[1]) * then) * since / max(1, pieces)
+            since, pieces = now - first[0], done - first[1]
+            if self.forecast.told or done - begin < SURE or since < FORECAST_SECONDS:
+                return
+            left = (total - done + (total - begin) * then) * since / max(1, pieces)
             if left >= FORECAST_SECONDS:
                 for line in forecast.lines(left, shorter):
                     self.say(f"{what}: {line}")

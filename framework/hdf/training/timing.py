@@ -46,6 +46,7 @@ class Timing:
         copies = 4 if trainer.settings.ema else 3  # Adam keeps two numbers a weight
         self.step, self.image, self.drawing = Pace(), Pace(), Pace()
         self.checkpoint = Pace(copies * weights / BYTES_A_SECOND)
+        self.learned = len(self.run.split.train)
         self.scored = len(self.run.split.val) + len(self.run.split.inner)
         self.prepared = time.monotonic() - trainer.reporter.began
         self._typical = trainer.learner.cache is None
@@ -91,7 +92,7 @@ class Timing:
         epochs = settings.epochs - epoch + 1
         steps = epochs * len(self.trainer.batches) - done
         passes = sum(map(self.trainer.validates, range(epoch, settings.epochs + 1)))
-        each_pass = self.scored * self.image.each + self.drawing.each
+        each_pass = self._pass + self.drawing.each
         saving = (epochs + 1) * self.checkpoint.each
         return steps * self.step.each + passes * each_pass + saving + self._end
 
@@ -104,7 +105,18 @@ class Timing:
     @property
     def _validating(self) -> float:
         passes = sum(map(self.trainer.validates, range(1, self.trainer.settings.epochs + 1)))
-        return passes * self.scored * self.image.each
+        return passes * self._pass
+
+    @property
+    def _pass(self) -> float:
+        """Seconds of a validation; the first one warms up, and is not slower than learning."""
+        each = self.image.each if self.image.pieces else self._looked_at
+        return self.scored * each
+
+    @property
+    def _looked_at(self) -> float:
+        """Seconds for an image among many; a validation of a few takes longer for each."""
+        return min(self.image.each, self.step.each * len(self.trainer.batches) / self.learned)
 
     @property
     def _end(self) -> float:
@@ -112,7 +124,7 @@ class Timing:
         images, fitting = looks(self.run)
         validated = len(self.run.split.val)
         report = FILM * min(FILMS, validated)
-        return images * self.image.each + fitting + SCORING + self._drawn(validated) + report
+        return images * self._looked_at + fitting + SCORING + self._drawn(validated) + report
 
     def _drawn(self, validated: int) -> float:
         counts = [getattr(item, "count", 1) for item in self.run.visualizers if item.when == "end"]
