@@ -13,7 +13,7 @@ from rich.progress import Progress, ProgressColumn, TaskID, TextColumn, TimeRema
 from torch import Tensor
 
 from hdf.files import naming
-from hdf.reporting.forecast import FEW, SURE, Forecast
+from hdf.reporting.forecast import SURE, Forecast
 
 REFRESH_SECONDS = 0.25
 LINE_SECONDS = 10.0
@@ -94,21 +94,21 @@ class Reporter:
     def _foretelling(
         self, what: str, then: float, shorter: Sequence[str]
     ) -> Callable[[int, int], None]:
-        """Tells, when enough pieces are done, how long all will take; the first few warm up."""
-        forecast, first = Forecast(self.forecast.began), (0.0, 0)
-        begin: int | None = None
+        """Tells, when enough pieces are done, how long all will take.
+
+        The later half of what is done sets the pace: the first pieces warm up, and other processes
+        may have taken over since.
+        """
+        forecast, seen = Forecast(self.forecast.began), list[tuple[float, int]]()
 
         def count(done: int, total: int) -> None:
-            nonlocal first, begin
-            now = time.monotonic()
-            begin = done - 1 if begin is None else begin
-            if not first[1]:
-                first = (now, done) if done - begin >= FEW else first
+            seen.append((time.monotonic(), done))
+            (begin, first), (now, _) = seen[0], seen[-1]
+            if self.forecast.told or len(seen) < SURE or now - begin < FORECAST_SECONDS:
                 return
-            since, pieces = now - first[0], done - first[1]
-            if self.forecast.told or done - begin < SURE or since < FORECAST_SECONDS:
-                return
-            left = (total - done + (total - begin) * then) * since / max(1, pieces)
+            middle, half = seen[len(seen) // 2]
+            each = (now - middle) / max(1, done - half)
+            left = (total - done + (total - first) * then) * each
             if left >= FORECAST_SECONDS:
                 for line in forecast.lines(left, shorter):
                     self.say(f"{what}: {line}")
