@@ -18,7 +18,7 @@ from hdf.reporting.progress import Reporter
 from hdf.training import timing
 from hdf.training.position import Position
 from hdf.training.prepare import Run
-from hdf.training.timing import LIGHTER, SCORING, Timing, what_shortens
+from hdf.training.timing import FILM, LIGHTER, SCORING, Timing, what_shortens
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def trained(
     return left, screen.getvalue()
 
 
-END = SCORING + 0.12 * 18
+END = SCORING + FILM * 18
 
 
 def test_what_is_left_of_a_run_counts_all_of_it(clock: Clock) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 BYTES_A_SECOND = 150e6
 """A checkpoint is written, and read back, at about this rate."""
-SCORING, VISUALIZER, PICTURE, FILM = 1.5, 0.5, 0.2, 0.12
+SCORING, VISUALIZER, PICTURE, FILM = 0.6, 0.3, 0.07, 0.04
 """Seconds of what comes last: scores, a visualizer, a radiograph in it, and one in the report."""
 FILMS = 18
 LARGE = 13e6
