@@ -77,7 +77,9 @@ def computes_bfloat16(device: torch.device) -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
         # Only native instructions help: oneDNN emulates bfloat16 elsewhere, slower than float32.
-        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+        native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        # These two read the processor; ATEN_CPU_CAPABILITY may hold PyTorch to less.
+        return bool(native and torch.backends.cpu.get_cpu_capability() not in ("DEFAULT", "AVX2"))
     return False
 
 

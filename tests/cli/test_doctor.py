@@ -68,7 +68,7 @@ def test_all_is_looked_at(place: Path) -> None:
     packages = (
         "torch torchvision numpy packaging kornia pluggy rich pyyaml matplotlib pydantic click"
     )
-    others = "typing-extensions safetensors pillow scipy jinja2 torchmetrics pycocotools"
+    others = "typing-extensions safetensors pillow scipy jinja2 pycocotools pydicom"
     assert found["versions"] >= {"hdf", "python", "system", *packages.split(), *others.split()}
     assert found["extras"] >= {"timm", "onnx", "explain", "tensorboard", "review"}
     assert found["devices"] >= {"cpu"}

@@ -150,9 +150,13 @@ def test_schedules_of_few_steps_are_positive(name: str, steps: int) -> None:
 
 def test_auto_precision_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
     chosen = choose_compute("cpu", "auto")
     assert chosen.precision == "bfloat16"
     assert "computes in bfloat16" in chosen.reason
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    assert choose_compute("cpu", "auto").precision == "float32"
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
     assert choose_compute("cpu", "auto").precision == "float32"
