@@ -17,17 +17,17 @@ from typing import Any
 import torch
 
 from benchmarks.command import masked, run_hdf
-from hdf.assessment import assess, compare
-from hdf.compute import choose_compute
 from hdf.data.split import split_samples
 from hdf.evaluation.bootstrap import mean_interval
 from hdf.evaluation.comparison import Comparison
 from hdf.evaluation.coverage import cross_coverage
+from hdf.evaluation.labelled_folder import assess, compare
 from hdf.evaluation.ratio_metrics import ratios_of
 from hdf.inference.predictor import Predictor
-from hdf.model_file import load_model
+from hdf.models.file import load_model
 from hdf.recipe.splits import FoldSplit
-from hdf.registry import discover
+from hdf.registry.registry import discover
+from hdf.runtime.device import choose_compute
 from hdf.types import Sample
 from hdf_plugins.loaders.mask_boxes import MaskBoxes
 

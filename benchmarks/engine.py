@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.timing import alternate, ratio
-from hdf.augment import Augment
-from hdf.compute import choose_compute
+from hdf.augmentation.pipeline import Augment
 from hdf.data.batches import Batches
 from hdf.data.store import Store, build_store
-from hdf.detector import Detector, ModelSpec
-from hdf.memory import keep_freed_memory
+from hdf.models.detector import Detector, ModelSpec
 from hdf.recipe.schema import Adam, Constant
+from hdf.runtime.device import choose_compute
+from hdf.runtime.malloc import keep_freed_memory
 from hdf.training.loop import Learner
 from hdf.training.optimisation import build_optimizer, build_schedule
 from hdf_plugins.backbones.vgg import VGG16

@@ -10,12 +10,12 @@ from tempfile import TemporaryDirectory
 import torch
 
 from benchmarks.timing import alternate, ratio
-from hdf.export.check import phantoms
-from hdf.export.export import export_model
 from hdf.inference.load import load_detectors, load_predictor
 from hdf.inference.onnx import OnnxModel, OnnxPredictor
-from hdf.registry import discover
-from hdf.weights import DEFAULT
+from hdf.models.weights import DEFAULT
+from hdf.registry.registry import discover
+from hdf.tools.export.check import phantoms
+from hdf.tools.export.export import export_model
 from hdf_plugins.loaders.phantom import read_image
 
 SIDE, COUNT, ROUNDS, TIMES = 512, 8, 31, 10

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from benchmarks.radiographs import radiographs
 from benchmarks.sides import ours
 from benchmarks.timing import in_turns, ratio, spread
-from hdf.compute import choose_compute
+from hdf.runtime.device import choose_compute
 
 ROUNDS = int(os.environ.get("HDF_BENCHMARK_OPTIMISATIONS_ROUNDS", "3"))
 STEPS = int(os.environ.get("HDF_BENCHMARK_OPTIMISATIONS_STEPS", "4"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.bars import BARS
-from hdf.files import write_text
+from hdf.files.atomic import write_text
 
 HEAD = "| what | bar | figure | spread | measured |\n|---|---|---|---|---|\n"
 NOT_MEASURED = ("skipped", "failed")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from torch import nn
 
-from hdf.augment import BoxBounds
+from hdf.augmentation.pipeline import BoxBounds
 from hdf.testing import check_augmentation
 from hdf_plugins.augmentations.affine import affine
 from hdf_plugins.augmentations.horizontal_flip import horizontal_flip

@@ -15,7 +15,7 @@ from PIL import Image
 
 from hdf.inference.files import predict_files
 from hdf.inference.load import load_predictor
-from hdf.weights import DEFAULT
+from hdf.models.weights import DEFAULT
 from hdf_plugins.loaders.phantom import read_image
 
 RENDERED, COPIES, SIDE, ROUNDS = 16, 16, 512, 5

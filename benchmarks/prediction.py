@@ -14,7 +14,7 @@ from benchmarks.predict_loop import copies
 from benchmarks.radiographs import radiographs
 from benchmarks.sides import ours
 from benchmarks.timing import in_turns, ratio, spread
-from hdf.compute import choose_compute
+from hdf.runtime.device import choose_compute
 
 ROUNDS = int(os.environ.get("HDF_BENCHMARK_PREDICTION_ROUNDS", "3"))
 COUNT = int(os.environ.get("HDF_BENCHMARK_PREDICTION_IMAGES", "400"))

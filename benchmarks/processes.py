@@ -15,14 +15,14 @@ import torch
 from torch import Tensor
 
 from benchmarks.timing import ratio
-from hdf.compute import choose_compute
 from hdf.data.batches import Batches
 from hdf.data.store import Store, build_store
-from hdf.detector import Detector, ModelSpec
-from hdf.distributed import World
-from hdf.joining import joined
-from hdf.memory import keep_freed_memory
+from hdf.models.detector import Detector, ModelSpec
 from hdf.recipe.schema import SGD, Adam, Constant
+from hdf.runtime.device import choose_compute
+from hdf.runtime.malloc import keep_freed_memory
+from hdf.runtime.process_group import joined
+from hdf.runtime.world import World
 from hdf.training.loop import Learner
 from hdf.training.optimisation import build_optimizer, build_schedule
 from hdf.types import Sample, Target

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.browser import chromium, missing
-from hdf.weights import DEFAULT
+from hdf.models.weights import DEFAULT
 from hdf_plugins.loaders.phantom import read_image
 
 COUNT, RENDERED, SIDES = 200, 10, (1024, 2048)

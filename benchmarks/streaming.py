@@ -17,7 +17,7 @@ from hdf.data.mask_reading import add_masks, mask_keys
 from hdf.data.masks import packed_size
 from hdf.data.prepared import read_prepared
 from hdf.data.resize import place
-from hdf.memory import peak_mib
+from hdf.runtime.malloc import peak_mib
 from hdf.types import Sample, Target
 
 COUNT, SIZE, BATCH = 27_000, (224, 224), 32

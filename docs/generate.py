@@ -11,9 +11,9 @@ import json
 import runpy
 from pathlib import Path
 
-from hdf.docstrings import description, meanings
-from hdf.options import Option, Options
-from hdf.registry import KINDS, Component, discover
+from hdf.registry.docstrings import description, meanings
+from hdf.registry.options import Option, Options
+from hdf.registry.registry import KINDS, Component, discover
 
 DISTRIBUTION = "heart-detection-framework"
 PAGE = Path(__file__).with_name("components.md")

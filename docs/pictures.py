@@ -21,11 +21,11 @@ from benchmarks.review import reviewing, write_films
 from PIL import Image, ImageDraw, ImageFont
 from rich.console import Console
 
-from hdf.preview.make import Choice, make_preview
+from hdf.console.progress import Reporter
 from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve
-from hdf.registry import discover
-from hdf.reporting.progress import Reporter
+from hdf.registry.registry import discover
+from hdf.tools.preview.make import Choice, make_preview
 from hdf.types import Target
 from hdf_plugins.loaders.phantom import Phantom
 from hdf_plugins.phantom.contact import contact_sheet

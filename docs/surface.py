@@ -20,9 +20,9 @@ from pydantic import BaseModel
 
 from hdf import hookspecs
 from hdf.cli.main import hdf
-from hdf.options import Options
 from hdf.recipe import schema, splits
-from hdf.registry import discover
+from hdf.registry.options import Options
+from hdf.registry.registry import discover
 
 COMMAND = "python docs/generate.py"
 DISTRIBUTION = "heart-detection-framework"
@@ -132,6 +132,8 @@ def _public(module: str) -> list[tuple[str, Any]]:
 def _first_line(item: Any) -> str:
     if isinstance(item, str):
         return "hdf's version, a text."
+    if isinstance(item, tuple):
+        return ", ".join(f"`{value}`" for value in item)
     if item is hookspecs.hookimpl:
         return "Marks a function of a plugin as a hook, as `@hdf.hookimpl`."
     documentation = inspect.cleandoc(item.__doc__ or "")

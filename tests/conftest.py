@@ -16,7 +16,7 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny tensors lose more to threads than they gain
 
-from hdf.registry import Registry, discover
+from hdf.registry.registry import Registry, discover
 from hdf_plugins.loaders import phantom
 from tests.cli.calling import exit_code
 from tests.phantoms import render_once

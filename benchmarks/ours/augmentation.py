@@ -15,8 +15,8 @@ from torchvision.transforms import v2
 
 from benchmarks.ellipses import NoisyEllipses
 from benchmarks.timing import seconds
-from hdf.augment import Augment
-from hdf.memory import keep_freed_memory
+from hdf.augmentation.pipeline import Augment
+from hdf.runtime.malloc import keep_freed_memory
 from hdf.types import Batch, Targets
 from hdf_plugins.augmentations.affine import affine
 from hdf_plugins.augmentations.gamma import gamma

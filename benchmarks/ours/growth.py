@@ -12,14 +12,14 @@ import torch
 
 from benchmarks.ellipses import NoisyEllipses
 from benchmarks.timing import seconds
-from hdf.compute import choose_compute
 from hdf.data.batches import Batches
 from hdf.data.folder import StoreFolder
 from hdf.data.prepared import read_prepared
 from hdf.data.store import Store, build_store
-from hdf.detector import Detector, ModelSpec
-from hdf.memory import keep_freed_memory, peak_mib
+from hdf.models.detector import Detector, ModelSpec
 from hdf.recipe.schema import Adam, Constant
+from hdf.runtime.device import choose_compute
+from hdf.runtime.malloc import keep_freed_memory, peak_mib
 from hdf.training.loop import Learner
 from hdf.training.optimisation import build_optimizer, build_schedule
 from hdf_plugins.backbones.vgg import VGG11

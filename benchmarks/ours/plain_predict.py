@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from hdf.detector import Detector
-from hdf.model_file import load_model
-from hdf.registry import discover
-from hdf.weights import DEFAULT, find_models
+from hdf.models.detector import Detector
+from hdf.models.file import load_model
+from hdf.models.weights import DEFAULT, find_models
+from hdf.registry.registry import discover
 
 
 def main() -> None:

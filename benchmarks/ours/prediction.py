@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.timing import seconds
-from hdf.detector import Detector
 from hdf.inference import Predictor, files, load_predictor, predictor
+from hdf.models.detector import Detector
 
 normalize = Detector.normalize
 

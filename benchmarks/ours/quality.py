@@ -11,9 +11,9 @@ from pathlib import Path
 
 from hdf.cli.arguments import checked_recipe
 from hdf.cli.screen import console
-from hdf.memory import keep_freed_memory
-from hdf.reporting.progress import Reporter
-from hdf.reporting.run_folder import choose_folder
+from hdf.console.progress import Reporter
+from hdf.runs.run_folder import choose_folder
+from hdf.runtime.malloc import keep_freed_memory
 from hdf.training.prepare import Run, prepare
 from hdf.training.signals import Stop
 from hdf.training.trainer import Trainer

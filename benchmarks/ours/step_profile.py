@@ -15,8 +15,8 @@ from torch.profiler import ProfilerActivity, profile, record_function
 
 from benchmarks.ours.quality import prepared
 from hdf.data.batches import Batches
-from hdf.distributed import ALONE
-from hdf.memory import keep_freed_memory
+from hdf.runtime.malloc import keep_freed_memory
+from hdf.runtime.world import ALONE
 from hdf.training.build import build_learner
 from hdf.training.loop import Learner
 

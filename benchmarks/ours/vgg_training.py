@@ -10,13 +10,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from hdf.compute import choose_compute
 from hdf.data.batches import Batches
 from hdf.data.store import Store, build_store
-from hdf.detector import Detector, ModelSpec
-from hdf.features import FeatureCache
-from hdf.memory import keep_freed_memory
+from hdf.models.detector import Detector, ModelSpec
+from hdf.models.feature_cache import FeatureCache
 from hdf.recipe.schema import Adam, Constant
+from hdf.runtime.device import choose_compute
+from hdf.runtime.malloc import keep_freed_memory
 from hdf.training.compiled import compile_detector
 from hdf.training.loop import Learner
 from hdf.training.optimisation import build_optimizer, build_schedule

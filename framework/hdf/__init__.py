@@ -13,22 +13,22 @@ if TYPE_CHECKING:
     from hdf.errors import UserError
     from hdf.hookspecs import hookimpl
     from hdf.images import read_image
-    from hdf.reporting.view import View
     from hdf.types import Batch, Detections, Fault, Geometry, Loader, Sample, Target, Targets
+    from hdf.visualize.view import View
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Batch": "hdf.types",
     "Detections": "hdf.types",
-    "Fault": "hdf.samples",
+    "Fault": "hdf.types",
     "Geometry": "hdf.types",
-    "Loader": "hdf.samples",
-    "Sample": "hdf.samples",
-    "Target": "hdf.samples",
+    "Loader": "hdf.types",
+    "Sample": "hdf.types",
+    "Target": "hdf.types",
     "Targets": "hdf.types",
     "UserError": "hdf.errors",
-    "View": "hdf.reporting.view",
+    "View": "hdf.visualize.view",
     "hookimpl": "hdf.hookspecs",
     "read_image": "hdf.images",
 }

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import Hdf
-from tests.framework.dicom_files import SECRET_ID, SECRET_NAME, write_dicom
+from tests.dicom_files import SECRET_ID, SECRET_NAME, write_dicom
 
 RECIPE = """
 data:

@@ -16,9 +16,9 @@ from click.testing import CliRunner, Result
 
 from hdf import __version__
 from hdf.cli.main import hdf
-from hdf.doctor import files, installation, machine
-from hdf.doctor.finding import Finding
-from hdf.registry import Registry
+from hdf.registry.registry import Registry
+from hdf.tools.doctor import files, installation, machine
+from hdf.tools.doctor.finding import Finding
 
 
 def asked(*arguments: str | Path) -> Result:
@@ -172,7 +172,7 @@ def test_a_section_that_fails_leaves_the_others(
     def fail() -> list[Finding]:
         raise RuntimeError("driver too old")
 
-    monkeypatch.setattr("hdf.doctor.examine.devices", fail)
+    monkeypatch.setattr("hdf.tools.doctor.examine.devices", fail)
     result = asked("--json")
     found = findings(result)
     assert found["devices/devices"]["state"] == "broken"
@@ -237,7 +237,7 @@ def test_cores_that_others_keep_busy(
 ) -> None:
     monkeypatch.setattr("os.getloadavg", lambda: (load, 0.0, 0.0))
     monkeypatch.setattr("os.cpu_count", lambda: everywhere)
-    monkeypatch.setattr("hdf.data.parallel.cores", lambda: 4)
+    monkeypatch.setattr("hdf.runtime.workers.cores", lambda: 4)
     found = next(item for item in machine.processor() if item.name == "load")
     assert found.state == state
     assert found.advice.endswith(f"OMP_NUM_THREADS{threads}" if threads else "")

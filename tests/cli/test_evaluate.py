@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from click.testing import Result
 
-from hdf.model_file import load_model, read_spec
-from hdf.registry import Registry
+from hdf.models.file import load_model, read_spec
+from hdf.registry.registry import Registry
 from hdf_plugins.loaders.phantom import Phantom
 from tests.cli.calling import call, refusal
 from tests.docs.documentation import section

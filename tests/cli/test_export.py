@@ -16,7 +16,7 @@ from hdf.cli import main
 from hdf.errors import UserError
 from tests.cli.test_predict import CALIBRATION, Save, png
 from tests.cli.test_predict import save as save  # the fixture
-from tests.framework.test_export import onnx
+from tests.tools.test_export import onnx
 
 
 def hdf(*arguments: str | Path) -> Result:
@@ -84,7 +84,7 @@ def test_any_model_is_exported_once_into_the_cache(
 ) -> None:
     onnx()
     monkeypatch.setenv("HDF_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("hdf.export.check.SIZES", ((40, 50),))
+    monkeypatch.setattr("hdf.tools.export.check.SIZES", ((40, 50),))
     for fold, shift in enumerate((-1.0, 1.0)):
         save(tmp_path / "cv" / f"fold-{fold}" / "best.safetensors", shift)
     (tmp_path / "cv" / "calibration.json").write_text(json.dumps(asdict(CALIBRATION)))

@@ -10,8 +10,8 @@ from typing import NoReturn
 
 import pytest
 
-from hdf import files
 from hdf.errors import UserError
+from hdf.files import atomic
 from tests.cli.calling import refusal
 
 MODEL = "heart-lungs-phantom"
@@ -61,7 +61,7 @@ def test_a_disk_that_takes_no_file_is_told_too(
     def refuse(dir: Path) -> NoReturn:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    monkeypatch.setattr(files, "TemporaryFile", refuse)
+    monkeypatch.setattr(atomic, "TemporaryFile", refuse)
     command = tuple(part.replace("file/", "new/") for part in command)
     assert f"can't be written into {folder}: Read-only file system" in refusal(*command)
 
@@ -79,7 +79,7 @@ def test_a_run_that_goes_on_needs_a_folder_that_can_be_written(
     def refuse(dir: Path) -> NoReturn:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    monkeypatch.setattr(files, "TemporaryFile", refuse)
+    monkeypatch.setattr(atomic, "TemporaryFile", refuse)
     run = Path("run")
     run.mkdir()
     try:
@@ -94,4 +94,4 @@ def test_a_run_that_goes_on_needs_a_folder_that_can_be_written(
 @pytest.mark.parametrize("name", ["a" * 300, "file/run"])
 def test_names_that_no_disk_takes_are_refused(name: str, folder: Path) -> None:
     with pytest.raises(UserError, match="can't be written into"):
-        files.refuse_unwritable(Path(name))
+        atomic.refuse_unwritable(Path(name))

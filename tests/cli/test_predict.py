@@ -17,21 +17,21 @@ import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from hdf.calibration import Calibration
 from hdf.cli import main
 from hdf.cli import predict as command
-from hdf.detector import Detector, ModelSpec
 from hdf.errors import UserError
 from hdf.inference.tables import COLUMNS
-from hdf.model_file import save_model
-from hdf.recipe.build import build_detector
+from hdf.models.build import build_detector
+from hdf.models.calibration import Calibration
+from hdf.models.detector import Detector, ModelSpec
+from hdf.models.file import save_model
 from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve
-from hdf.registry import Registry
+from hdf.registry.registry import Registry
 from hdf.types import pad_targets
 from tests.conftest import Hdf
+from tests.dicom_files import SECRET_ID, SECRET_NAME, write_dicom
 from tests.docs.documentation import section
-from tests.framework.dicom_files import SECRET_ID, SECRET_NAME, write_dicom
 
 LABELS = ("heart", "left_lung", "right_lung")
 BOXES = [[8.0, 12, 22, 26], [17.0, 4, 28, 24], [4.0, 4, 15, 24]]  # in 32 x 32 pixels

@@ -11,10 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 from hdf.cli import main
-from hdf.reporting.run_folder import RunFolder
+from hdf.runs.run_folder import RunFolder
 from hdf.training.loop import Learner
 from tests.cli.calling import exit_code as hdf
-from tests.framework.test_resume import results
+from tests.training.test_resume import results
 
 
 @pytest.fixture

@@ -22,9 +22,9 @@ from click.testing import CliRunner, Result
 from hdf.cli import main
 from hdf.errors import UserError
 from hdf.inference.load import load_predictor
+from tests.dicom_files import SECRET_ID, SECRET_NAME, write_dicom
 from tests.docs.documentation import named_blocks
-from tests.framework.dicom_files import SECRET_ID, SECRET_NAME, write_dicom
-from tests.review.serving import FOUND, Fixed, Served, change, films, wait_for
+from tests.tools.review.serving import FOUND, Fixed, Served, change, films, wait_for
 
 MODEL = "heart-lungs-phantom"
 RECIPE = """\
@@ -56,7 +56,7 @@ def review(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> Iterator[
     pytest.importorskip("starlette", reason="the extra review is not installed")
     import uvicorn
 
-    from hdf.review import serve
+    from hdf.tools.review import serve
 
     made: list[uvicorn.Server] = []
     printed: list[str] = []
@@ -210,7 +210,9 @@ def test_misuse_is_told(tmp_path: Path) -> None:
 
 
 def test_a_missing_extra_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.startswith(("hdf.review", "starlette"))]:
+    for name in [
+        name for name in sys.modules if name.startswith(("hdf.tools.review", "starlette"))
+    ]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "starlette", None)
     shown = hdf("review", MODEL, "films")
@@ -220,10 +222,10 @@ def test_a_missing_extra_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_shipped_model_answers_in_the_background(tmp_path: Path) -> None:
-    from hdf.review.desk import Desk
-    from hdf.review.films import find_films
-    from hdf.review.pictures import Pictures
-    from hdf.review.predicting import predicting
+    from hdf.tools.review.desk import Desk
+    from hdf.tools.review.films import find_films
+    from hdf.tools.review.pictures import Pictures
+    from hdf.tools.review.predicting import predicting
     from hdf_plugins.loaders.phantom import read_image
 
     (tmp_path / "films").mkdir()
@@ -245,9 +247,9 @@ def test_the_shipped_model_answers_in_the_background(tmp_path: Path) -> None:
 def test_a_prediction_that_fails_is_told_on_the_page(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from hdf.review.desk import Desk
-    from hdf.review.pictures import Pictures
-    from hdf.review.predicting import predicting
+    from hdf.tools.review.desk import Desk
+    from hdf.tools.review.pictures import Pictures
+    from hdf.tools.review.predicting import predicting
 
     class Broken(Fixed):
         def predict(self, images: object) -> list[object]:  # type: ignore[override]

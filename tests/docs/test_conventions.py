@@ -6,7 +6,7 @@ import torch
 from kornia.augmentation import RandomAffine
 from torch import Tensor
 
-from hdf.augment import Augment, BoxBounds
+from hdf.augmentation.pipeline import Augment, BoxBounds
 from hdf.boxes import iou
 from hdf.types import Batch, Targets
 from tests.docs.documentation import DOCS

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hdf.doctor.installation import EXTRAS
 from hdf.recipe.packaged import packaged_recipes
+from hdf.tools.doctor.installation import EXTRAS
 from tests.docs.documentation import DOCS
 
 GENERATE = runpy.run_path(str(DOCS / "generate.py"), run_name="generate")

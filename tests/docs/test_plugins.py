@@ -20,10 +20,10 @@ from click.testing import CliRunner
 from hdf import hookspecs, testing
 from hdf.cli.main import hdf as group
 from hdf.errors import UserError
-from hdf.options import RESERVED
 from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve
-from hdf.registry import Registry, discover
+from hdf.registry.options import RESERVED
+from hdf.registry.registry import Registry, discover
 from tests.docs.documentation import DOCS, PLUGINS, Finished, blocks, named_blocks, section
 
 PAGE = "plugins.md"
@@ -115,7 +115,7 @@ def test_the_package_is_found_by_its_entry_point_without_torch(tmp_path: Path) -
     (about / "entry_points.txt").write_text("\n".join(["[hdf]", *entries, ""]))
     script = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
-        "from hdf.registry import discover\n"
+        "from hdf.registry.registry import discover\n"
         "found = discover().find('backbone', 'tinyconv')\n"
         "assert 'torch' not in sys.modules\n"
         "print(found.provider, found.status, found.load().__name__)\n"
@@ -169,8 +169,8 @@ def test_a_value_error_of_a_constructor_reads_as_printed(
 def raised_by_preparing(recipe: str, registry: Registry) -> UserError:
     from rich.console import Console
 
-    from hdf.reporting.progress import Reporter
-    from hdf.reporting.run_folder import RunFolder
+    from hdf.console.progress import Reporter
+    from hdf.runs.run_folder import RunFolder
     from hdf.training.prepare import prepare
 
     Path("recipe.yaml").write_text(recipe)

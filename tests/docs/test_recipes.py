@@ -14,7 +14,7 @@ from hdf.recipe import schema, splits
 from hdf.recipe.check import check_recipe
 from hdf.recipe.load import parse
 from hdf.recipe.merge import resolve
-from hdf.registry import Registry
+from hdf.registry.registry import Registry
 from tests.docs.documentation import DOCS, blocks, named_blocks
 
 PAGE = "recipes.md"

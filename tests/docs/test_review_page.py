@@ -11,8 +11,8 @@ import pytest
 pytest.importorskip("starlette", reason="the extra review is not installed")
 
 from hdf.cli.review import PORT, review
-from hdf.review.app import PAGE
-from hdf.review.table import COLUMNS, FLAGGED
+from hdf.tools.review.app import PAGE
+from hdf.tools.review.table import COLUMNS, FLAGGED
 from tests.docs.documentation import DOCS, section
 
 TEXT = (DOCS / "review.md").read_text(encoding="utf-8")

@@ -14,10 +14,10 @@ from PIL import Image
 from pydicom.uid import UID
 
 from hdf import UserError, read_image
+from tests.dicom_files import LOSSLESS, LOSSY, write_dicom
 from tests.faults.damage import flipped, lengthened, truncated
 from tests.faults.outcome import Outcome
 from tests.faults.watched import attempt
-from tests.framework.dicom_files import LOSSLESS, LOSSY, write_dicom
 
 RNG = np.random.default_rng(0)
 GREY = (RNG.random((48, 40)) * 200 + 20).astype(np.uint8)

@@ -13,13 +13,13 @@ from PIL import Image
 from hdf.data.folder import StoreFolder
 from hdf.data.mask_reading import add_masks
 from hdf.data.prepared import read_prepared
-from hdf.model_file import load_model, save_model
-from hdf.registry import discover
+from hdf.models.file import load_model, save_model
+from hdf.registry.registry import discover
 from hdf_plugins.loaders.mask_boxes import MaskBoxes
+from tests.detectors import small_detector
 from tests.faults.damage import DAMAGES
 from tests.faults.outcome import Outcome
 from tests.faults.watched import attempt
-from tests.framework.detectors import small_detector
 
 SIZE = (16, 24)
 Try = Callable[[Outcome, int], None]

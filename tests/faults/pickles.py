@@ -26,13 +26,13 @@ from hdf.errors import user_error
 from hdf.images import read_mask
 from hdf.inference.calibrations import read_calibration
 from hdf.inference.onnx import OnnxModel
-from hdf.model_file import load_model
+from hdf.models.file import load_model
 from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve
 from hdf.recipe.splits import Lists, ListSplit
-from hdf.registry import Registry, discover
-from hdf.reporting.run_folder import RunFolder, status_of
-from hdf.training.checkpoints import last_epoch
+from hdf.registry.registry import Registry, discover
+from hdf.runs.run_folder import RunFolder, status_of
+from hdf.training.checkpoint.checkpoints import last_epoch
 from hdf_plugins.backbones.weights import read_state
 from hdf_plugins.loaders.coco import Coco
 from hdf_plugins.loaders.csv_boxes import CsvBoxes

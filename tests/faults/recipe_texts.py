@@ -9,10 +9,10 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from hdf.options import Options
 from hdf.recipe.load import parse
 from hdf.recipe.packaged import packaged_recipes
-from hdf.registry import Registry
+from hdf.registry.options import Options
+from hdf.registry.registry import Registry
 from tests.faults.strange import names, values
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]

@@ -9,10 +9,10 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hdf.components import build_components
+from hdf.models.components import build_components
 from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve
-from hdf.registry import Registry, discover
+from hdf.registry.registry import Registry, discover
 from tests.faults.outcome import Outcome
 from tests.faults.recipe_texts import (
     SHORT,

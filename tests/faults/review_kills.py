@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.outcome import Outcome
-from tests.review.serving import LABELS, SIZE, Served, change, films, wait_for
+from tests.tools.review.serving import LABELS, SIZE, Served, change, films, wait_for
 
 MODEL = "heart-lungs-phantom"
 STATES = ("accepted", "accepted", "flagged", "open")

@@ -51,7 +51,7 @@ def test_model_files_and_stores() -> None:
 
 
 def test_model_files_are_read_wrong_without_a_checksum(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hdf.model_file.checksum", lambda tensors, description: "")
+    monkeypatch.setattr("hdf.models.file.checksum", lambda tensors, description: "")
     assert any("another" in line for line in model_files.bench(60).wrong)
 
 

@@ -11,10 +11,10 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from hdf import __version__
-from hdf.model_file import load_model
+from hdf.models.file import load_model
+from hdf.models.weights import find_models, shipped_models
 from hdf.recipe.packaged import packaged_recipes
-from hdf.registry import discover
-from hdf.weights import find_models, shipped_models
+from hdf.registry.registry import discover
 
 ROOT = Path(__file__).parents[2]
 WEIGHTS = [

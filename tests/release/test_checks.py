@@ -19,7 +19,7 @@ SOURCES = {
     "README.md": "# hdf\n",
     "LICENSE": "Apache License\n",
     "framework/hdf/__init__.py": "",
-    "framework/hdf/weights/a.safetensors": "weights",
+    "framework/hdf/models/weights/a.safetensors": "weights",
     "plugins/hdf_plugins/__init__.py": "",
     "recipes/a.yaml": "name: a\n",
     "tests/test_a.py": "",
@@ -35,7 +35,7 @@ Description-Content-Type: text/markdown
 """
 WHEEL = {
     "hdf/__init__.py": "",
-    "hdf/weights/a.safetensors": "weights",
+    "hdf/models/weights/a.safetensors": "weights",
     "hdf_plugins/__init__.py": "",
     "hdf/recipes/a.yaml": "name: a\n",
     f"{FACTS}/licenses/LICENSE": "Apache License\n",
@@ -74,12 +74,15 @@ def test_archives_of_the_sources_are_in_order(check: Check) -> None:
 @pytest.mark.parametrize(
     ("wheel", "message"),
     [
-        ({"hdf/weights/a.safetensors": None}, r"lacks hdf/weights/a\.safetensors$"),
+        ({"hdf/models/weights/a.safetensors": None}, r"lacks hdf/models/weights/a\.safetensors$"),
         ({"hdf/recipes/a.yaml": None}, r"lacks hdf/recipes/a\.yaml$"),
         ({f"{FACTS}/licenses/LICENSE": None}, "lacks .*LICENSE"),
         ({"tests/test_a.py": ""}, r"should not hold tests/test_a\.py"),
         ({"hdf/__pycache__/a.pyc": ""}, r"should not hold hdf/__pycache__/a\.pyc"),
-        ({"hdf/weights/a.safetensors": "weightz"}, r"another hdf/weights/a\.safetensors"),
+        (
+            {"hdf/models/weights/a.safetensors": "weightz"},
+            r"another hdf/models/weights/a\.safetensors",
+        ),
         ({f"{FACTS}/METADATA": METADATA.replace("Apache-2.0", "MIT")}, "MIT"),
         ({f"{FACTS}/METADATA": METADATA.replace("1.2", "1.3")}, "1.3"),
     ],

@@ -13,7 +13,7 @@ from hdf.cli.completion import complete_override, complete_recipe
 
 if TYPE_CHECKING:
     from hdf.recipe.check import CheckedRecipe
-    from hdf.registry import Registry
+    from hdf.registry.registry import Registry
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -81,7 +81,7 @@ def checked_recipe(
     """
     from hdf.recipe.check import check_recipe
     from hdf.recipe.merge import resolve
-    from hdf.registry import discover
+    from hdf.registry.registry import discover
 
     source = resolve(recipe, overrides)  # a mistake in the YAML is told before plugins are loaded
     registry = discover(plugins_dir)

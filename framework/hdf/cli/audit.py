@@ -13,7 +13,7 @@ from hdf.cli.arguments import checked_recipe, plugins_dir_option, recipe_argumen
 from hdf.cli.screen import console, show_json, show_table
 
 if TYPE_CHECKING:
-    from hdf.audit.audit import Audit
+    from hdf.tools.audit.audit import Audit
 
 
 @click.command()
@@ -44,12 +44,12 @@ def audit(
     """
     checked, _ = checked_recipe(recipe, overrides, plugins_dir)
 
-    from hdf.audit.audit import audit as look
-    from hdf.audit.finding import as_json
-    from hdf.audit.page import is_page, write_page
-    from hdf.components import build_components
-    from hdf.files import refuse_path
-    from hdf.reporting.progress import Reporter
+    from hdf.console.progress import Reporter
+    from hdf.files.atomic import refuse_path
+    from hdf.models.components import build_components
+    from hdf.tools.audit.audit import audit as look
+    from hdf.tools.audit.finding import as_json
+    from hdf.tools.audit.page import is_page, write_page
 
     if html is not None:
         refuse_path(html, "page of an audit", is_page, overwrite)

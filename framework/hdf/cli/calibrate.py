@@ -26,8 +26,8 @@ def calibrate(model: str, crossval: Path, out: Path | None) -> None:
     whole or not at all.
     """
     from hdf.errors import user_error
-    from hdf.training.calibrate import calibrate_model
-    from hdf.weights import find_models, shipped_models
+    from hdf.models.weights import find_models, shipped_models
+    from hdf.training.crossval.calibrate import calibrate_model
 
     paths = find_models(model)
     if len(paths) > 1:

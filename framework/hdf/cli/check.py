@@ -26,7 +26,7 @@ def check(recipe: Path, overrides: tuple[str, ...], plugins_dir: Path | None) ->
     from hdf.recipe.check import read_recipe
     from hdf.recipe.merge import resolve
     from hdf.recipe.verdict import Verdict
-    from hdf.registry import discover
+    from hdf.registry.registry import discover
 
     source = resolve(recipe, overrides)  # a mistake in the YAML is told before plugins are loaded
     checked = read_recipe(source, discover(plugins_dir))
@@ -43,7 +43,7 @@ def _build(checked: CheckedRecipe, verdict: Verdict) -> None:
 
     import_components(checked)
 
-    from hdf.components import build_components
+    from hdf.models.components import build_components
 
     with watched() as opened:
         build_components(checked)

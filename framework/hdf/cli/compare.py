@@ -12,7 +12,7 @@ from hdf.cli.arguments import plugins_dir_option
 from hdf.cli.screen import show_json, show_table
 
 if TYPE_CHECKING:
-    from hdf.compare.compare import Compared
+    from hdf.tools.compare.compare import Compared
 
 COLUMNS = ("run", "boxes", "metric", "n", "run 1", "this run", "difference", "95 %")
 MOST_CHANGED = 5
@@ -44,9 +44,9 @@ def compare(
     if len(runs) < 2:
         raise click.UsageError("name two folders or more; the first is the reference")
 
-    from hdf.compare.compare import as_json, compare_runs
-    from hdf.compare.page import is_page
-    from hdf.files import refuse_path
+    from hdf.files.atomic import refuse_path
+    from hdf.tools.compare.compare import as_json, compare_runs
+    from hdf.tools.compare.page import is_page
 
     if html is not None:
         refuse_path(html, "page of a comparison", is_page, overwrite)
@@ -91,7 +91,7 @@ def _show(found: Compared) -> None:
 
 
 def _rows(found: Compared) -> Iterator[tuple[str, ...]]:
-    from hdf.compare.differences import METRICS
+    from hdf.tools.compare.differences import METRICS
 
     for row in found.rows:
         low, high = row["difference_95"]
@@ -108,9 +108,9 @@ def _rows(found: Compared) -> Iterator[tuple[str, ...]]:
 
 
 def _write(html: Path, found: Compared, plugins_dir: Path | None) -> None:
-    from hdf.compare.images import find_samples
-    from hdf.compare.page import write_page
-    from hdf.registry import discover
+    from hdf.registry.registry import discover
+    from hdf.tools.compare.images import find_samples
+    from hdf.tools.compare.page import write_page
 
     samples = find_samples(found.finished, discover(plugins_dir)) if found.changed else {}
     write_page(html, found, samples)

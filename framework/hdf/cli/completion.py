@@ -93,7 +93,7 @@ def complete_override(
 
 def complete_model(context: Context, parameter: Parameter, incomplete: str) -> list[CompletionItem]:
     """The shipped models, the folders of runs below ``runs``, and files."""
-    from hdf.weights import shipped_models
+    from hdf.models.weights import shipped_models
 
     folders = {path.parent for path in Path("runs").glob("*/*/best.safetensors")}
     folders |= {path.parents[1] for path in Path("runs").glob("*/*/fold-*/best.safetensors")}
@@ -116,7 +116,7 @@ def _kind_of(key: str) -> str | None:
 def _components(
     context: Context, kind: str | None, incomplete: str, before: str = ""
 ) -> list[CompletionItem]:
-    from hdf.registry import discover
+    from hdf.registry.registry import discover
 
     try:
         found = discover(context.params.get("plugins_dir")).components

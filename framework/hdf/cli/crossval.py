@@ -18,7 +18,7 @@ from hdf.cli.arguments import (
     recipe_arguments,
 )
 from hdf.cli.screen import console, show_table
-from hdf.reporting.scores import COLUMNS, more_lines, score_row, score_rows
+from hdf.console.scores import COLUMNS, more_lines, score_row, score_rows
 
 
 @click.command()
@@ -44,10 +44,10 @@ def crossval(
     began = time.monotonic()
     checked, registry = checked_recipe(recipe, overrides, plugins_dir)
 
-    from hdf.reporting.forecast import Forecast
-    from hdf.reporting.progress import Reporter
-    from hdf.training.crossval import cross_validate, folds_of
-    from hdf.training.crossval_folder import choose_crossval_folder
+    from hdf.console.forecast import Forecast
+    from hdf.console.progress import Reporter
+    from hdf.training.crossval.crossval import cross_validate, folds_of
+    from hdf.training.crossval.folder import choose_crossval_folder
 
     folder = choose_crossval_folder(folds_of(checked), out, overwrite)
     reporter = Reporter(console(sys.stderr), Forecast(began))

@@ -13,7 +13,7 @@ from hdf.cli.screen import show_json
 from hdf.errors import printable
 
 if TYPE_CHECKING:
-    from hdf.doctor.finding import Finding
+    from hdf.tools.doctor.finding import Finding
 
 
 @click.command()
@@ -27,8 +27,8 @@ def doctor(as_json: bool, plugins_dir: Path | None) -> None:
     """
     from dataclasses import asdict
 
-    from hdf.doctor.examine import examine
-    from hdf.registry import discover
+    from hdf.registry.registry import discover
+    from hdf.tools.doctor.examine import examine
 
     found = examine(discover(plugins_dir))
     broken = [finding for finding in found if finding.state == "broken"]

@@ -35,6 +35,6 @@ def tell(error: BaseException) -> int | None:
 
 
 def _is_of_the_disk(error: OSError) -> bool:
-    from hdf.files import DISK_ERRORS  # not above: most commands end without an error
+    from hdf.files.atomic import DISK_ERRORS  # not above: most commands end without an error
 
     return error.errno in DISK_ERRORS

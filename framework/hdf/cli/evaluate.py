@@ -12,13 +12,13 @@ import click
 from hdf.cli.arguments import out_options, plugins_dir_option
 from hdf.cli.completion import complete_model
 from hdf.cli.screen import console, show_json, show_table
-from hdf.reporting.scores import COLUMNS, more_lines, score_rows
+from hdf.console.scores import COLUMNS, more_lines, score_rows
 
 if TYPE_CHECKING:
+    from hdf.console.progress import Reporter
     from hdf.inference.predictor import Predictor
-    from hdf.registry import Registry
-    from hdf.reporting.progress import Reporter
-    from hdf.reporting.run_folder import RunFolder
+    from hdf.registry.registry import Registry
+    from hdf.runs.run_folder import RunFolder
 
 
 @click.command()
@@ -78,14 +78,14 @@ def evaluate(
     """
     began = time.monotonic()
 
-    from hdf.compute import choose_compute
+    from hdf.console.forecast import Forecast
+    from hdf.console.progress import Reporter
     from hdf.inference.load import load_detectors
     from hdf.inference.predictor import Predictor
-    from hdf.registry import discover
-    from hdf.reporting.assessment_folder import choose_assessment_folder
-    from hdf.reporting.forecast import Forecast
-    from hdf.reporting.progress import Reporter
-    from hdf.weights import find_models
+    from hdf.models.weights import find_models
+    from hdf.registry.registry import discover
+    from hdf.runs.assessment_folder import choose_assessment_folder
+    from hdf.runtime.device import choose_compute
 
     folder = choose_assessment_folder(models[0], out, overwrite)
     registry = discover(plugins_dir)
@@ -120,11 +120,11 @@ def _assess(
     reporter: Reporter,
 ) -> dict[str, Any]:
     """Write the folder once all is known; returns what ``summary.json`` holds."""
-    from hdf.assessment import assess, compare, list_folder, score
+    from hdf.evaluation.labelled_folder import assess, compare, list_folder, score
     from hdf.evaluation.tables import write_matches, write_predictions
-    from hdf.files import write_json
+    from hdf.files.atomic import write_json
     from hdf.report.report import add_report
-    from hdf.reporting.environment import describe_environment
+    from hdf.runs.environment import describe_environment
 
     samples = list_folder(registry, images, table)
     with reporter.counting("evaluating") as progress:

@@ -60,12 +60,12 @@ def export(
     For research only: hdf is not a medical device.
     """
     from hdf.errors import user_error
-    from hdf.export.check import phantoms
-    from hdf.export.export import export_model
-    from hdf.export.formats import FORMATS
-    from hdf.files import refuse_path
+    from hdf.files.atomic import refuse_path
     from hdf.inference.load import load_detectors
-    from hdf.registry import discover
+    from hdf.registry.registry import discover
+    from hdf.tools.export.check import phantoms
+    from hdf.tools.export.export import export_model
+    from hdf.tools.export.formats import FORMATS
 
     kind = kind or _kind_of(out)
     out = out or Path(f"{Path(model).absolute().stem}.{kind}")

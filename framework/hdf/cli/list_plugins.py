@@ -14,7 +14,7 @@ from hdf.cli.screen import show_json, show_table
 from hdf.errors import UserError, suggest, user_error
 
 if TYPE_CHECKING:
-    from hdf.registry import Component, Registry
+    from hdf.registry.registry import Component, Registry
 
 COLUMNS = ("kind", "name", "summary", "distribution", "version", "status")
 
@@ -33,7 +33,7 @@ def list_plugins(
     name: str | None, kind: str | None, as_json: bool, plugins_dir: Path | None
 ) -> None:
     """List what is installed, or show the options of NAME."""
-    from hdf.registry import discover
+    from hdf.registry.registry import discover
 
     registry = discover(plugins_dir)
     chosen = _choose(registry, name, kind)
@@ -49,7 +49,7 @@ def list_plugins(
 
 
 def _choose(registry: Registry, name: str | None, kind: str | None) -> list[Component]:
-    from hdf.registry import KINDS
+    from hdf.registry.registry import KINDS
 
     if kind is not None and kind not in KINDS:
         raise user_error(f"no kind is called {kind!r}{suggest(kind, KINDS)}")
@@ -91,8 +91,8 @@ def _failed_plugins(registry: Registry, name: str | None) -> list[dict[str, Any]
 
 def _details(component: Component) -> dict[str, Any]:
     """The row, with options and documentation; imports the component."""
-    from hdf.docstrings import description, meanings
-    from hdf.options import Options, UnusableSignatureError
+    from hdf.registry.docstrings import description, meanings
+    from hdf.registry.options import Options, UnusableSignatureError
 
     try:
         target = component.load()

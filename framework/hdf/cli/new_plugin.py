@@ -19,9 +19,9 @@ def new_plugin(kind: str, name: str) -> None:
     behind use. The package hdf-NAME works, with a test and a recipe of its own; nothing is
     overwritten.
     """
-    from hdf.new_plugin.names import choose_names
-    from hdf.new_plugin.write import write_plugin
-    from hdf.registry import discover
+    from hdf.registry.registry import discover
+    from hdf.tools.new_plugin.names import choose_names
+    from hdf.tools.new_plugin.write import write_plugin
 
     names = choose_names(kind, name, discover())
     folder = write_plugin(names, Path())

@@ -16,9 +16,9 @@ from hdf.cli.completion import complete_model
 from hdf.cli.screen import console, show_json, show_table
 
 if TYPE_CHECKING:
-    from hdf.calibration import Calibration
     from hdf.inference.files import Answering, Draw, Told
     from hdf.inference.sources import Source
+    from hdf.models.calibration import Calibration
 
 COVERAGE = 0.9
 SUFFIXES = (".csv", ".json")
@@ -101,16 +101,16 @@ def predict(
         )
     _check_engine(engine, models, device, precision, nproc)
 
-    from hdf.compute import choose_compute, computes_bfloat16
-    from hdf.files import refuse_path
+    from hdf.console.forecast import Forecast
+    from hdf.console.progress import Reporter
+    from hdf.files.atomic import refuse_path
     from hdf.inference.files import predict_files
     from hdf.inference.load import load_predictor
     from hdf.inference.processes import predict_in_processes
     from hdf.inference.sources import find_sources
     from hdf.inference.tables import as_csv, as_json, is_answers, write_answers
-    from hdf.reporting.forecast import Forecast
-    from hdf.reporting.progress import Reporter
-    from hdf.weights import DEFAULT
+    from hdf.models.weights import DEFAULT
+    from hdf.runtime.device import choose_compute, computes_bfloat16
 
     models = models or (DEFAULT,)
     sources = find_sources(images)
@@ -122,7 +122,7 @@ def predict(
     predictor: Answering
     slow = False
     if engine == "onnx":
-        from hdf.export.engine import load_onnx_predictor
+        from hdf.tools.export.engine import load_onnx_predictor
 
         predictor = load_onnx_predictor(*models, tta=tta, plugins_dir=plugins_dir, say=reporter.say)
     else:
@@ -200,9 +200,9 @@ def _level(calibration: Calibration | None, coverage: float | None) -> float:
 
 def _drawing(sources: Sequence[Source], folder: Path, overwrite: bool) -> Draw:
     """What draws an overlay; refuses to replace another's file beforehand."""
-    from hdf.files import refuse_path
+    from hdf.drawing.png import is_png_of
+    from hdf.files.atomic import refuse_path
     from hdf.inference.overlay import MADE_BY, overlay_paths, save_overlay
-    from hdf.png import is_png_of
 
     paths = overlay_paths(sources, folder)
     for path in paths.values():

@@ -23,10 +23,10 @@ def prepare(recipe: Path, overrides: tuple[str, ...], plugins_dir: Path | None) 
     began = time.monotonic()
     checked, _ = checked_recipe(recipe, overrides, plugins_dir)
 
-    from hdf.components import build_components
-    from hdf.dataset import read_dataset
-    from hdf.reporting.forecast import Forecast
-    from hdf.reporting.progress import Reporter
+    from hdf.console.forecast import Forecast
+    from hdf.console.progress import Reporter
+    from hdf.data.dataset import read_dataset
+    from hdf.models.components import build_components
 
     reporter = Reporter(console(sys.stderr), Forecast(began))
     dataset = read_dataset(checked, build_components(checked).loader, reporter)

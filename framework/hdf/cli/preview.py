@@ -13,8 +13,8 @@ from hdf.cli.arguments import checked_recipe, plugins_dir_option, recipe_argumen
 from hdf.cli.screen import console
 
 if TYPE_CHECKING:
-    from hdf.preview.make import Choice
     from hdf.recipe.check import CheckedRecipe
+    from hdf.tools.preview.make import Choice
 
 COUNT = 12
 MADE_BY = "hdf preview"
@@ -66,10 +66,10 @@ def preview(
 
     checked, _ = checked_recipe(recipe, overrides, plugins_dir)
 
-    from hdf.files import refuse_path
-    from hdf.png import is_png_of, save_png
-    from hdf.preview.make import Choice, make_preview
-    from hdf.reporting.progress import Reporter
+    from hdf.console.progress import Reporter
+    from hdf.drawing.png import is_png_of, save_png
+    from hdf.files.atomic import refuse_path
+    from hdf.tools.preview.make import Choice, make_preview
 
     choice = _fitting(checked, Choice(count or COUNT, side, epoch or 1, plain), count)
     path = out or Path(f"{checked.recipe.name}-preview.png")
@@ -82,7 +82,7 @@ def _fitting(checked: CheckedRecipe, choice: Choice, asked: int | None) -> Choic
     """The choice, with no more images than fit where no number was asked for."""
     from dataclasses import replace
 
-    from hdf.preview.make import most_images
+    from hdf.tools.preview.make import most_images
 
     epochs = checked.recipe.train.epochs
     if choice.epoch > epochs:

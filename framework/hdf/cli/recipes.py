@@ -47,7 +47,7 @@ def _summary(path: Path) -> str:
 
 
 def _copy(source: Path, folder: Path, overwrite: bool) -> None:
-    from hdf.files import write_text
+    from hdf.files.atomic import write_text
 
     target = folder / source.name
     if target.exists() and not overwrite:

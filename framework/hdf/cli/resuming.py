@@ -11,7 +11,7 @@ from hdf.errors import Problem, UserError, user_error
 
 if TYPE_CHECKING:
     from hdf.recipe.check import CheckedRecipe
-    from hdf.registry import Registry
+    from hdf.registry.registry import Registry
 
 
 def refuse_no_run(folder: Path) -> None:
@@ -20,8 +20,8 @@ def refuse_no_run(folder: Path) -> None:
     Raises:
         UserError: saying which it is.
     """
-    from hdf.reporting.lock import is_held
-    from hdf.reporting.run_folder import status_of
+    from hdf.files.lock import is_held
+    from hdf.runs.run_folder import status_of
 
     status = status_of(folder)
     if "folds" in status:
@@ -35,7 +35,7 @@ def refuse_no_run(folder: Path) -> None:
 
 def is_finished(folder: Path) -> bool:
     """Whether the run in the folder has nothing left to do."""
-    from hdf.reporting.run_folder import status_of
+    from hdf.runs.run_folder import status_of
 
     return status_of(folder).get("status") == "finished"
 
@@ -66,8 +66,8 @@ def resumed_recipe(
     """
     from hdf.recipe.check import check_recipe
     from hdf.recipe.merge import Source, source_of
-    from hdf.registry import discover
-    from hdf.training.same_recipe import differing, plain
+    from hdf.registry.registry import discover
+    from hdf.training.crossval.same_recipe import differing, plain
 
     file = folder / "resolved.yaml"
     if text is None:

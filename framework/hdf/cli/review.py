@@ -55,21 +55,21 @@ def review(
     if out is not None and out.suffix.lower() != ".csv":
         raise click.BadParameter(f"{str(out)!r} does not end with .csv", param_hint="'--out'")
     try:
-        from hdf.review.app import make_app
-        from hdf.review.serve import address_of, is_loopback, make_server, open_socket, show
+        from hdf.tools.review.app import make_app
+        from hdf.tools.review.serve import address_of, is_loopback, make_server, open_socket, show
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in ("starlette", "uvicorn"):
             raise
         raise user_error(f"{package} is not installed: {EXTRA}") from error
+    from hdf.console.progress import Reporter
+    from hdf.files.pseudonyms import secret_of
     from hdf.inference.load import load_predictor
-    from hdf.privacy import secret_of
-    from hdf.reporting.progress import Reporter
-    from hdf.review.desk import Desk
-    from hdf.review.films import find_films
-    from hdf.review.pictures import Pictures
-    from hdf.review.predicting import predicting
-    from hdf.review.table import refuse_tables
+    from hdf.tools.review.desk import Desk
+    from hdf.tools.review.films import find_films
+    from hdf.tools.review.pictures import Pictures
+    from hdf.tools.review.predicting import predicting
+    from hdf.tools.review.table import refuse_tables
 
     folder = images.resolve()
     table = out or folder.with_name(f"{folder.name}-corrections.csv")

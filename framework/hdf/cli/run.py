@@ -22,13 +22,13 @@ from hdf.cli.arguments import (
 from hdf.cli.endings import tell
 from hdf.cli.resuming import is_finished, refuse_no_run, resumed_recipe, text_of
 from hdf.cli.screen import console
-from hdf.reporting.scores import more_lines
+from hdf.console.scores import more_lines
 
 if TYPE_CHECKING:
-    from hdf.distributed import World
     from hdf.recipe.check import CheckedRecipe
-    from hdf.registry import Registry
-    from hdf.reporting.run_folder import RunFolder
+    from hdf.registry.registry import Registry
+    from hdf.runs.run_folder import RunFolder
+    from hdf.runtime.world import World
 
 
 class Asked(NamedTuple):
@@ -72,7 +72,7 @@ def run(nproc: int, **asked: Any) -> None:
         _run(None, wanted)
         return
 
-    from hdf.joining import joined
+    from hdf.runtime.process_group import joined
 
     with joined(tell) as world:
         _run(world, wanted)
@@ -86,10 +86,10 @@ def _run(world: World | None, asked: Asked) -> None:
 
     from rich.console import Console
 
-    from hdf.distributed import ALONE
-    from hdf.reporting.forecast import Forecast
-    from hdf.reporting.progress import Reporter
-    from hdf.reporting.run_folder import RunFolder
+    from hdf.console.forecast import Forecast
+    from hdf.console.progress import Reporter
+    from hdf.runs.run_folder import RunFolder
+    from hdf.runtime.world import ALONE
     from hdf.training.run import run_recipe
 
     checked, registry = found
@@ -127,8 +127,8 @@ def _known(world: World | None, asked: Asked) -> tuple[CheckedRecipe, Registry] 
 
 
 def _folder(checked: CheckedRecipe, asked: Asked) -> RunFolder:
-    from hdf.files import refuse_unwritable
-    from hdf.reporting.run_folder import RunFolder, choose_folder
+    from hdf.files.atomic import refuse_unwritable
+    from hdf.runs.run_folder import RunFolder, choose_folder
 
     if asked.resume is not None:
         refuse_unwritable(asked.resume)
@@ -145,10 +145,10 @@ def _launch(count: int, asked: Asked) -> int:
         return 0
     checked, _ = found
 
-    from hdf.components import build_components
-    from hdf.distributed import World
     from hdf.errors import placed
-    from hdf.reporting.run_folder import RunFolder, free_path
+    from hdf.models.components import build_components
+    from hdf.runs.run_folder import RunFolder, free_path
+    from hdf.runtime.world import World
     from hdf.training.launch import launch
 
     with placed(checked.where("train", "device")):

@@ -26,9 +26,9 @@ def schema(out: Path | None, overwrite: bool, plugins_dir: Path | None) -> None:
     It knows the options of every component that is installed. A component that can't be imported
     is left out, and told on stderr.
     """
-    from hdf.files import refuse_path, write_json
+    from hdf.files.atomic import refuse_path, write_json
     from hdf.recipe.json_schema import recipe_schema
-    from hdf.registry import discover
+    from hdf.registry.registry import discover
 
     if out is not None:
         refuse_path(out, "recipe's schema", _is_own, overwrite)

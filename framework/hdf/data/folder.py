@@ -16,7 +16,7 @@ from hdf.data.flat_file import Appender, FlatFile, L, Line
 from hdf.data.image_file import ImageFile
 from hdf.data.masks import packed_size
 from hdf.errors import user_error
-from hdf.files import write_json, write_text
+from hdf.files.atomic import write_json, write_text
 from hdf.types import Geometry, Sample
 
 VERSION = 1

@@ -16,10 +16,10 @@ from hdf.data.decode import attempted, kept_boxes, reading
 from hdf.data.folder import MaskEntry, StoreFolder, file_facts
 from hdf.data.image_file import ImageFile
 from hdf.data.masks import Masks, pack, packed_size
-from hdf.data.parallel import map_samples
 from hdf.data.resize import Resize, resize_masks
 from hdf.data.store import Progress, Skipped, Store
 from hdf.errors import UserError, user_error
+from hdf.runtime.workers import map_samples
 from hdf.types import Sample
 
 

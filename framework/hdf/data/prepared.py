@@ -8,10 +8,10 @@ from functools import partial
 
 from hdf.data.decode import attempted, fault_of, place, target_of
 from hdf.data.folder import Entry, StoreFolder, fingerprint
-from hdf.data.parallel import map_samples
 from hdf.data.resize import Resize
 from hdf.data.store import Progress, Skipped, Store, collect
 from hdf.errors import UserError
+from hdf.runtime.workers import map_samples
 from hdf.types import Geometry, Sample, Target
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from hdf.errors import Problem, UserError, user_error
-from hdf.files import read_text
+from hdf.files.atomic import read_text
 from hdf.recipe.splits import AnySplit, EndsSplit, FoldSplit, Lists, ListSplit
 from hdf.types import Sample
 

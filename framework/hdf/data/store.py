@@ -16,10 +16,10 @@ from torch import Tensor
 from hdf.data.decode import Decoded, attempted, decode
 from hdf.data.image_file import ImageFile
 from hdf.data.masks import Masks
-from hdf.data.parallel import map_samples
-from hdf.data.residence import fits
 from hdf.data.resize import Resize
 from hdf.errors import Problem, UserError, user_error
+from hdf.runtime.memory_budget import fits
+from hdf.runtime.workers import map_samples
 from hdf.types import Geometry, Sample, Target, Targets, pad_targets
 
 Progress = Callable[[int, int], None]

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from hdf.boxes import area
-from hdf.calibration import LEVELS, Calibration, EdgeErrors, fit_calibration
 from hdf.evaluation.bootstrap import mean_interval
 from hdf.evaluation.metrics import Matches
 from hdf.evaluation.ratio_metrics import Ratios, ratios_of
+from hdf.models.calibration import LEVELS, Calibration, EdgeErrors, fit_calibration
 
 LEVEL = 0.9
 """The coverage that summaries report."""

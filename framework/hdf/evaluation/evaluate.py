@@ -10,16 +10,16 @@ import torch
 from torch import Tensor
 
 from hdf.boxes import clip
-from hdf.compute import Compute
 from hdf.data.batches import Batches
 from hdf.data.store import Store
-from hdf.detector import Detector
-from hdf.distributed import ALONE, World
 from hdf.evaluation.average_precision import Found
 from hdf.evaluation.baseline import constant_detections
 from hdf.evaluation.comparison import Comparison
 from hdf.evaluation.metrics import Matches, match
-from hdf.features import FeatureCache, answers
+from hdf.models.detector import Detector
+from hdf.models.feature_cache import FeatureCache, answers
+from hdf.runtime.device import Compute
+from hdf.runtime.world import ALONE, World
 from hdf.types import Detections, Geometry, Target
 
 

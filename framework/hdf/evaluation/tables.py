@@ -14,7 +14,7 @@ from hdf.errors import user_error
 from hdf.evaluation.average_precision import Found
 from hdf.evaluation.comparison import Comparison
 from hdf.evaluation.metrics import Matches
-from hdf.files import write_table
+from hdf.files.atomic import write_table
 from hdf.types import Detections, Sample, Target
 
 EDGES = ("x0", "y0", "x1", "y1")

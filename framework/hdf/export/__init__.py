@@ -1,3 +1,1 @@
-"""Detectors as files that other programs run: ONNX, and torch.export's PT2."""
-
-from __future__ import annotations
+"""Moved to `hdf.tools.export`; the old name goes on 2027-06-01."""

@@ -1,65 +1,11 @@
-"""A predictor that computes with ONNX Runtime, from the names of models."""
+"""Moved to `hdf.tools.export`; the old name goes on 2027-06-01."""
 
-from __future__ import annotations
+import warnings
 
-import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from pathlib import Path
+from hdf.tools.export import load_onnx_predictor as load_onnx_predictor
 
-from hdf import __version__
-from hdf.export.check import phantoms
-from hdf.export.export import export_model
-from hdf.files import cache_folder
-from hdf.inference.load import crossval_calibration
-from hdf.inference.onnx import OnnxModel, OnnxPredictor
-from hdf.model_file import load_model
-from hdf.registry import discover
-from hdf.weights import DEFAULT, find_models
-
-
-def load_onnx_predictor(
-    *models: str | Path,
-    tta: int = 1,
-    plugins_dir: Path | None = None,
-    say: Callable[[str], None] = lambda text: None,
-) -> OnnxPredictor:
-    """A predictor, ready to answer.
-
-    Args:
-        models: ``.onnx`` files that `hdf export` wrote, or what `hdf.inference.load_predictor`
-            takes, which is exported into the cache folder on its first use.
-        tta: how many views of each image are averaged.
-        plugins_dir: a folder of single-file plugins that the models need.
-        say: is told when a model is being exported.
-
-    Raises:
-        UserError: there is no such model, it can't be exported, or ONNX Runtime is not installed.
-    """
-    names = dict.fromkeys(map(str, models or (DEFAULT,)))
-    loaded = [model for name in names for model in _loaded(name, plugins_dir, say)]
-    return OnnxPredictor(loaded, tta)
-
-
-def _loaded(name: str, plugins_dir: Path | None, say: Callable[[str], None]) -> Sequence[OnnxModel]:
-    paths = find_models(name)
-    found = [
-        OnnxModel(path if path.suffix == ".onnx" else _exported(path, plugins_dir, say))
-        for path in paths
-    ]
-    calibration = crossval_calibration(name, paths)
-    if calibration is not None:
-        for model in found:
-            model.spec = replace(model.spec, calibration=calibration)
-    return found
-
-
-def _exported(path: Path, plugins_dir: Path | None, say: Callable[[str], None]) -> Path:
-    """The model in the cache folder, by its content and the version of hdf."""
-    content = hashlib.sha256(path.read_bytes() + __version__.encode()).hexdigest()[:24]
-    cached = cache_folder() / "onnx" / f"{content}.onnx"
-    if not cached.is_file():
-        say(f"exporting {path} to {cached}, once")
-        registry = discover(plugins_dir)
-        export_model(load_model(path, registry), cached, "onnx", phantoms(registry))
-    return cached
+warnings.warn(
+    "import load_onnx_predictor from hdf.tools.export; hdf.export.engine goes on 2027-06-01",
+    DeprecationWarning,
+    stacklevel=2,
+)

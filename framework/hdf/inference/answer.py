@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from torch import Tensor
 
 from hdf.boxes import clip
-from hdf.calibration import Calibration
 from hdf.inference.predictor import Prediction
+from hdf.models.calibration import Calibration
 from hdf.ratio import HeartWidth, cardiothoracic_ratio, heart_width, ratio_spread
 from hdf.types import ImageFacts
 

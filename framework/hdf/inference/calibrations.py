@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from hdf.calibration import Calibration
 from hdf.errors import user_error
+from hdf.models.calibration import Calibration
 from hdf.recipe.load import read_text
 
 Quantiles = TypeVar("Quantiles", bound=tuple[float, ...])

@@ -12,12 +12,12 @@ from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
-from hdf.calibration import Calibration
-from hdf.data.parallel import in_order, one_torch_thread, workers
 from hdf.errors import UserError
 from hdf.images import image_facts, read_image
 from hdf.inference.answer import Answer, make_answer
 from hdf.inference.predictor import Prediction
+from hdf.models.calibration import Calibration
+from hdf.runtime.workers import in_order, one_torch_thread, workers
 from hdf.types import ImageFacts
 
 TOGETHER = 4

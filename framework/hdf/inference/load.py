@@ -7,14 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from hdf.calibration import Calibration
-from hdf.compute import choose_compute
-from hdf.detector import Detector
 from hdf.inference.calibrations import FILE, read_calibration
 from hdf.inference.predictor import Predictor
-from hdf.model_file import load_model
-from hdf.registry import Registry, discover
-from hdf.weights import DEFAULT, find_models
+from hdf.models.calibration import Calibration
+from hdf.models.detector import Detector
+from hdf.models.file import load_model
+from hdf.models.weights import DEFAULT, find_models
+from hdf.registry.registry import Registry, discover
+from hdf.runtime.device import choose_compute
 
 
 def load_predictor(
@@ -27,8 +27,8 @@ def load_predictor(
     """A predictor, ready to answer.
 
     Args:
-        models: names as `hdf.weights.find_models` takes them; several models answer together. The
-            shipped default where none is given.
+        models: names as `hdf.models.weights.find_models` takes them; several models answer
+            together. The shipped default where none is given.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, …
         precision: bfloat16 is quicker on some processors and moves boxes a little.
         tta: how many views of each image are averaged.
@@ -68,7 +68,7 @@ def crossval_calibration(name: str, paths: Sequence[Path]) -> Calibration | None
 
     Args:
         name: the folder.
-        paths: what `hdf.weights.find_models` found there.
+        paths: what `hdf.models.weights.find_models` found there.
     """
     measured = len(paths) > 1 and (Path(name) / FILE).is_file()
     return read_calibration(Path(name)) if measured else None

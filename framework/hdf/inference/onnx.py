@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hdf.detector import ModelSpec
 from hdf.errors import user_error
 from hdf.inference.calibrations import widest
 from hdf.inference.predictor import Prediction, ViewAnswer, common_labels, joined
 from hdf.inference.views import View, views
-from hdf.model_file import spec_of
+from hdf.models.detector import ModelSpec
+from hdf.models.file import spec_of
 from hdf.types import Detections
 
 EXTRA = "pip install 'heart-detection-framework[onnx]'"
@@ -44,7 +44,7 @@ class OnnxModel:
         self.spec = _spec(session, path)
 
     def __call__(self, image: Tensor) -> dict[str, Tensor]:
-        """The graph's outputs by name (`hdf.export.graph.PredictionGraph`).
+        """The graph's outputs by name (`hdf.tools.export.graph.PredictionGraph`).
 
         It computes in as many threads as torch would in the caller's.
 

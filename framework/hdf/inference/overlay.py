@@ -10,12 +10,12 @@ import numpy as np
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from hdf.colours import COLOURS, true_colours
+from hdf.drawing.colours import COLOURS, true_colours
+from hdf.drawing.png import save_png
+from hdf.drawing.shapes import HALO, HALO_ALPHA, LINE, as_grey, blend, frame, rectangle
+from hdf.drawing.text import ALARM, FAINT, FONT, INK, LINE_HEIGHT, PAPER, WARNING, shortened
 from hdf.inference.answer import Answer
 from hdf.inference.sources import Source
-from hdf.lettering import ALARM, FAINT, FONT, INK, LINE_HEIGHT, PAPER, WARNING, shortened
-from hdf.painting import HALO, HALO_ALPHA, LINE, as_grey, blend, frame, rectangle
-from hdf.png import save_png
 from hdf.ratio import RATIO_LABELS
 
 MADE_BY = "hdf predict"

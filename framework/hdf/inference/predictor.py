@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from hdf.boxes import clip
-from hdf.compute import Compute
-from hdf.detector import Detector, ModelSpec
 from hdf.errors import user_error
 from hdf.inference.calibrations import widest
 from hdf.inference.combine import combine
 from hdf.inference.folding import fold_batch_norms
 from hdf.inference.views import Seen, View, views
+from hdf.models.detector import Detector, ModelSpec
+from hdf.runtime.device import Compute
 from hdf.types import Detections
 
 TOGETHER = 16

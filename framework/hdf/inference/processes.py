@@ -14,10 +14,10 @@ from typing import NamedTuple, Protocol
 
 import torch
 
-from hdf.data.parallel import Processes, cores, end_with_parent, in_order
 from hdf.errors import user_error
 from hdf.inference.files import Draw, Told, chunks_of, predict_chunk
 from hdf.inference.predictor import Predictor
+from hdf.runtime.workers import Processes, cores, end_with_parent, in_order
 
 
 class Load(Protocol):

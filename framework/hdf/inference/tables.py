@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-from hdf.files import write_text
+from hdf.files.atomic import write_text
 from hdf.inference.answer import Answer
 from hdf.inference.files import Told
 

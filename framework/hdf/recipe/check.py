@@ -13,13 +13,13 @@ import yaml
 from pydantic import ValidationError
 
 from hdf.errors import UserError, placed, user_error
-from hdf.options import Options, UnusableSignatureError
 from hdf.recipe.load import Node, parse
 from hdf.recipe.merge import Source, merge, relabel
 from hdf.recipe.problems import problems
 from hdf.recipe.schema import Recipe
-from hdf.registry import Component, Registry
-from hdf.source import stated_signature
+from hdf.registry.options import Options, UnusableSignatureError
+from hdf.registry.registry import Component, Registry
+from hdf.registry.source import stated_signature
 
 DEFAULTS = """
 data: {split: {val: 0.2}}

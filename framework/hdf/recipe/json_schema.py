@@ -13,12 +13,12 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from hdf import __version__
-from hdf.docstrings import attributes, description, meanings
 from hdf.errors import UserError
-from hdf.options import Options, UnusableSignatureError
 from hdf.recipe import schema, splits
 from hdf.recipe.schema import Recipe
-from hdf.registry import KINDS, Component, Registry
+from hdf.registry.docstrings import attributes, description, meanings
+from hdf.registry.options import Options, UnusableSignatureError
+from hdf.registry.registry import KINDS, Component, Registry
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 TITLE = "hdf recipe"

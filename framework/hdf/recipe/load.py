@@ -15,8 +15,8 @@ from typing import Any
 
 import yaml
 
-from hdf import files
 from hdf.errors import Problem, UserError, user_error
+from hdf.files import atomic
 
 LARGEST_FILE = 1_000_000
 MOST_VALUES = 20_000
@@ -96,9 +96,9 @@ def read_text(path: Path) -> str:
     """A recipe's text.
 
     Raises:
-        UserError: as `hdf.files.read_text`.
+        UserError: as `hdf.files.atomic.read_text`.
     """
-    return files.read_text(path, LARGEST_FILE)
+    return atomic.read_text(path, LARGEST_FILE)
 
 
 def parse(text: str, name: str) -> Node:

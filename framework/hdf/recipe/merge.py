@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hdf.errors import user_error
-from hdf.files import is_file
+from hdf.files.atomic import is_file
 from hdf.recipe.load import DEEPEST, Node, parse, read_text
 from hdf.recipe.packaged import find_recipe
 from hdf.recipe.splits import SPLIT_FORMS

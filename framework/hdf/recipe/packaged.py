@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hdf.errors import suggest, user_error
-from hdf.files import is_file
+from hdf.files.atomic import is_file
 
 
 def recipes_folder() -> Path:

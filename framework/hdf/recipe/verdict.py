@@ -20,9 +20,9 @@ from typing import Any
 
 from hdf import __version__
 from hdf.errors import UserError
-from hdf.files import cache_folder, read_text, write_text
+from hdf.files.atomic import cache_folder, read_text, write_text
 from hdf.recipe.check import CheckedRecipe
-from hdf.registry import Component
+from hdf.registry.registry import Component
 
 KEPT = 32
 LARGEST_FILE = 4_000_000

@@ -11,11 +11,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from hdf.colours import COLOURS, true_colours
 from hdf.data.decode import attempted, read_pixels
+from hdf.drawing.colours import COLOURS, true_colours
+from hdf.drawing.shapes import as_grey
 from hdf.errors import UserError
 from hdf.evaluation.comparison import Comparison
-from hdf.painting import as_grey
 from hdf.report.figures import spoken
 from hdf.types import Sample
 

@@ -8,7 +8,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from hdf import __version__
 from hdf.errors import user_error
-from hdf.files import write_text
+from hdf.files.atomic import write_text
 
 
 def is_page(path: Path, made_by: str) -> bool:

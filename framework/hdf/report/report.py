@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from hdf.console.progress import Reporter
 from hdf.report.figures import spoken
 from hdf.report.films import Album, albums, colours_of
 from hdf.report.finished import KINDS, Finished, bare_path, read_finished, shown_recipe
 from hdf.report.headlines import Headline, headlines
 from hdf.report.page import write_page
 from hdf.report.sections import sections
-from hdf.reporting.progress import Reporter
 from hdf.types import Sample
 
 NAME = "report.html"

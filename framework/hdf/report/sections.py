@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hdf.console.scores import COLUMNS, score_row
 from hdf.report import figures
 from hdf.report.charts import Chart
 from hdf.report.figures import spoken
 from hdf.report.finished import Finished
-from hdf.reporting.scores import COLUMNS, score_row
 
 MOST_ROWS = 40
 """Of sources or folds in the table of scores."""

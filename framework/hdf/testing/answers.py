@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hdf.models.dry_run import IMAGES, check_detections
 from hdf.testing.contract import assert_same
-from hdf.trial import IMAGES, check_detections
 from hdf.types import Detections
 
 ROUNDING = 1e-3

@@ -10,7 +10,7 @@ import torch
 from kornia.augmentation import IntensityAugmentationBase2D
 from torch import Tensor, nn
 
-from hdf.augment import Augment, BoxBounds
+from hdf.augmentation.pipeline import Augment, BoxBounds
 from hdf.testing.contract import asking, assert_finite, subject
 from hdf.testing.painting import level_bounds, painted_batch
 from hdf.types import Batch
@@ -54,7 +54,7 @@ def check_augmentation(
             for a recipe.
         options: of a registered one.
         image_size: (height, width), at least 64 px each.
-        box_bounds: as in `hdf.augment.Augment`.
+        box_bounds: as in `hdf.augmentation.pipeline.Augment`.
         draws: the number of random images that are warped.
         tolerance: px.
         seed: of shapes and augmentation.
@@ -65,7 +65,7 @@ def check_augmentation(
             whole shape is in sight.
     """
     title, modules = _modules(module, options, image_size, seed)
-    with asking(title, "construction of hdf.augment.Augment"):
+    with asking(title, "construction of hdf.augmentation.pipeline.Augment"):
         augment = Augment(modules, image_size, box_bounds)
     _check_images(title, augment, image_size, seed)
     moving = [item for item in modules if not isinstance(item, IntensityAugmentationBase2D)]

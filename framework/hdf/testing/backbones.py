@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hdf.models.dry_run import IMAGES, check_features
 from hdf.testing.contract import (
     Subject,
     asking,
@@ -18,7 +19,6 @@ from hdf.testing.contract import (
     subject,
 )
 from hdf.testing.networks import check_export, check_no_other_device
-from hdf.trial import IMAGES, check_features
 
 ALONE_TOLERANCE = 1e-3
 """A batch may be added up in another order than one image."""

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from hdf.errors import UserError
-from hdf.recipe.build import build
+from hdf.models.build import build
+from hdf.models.dry_run import Mismatch
 from hdf.recipe.check import part_of
-from hdf.registry import discover
-from hdf.trial import Mismatch
+from hdf.registry.registry import discover
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def subject(
         component: the object itself, or a registered name, which is built as a recipe would.
         options: of a registered component, as a recipe writes them.
         seed: of a registered component's weights.
-        supplied: values for the reserved names (`hdf.options.SUPPLIED`).
+        supplied: values for the reserved names (`hdf.registry.options.SUPPLIED`).
     """
     if not isinstance(component, str):
         if options:

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hdf.detector import Detector, ModelSpec
+from hdf.models.detector import Detector, ModelSpec
+from hdf.models.dry_run import IMAGES, check_loss
 from hdf.testing.answers import check_answers, check_decoding
 from hdf.testing.contract import (
     Subject,
@@ -20,7 +21,6 @@ from hdf.testing.contract import (
 )
 from hdf.testing.networks import check_export, check_no_other_device
 from hdf.testing.targets import batches, training_targets
-from hdf.trial import IMAGES, check_loss
 from hdf.types import Batch
 
 STEPS, RATE = 20, 1e-3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from hdf.augment import BoxBounds
+from hdf.augmentation.pipeline import BoxBounds
 from hdf.testing.targets import random_boxes
 from hdf.types import Batch, Targets
 

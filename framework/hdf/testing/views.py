@@ -11,15 +11,15 @@ from kornia.augmentation import RandomAffine
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hdf.augment import Augment
+from hdf.augmentation.pipeline import Augment
 from hdf.boxes import from_center_size
 from hdf.data.store import build_store
-from hdf.detector import Detector, ModelSpec
-from hdf.reporting.network_images import NetworkImages
-from hdf.reporting.view import View
+from hdf.models.detector import Detector, ModelSpec
 from hdf.testing.painting import paint
 from hdf.testing.targets import random_boxes
 from hdf.types import Batch, Detections, Sample, Target
+from hdf.visualize.network_images import NetworkImages
+from hdf.visualize.view import View
 
 SIZE = (72, 96)
 IMAGES = 3

@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 
-from hdf.reporting.view import View
 from hdf.testing.contract import asking, subject
 from hdf.testing.views import example_view
+from hdf.visualize.view import View
 
 
 def check_visualizer(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from copy import deepcopy
 
 from hdf.errors import placed
-from hdf.features import FeatureCache
-from hdf.recipe.build import blamed_on
+from hdf.models.build import blamed_on
+from hdf.models.feature_cache import FeatureCache
 from hdf.training.average import MovingAverage
 from hdf.training.compiled import compile_detector
 from hdf.training.finite import Watch

@@ -6,9 +6,9 @@ from textwrap import shorten
 
 import torch
 
-from hdf.compute import Compute
-from hdf.detector import Detector
 from hdf.errors import user_error
+from hdf.models.detector import Detector
+from hdf.runtime.device import Compute
 
 
 def compile_detector(detector: Detector, batch_size: int, compute: Compute) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from hdf.data.batches import Batches
-from hdf.doubt import doubt_features, fit_doubt
+from hdf.models.novelty import doubt_features, fit_doubt
 from hdf.training.prepare import Run
 from hdf.types import Batch
 
@@ -33,7 +33,7 @@ def looks(run: Run) -> tuple[int, float]:
 
 @torch.no_grad()
 def learn_doubt(run: Run) -> None:
-    """Give the run's detector a doubt score (`hdf.doubt`), if there are images enough for one."""
+    """Give the run's detector a doubt score (`hdf.models.novelty`), given enough images."""
     index = _evenly(run.split.train)
     if len(index) < FEWEST:
         return

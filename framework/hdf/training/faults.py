@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import torch
 
 from hdf.errors import Problem, UserError
-from hdf.files import DISK_ERRORS
+from hdf.files.atomic import DISK_ERRORS
 from hdf.recipe.check import CheckedRecipe
 
 LOST = (errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOTCONN, errno.EREMOTEIO)

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from hdf.distributed import World
-from hdf.files import write_json
+from hdf.files.atomic import write_json
+from hdf.runtime.world import World
 
 TOGETHER = 16
 """Steps whose losses are fetched from a device at once."""

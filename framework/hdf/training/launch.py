@@ -14,10 +14,10 @@ from torch.distributed.elastic.multiprocessing import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-from hdf.data.parallel import cores
-from hdf.joining import LOST
-from hdf.reporting.run_folder import RunFolder, status_of
-from hdf.training.checkpoints import last_epoch
+from hdf.runs.run_folder import RunFolder, status_of
+from hdf.runtime.process_group import LOST
+from hdf.runtime.workers import cores
+from hdf.training.checkpoint.checkpoints import last_epoch
 
 HERE = "127.0.0.1"
 INTERRUPTED, TERMINATED = 130, 143

@@ -11,17 +11,17 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 from torch.optim.lr_scheduler import LambdaLR
 
-from hdf.augment import Augment
-from hdf.compute import Compute
+from hdf.augmentation.pipeline import Augment
 from hdf.data.batches import Batches
-from hdf.detector import Detector
-from hdf.distributed import ALONE, Share, World
-from hdf.features import FeatureCache
+from hdf.models.detector import Detector
+from hdf.models.feature_cache import FeatureCache
+from hdf.models.seeds import seed_step
+from hdf.runtime.device import Compute
+from hdf.runtime.world import ALONE, Share, World
 from hdf.training.average import MovingAverage
+from hdf.training.checkpoint.position import Position
 from hdf.training.finite import Watch
 from hdf.training.objective import Objective
-from hdf.training.position import Position
-from hdf.training.seeds import seed_step
 from hdf.types import Batch
 
 OnStep = Callable[[int, Tensor, int], None]

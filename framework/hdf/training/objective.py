@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from hdf.compute import Compute
-from hdf.detector import Detector
-from hdf.features import FeatureCache, answers
+from hdf.models.detector import Detector
+from hdf.models.feature_cache import FeatureCache, answers
+from hdf.runtime.device import Compute
 from hdf.types import Batch
 
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from hdf.console.progress import Reporter
 from hdf.evaluation.evaluate import Evaluation
-from hdf.reporting.network_images import NetworkImages
-from hdf.reporting.progress import Reporter
-from hdf.reporting.view import View
 from hdf.training.prepare import Run
+from hdf.visualize.network_images import NetworkImages
+from hdf.visualize.view import View
 
 
 def draw(

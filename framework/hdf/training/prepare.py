@@ -8,26 +8,26 @@ from typing import Any
 
 import torch
 
-from hdf.augment import Augment
-from hdf.components import build_components
-from hdf.compute import Compute, choose_compute
+from hdf.augmentation.pipeline import Augment
+from hdf.console.progress import Reporter
 from hdf.data.batches import Batches
+from hdf.data.dataset import refuse_unlearnable
+from hdf.data.distributed import read_shared
 from hdf.data.split import Split
 from hdf.data.store import Store
-from hdf.dataset import refuse_unlearnable
-from hdf.detector import Detector
-from hdf.distributed import ALONE, World
 from hdf.errors import placed, user_error
-from hdf.recipe.build import blamed_on
+from hdf.models.build import blamed_on
+from hdf.models.components import build_components
+from hdf.models.detector import Detector
+from hdf.models.dry_run import try_detector
+from hdf.models.model import build_model
 from hdf.recipe.check import CheckedRecipe
 from hdf.recipe.schema import Recipe
-from hdf.registry import Registry
-from hdf.reporting.progress import Reporter
-from hdf.reporting.run_folder import RunFolder
-from hdf.shared_dataset import read_shared
-from hdf.training.model import build_model
+from hdf.registry.registry import Registry
+from hdf.runs.run_folder import RunFolder
+from hdf.runtime.device import Compute, choose_compute
+from hdf.runtime.world import ALONE, World
 from hdf.training.start import Start, find_start
-from hdf.trial import try_detector
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from hdf.console.progress import Reporter
 from hdf.errors import user_error
-from hdf.reporting.progress import Reporter
 from hdf.training.finite import Batch, Watch, named, write_not_finite
 from hdf.training.prepare import Run
 

@@ -6,28 +6,28 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from hdf.determinism import repeatable
-from hdf.distributed import ALONE, World
+from hdf.console.progress import Reporter
 from hdf.errors import UserError
 from hdf.evaluation.evaluate import Evaluation
 from hdf.evaluation.tables import write_matches, write_predictions
-from hdf.files import write_json, write_text
-from hdf.joining import is_lost
-from hdf.memory import keep_freed_memory, peak_mib
-from hdf.model_file import save_model
+from hdf.files.atomic import write_json, write_text
+from hdf.models.file import save_model
 from hdf.recipe.check import CheckedRecipe
-from hdf.registry import Registry
+from hdf.registry.registry import Registry
+from hdf.registry.run_events import send
 from hdf.report.report import add_report
-from hdf.reporting.environment import describe_environment
-from hdf.reporting.progress import Reporter
-from hdf.reporting.run_folder import RunFolder
-from hdf.reporting.tables import write_skipped, write_split
+from hdf.runs.environment import describe_environment
+from hdf.runs.run_folder import RunFolder
+from hdf.runs.tables import write_skipped, write_split
+from hdf.runtime.determinism import repeatable
+from hdf.runtime.malloc import keep_freed_memory, peak_mib
+from hdf.runtime.process_group import is_lost
+from hdf.runtime.world import ALONE, World
+from hdf.training.checkpoint.resume import state_to_go_on_from, tidy
 from hdf.training.doubt import learn_doubt
-from hdf.training.events import send
 from hdf.training.faults import FaultError, explained
 from hdf.training.pictures import draw
 from hdf.training.prepare import Run, prepare
-from hdf.training.resume import state_to_go_on_from, tidy
 from hdf.training.signals import Stop, stopping
 from hdf.training.trainer import Trainer
 

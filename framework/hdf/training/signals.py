@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from hdf.distributed import World
 from hdf.errors import Interrupted
+from hdf.runtime.world import World
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SAME_SECONDS = 3.0

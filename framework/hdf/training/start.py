@@ -8,11 +8,11 @@ from typing import Any
 
 from torch import Tensor
 
-from hdf.detector import Detector, ModelSpec
+from hdf.console.progress import Reporter
 from hdf.errors import user_error
-from hdf.model_file import read_tensors
-from hdf.reporting.progress import Reporter
-from hdf.weights import find_models
+from hdf.models.detector import Detector, ModelSpec
+from hdf.models.file import read_tensors
+from hdf.models.weights import find_models
 
 COMPARED = ("labels", "image_size", "resize", "normalize")
 """What a detector is trained for; weights that were trained for something else may do badly."""

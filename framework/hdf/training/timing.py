@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from hdf.compute import computes_bfloat16
-from hdf.reporting.forecast import Pace
+from hdf.console.forecast import Pace
+from hdf.runtime.device import computes_bfloat16
 from hdf.training.doubt import looks
 from hdf.training.prepare import Run
 

@@ -8,21 +8,21 @@ from typing import Any
 
 from torch import Tensor
 
+from hdf.console.progress import Reporter, TrainingDisplay
 from hdf.data.batches import Batches
 from hdf.errors import Interrupted
 from hdf.evaluation.baseline import constant_boxes
 from hdf.evaluation.evaluate import Evaluation, Evaluator
-from hdf.features import FeatureCache, is_fixed
-from hdf.reporting.progress import Reporter, TrainingDisplay
+from hdf.models.feature_cache import FeatureCache, is_fixed
+from hdf.models.seeds import seed_step
+from hdf.registry.run_events import send
 from hdf.training.build import build_learner
-from hdf.training.events import send
+from hdf.training.checkpoint.position import Position
+from hdf.training.checkpoint.saving import Saver
 from hdf.training.finite import Watch
 from hdf.training.pictures import draw
-from hdf.training.position import Position
 from hdf.training.prepare import Run
 from hdf.training.refusals import refuse_not_finite, tell_not_finite
-from hdf.training.saving import Saver
-from hdf.training.seeds import seed_step
 from hdf.training.selection import Selection
 from hdf.training.signals import Stop
 from hdf.training.timing import Timing

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hdf.files.pseudonyms import group_of
 from hdf.images import image_facts
-from hdf.privacy import group_of
 
 
 def patient_group(path: Path, stated: str = "") -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from hdf import Batch, View
+from hdf.drawing.text import WARNING
 from hdf.errors import user_error
-from hdf.files import replacing
-from hdf.lettering import WARNING
-from hdf.preview.images import Shown, panel_of
-from hdf.preview.layout import most_cells
-from hdf.preview.sheet import draw_sheet
-from hdf.reporting.network_images import NetworkImages
+from hdf.files.atomic import replacing
+from hdf.tools.preview.images import Shown, panel_of
+from hdf.tools.preview.layout import most_cells
+from hdf.tools.preview.sheet import draw_sheet
+from hdf.visualize.network_images import NetworkImages
 from hdf_plugins.visualizers.drawing import checked_count
 
 

@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from hdf import View
-from hdf.colours import COLOURS, true_colours
-from hdf.files import replacing
-from hdf.lettering import WARNING
+from hdf.drawing.colours import COLOURS, true_colours
+from hdf.drawing.text import WARNING
+from hdf.files.atomic import replacing
 
 if TYPE_CHECKING:  # matplotlib is imported where something is drawn: it takes its time
     from matplotlib.artist import Artist

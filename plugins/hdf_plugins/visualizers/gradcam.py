@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hdf import View
-from hdf.detector import Detector
 from hdf.errors import user_error
+from hdf.models.detector import Detector
 from hdf_plugins.visualizers.drawing import (
     PAGE,
     boxes_legend,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from hdf.augment import Augment
+from hdf.augmentation.pipeline import Augment
 from hdf.types import Batch, Targets
 
 SIZE = (64, 80)

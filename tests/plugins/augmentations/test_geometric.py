@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from hdf.augment import Augment, BoxBounds
+from hdf.augmentation.pipeline import Augment, BoxBounds
 from hdf.testing import check_augmentation
 from hdf.types import Batch, Targets
 from hdf_plugins.augmentations.affine import affine

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from hdf.augment import Augment
+from hdf.augmentation.pipeline import Augment
 from hdf_plugins.augmentations.brightness import brightness
 from hdf_plugins.augmentations.burnt_in_letters import burnt_in_letters
 from hdf_plugins.augmentations.collimation import collimation

@@ -9,10 +9,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from hdf.detector import Detector, ModelSpec
 from hdf.errors import UserError
-from hdf.model_file import load_model, save_model
-from hdf.registry import discover
+from hdf.models.detector import Detector, ModelSpec
+from hdf.models.file import load_model, save_model
+from hdf.registry.registry import discover
 from hdf_plugins.backbones import imagenet, timm_weights
 from hdf_plugins.backbones.timm_model import Timm
 from hdf_plugins.heads.box_regression import BoxRegression

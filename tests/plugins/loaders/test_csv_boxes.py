@@ -17,7 +17,7 @@ from hdf import Sample, UserError
 from hdf.boxes import mask_bounds
 from hdf_plugins.loaders.csv_boxes import CsvBoxes
 from hdf_plugins.loaders.table import read_table
-from tests.framework.dicom_files import write_dicom
+from tests.dicom_files import write_dicom
 
 HEADER = "label,x0,y0,w,h,name,img_shape_x,img_shape_y\n"
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from hdf.recipe.build import build
+from hdf.models.build import build
 from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve
-from hdf.registry import Registry
+from hdf.registry.registry import Registry
 from hdf_plugins.loaders.coco_file import read_coco
 from hdf_plugins.loaders.csv_boxes import CsvBoxes
 from tests.docs.documentation import blocks, named_blocks

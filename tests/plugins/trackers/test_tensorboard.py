@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hdf.registry import discover
+from hdf.registry.registry import discover
 from hdf_plugins.trackers import tensorboard
 from tests.conftest import read_jsonl
-from tests.framework.test_run import run
+from tests.training.test_run import run
 
 needs_the_extra = pytest.mark.skipif(
     importlib.util.find_spec("tensorboard") is None, reason="needs the extra tensorboard"

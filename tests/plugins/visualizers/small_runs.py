@@ -7,10 +7,10 @@ from torch import Tensor
 from torch.nn import Module
 
 from hdf import Detections, Sample, Target, View
-from hdf.augment import Augment
+from hdf.augmentation.pipeline import Augment
 from hdf.data.store import Store, build_store
-from hdf.detector import Detector, ModelSpec
-from hdf.reporting.network_images import NetworkImages
+from hdf.models.detector import Detector, ModelSpec
+from hdf.visualize.network_images import NetworkImages
 
 SIZE = (48, 64)
 LABELS = ("heart", "left_lung")

@@ -10,9 +10,9 @@ from kornia.augmentation import RandomAffine
 from PIL import Image
 
 from hdf import UserError, View
-from hdf.augment import Augment
+from hdf.augmentation.pipeline import Augment
 from hdf.data.batches import Batches
-from hdf.preview.images import Shown
+from hdf.tools.preview.images import Shown
 from hdf_plugins.backbones.vgg import VGG11
 from hdf_plugins.heads.box_regression import BoxRegression
 from hdf_plugins.visualizers import augmentations

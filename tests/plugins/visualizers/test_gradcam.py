@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from hdf import Batch, Detections, UserError
-from hdf.registry import Registry
+from hdf.registry.registry import Registry
 from hdf_plugins.heads.box_regression import BoxRegression
 from hdf_plugins.heads.edge_softargmax import EdgeSoftargmax
 from hdf_plugins.heads.mask import Mask

@@ -9,8 +9,8 @@ import highdicom as hd
 from torch import Tensor
 
 import hdf
-from hdf.dicom import is_dicom
 from hdf.files import replacing
+from hdf.images import is_dicom
 from hdf_dicom_sr.report import make_report
 from hdf_dicom_sr.source import Identity, read_source
 

@@ -1,0 +1,192 @@
+"""What people see while a run goes on: a live display on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress, ProgressColumn, TaskID, TextColumn, TimeRemainingColumn
+from torch import Tensor
+
+from hdf.console.forecast import SURE, Forecast
+from hdf.files.atomic import naming
+
+REFRESH_SECONDS = 0.25
+LINE_SECONDS = 10.0
+FORECAST_SECONDS = 3.0
+"""How long images must have come in for a forecast, and how much must be left for it to be told."""
+
+
+class Reporter:
+    """Writes to the console and, once there is one, to the run's log.
+
+    Args:
+        console: where people read; the command line's stderr.
+        forecast: of the process's time; one that begins now if left out.
+    """
+
+    def __init__(self, console: Console, forecast: Forecast | None = None) -> None:
+        self.console = console
+        self.began = time.monotonic()
+        self.forecast = forecast or Forecast(self.began)
+        self.log: Path | None = None
+        self._unlogged: list[str] = []
+
+    def say(self, text: str) -> None:
+        """One line of plain text."""
+        self.console.print(text, soft_wrap=True, markup=False, highlight=False)
+        self.record(text)
+
+    def record(self, text: str) -> None:
+        """A line for the log alone; lines from before there was a log are written first."""
+        self._unlogged.append(text)
+        if self.log is not None:
+            with naming(self.log), self.log.open("a", encoding="utf-8") as file:
+                file.writelines(f"{line}\n" for line in self._unlogged)
+            self._unlogged.clear()
+
+    @contextmanager
+    def counting(
+        self, what: str, then: float = 0.0, shorter: Sequence[str] = ()
+    ) -> Iterator[Callable[[int, int], None]]:
+        """A bar for `what`; the function that it gives takes (done, total).
+
+        Args:
+            then: how long what follows takes, as a share of this.
+            shorter: what would shorten it.
+        """
+        foretell = self._foretelling(what, then, shorter)
+        with self._counted(what) as show:
+
+            def count(done: int, total: int) -> None:
+                foretell(done, total)
+                show(done, total)
+
+            yield count
+
+    @contextmanager
+    def _counted(self, what: str) -> Iterator[Callable[[int, int], None]]:
+        if not self.console.is_terminal:
+            yield self._counted_in_lines(what)
+            return
+        with self._bar(TimeRemainingColumn()) as bar:
+            task = bar.add_task(what, total=None, info="")
+            yield lambda done, total: bar.update(
+                task, completed=done, total=total, info=f"{done}/{total}"
+            )
+
+    def _counted_in_lines(self, what: str) -> Callable[[int, int], None]:
+        """A line now and then, where there is no terminal."""
+        last = time.perf_counter()
+
+        def count(done: int, total: int) -> None:
+            nonlocal last
+            if time.perf_counter() - last >= LINE_SECONDS:
+                last = time.perf_counter()
+                self.say(f"{what}: {done} of {total}")
+
+        return count
+
+    def _foretelling(
+        self, what: str, then: float, shorter: Sequence[str]
+    ) -> Callable[[int, int], None]:
+        """Tells, when enough pieces are done, how long all will take.
+
+        The later half of what is done sets the pace: the first pieces warm up, and other processes
+        may have taken over since.
+        """
+        forecast, seen = Forecast(self.forecast.began), list[tuple[float, int]]()
+
+        def count(done: int, total: int) -> None:
+            seen.append((time.monotonic(), done))
+            (begin, first), (now, _) = seen[0], seen[-1]
+            if self.forecast.told or len(seen) < SURE or now - begin < FORECAST_SECONDS:
+                return
+            middle, half = seen[len(seen) // 2]
+            each = (now - middle) / max(1, done - half)
+            left = (total - done + (total - first) * then) * each
+            if left >= FORECAST_SECONDS:
+                for line in forecast.lines(left, shorter):
+                    self.say(f"{what}: {line}")
+
+        return count
+
+    @contextmanager
+    def training(
+        self, epochs: int, steps: int, left: Callable[[], float | None] = lambda: None
+    ) -> Iterator[TrainingDisplay]:
+        """A bar for a whole training, `steps` batches an epoch.
+
+        Args:
+            left: seconds until the process ends, where that is known.
+        """
+        with self._bar(TextColumn("{task.fields[left]}", style="progress.remaining")) as bar:
+            task = bar.add_task("training", total=epochs * steps, info="", left="")
+            yield TrainingDisplay(self, bar, task, epochs, steps, left)
+
+    @contextmanager
+    def _bar(self, time_left: ProgressColumn) -> Iterator[Progress]:
+        # Without a bar all of it fits a terminal of 80 columns.
+        columns = (TextColumn("{task.description}"), TextColumn("{task.fields[info]}"))
+        progress = Progress(*columns, time_left, console=self.console, transient=True)
+        if not self.console.is_terminal:
+            yield progress  # never started: off a terminal, only whole lines are written
+            return
+        with progress:
+            yield progress
+
+
+class TrainingDisplay:
+    """Epoch, batch, loss, images per second, time left, and IoU beside the constant box's."""
+
+    def __init__(
+        self,
+        reporter: Reporter,
+        bar: Progress,
+        task: TaskID,
+        epochs: int,
+        steps: int,
+        left: Callable[[], float | None],
+    ) -> None:
+        self.reporter, self.bar, self.task, self.left = reporter, bar, task, left
+        self.epochs, self.steps = epochs, steps
+        self.epoch = 0
+        self._score = ""
+        self._images = 0
+        self._shown = self._began = time.perf_counter()
+
+    def start_epoch(self, epoch: int) -> None:
+        """`epoch` counts from 1."""
+        self.epoch, self._images = epoch, 0
+        self._began = time.perf_counter()
+
+    def step(self, done: int, loss: Tensor, images: int) -> None:
+        """One batch is done; the loss is fetched from the device only when it is shown."""
+        self._images += images
+        now = time.perf_counter()
+        if now - self._shown < REFRESH_SECONDS and done < self.steps:
+            return
+        self._shown = now
+        rate = self._images / max(now - self._began, 1e-9)
+        left = self.left()
+        self.bar.update(
+            self.task,
+            description=f"epoch {self.epoch}/{self.epochs} batch {done}/{self.steps}",
+            completed=(self.epoch - 1) * self.steps + done,
+            info=f"loss {float(loss):.4f} {rate:.0f} images/s{self._score}",
+            left="" if left is None else str(timedelta(seconds=round(left))),
+        )
+
+    def end_epoch(self, metrics: Mapping[str, float], seconds: float, rate: float) -> None:
+        """Print the epoch's line; the last score stays on the bar until there is another."""
+        line = f"epoch {self.epoch}/{self.epochs}  loss {metrics['train_loss']:.4f}"
+        if "iou_mean" in metrics:
+            iou, constant = metrics["iou_mean"], metrics["constant_box_iou"]
+            self._score = f" IoU {iou:.3f} (box {constant:.3f})"
+            line += f"  validation loss {metrics['val_loss']:.4f}"
+            line += f"  IoU {iou:.3f} (constant box {constant:.3f})"
+        self.reporter.say(f"{line}  {rate:.0f} images/s  {seconds:.1f} s")

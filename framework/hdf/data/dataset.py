@@ -1,0 +1,206 @@
+"""From a checked recipe to the data set it describes; no model is needed for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from hdf.console.progress import Reporter
+from hdf.data.folder import StoreFolder
+from hdf.data.mask_reading import add_masks
+from hdf.data.prepared import read_prepared
+from hdf.data.split import Split, split_samples
+from hdf.data.store import Skipped, Store, read_usable, refuse_absent_labels, refuse_unusable
+from hdf.data.store_location import choose_folder, code_of
+from hdf.errors import UserError, placed, user_error
+from hdf.models.build import blamed_on
+from hdf.recipe.check import CheckedRecipe, Part
+from hdf.types import Sample
+
+MASKS = 0.25
+"""The masks of an image are read in about this share of the time that it takes itself."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What a recipe's ``data`` section gives.
+
+    Attributes:
+        store: every image, ready for training.
+        split: which of them are trained on.
+        skipped: the id of each sample that was left out, and why.
+        folder: where the images are kept; None for memory.
+        reused: how many images were in the folder already.
+    """
+
+    store: Store
+    split: Split
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    folder: StoreFolder | None = None
+    reused: int = 0
+
+
+def list_samples(checked: CheckedRecipe, loader: Any) -> list[Sample]:
+    """The loader's samples, the broken ones included; no image is read.
+
+    Raises:
+        UserError: the loader fails, gives anything else, gives nothing, or repeats an id.
+    """
+    return samples_of(checked.parts["data", "loader"], loader)
+
+
+def samples_of(part: Part, loader: Any) -> list[Sample]:
+    """As `list_samples`, of a loader that no recipe names.
+
+    Args:
+        part: where the loader comes from, for messages.
+    """
+    with blamed_on(part, "records"):
+        samples = loader.records()
+    if not isinstance(samples, list) or not all(isinstance(item, Sample) for item in samples):
+        message = f"{part.component.title}: records must give a list of hdf.Sample"
+        raise user_error(message, where=part.where)
+    with placed(part.where):
+        refuse_unusable(samples)
+    return samples
+
+
+def split_of(checked: CheckedRecipe, samples: list[Sample]) -> Split:
+    """The recipe's split of its samples.
+
+    Raises:
+        UserError: as `split_samples`.
+    """
+    with placed(checked.where("data", "split")):
+        return split_samples(samples, checked.recipe.data.split, checked.recipe.seed)
+
+
+def read_dataset(checked: CheckedRecipe, loader: Any, reporter: Reporter) -> Dataset:
+    """List, read and split the recipe's samples; those of images alone, too.
+
+    Raises:
+        UserError: with all that is wrong with the data.
+    """
+    samples = list_samples(checked, loader)
+    data = checked.recipe.data
+    if data.on_bad == "error":
+        split_of(checked, samples)  # told before images are read
+    folder = _folder(checked, samples)
+    masks = wants_masks(checked)
+    store, bad, reused = _read(checked, samples, folder, reporter, masks)
+    if store is not None and masks:
+        store, maskless = _with_masks(checked, store, folder, reporter)
+        bad = _in_order(samples, bad + maskless)
+    if store is None or (bad and data.on_bad == "error"):
+        raise UserError.joined([error for _, error in bad])
+    split = split_of(checked, store.samples)
+    if any(sample.target and sample.target.labels for sample in store.samples):
+        _refuse_absent_labels(checked, store)
+    sizes = f"{len(split.train)} to train, {len(split.val)} to validate"
+    inner = f", {len(split.inner)} to choose the best epoch" if split.inner else ""
+    left_out = f"; {len(bad)} left out" if bad else ""
+    reporter.say(f"{len(store)} images: {sizes}{inner}{left_out}")
+    skipped = [(id, str(error)) for id, error in bad]
+    return Dataset(store, split, skipped, folder, reused)
+
+
+def read_images(
+    checked: CheckedRecipe, samples: list[Sample], reporter: Reporter
+) -> tuple[Store | None, list[Skipped]]:
+    """All images that can be read, without their boxes, so that a wrong box takes no image away.
+
+    Returns:
+        The images, or None where none can be read; and the samples of those that can't, the broken
+        ones included.
+
+    Raises:
+        UserError: the store's folder can't be used.
+    """
+    bare = [replace(item, target=None, read_masks=None, mask_files=()) for item in samples]
+    store, bad, _ = _read(checked, bare, _folder(checked, samples), reporter)
+    return store, bad
+
+
+def _folder(checked: CheckedRecipe, samples: list[Sample]) -> StoreFolder | None:
+    data = checked.recipe.data
+    part = checked.parts["data", "loader"]
+    with placed(checked.where("data", "store")):
+        return choose_folder(data, samples, {"loader": part.resolved(), "code": code_of(part)})
+
+
+def _read(
+    checked: CheckedRecipe,
+    samples: list[Sample],
+    folder: StoreFolder | None,
+    reporter: Reporter,
+    masks: bool = False,
+) -> tuple[Store | None, list[Skipped], int]:
+    data = checked.recipe.data
+    shorter = list(_what_shortens(checked))
+    then = MASKS if masks else 0.0
+    with reporter.counting("reading images", then, shorter) as progress:
+        if folder is not None:
+            told = _waiting(folder, reporter)
+            return read_prepared(folder, samples, data.labels, data.resize, progress, told)
+        store, bad = read_usable(
+            samples, data.labels, data.image_size, data.resize, progress=progress
+        )
+        return store, bad, 0
+
+
+def _what_shortens(checked: CheckedRecipe) -> Iterator[str]:
+    if "count" in checked.parts["data", "loader"].resolved():
+        yield "a smaller data.loader.count"
+    if checked.recipe.data.box_bounds == "mask":
+        yield "data.box_bounds=ellipse, which needs no masks unless the head does"
+
+
+def wants_masks(checked: CheckedRecipe) -> bool:
+    """Whether batches must hold masks: for `Augment`, or for a head that learns from them.
+
+    A head says so with the class attribute ``uses_masks = True``.
+    """
+    head = checked.parts["model", "head"].component.load()
+    return checked.recipe.data.box_bounds == "mask" or bool(getattr(head, "uses_masks", False))
+
+
+def _with_masks(
+    checked: CheckedRecipe, store: Store, folder: StoreFolder | None, reporter: Reporter
+) -> tuple[Store | None, list[Skipped]]:
+    told = _waiting(folder, reporter)
+    with reporter.counting("reading masks") as progress:
+        return add_masks(store, checked.recipe.data.resize, folder, progress, told)
+
+
+def _waiting(folder: StoreFolder | None, reporter: Reporter) -> Callable[[], None]:
+    path = folder.path if folder else ""
+    return lambda: reporter.say(f"{path}: another hdf fills this store; waiting for it")
+
+
+def _in_order(samples: list[Sample], bad: list[Skipped]) -> list[Skipped]:
+    errors = dict(bad)
+    return [(sample.id, errors[sample.id]) for sample in samples if sample.id in errors]
+
+
+def refuse_unlearnable(checked: CheckedRecipe, dataset: Dataset) -> None:
+    """Refuse a data set that is in order, but from which nothing can be learned or measured.
+
+    Raises:
+        UserError: a label has no box at all, or a side has none.
+    """
+    _refuse_absent_labels(checked, dataset.store)
+    with placed(checked.where("data", "split")):
+        _refuse_boxless_sides(dataset.store, dataset.split)
+
+
+def _refuse_absent_labels(checked: CheckedRecipe, store: Store) -> None:
+    with placed(checked.where("data", "labels")):
+        refuse_absent_labels(store)
+
+
+def _refuse_boxless_sides(store: Store, split: Split) -> None:
+    sides = {"training": split.train, "validation": split.val, "inner": split.inner}
+    for name, index in sides.items():
+        if index and not store.targets.valid[index].any():
+            raise user_error(f"no image of the {name} side has a box")

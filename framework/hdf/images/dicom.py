@@ -1,0 +1,235 @@
+"""Radiographs in DICOM: the pixels as a viewer shows them, and what the header says of them."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+import warnings
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from hdf.errors import UnreadableError, user_error
+from hdf.files.pseudonyms import group_of
+from hdf.images.dicom_codestreams import check_codestream
+from hdf.images.dicom_display import Pixels, shown
+from hdf.images.limited_reader import SteppedFile
+from hdf.types import ImageFacts
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+MAX_BYTES = 700_000_000
+"""Of a file, and of what a deflated one holds."""
+
+MAX_READS = 100_000
+"""Each element takes a few; a radiograph has some hundred elements."""
+
+HEADER = (
+    "Rows",
+    "Columns",
+    "SamplesPerPixel",
+    "NumberOfFrames",
+    "PhotometricInterpretation",
+)
+FACTS = (
+    "PatientID",
+    "IssuerOfPatientID",
+    "ViewPosition",
+    "ViewCodeSequence",
+    "PatientPosition",
+    "PatientOrientationCodeSequence",
+    "PixelSpacing",
+    "PixelSpacingCalibrationType",
+    "ImagerPixelSpacing",
+)
+SHADES = ("MONOCHROME1", "MONOCHROME2")
+COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+MAX_SPACING = 100.0  # mm
+
+# DICOM PS3.16, CIDs 4010 (views) and 19 and 20 (how the patient is oriented); the codes in SNOMED
+# CT and in the older SNOMED RT.
+VIEW_CODES = {
+    **dict.fromkeys(("399348003", "R-10206"), "AP"),
+    **dict.fromkeys(("272479007", "R-10214", "R-40888"), "PA"),
+    **dict.fromkeys(("399173006", "R-10236"), "LL"),
+    **dict.fromkeys(("399198007", "R-10232"), "RL"),
+    **dict.fromkeys(("399067008", "R-102CD"), "LATERAL"),
+}
+LYING_CODES = {
+    *("102538003", "F-10450"),  # recumbent
+    *("40199007", "F-10340"),  # supine
+    *("1240000", "F-10310"),  # prone
+    *("32185000", "102536004", "102535000", "F-10318", "F-10319", "F-10317"),  # on a side
+}
+LYING_POSITIONS = re.compile("(HF|FF)(S|P|DL|DR)")  # PS3.3, C.7.3.1.1.2
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file begins as a DICOM; a DICOMDIR does, but holds no image."""
+    if not path.is_file() or path.name == "DICOMDIR":  # a pipe would be waited for
+        return False
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+
+
+def dicom_size(path: Path) -> tuple[int, int]:
+    """(height, width), from the header alone.
+
+    Raises:
+        UnreadableError: the object is no single image of grey or true colour.
+    """
+    header = _read(path, HEADER)
+    kind = str(header.get("PhotometricInterpretation", ""))
+    rows, columns = header.get("Rows"), header.get("Columns")
+    if not isinstance(rows, int) or not isinstance(columns, int):
+        raise UnreadableError("it holds no image: Rows and Columns are missing")
+    if int(header.get("NumberOfFrames") or 1) != 1:
+        raise UnreadableError(f"it holds {int(header.NumberOfFrames)} frames; a radiograph has one")
+    samples = 1 if kind in SHADES else 3
+    if kind not in SHADES + COLOURS or header.get("SamplesPerPixel", 1) != samples:
+        raise UnreadableError("its PhotometricInterpretation is neither grey nor true colour")
+    return rows, columns
+
+
+def dicom_pixels(path: Path) -> Pixels:
+    """The image after modality LUT, VOI LUT or window, and inversion.
+
+    `hdf.images.dicom_display.shown` says what they do.
+
+    Raises:
+        UnreadableError: the pixels are missing, damaged, or in a compression that can't be read.
+    """
+    from pydicom.pixels.utils import pixel_array
+
+    dataset = _read(path)
+    if "PixelData" not in dataset:
+        raise UnreadableError("it holds no pixels")
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if syntax.is_compressed and not syntax.is_deflated:
+        check_codestream(dataset, syntax)
+    try:
+        pixels = np.asarray(pixel_array(dataset))
+    except Exception as error:
+        if isinstance(error, RuntimeError | NotImplementedError):
+            message = f"there is no decoder for the transfer syntax {syntax.name}; see hdf doctor"
+            raise UnreadableError(message) from error
+        message = f"its pixels are damaged; they are in the transfer syntax {syntax.name}"
+        raise UnreadableError(message) from error
+    if pixels.shape[:2] != (dataset.Rows, dataset.Columns):
+        raise UnreadableError("its pixels have another size than Rows and Columns say")
+    with np.errstate(all="ignore"):  # values that are not finite are refused by whoever reads them
+        return pixels if pixels.ndim == 3 else shown(pixels, dataset)
+
+
+def dicom_facts(path: Path, *, patient: bool = True) -> ImageFacts:
+    """What the header says; the patient as a salted hash, or not at all.
+
+    ImagerPixelSpacing is measured at the detector; PixelSpacing is calibrated to the patient where
+    PixelSpacingCalibrationType says so or where the two differ (DICOM PS3.3, 10.7.1.3).
+    """
+    header = _read(path, FACTS)
+    calibrated = _spacing(header, "PixelSpacing")
+    detector = _spacing(header, "ImagerPixelSpacing")
+    stated = str(header.get("PixelSpacingCalibrationType", "")).strip()
+    differs = detector is not None and calibrated != detector
+    spacing: tuple[float, float] | None
+    plane: Literal["patient", "detector", "unknown", ""]
+    if calibrated and (stated in ("GEOMETRY", "FIDUCIAL") or differs):
+        spacing, plane = calibrated, "patient"
+    elif detector:
+        spacing, plane = detector, "detector"
+    else:
+        spacing, plane = calibrated, "unknown" if calibrated else ""
+    group = _group(header) if patient else ""
+    return ImageFacts(spacing, plane, _view(header), group, _lies(header))
+
+
+def _group(header: Dataset) -> str:
+    patient = str(header.get("PatientID") or "").strip()
+    issuer = str(header.get("IssuerOfPatientID") or "").strip()
+    return group_of(f"{issuer}\n{patient}" if issuer else patient) if patient else ""
+
+
+def _view(header: Dataset) -> str:
+    """ViewPosition, in which old files hold any text, or what the ViewCodeSequence says."""
+    view = str(header.get("ViewPosition") or "").strip()
+    if view:
+        return view if view.isalnum() and len(view) <= 16 else ""
+    return next((VIEW_CODES[code] for code in _codes(header, "View") if code in VIEW_CODES), "")
+
+
+def _lies(header: Dataset) -> bool:
+    position = str(header.get("PatientPosition") or "").strip()
+    by_code = LYING_CODES & _codes(header, "PatientOrientation")
+    return bool(by_code or LYING_POSITIONS.fullmatch(position))
+
+
+def _codes(header: Dataset, name: str) -> set[str]:
+    """The codes of ``<name>CodeSequence``, and of the modifiers inside it."""
+    found: set[str] = set()
+    for item in header.get(f"{name}CodeSequence") or ():
+        found.add(str(item.get("CodeValue", "")))
+        modifiers = item.get(f"{name}ModifierCodeSequence") or ()
+        found |= {str(modifier.get("CodeValue", "")) for modifier in modifiers}
+    return found
+
+
+def _spacing(header: Dataset, name: str) -> tuple[float, float] | None:
+    try:
+        row, column = map(float, header.get(name) or ())
+    except (TypeError, ValueError):
+        return None
+    usable = all(math.isfinite(side) and 0 < side < MAX_SPACING for side in (row, column))
+    return (row, column) if usable else None
+
+
+def _read(path: Path, tags: tuple[str, ...] | None = None) -> Dataset:
+    """The data set, or these elements of it; never more than `MAX_BYTES`."""
+    try:
+        from pydicom import dcmread
+    except ImportError as error:
+        message = f"pydicom, which reads it, is missing or broken ({error}); install it anew"
+        advice = "pip install --force-reinstall --no-deps 'pydicom>=3.0'"
+        raise user_error(f"{message}: {advice}", str(path)) from error
+    # A damaged header makes pydicom warn; what matters of it is checked here.
+    warnings.filterwarnings("ignore", module=r"pydicom\b")
+    logger = logging.getLogger("pydicom")
+    if logger.level != logging.CRITICAL:  # to set it takes longer than to look
+        logger.setLevel(logging.CRITICAL)
+    if path.stat().st_size > MAX_BYTES:
+        raise UnreadableError(f"it is larger than {MAX_BYTES // 10**6} MB")
+    wanted: Any = None if tags is None else list(tags)
+    with _File(path, MAX_READS) as file:
+        if file.peek(132)[128:132] != b"DICM":
+            raise UnreadableError("the file does not begin as one")
+        found: Dataset = dcmread(file, specific_tags=wanted, stop_before_pixels=tags is not None)
+    if "TransferSyntaxUID" not in found.file_meta:
+        raise UnreadableError("it does not say its transfer syntax")
+    return found
+
+
+class _File(SteppedFile):
+    def read(self, size: int | None = -1, /) -> Any:
+        """As a file's; all that is left is asked for only to inflate it, without a limit."""
+        content = super().read(size)
+        if size is None or size < 0:
+            _refuse_bomb(content)
+        return content
+
+
+def _refuse_bomb(rest: bytes) -> None:
+    """Inflate a deflated data set, which pydicom does without a limit, up to ours."""
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    size = 0
+    while rest and size <= MAX_BYTES:
+        size += len(inflater.decompress(rest, 1 << 20))
+        rest = inflater.unconsumed_tail
+    if size > MAX_BYTES:
+        raise UnreadableError(f"it inflates to more than {MAX_BYTES // 10**6} MB")

@@ -1,0 +1,133 @@
+"""From a checked recipe to objects."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from torch import nn
+
+from hdf.errors import Problem, UserError, placed, user_error
+from hdf.models.detector import Detector, ModelSpec
+from hdf.recipe.check import Part
+from hdf.types.samples import Loader
+
+
+@contextmanager
+def blamed_on(
+    part: Part, doing: str, mistakes: tuple[type[Exception], ...] = (ValueError, OSError)
+) -> Iterator[None]:
+    """Place what goes wrong within at the recipe's line of a component.
+
+    Args:
+        doing: what the component is asked for, such as ``forward``.
+        mistakes: exceptions that speak to the user; all others come with a traceback.
+
+    Raises:
+        UserError: instead of any other exception.
+    """
+    component = part.component
+    try:
+        with placed(part.where):
+            yield
+    except UserError:
+        raise
+    except mistakes as error:
+        raise UserError(Problem(part.where, f"{component.name}: {error}")) from error
+    except Exception as error:
+        reason = f"{doing} fails: {type(error).__name__}: {error}"
+        problem = Problem(part.where, f"{component.title}: {reason}")
+        raise UserError(problem, traceback.format_exc()) from error
+
+
+def build(part: Part, **supplied: Any) -> Any:
+    """Call a component with its options and with those supplied names that it takes.
+
+    Loaders inside its options are built first, and are given the same supplied names.
+
+    Args:
+        part: the component as the recipe uses it.
+        supplied: values for the reserved names (`hdf.registry.options.SUPPLIED`).
+
+    Raises:
+        UserError: the component refuses its options with a ValueError or an OSError, or raises
+            anything else (with its traceback).
+    """
+    taken = {name: value for name, value in supplied.items() if name in part.options.supplied}
+    values = _with_loaders(part, supplied)
+    with blamed_on(part, "construction"):
+        return part.component.load()(**taken, **values)
+
+
+def _with_loaders(part: Part, supplied: dict[str, Any]) -> dict[str, Any]:
+    """The part's values, its inner loaders built; with the complaints of all of them."""
+    errors: list[UserError] = []
+
+    def built(inner: Part) -> Any:
+        try:
+            return _loader(inner, build(inner, **supplied))
+        except UserError as error:
+            errors.append(error)
+
+    values = part.with_nested(built)
+    if errors:
+        raise UserError.joined(errors)
+    return values
+
+
+def _loader(part: Part, built: Any) -> Any:
+    if not isinstance(built, Loader):
+        raise user_error(f"{part.component.title} lacks records", where=part.where)
+    return built
+
+
+def new_detector(backbone: Part, head: Part, spec: ModelSpec) -> Detector:
+    """The detector of a recipe; what its backbone's weights expect goes into its `spec`.
+
+    Raises:
+        UserError: as `build_detector`.
+    """
+    detector = build_detector(backbone, head, spec)
+    takes_grey = "in_channels" in backbone.options.supplied
+    spec = replace(
+        spec,
+        in_channels=1 if takes_grey else 3,
+        mean=_stated(detector.backbone, "mean") or spec.mean,
+        std=_stated(detector.backbone, "std") or spec.std,
+    )
+    return Detector(detector.backbone, detector.head, spec)
+
+
+def _stated(backbone: nn.Module, name: str) -> tuple[float, ...] | None:
+    """What the weights expect; a buffer of that name is the module's own affair."""
+    value = getattr(backbone, name, None)
+    return tuple(map(float, value)) if isinstance(value, tuple | list) else None
+
+
+def build_detector(backbone: Part, head: Part, spec: ModelSpec) -> Detector:
+    """The detector that `spec` describes.
+
+    Raises:
+        UserError: a component can't be built, or lacks what its kind must offer.
+    """
+    body = build(backbone, in_channels=1, labels=spec.labels, image_size=spec.image_size)
+    _require(backbone, body, "channels", "strides", "forward")
+    top = build(
+        head,
+        channels=tuple(body.channels),
+        strides=tuple(body.strides),
+        labels=spec.labels,
+        image_size=spec.image_size,
+    )
+    _require(head, top, "forward", "loss", "decode")
+    return Detector(body, top, spec)
+
+
+def _require(part: Part, built: object, *names: str) -> None:
+    missing = [name for name in names if not hasattr(built, name)]
+    if missing or not isinstance(built, nn.Module):
+        lacks = f"lacks {', '.join(missing)}" if missing else "is no torch.nn.Module"
+        raise user_error(f"{part.component.title} {lacks}", where=part.where)

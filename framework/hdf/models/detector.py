@@ -1,0 +1,171 @@
+"""Normalisation, backbone and head in one module."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from hdf.models.calibration import Calibration
+from hdf.models.novelty import Doubt
+from hdf.types import Batch, Detections, Targets
+
+LEAST_INSIDE = 20
+"""A part in so many of the pixels must be neither black nor white to be trusted."""
+
+
+class Head(Protocol):
+    """What a head offers besides ``forward(features) -> raw``.
+
+    A head that learns from masks has the class attribute ``uses_masks = True``; batches then hold
+    ``targets.masks``.
+
+    One that can be exported (`hdf.tools.export`) has a method ``answers(raw, size)`` as well, see
+    `Detector.answers`.
+    """
+
+    def loss(self, raw: Any, batch: Batch) -> dict[str, Tensor]:
+        """Scalar terms; their sum is minimised. `raw` arrives as float32."""
+
+    def decode(self, raw: Any, size: tuple[int, int]) -> list[Detections]:
+        """One `Detections` an image, in network pixels; `size` is (height, width)."""
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What is needed to build a detector again, and to feed it.
+
+    Attributes:
+        backbone: ``{"use": name, option: value, …}``.
+        head: likewise.
+        normalize: ``image``, ``robust`` or ``fixed``.
+        labels: the structures that it finds, in order.
+        image_size: (height, width) of the network's image.
+        resize: ``letterbox`` or ``stretch``.
+        in_channels: what the backbone takes; grey is repeated if it is not 1.
+        mean: what ``fixed`` subtracts from images in [0, 1], one value or one a channel.
+        std: what it divides them by.
+        calibration: how far its spreads can be trusted, where that was measured.
+        doubt: how many axes its doubt score has; 0 where it has none.
+    """
+
+    backbone: dict[str, Any]
+    head: dict[str, Any]
+    normalize: Literal["image", "robust", "fixed"]
+    labels: tuple[str, ...]
+    image_size: tuple[int, int]
+    resize: Literal["letterbox", "stretch"]
+    in_channels: int = 1
+    mean: tuple[float, ...] = (0.5,)
+    std: tuple[float, ...] = (0.25,)
+    calibration: Calibration | None = None
+    doubt: int = 0
+
+
+class Detector(nn.Module):
+    """A heart detector: grey images in, boxes out.
+
+    Attributes:
+        doubt: scores how unlike the training images an image is; None where that is not known.
+
+    Args:
+        backbone: images [B, C, H, W] to a list of feature maps.
+        head: feature maps to raw outputs; see `Head`.
+        spec: how the two were built, and what they expect.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, backbone: nn.Module, head: nn.Module, spec: ModelSpec) -> None:
+        super().__init__()
+        self.backbone, self.head, self.spec = backbone, head, spec
+        channels: Any = getattr(backbone, "channels", ())
+        self.doubt = Doubt(channels, spec.doubt) if spec.doubt else None
+        self.register_buffer("mean", torch.tensor(spec.mean).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(spec.std).view(1, -1, 1, 1), persistent=False)
+
+    def forward(self, images: Tensor) -> Any:
+        """Raw outputs of the head.
+
+        Args:
+            images: float32 [B, 1, H, W] in [0, 1].
+        """
+        return self.run_head(self.features(images))
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        """The backbone's maps of images float32 [B, 1, H, W] in [0, 1]."""
+        maps: list[Tensor] = self.backbone(self.normalize(images))
+        return maps
+
+    def run_head(self, features: list[Tensor]) -> Any:
+        """The head's raw outputs as float32, whatever precision it computed in."""
+        return _as_float32(self.head(features))
+
+    def normalize(self, images: Tensor) -> Tensor:
+        """Images as the backbone expects them, [B, C, H, W], channels last."""
+        if self.spec.normalize == "image":
+            spread, mean = torch.std_mean(images, dim=(1, 2, 3), keepdim=True)
+            images = (images - mean) / spread.clamp(min=1e-3)
+        elif self.spec.normalize == "robust":
+            spread, mean = _spread_and_mean_inside(images)
+            images = (images - mean) / spread.clamp(min=1e-3)
+        else:
+            images = (images - self.mean) / self.std
+        if images.shape[1] != self.spec.in_channels:
+            images = images.expand(-1, self.spec.in_channels, -1, -1)
+        return images.contiguous(memory_format=torch.channels_last)
+
+    def fit(self, targets: Targets) -> None:
+        """Let the head measure the training targets, if it wants to."""
+        fit = getattr(self.head, "fit", None)
+        if fit is not None:
+            fit(targets, self.spec.image_size)
+
+    def loss(self, raw: Any, batch: Batch) -> dict[str, Tensor]:
+        terms: dict[str, Tensor] = self.head.loss(raw, batch)  # type: ignore[operator]
+        return terms
+
+    def decode(self, raw: Any) -> list[Detections]:
+        """Boxes in network pixels, one `Detections` an image."""
+        found: list[Detections] = self.head.decode(raw, self.spec.image_size)  # type: ignore[operator]
+        return found
+
+    def answers(self, raw: Any) -> tuple[Tensor, Tensor, Tensor | None]:
+        """What `decode` says, with one place for every label; if the head offers it.
+
+        Returns:
+            Boxes float32 [B, L, 4] in network pixels, NaN for a label that is not found; scores
+            float32 [B, L]; spread float32 [B, L, 4], or None.
+        """
+        found: tuple[Tensor, Tensor, Tensor | None] = self.head.answers(raw, self.spec.image_size)  # type: ignore[operator]
+        return found
+
+
+def _spread_and_mean_inside(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Of the pixels that are neither black nor white, [B, 1, 1, 1] each.
+
+    Padding, borders and burnt-in letters are one or the other, and so is what was clipped. All
+    pixels count where fewer than a part in `LEAST_INSIDE` remain.
+    """
+    dims = (1, 2, 3)
+    inside = ((images > 0) & (images < 1)).to(images)
+    inside = inside.where(LEAST_INSIDE * inside.mean(dims, keepdim=True) >= 1, 1.0)
+    count = inside.sum(dims, keepdim=True)
+    mean = (images * inside).sum(dims, keepdim=True) / count
+    spread = ((images - mean).square() * inside).sum(dims, keepdim=True).div(count).sqrt()
+    return spread, mean
+
+
+def _as_float32(raw: Any) -> Any:
+    if isinstance(raw, Tensor):
+        return raw.float() if raw.is_floating_point() else raw
+    if isinstance(raw, dict):
+        return {key: _as_float32(value) for key, value in raw.items()}
+    if isinstance(raw, tuple) and hasattr(raw, "_fields"):
+        return type(raw)(*map(_as_float32, raw))
+    if isinstance(raw, list | tuple):
+        return type(raw)(map(_as_float32, raw))
+    return raw

@@ -1,0 +1,122 @@
+"""Feature maps of a backbone that learns nothing, computed once for each image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hdf.models.detector import Detector
+from hdf.runtime.device import Compute
+from hdf.runtime.memory_budget import fits
+from hdf.types import Batch
+
+
+class FeatureCache:
+    """Keeps, on the device, the maps of images that nothing changes before the backbone.
+
+    Maps that the head does not read are not kept. Nothing is kept at all where the maps of all
+    images would take too much of the device's free memory (`hdf.runtime.memory_budget`).
+
+    Args:
+        images: how many the store has; `Batch.index` counts below it.
+        compute: of the run; maps are kept in the precision that the backbone gives them in.
+    """
+
+    def __init__(self, images: int, compute: Compute) -> None:
+        self.compute = compute
+        self._known = torch.zeros(images, dtype=torch.bool)
+        self._maps: list[Tensor] | None = None
+
+    def features(self, detector: Detector, batch: Batch) -> list[Tensor]:
+        """The maps of a batch, from memory where all of its images were seen before.
+
+        Args:
+            detector: whose backbone `is_fixed`; several are fine if their backbones are equal.
+            batch: images as the store holds them.
+        """
+        if self._maps is not None and bool(self._known[batch.index].all()):
+            return [_taken(kept, batch.index) for kept in self._maps]
+        with torch.no_grad(), self.compute.autocast():
+            maps = detector.features(batch.images)
+            if self._maps is None:
+                self._maps = self._reserved(detector, maps)
+        self._keep(maps, batch.index)
+        return maps
+
+    def _keep(self, maps: Sequence[Tensor], index: Tensor) -> None:
+        if self._maps:
+            for kept, found in zip(self._maps, maps, strict=True):
+                if kept.stride(0):
+                    kept[index.to(kept.device)] = found
+            self._known[index] = True
+
+    def _reserved(self, detector: Detector, maps: Sequence[Tensor]) -> list[Tensor]:
+        """Room for the maps of all images; none where there is too little of it."""
+        read = _maps_read(detector, maps)
+        images, device = len(self._known), maps[0].device
+        wanted = sum(item[0].nbytes for item, needed in zip(maps, read, strict=True) if needed)
+        # How much memory is free is no matter of the recipe's, and kept maps differ by rounding.
+        if torch.are_deterministic_algorithms_enabled() or not fits(images * wanted, device):
+            return []
+        return [_room(images, item, needed) for item, needed in zip(maps, read, strict=True)]
+
+
+def answers(detector: Detector, batch: Batch, cache: FeatureCache | None) -> Any:
+    """The head's raw outputs for a batch; the backbone runs where the maps are not in memory."""
+    if cache is None:
+        return detector(batch.images)
+    return detector.run_head(cache.features(detector, batch))
+
+
+def is_fixed(backbone: nn.Module) -> bool:
+    """Whether a backbone in training mode gives the same maps for the same image every time."""
+    learns = any(parameter.requires_grad for parameter in backbone.parameters())
+    leaves = (module for module in backbone.modules() if not list(module.children()))
+    return not learns and not any(leaf.training for leaf in leaves)
+
+
+def _room(images: int, like: Tensor, needed: bool) -> Tensor:
+    """[images, C, h, w]; of a map that nobody reads one zero stands for all values."""
+    shape = (images, *like.shape[1:])
+    if not needed:
+        return like.new_zeros(()).expand(shape)
+    with torch.inference_mode(False):  # else training could not write to it
+        room = torch.empty(shape, dtype=like.dtype, device=like.device)
+        return room.to(memory_format=torch.channels_last)
+
+
+def _taken(kept: Tensor, index: Tensor) -> Tensor:
+    if not kept.stride(0):
+        return kept[: len(index)]
+    return kept[index.to(kept.device)].contiguous(memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def _maps_read(detector: Detector, maps: Sequence[Tensor]) -> list[bool]:
+    """Which maps change the head's outputs."""
+    training = detector.head.training
+    detector.head.eval()  # no dropout: it would change them as well
+    answer = list(_tensors(detector.run_head(list(maps))))
+
+    def changes(number: int) -> bool:
+        poisoned = [item * torch.nan if i == number else item for i, item in enumerate(maps)]
+        other = list(_tensors(detector.run_head(poisoned)))
+        return not all(map(torch.equal, answer, other))
+
+    read = [changes(number) for number in range(len(maps))]
+    detector.head.train(training)
+    return read
+
+
+def _tensors(raw: Any) -> Iterator[Tensor]:
+    if isinstance(raw, Tensor):
+        yield raw
+    elif isinstance(raw, dict):
+        for value in raw.values():
+            yield from _tensors(value)
+    elif isinstance(raw, list | tuple):
+        for value in raw:
+            yield from _tensors(value)

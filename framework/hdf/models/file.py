@@ -1,0 +1,180 @@
+"""The model file: one safetensors whose metadata says how to build and feed the detector."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import TypeAdapter
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from hdf import __version__
+from hdf.errors import user_error
+from hdf.files.atomic import replacing
+from hdf.files.checksum import checksum
+from hdf.models.build import build_detector
+from hdf.models.calibration import Calibration
+from hdf.models.detector import Detector, ModelSpec
+from hdf.models.file_checks import misfits, refuse_impossible
+from hdf.models.meta_build import promised_tensors
+from hdf.recipe.check import part_of
+from hdf.registry.registry import Registry
+
+FORMAT = 1
+_SYSTEM_ERROR = re.compile(r"Os \{ code: (\d+)|os error (\d+)")
+MISMATCH = "does not take the options that the model was built with"
+ABOUT = "hdf"
+"""The one key of the metadata: safetensors writes several in an order of chance."""
+CHECKSUM = "sha256"
+"""The key inside the description. Files from before there were checksums have none."""
+
+
+def describe(spec: ModelSpec) -> str:
+    """What a file says of the detector in it, as JSON; `spec_of` reads it."""
+    about = {"format": FORMAT, "hdf": __version__, **asdict(spec)}
+    # The file holds the values themselves, so nothing is to be fetched when it is read.
+    about["backbone"] = {
+        key: "none" if key == "weights" else value for key, value in about["backbone"].items()
+    }
+    return json.dumps(about)
+
+
+def spec_of(description: str, path: Path) -> ModelSpec:
+    """What `describe` said in the file `path`.
+
+    Raises:
+        UserError: the file was written by a later version of hdf, or there can be no such detector.
+        KeyError, TypeError, ValueError, RecursionError: this is no such description.
+    """
+    about: dict[str, Any] = json.loads(description)
+    if about["format"] != FORMAT:
+        raise user_error(f"written by hdf {about['hdf']}, a later one", where=str(path))
+    spec = TypeAdapter(ModelSpec).validate_json(description)
+    refuse_impossible(spec, str(path))
+    return spec
+
+
+def save_model(detector: Detector, path: Path) -> None:
+    """Write a detector, weights and all that prediction needs, and a checksum of both."""
+    # A copy each: safetensors refuses weights that share memory.
+    tensors = {
+        name: value.cpu().clone(memory_format=torch.contiguous_format)
+        for name, value in detector.state_dict().items()
+    }
+    _write(tensors, describe(detector.spec), path)
+
+
+def save_calibration(source: Path, target: Path, calibration: Calibration) -> None:
+    """Copy a model file, with a calibration instead of its own, if any; no plugin is needed.
+
+    Args:
+        target: may be `source`.
+
+    Raises:
+        UserError: as `read_tensors`.
+    """
+    _, about, tensors = _whole(source)
+    _write(tensors, json.dumps({**about, "calibration": asdict(calibration)}), target)
+
+
+def _write(tensors: Mapping[str, Tensor], description: str, path: Path) -> None:
+    """With a checksum; as `save_file`, which hides the disk's errors in its own.
+
+    Raises:
+        OSError: the file can't be written.
+    """
+    about = {**json.loads(description), CHECKSUM: checksum(tensors, description)}
+    with replacing(path) as temporary:
+        try:
+            save_file(dict(tensors), temporary, metadata={ABOUT: json.dumps(about)})
+        except SafetensorError as error:
+            if found := _SYSTEM_ERROR.search(str(error)):
+                code = int(found[1] or found[2])
+                raise OSError(code, os.strerror(code), str(path)) from error
+            raise
+
+
+def read_spec(path: Path) -> ModelSpec:
+    """What a model file says of itself; the checksum is not looked at.
+
+    Raises:
+        UserError: the file is missing, damaged, no model of hdf's, or of a later format.
+    """
+    with _opened(path) as file:
+        return _spec((file.metadata() or {}).get(ABOUT, ""), path)
+
+
+def read_tensors(path: Path) -> tuple[ModelSpec, dict[str, Tensor]]:
+    """What a model file says of itself, and its tensors, on the CPU.
+
+    Raises:
+        UserError: as `read_spec`, or the file is not what its checksum was taken of.
+    """
+    spec, _, tensors = _whole(path)
+    return spec, tensors
+
+
+def _whole(path: Path) -> tuple[ModelSpec, dict[str, Any], dict[str, Tensor]]:
+    """The description, the same without its checksum, and the tensors; verified."""
+    with _opened(path) as file:
+        description = (file.metadata() or {}).get(ABOUT, "")
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    spec, about = _spec(description, path), json.loads(description)
+    stated = about.pop(CHECKSUM, None)
+    if stated is not None and stated != checksum(tensors, json.dumps(about)):
+        message = "damaged: its checksum is another one than when hdf wrote it; copy it anew"
+        raise user_error(message, where=str(path))
+    return spec, about, tensors
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            yield file
+    except (SafetensorError, OSError) as error:
+        raise user_error(f"no readable model file: {error}", where=str(path)) from error
+
+
+def _spec(description: str, path: Path) -> ModelSpec:
+    try:
+        return spec_of(description, path)
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        message = "a safetensors file, but no model that hdf wrote"
+        raise user_error(message, where=str(path)) from error
+
+
+def load_model(path: Path, registry: Registry) -> Detector:
+    """A detector in evaluation mode, on the CPU.
+
+    Raises:
+        UserError: as `read_tensors`, or a plugin is missing, or the weights do not fit.
+    """
+    spec, tensors = read_tensors(path)
+    backbone = part_of(registry, "backbone", spec.backbone, str(path), MISMATCH)
+    head = part_of(registry, "head", spec.head, str(path), MISMATCH)
+    promised = promised_tensors(backbone, head, spec)
+    if promised is not None:
+        _refuse_misfits(promised, tensors, path)
+    detector = build_detector(backbone, head, spec)
+    _refuse_misfits(detector.state_dict(), tensors, path)
+    detector.load_state_dict(tensors)
+    return detector.eval()
+
+
+def _refuse_misfits(
+    expected: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path
+) -> None:
+    difference = misfits(expected, found)
+    if difference:
+        message = f"its weights do not fit its description: {difference}"
+        raise user_error(message, where=str(path))

@@ -1,0 +1,204 @@
+"""A component's options: the keyword parameters of its class or function.
+
+pydantic builds the validator from the signature and works in strict JSON mode: a YAML list fits a
+tuple, ``true`` is no integer and ``"3"`` is no number.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NotRequired, Required, cast, get_args, get_origin
+
+from pydantic import ConfigDict, PydanticUserError, TypeAdapter
+from pydantic_core import PydanticSerializationError
+from typing_extensions import TypedDict
+
+from hdf.registry.signatures import Signature
+from hdf.types.samples import Loader
+
+SUPPLIED = {
+    "loader": {"labels", "image_size"},
+    "augmentation": {"labels", "image_size"},
+    "backbone": {"labels", "image_size", "in_channels"},
+    "head": {"labels", "image_size", "channels", "strides"},
+    "visualizer": {"labels", "image_size"},
+}
+"""What the engine gives to each kind whose signature asks for it."""
+
+RESERVED = frozenset().union(*SUPPLIED.values())
+"""Names that the engine supplies; they never appear in recipes."""
+
+Nesting = Literal["one", "named"]
+"""Whether an option holds one component, or a mapping of names to components."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option, as ``hdf list-plugins NAME`` shows it."""
+
+    name: str
+    type: str
+    required: bool
+    default: Any = None
+
+
+class _Use(TypedDict):
+    """A component inside an option; its own options are checked on their own."""
+
+    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
+    use: str
+
+
+_NESTED: dict[Nesting, Any] = {"one": _Use, "named": dict[str, _Use]}
+_NESTED_NAMES = {"one": "loader", "named": "mapping of names to loaders"}
+
+
+class UnusableSignatureError(TypeError):
+    """A component whose parameters can't be options; says which and why."""
+
+
+class Options:
+    """What a recipe may say of one component.
+
+    Attributes:
+        nested: the options that hold loaders of their own; only a loader has such options.
+        supplied: the names that the engine gives to the component.
+
+    Args:
+        target: the component's class or function, or its signature.
+        kind: one of `SUPPLIED`.
+
+    Raises:
+        UnusableSignatureError: a parameter has no type hint, or one that no value of a recipe can
+            have; it is positional only, or ``*args`` or ``**kwargs``; or it has a reserved name
+            that this kind is not given.
+    """
+
+    def __init__(self, target: Callable[..., Any] | Signature, kind: str) -> None:
+        try:
+            signature = target if isinstance(target, Signature) else Signature.of(target)
+        except Exception as error:  # whatever an odd object, or a hint's text, leads Python to
+            raise UnusableSignatureError(f"its parameters can't be read: {error}") from error
+        parameters, self._hints = signature.parameters, dict(signature.hints)
+        self.supplied = frozenset(parameters) & RESERVED
+        for name in sorted(self.supplied - SUPPLIED[kind]):
+            raise UnusableSignatureError(f"{name!r} is a reserved name, which no {kind} is given")
+        self._parameters = {k: v for k, v in parameters.items() if k not in RESERVED}
+        self.nested = self._nested(kind)
+        for name, parameter in self._parameters.items():
+            _check(name, parameter, self._hints)
+        self._adapter = self._build()
+
+    def _nested(self, kind: str) -> dict[str, Nesting]:
+        """The options that hold loaders; from here on a mapping with ``use`` stands for each."""
+        hints = self._hints if kind == "loader" else {}
+        found = {
+            name: nesting
+            for name in self._parameters
+            if (nesting := _nesting(hints.get(name))) is not None
+        }
+        self._hints |= {name: _NESTED[nesting] for name, nesting in found.items()}
+        return found
+
+    def _build(self) -> TypeAdapter[dict[str, Any]]:
+        fields = {
+            name: Required[self._hints[name]] if _required(item) else NotRequired[self._hints[name]]
+            for name, item in self._parameters.items()
+        }
+        options = TypedDict("options", fields)  # type: ignore[misc]
+        options.__pydantic_config__ = ConfigDict(extra="forbid", strict=True)  # type: ignore[attr-defined]
+        return cast("TypeAdapter[dict[str, Any]]", TypeAdapter(options))
+
+    def validate(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Keyword arguments of the right types; options left out keep the component's defaults.
+
+        Raises:
+            pydantic.ValidationError: with all that is wrong.
+        """
+        return self._adapter.validate_json(json.dumps(values))
+
+    def resolved(self, validated: Mapping[str, Any]) -> dict[str, Any]:
+        """Validated options as plain JSON, completed with the component's defaults."""
+        values = {
+            name: validated.get(name, item.default)
+            for name, item in self._parameters.items()
+            if name in validated or not _required(item)
+        }
+        plain: dict[str, Any] = self._adapter.dump_python(values, mode="json", warnings=False)
+        return plain
+
+    def json_schema(self, prefix: str) -> dict[str, Any]:
+        """The options as a JSON Schema (draft 2020-12), with their defaults.
+
+        An option that holds components has an empty schema; see `nested`.
+
+        Args:
+            prefix: of the names in ``$defs``, which references find at the root of a document.
+        """
+        defaults, properties, shared = self.resolved({}), {}, {}
+        for name in self._parameters:
+            found = {} if name in self.nested else self._schema_of(name, prefix)
+            shared.update({f"{prefix}{key}": it for key, it in found.pop("$defs", {}).items()})
+            properties[name] = found | ({"default": defaults[name]} if name in defaults else {})
+        required = [name for name, item in self._parameters.items() if _required(item)]
+        return {"properties": properties, "required": required, "$defs": shared}
+
+    def _schema_of(self, name: str, prefix: str) -> dict[str, Any]:
+        return TypeAdapter(self._hints[name]).json_schema(ref_template=f"#/$defs/{prefix}{{model}}")
+
+    def names(self) -> list[str]:
+        return list(self._parameters)
+
+    def describe(self) -> list[Option]:
+        """The options in the order of the signature."""
+        return [
+            Option(name, self._type(name), _required(item), _default(item))
+            for name, item in self._parameters.items()
+        ]
+
+    def _type(self, name: str) -> str:
+        if name in self.nested:
+            return _NESTED_NAMES[self.nested[name]]
+        return _readable(self._hints[name])
+
+
+def _nesting(hint: Any) -> Nesting | None:
+    if hint is Loader:
+        return "one"
+    is_mapping = get_origin(hint) in (dict, Mapping)
+    return "named" if is_mapping and get_args(hint) == (str, Loader) else None
+
+
+def _check(name: str, parameter: inspect.Parameter, hints: Mapping[str, Any]) -> None:
+    if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        stars = "*" if parameter.kind is parameter.VAR_POSITIONAL else "**"
+        raise UnusableSignatureError(
+            f"{stars}{name} can't be checked; name every option as a parameter"
+        )
+    if parameter.kind is parameter.POSITIONAL_ONLY:
+        raise UnusableSignatureError(f"{name!r} is positional only; options are keyword parameters")
+    if name not in hints:
+        raise UnusableSignatureError(f"{name!r} has no type hint, so its values can't be checked")
+    try:
+        adapter = TypeAdapter(hints[name])
+        if not _required(parameter):
+            adapter.dump_python(parameter.default, mode="json", warnings=False)
+    except (PydanticUserError, PydanticSerializationError) as error:
+        message = f"{name!r} is a {_readable(hints[name])}, which no value of a recipe can be"
+        raise UnusableSignatureError(message) from error
+
+
+def _required(parameter: inspect.Parameter) -> bool:
+    return parameter.default is parameter.empty
+
+
+def _default(parameter: inspect.Parameter) -> Any:
+    return None if _required(parameter) else parameter.default
+
+
+def _readable(hint: Any) -> str:
+    text = hint.__name__ if isinstance(hint, type) and not hasattr(hint, "__args__") else str(hint)
+    return text.replace("typing.", "").replace("pathlib.", "")

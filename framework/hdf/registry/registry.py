@@ -1,0 +1,239 @@
+"""The plugins that are installed and the components that they register.
+
+Every entry point of the group ``hdf`` is loaded in its own ``try`` and every hook implementation is
+called on its own, so a broken plugin costs only itself: it becomes a row in ``hdf list-plugins``
+and an error where a recipe uses it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pluggy
+
+from hdf import hookspecs
+from hdf.errors import Problem, UserError, suggest, user_error
+from hdf.registry.discovery import Source, folder_sources, installed_sources
+from hdf.registry.importing import uncollected
+
+KINDS = ("loader", "augmentation", "backbone", "head", "visualizer")
+
+
+@dataclass(slots=True)
+class Plugin:
+    """One entry point, or one file of a plugins folder.
+
+    Attributes:
+        error: why it could not be loaded, one line; empty if it could.
+        traceback: the whole story.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    error: str = ""
+    traceback: str = ""
+
+    def fail(self, error: BaseException) -> None:
+        reason = " ".join(str(error).split()) or "no message"
+        self.error = f"{type(error).__name__}: {reason}"
+        self.traceback = "".join(traceback.format_exception(error))
+
+
+@dataclass(slots=True)
+class Component:
+    """A name that a recipe may write behind ``use``.
+
+    Attributes:
+        status: ``registered`` until something imports it, then ``loaded``; ``failed: reason`` or
+            ``conflict: reason`` where it can't be used.
+    """
+
+    kind: str
+    name: str
+    target: str | Callable[..., Any]
+    summary: str
+    plugin: Plugin
+    status: str = "registered"
+
+    def load(self) -> Callable[..., Any]:
+        """The class or function itself, imported if need be.
+
+        Raises:
+            UserError: the import fails; with the plugin's traceback.
+        """
+        if isinstance(self.target, str):
+            try:
+                self.target = _import(self.target)
+            except (Exception, SystemExit) as error:
+                failed = Plugin(self.name, self.plugin.distribution, self.plugin.version)
+                failed.fail(error)
+                self._note(f"failed: {failed.error}")
+                message = f"{self.title} can't be imported: {failed.error}"
+                raise UserError(Problem("", message), failed.traceback) from error
+        self._note("loaded")
+        return self.target
+
+    def _note(self, status: str) -> None:
+        if not self.status.startswith("conflict"):
+            self.status = status
+
+    @property
+    def title(self) -> str:
+        """Kind, name and provider, for messages."""
+        return f"{self.kind} {self.name!r} of {self.provider}"
+
+    @property
+    def provider(self) -> str:
+        return f"{self.plugin.distribution} {self.plugin.version}".strip()
+
+
+def _import(target: str) -> Callable[..., Any]:
+    module, _, attribute = target.partition(":")
+    with uncollected():
+        found: Callable[..., Any] = getattr(import_module(module), attribute)
+    if not callable(found):
+        raise TypeError(f"{target} is a {type(found).__name__}, not a class or a function")
+    return found
+
+
+@dataclass
+class Registry:
+    """All plugins and components, in the order in which they were found."""
+
+    plugins: list[Plugin] = field(default_factory=list)
+    components: list[Component] = field(default_factory=list)
+    manager: pluggy.PluginManager = field(default_factory=lambda: pluggy.PluginManager("hdf"))
+
+    def of_kind(self, kind: str) -> list[Component]:
+        return [component for component in self.components if component.kind == kind]
+
+    def find(self, kind: str, name: str) -> Component:
+        """The component of this kind and name.
+
+        Raises:
+            UserError: there is none, or two plugins claim the name.
+        """
+        found = [component for component in self.of_kind(kind) if component.name == name]
+        if len(found) > 1:
+            raise user_error(_conflict(found))
+        if not found:
+            raise self._unknown(kind, name)
+        return found[0]
+
+    def _unknown(self, kind: str, name: str) -> UserError:
+        message = f"no {kind} is called {name!r}"
+        message += suggest(name, (component.name for component in self.of_kind(kind)))
+        broken = [plugin for plugin in self.plugins if plugin.error]
+        if broken:
+            reasons = "; ".join(f"{plugin.name} ({plugin.error})" for plugin in broken)
+            message += f" (plugins that failed to load: {reasons})"
+        return UserError(message, "\n".join(plugin.traceback for plugin in broken))
+
+    def add(self, source: Source) -> None:
+        """Load one plugin and collect what it registers; a failure is kept, never raised."""
+        plugin = Plugin(source.name, source.distribution, source.version)
+        self.plugins.append(plugin)
+        found: list[Component] = []
+        known_as = f"{source.distribution}:{source.name}"
+        try:
+            module = source.load()
+            _refuse_unmarked(module)
+            self.manager.register(module, known_as)
+            self.manager.check_pending()
+            for kind in KINDS:
+                register = partial(_collect, found, kind, plugin)
+                self.call_one(module, f"hdf_{kind}s", register=register)
+        except (Exception, SystemExit) as error:
+            plugin.fail(error)
+            # A plugin that pluggy refuses half-way stays in its books under this name.
+            if self.manager.has_plugin(known_as):
+                self.manager.unregister(name=known_as)
+            return
+        self.components += found
+        self._mark_conflicts(found)
+
+    def call_one(self, plugin: object, hook: str, **arguments: Any) -> None:
+        """Call one plugin's implementation of a hook, if it has one."""
+        others = [other for other in self.manager.get_plugins() if other is not plugin]
+        self.manager.subset_hook_caller(hook, others)(**arguments)
+
+    def implementers(self, hook: str) -> list[object]:
+        """The plugins that implement a hook."""
+        return [impl.plugin for impl in getattr(self.manager.hook, hook).get_hookimpls()]
+
+    def _mark_conflicts(self, added: Sequence[Component]) -> None:
+        for component in added:
+            twins = [
+                other
+                for other in self.components
+                if (other.kind, other.name) == (component.kind, component.name)
+            ]
+            if len(twins) > 1:
+                for twin in twins:
+                    twin.status = f"conflict: {_conflict(twins)}"
+
+
+def _collect(
+    found: list[Component],
+    kind: str,
+    plugin: Plugin,
+    name: str,
+    target: str | Callable[..., Any],
+    *,
+    summary: str = "",
+) -> None:
+    """The `hookspecs.Register` that a hook is given."""
+    if isinstance(target, str) and not all(target.partition(":")):
+        raise ValueError(f"{kind} {name!r}: the target {target!r} is not 'module:attribute'")
+    found.append(Component(kind, name, target, summary, plugin))
+
+
+def _refuse_unmarked(module: object) -> None:
+    """A hook without its decorator would be passed over in silence."""
+    for name in vars(hookspecs):
+        function = getattr(module, name, None) if name.startswith("hdf_") else None
+        if callable(function) and not hasattr(function, "hdf_impl"):
+            raise TypeError(f"{name} lacks the decorator @hdf.hookimpl")
+
+
+def _conflict(twins: Sequence[Component]) -> str:
+    providers = " and ".join(sorted({twin.provider for twin in twins}))
+    first = twins[0]
+    return (
+        f"{first.kind} {first.name!r} is registered {len(twins)} times, by {providers}; "
+        "switch one off with HDF_DISABLE_PLUGINS=NAME"
+    )
+
+
+def discover(plugins_dir: Path | None = None) -> Registry:
+    """Find and load every plugin.
+
+    Args:
+        plugins_dir: a folder of single-file plugins to load besides the installed ones.
+
+    Raises:
+        UserError: the folder does not exist.
+    """
+    registry = Registry()
+    registry.manager.add_hookspecs(hookspecs)
+    if os.environ.get("HDF_TRACE_PLUGINS") == "1":
+        registry.manager.trace.root.setwriter(sys.stderr.write)
+        registry.manager.enable_tracing()
+    for source in _sources(plugins_dir):
+        registry.add(source)
+    return registry
+
+
+def _sources(plugins_dir: Path | None) -> Iterator[Source]:
+    disabled = {name.strip() for name in os.environ.get("HDF_DISABLE_PLUGINS", "").split(",")}
+    found = [*installed_sources(), *folder_sources(plugins_dir)]
+    return (item for item in found if not disabled & {item.name, item.distribution})

@@ -1,0 +1,67 @@
+"""What a run ran on; nothing that names a person or a machine."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hdf import __version__
+from hdf.registry.registry import Registry
+from hdf.runs.checkout import checkout_of
+from hdf.runtime.device import Compute
+
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "timm",
+    "kornia",
+    "numpy",
+    "pillow",
+    "safetensors",
+    "pluggy",
+    "pydantic",
+)
+
+
+def describe_environment(compute: Compute, registry: Registry, processes: int) -> dict[str, Any]:
+    """Versions, plugins, device, precision and checkout, for ``environment.json``."""
+    return {
+        "hdf": __version__,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor_features": _processor_features(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "plugins": {plugin.distribution: plugin.version for plugin in registry.plugins},
+        "device": _device_name(compute.device),
+        "precision": compute.precision,
+        "precision_reason": compute.reason,
+        "processes": processes,
+        "threads": torch.get_num_threads(),
+        "checkout": checkout_of(Path.cwd()),
+    }
+
+
+def _processor_features() -> list[str]:
+    """What PyTorch's own kernels use, and the units for bfloat16, which decide how it rounds."""
+    units = {
+        "AVX512_BF16": torch.cpu._is_avx512_bf16_supported(),
+        "AMX": torch.cpu._is_amx_tile_supported(),
+    }
+    return [torch.backends.cpu.get_cpu_capability(), *(name for name, has in units.items() if has)]
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    return str(device)

@@ -1,0 +1,200 @@
+"""The folder of one run; every file in it is whole or not there."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from hdf.errors import user_error
+from hdf.files.atomic import append_json_line, refuse_unwritable, remove_leftovers, write_json
+from hdf.files.lock import NAME as LOCK
+from hdf.files.lock import FolderLock, is_held
+
+
+class RunFolder:
+    """Names the files of a run.
+
+    Attributes:
+        gives_way: whether a run that can't go on is replaced, not refused.
+
+    Args:
+        path: the folder.
+        replaces: whether a run that is there gives way to this one.
+        numbered: whether to write to ``path-2``, ``path-3`` … where `path` is taken by the time the
+            folder is made.
+        resumes: whether a run that is there goes on.
+    """
+
+    gives_way = False
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        replaces: bool = False,
+        numbered: bool = False,
+        resumes: bool = False,
+    ) -> None:
+        self.replaces, self.numbered, self.resumes = replaces, numbered, resumes
+        self.lock = FolderLock()
+        self._name_files(path)
+
+    def _name_files(self, path: Path) -> None:
+        self.path = path
+        self.figures = path / "figures"
+        self.checkpoints = path / "checkpoints"
+        self.best = path / "best.safetensors"
+        self.log = path / "log.txt"
+        self.metrics = path / "metrics.jsonl"
+        self.timing = path / "timing.jsonl"
+        self.summary = path / "summary.json"
+        self.status = path / "status.json"
+
+    def create(self) -> None:
+        """Make the folder, or empty the one that is replaced, or tidy the one whose run goes on.
+
+        A replaced folder itself stays, for it may be a mounted volume or the working directory. The
+        folder is locked until `close`, or until the process ends.
+
+        Raises:
+            UserError: it can't be made, or another run has begun there meanwhile.
+        """
+        try:
+            self._make()
+        except FileExistsError as error:
+            raise user_error("another run has begun there", where=str(self.path)) from error
+        except OSError as error:
+            message = f"the run folder can't be made: {error.strerror or error}"
+            raise user_error(message, where=str(self.path)) from error
+        self.set_status("running")
+
+    def _make(self) -> None:
+        if self.numbered:
+            self._name_files(free_path(self.path))
+        self.path.mkdir(parents=True, exist_ok=True)
+        if self.resumes:
+            self._take_lock()
+            remove_leftovers(self.path)
+            self.figures.mkdir(exist_ok=True)
+            return
+        if self.replaces:
+            self._take_lock()
+            empty(self.path, keep=LOCK)
+        self.figures.mkdir()  # the one step that only one of two runs can take
+        self._take_lock()
+
+    def _take_lock(self) -> None:
+        """Raises FileExistsError where another process holds it."""
+        if not self.lock.take(self.path):
+            raise FileExistsError
+
+    def take(self) -> None:
+        """Keep others away from a run that is to go on; nothing is changed yet.
+
+        Raises:
+            UserError: another process is at work there.
+        """
+        if not self.lock.take(self.path):
+            raise user_error("the run still goes on in another process", where=str(self.path))
+
+    def close(self) -> None:
+        """Let others work in the folder."""
+        self.lock.close()
+
+    @property
+    def how_to_go_on(self) -> str:
+        """What to say of a run that has ended early; nothing where it is told elsewhere."""
+        return f"to go on: hdf run --resume {self.path}"
+
+    def set_status(self, status: str, **details: Any) -> None:
+        """Write ``status.json``: ``running``, ``finished``, ``failed`` or ``interrupted``."""
+        now = datetime.now().astimezone().isoformat(timespec="seconds")
+        write_json(self.status, {"status": status, "since": now, **details})
+
+    def add_metrics(self, metrics: Mapping[str, Any], timing: Mapping[str, Any]) -> None:
+        """One line for one epoch: what the seed determines, and what the clock says."""
+        append_json_line(self.metrics, metrics)
+        append_json_line(self.timing, timing)
+
+
+def choose_folder(
+    name: str, out: Path | None, overwrite: bool, root: str = "runs", resumable: bool = False
+) -> RunFolder:
+    """The folder that a run may write to; nothing is made or removed yet.
+
+    Args:
+        name: the recipe's name, for ``runs/NAME/TIME``.
+        out: exactly this folder instead.
+        overwrite: whether a run that is there may be replaced.
+        root: instead of ``runs``.
+        resumable: whether to say that a run that is there can go on.
+
+    Raises:
+        UserError: the folder holds a run, or something else, or can't be made or written into.
+    """
+    if out is None:
+        path = Path(root) / name / f"{datetime.now():%Y-%m-%dT%H-%M-%S}"
+        refuse_unwritable(path)
+        return RunFolder(path, numbered=True)
+    refuse_unwritable(out)
+    if out.exists() and not out.is_dir():
+        raise user_error("is a file; --out names a folder", where=str(out))
+    folder = RunFolder(out, replaces=overwrite)
+    if not out.exists() or not any(out.iterdir()):
+        return folder
+    status = state_of(out)
+    if not status and not (overwrite and _was_killed_at_once(out)):
+        message = "holds other files; give --out a new or an empty folder"
+        raise user_error(message, where=str(out))
+    if not overwrite:
+        message = f"holds a run ({status}); give another folder, or --overwrite to replace it"
+        if resumable and status != "finished":
+            message += f"; hdf run --resume {out} goes on with it"
+        raise user_error(message, where=str(out))
+    return folder
+
+
+def free_path(path: Path) -> Path:
+    """`path`, or the first of ``path-2``, ``path-3`` … that is not taken."""
+    found, number = path, 2
+    while found.exists():
+        found = path.with_name(f"{path.name}-{number}")
+        number += 1
+    return found
+
+
+def status_of(folder: Path) -> dict[str, Any]:
+    """What ``status.json`` holds; nothing where there is none."""
+    try:
+        status = json.loads((folder / "status.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return status if isinstance(status, dict) else {}
+
+
+def state_of(folder: Path) -> str:
+    """The status of a run: as ``status.json`` says, or ``killed``; nothing where there is none.
+
+    Killed is one that should be running, but whose lock nobody holds.
+    """
+    status = str(status_of(folder).get("status", ""))
+    return "killed" if status == "running" and is_held(folder) is False else status
+
+
+def _was_killed_at_once(folder: Path) -> bool:
+    """Whether a folder holds what `RunFolder.create` makes before the status, and nothing else."""
+    names = {item.name for item in folder.iterdir()}
+    return names <= {"figures", LOCK} and not any(folder.glob("figures/*"))
+
+
+def empty(folder: Path, keep: str = "") -> None:
+    """Delete what is in a run's folder but for `keep`; to the end its status says whose it is."""
+    for item in sorted(folder.iterdir(), key=lambda item: item.name == "status.json"):
+        if item.is_dir() and not item.is_symlink():
+            shutil.rmtree(item)
+        elif item.name != keep:
+            item.unlink()

@@ -1,0 +1,196 @@
+"""Boxes that lie where no organ lies, judged by the other boxes of the data set."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from hdf.boxes import to_center_size
+from hdf.tools.audit.finding import Finding, Severity
+from hdf.tools.audit.records import Box
+from hdf.tools.audit.survey import SIDE
+
+FEWEST = 10
+"""Boxes of one label and source from which on they say where such boxes lie."""
+
+TINY, TINY_WHATEVER = 0.25, 0.02
+"""Sides below this part of the median side, or below this part of the image, are tiny."""
+
+UNUSUAL, FAR = 4.5, 6.0
+"""Robust standard deviations, for a warning and for more. 200 hearts reach 4.6, 400 lungs 4.4."""
+
+USUAL = 2.5
+"""Robust standard deviations within which a box lies where the others do."""
+
+LEAST_SPREAD = torch.tensor([0.01, 0.01, 0.03, 0.03])
+"""Of the centre, as a fraction of the image, and of the logarithm of width and height."""
+
+OFF_CENTRE = 0.03
+"""A label whose median centre is nearer to the middle has no side."""
+
+MIRROR_GAIN = 3.0
+"""Standard deviations that mirroring must bring a box nearer, where the image says nothing."""
+
+CONTRAST = 0.15
+"""Standard deviations of grey that count as evidence of the image's for a side."""
+
+_WHAT = ("centre x", "centre y", "width", "height")
+
+
+def find_odd_boxes(boxes: Sequence[Box], small: Tensor, names: Sequence[str]) -> Iterator[Finding]:
+    """Tiny, mirrored and far boxes.
+
+    Args:
+        boxes: sound ones.
+        small: the images, float32 [N, SIDE, SIDE], none of them inverted.
+        names: of the N images.
+    """
+    groups: dict[tuple[str, str], list[Box]] = defaultdict(list)
+    for box in boxes:
+        groups[box.source, box.label].append(box)
+    for group in groups.values():
+        yield from _odd_ones(group, small, names)
+
+
+def _odd_ones(boxes: list[Box], small: Tensor, names: Sequence[str]) -> Iterator[Finding]:
+    crowd = _Crowd.of(boxes, small)
+    for row, box in enumerate(boxes):
+        severity: Severity
+        name, worst = names[box.image], float(crowd.deviation[row].abs().max())
+        if crowd.is_tiny(row):
+            yield Finding(name, "box_tiny", "severe", _tiny(box))
+        elif not crowd.is_known:
+            continue
+        elif wrong := crowd.wrong_side(row):
+            severity = "warning" if crowd.is_usual(row) else "severe"
+            yield Finding(name, wrong, severity, _SIDES[wrong].format(label=box.label))
+        elif worst >= UNUSUAL:
+            severity = "severe" if worst >= FAR else "warning"
+            yield Finding(name, "box_far", severity, _far(box, crowd.deviation[row]))
+
+
+@dataclass(frozen=True)
+class _Crowd:
+    """All M boxes of one label and source, and where each lies among them.
+
+    Attributes:
+        shape: float32 [M, 4]: centre, and logarithm of width and height.
+        median: float32 [4], of these.
+        deviation: float32 [M, 4], in robust standard deviations from the median.
+        mirrored: the same for the mirrored boxes.
+        evidence: float32 [M], of the image's grey values; above 0 where the box lies on the side on
+            which most boxes lie, 0 where the image says nothing.
+    """
+
+    edges: Tensor
+    shape: Tensor
+    median: Tensor
+    deviation: Tensor
+    mirrored: Tensor
+    evidence: Tensor
+
+    @classmethod
+    def of(cls, boxes: list[Box], small: Tensor) -> Self:
+        edges = torch.stack([box.edges for box in boxes])
+        shape = _shape(edges)
+        median, spread = _robust(shape)
+        mirrored = (_shape(_mirrored(edges)) - median) / spread
+        astride = float(edges[:, 0].median()) < 0.5 < float(edges[:, 2].median())
+        has_side = astride and abs(float(median[0]) - 0.5) >= OFF_CENTRE
+        evidence = _evidence(boxes, small) if has_side else torch.zeros(len(boxes))
+        return cls(edges, shape, median, (shape - median) / spread, mirrored, evidence)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there are enough boxes to say where such boxes lie."""
+        return len(self.edges) >= FEWEST
+
+    def is_usual(self, row: int) -> bool:
+        """Whether the box lies where the others do."""
+        return float(self.deviation[row].abs().max()) < USUAL
+
+    def is_tiny(self, row: int) -> bool:
+        if float((self.edges[row, 2:] - self.edges[row, :2]).min()) < TINY_WHATEVER:
+            return True
+        small = (self.shape[row, 2:] - self.median[2:]).exp() < TINY
+        return self.is_known and bool((small & (self.deviation[row, 2:] < -UNUSUAL)).any())
+
+    def wrong_side(self, row: int) -> str:
+        """What is on the wrong side, the box or the image; empty where nothing is."""
+        own, other = float(self.deviation[row, 0].abs()), float(self.mirrored[row, 0].abs())
+        if float(self.deviation[row, 1:].abs().max()) >= UNUSUAL or min(own, other) >= UNUSUAL:
+            return ""  # not its side alone is wrong
+        gain, evidence = own - other, float(self.evidence[row])
+        if gain > 0 > evidence:
+            return "box_mirrored"
+        if gain >= MIRROR_GAIN:
+            return "image_mirrored" if evidence > CONTRAST else "box_mirrored"
+        return "image_mirrored" if evidence < -CONTRAST else ""
+
+
+_SIDES = {
+    "box_mirrored": "mirrored, the {label} box would lie where the others do",
+    "image_mirrored": "the {label} box and the image's grey values are not on the usual sides: the "
+    "image is mirrored, its box is, or the organ lies on the other side",
+}
+
+
+def _shape(edges: Tensor) -> Tensor:
+    """Centre, and logarithm of width and height, [N, 4]."""
+    found = to_center_size(edges)
+    return torch.cat([found[:, :2], found[:, 2:].clamp(min=1e-6).log()], 1)
+
+
+def _mirrored(edges: Tensor) -> Tensor:
+    x0, y0, x1, y1 = edges.unbind(-1)
+    return torch.stack([1 - x1, y0, 1 - x0, y1], -1)
+
+
+def _robust(shape: Tensor) -> tuple[Tensor, Tensor]:
+    """Median, and the median absolute deviation as a standard deviation (Hampel 1974)."""
+    median = shape.median(0).values
+    spread = (shape - median).abs().median(0).values * 1.4826
+    return median, spread.maximum(LEAST_SPREAD)
+
+
+def _evidence(boxes: list[Box], small: Tensor) -> Tensor:
+    """How much the box's own side differs from its mirror image's, as such boxes do, [N].
+
+    In standard deviations of the image's grey values; the sign is that of the median box.
+    """
+    found = torch.tensor([_contrast(box.edges, small[box.image]) for box in boxes])
+    return found * torch.sign(found.median())
+
+
+def _contrast(edges: Tensor, image: Tensor) -> float:
+    rows = _covered(float(edges[1]), float(edges[3]))
+    own, other = _covered(*edges[0::2].tolist()), _covered(*(1 - edges[[2, 0]]).tolist())
+    columns = (image * rows[:, None]).sum(0) / rows.sum()
+    alone, opposite = (own - other).clamp(min=0), (other - own).clamp(min=0)
+    if alone.sum() < 0.5:  # less than half a column: the box lies in the middle
+        return 0.0
+    difference = (columns * alone).sum() / alone.sum() - (columns * opposite).sum() / opposite.sum()
+    return float(difference / image.std().clamp(min=1e-3))
+
+
+def _covered(start: float, end: float) -> Tensor:
+    """The part of each of SIDE pixels between two fractions of the side."""
+    left = torch.arange(SIDE)
+    return ((left + 1).clamp(max=end * SIDE) - left.clamp(min=start * SIDE)).clamp(min=0)
+
+
+def _tiny(box: Box) -> str:
+    width, height = (box.edges[2:] - box.edges[:2]).tolist()
+    return f"the {box.label} box takes {width:.1%} of the image's width, {height:.1%} of its height"
+
+
+def _far(box: Box, deviation: Tensor) -> str:
+    worst = int(deviation.abs().argmax())
+    more = "above" if deviation[worst] > 0 else "below"
+    amount = f"{float(deviation[worst].abs()):.1f} standard deviations {more} the others'"
+    return f"the {_WHAT[worst]} of the {box.label} box is {amount}"

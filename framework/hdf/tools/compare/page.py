@@ -1,0 +1,99 @@
+"""A comparison as a page: one file that needs no other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from hdf.recipe.differences import ABSENT
+from hdf.report import charts, page
+from hdf.report.charts import Chart, Mark
+from hdf.report.figures import spoken
+from hdf.report.films import Film, Painter, colours_of
+from hdf.report.finished import bare
+from hdf.tools.compare.compare import Compared
+from hdf.tools.compare.differences import METRICS
+from hdf.types import Sample
+
+MADE_BY = "hdf compare"
+MOST_FILMS = 18
+"""Over all runs; a page stays below 3 MB."""
+
+
+def is_page(path: Path) -> bool:
+    """Whether a file was made by `write_page`."""
+    return page.is_page(path, MADE_BY)
+
+
+def write_page(path: Path, found: Compared, samples: Mapping[str, Sample]) -> None:
+    """Write the differences, and the images that changed most.
+
+    Args:
+        samples: by id; images that are not there are left out.
+
+    Raises:
+        UserError: it can't be written.
+    """
+    page.write_page(
+        path,
+        "compare.html",
+        MADE_BY,
+        "hdf.tools.compare",
+        found=found,
+        recipe=None if found.recipe is None else list(_recipe(found.recipe)),
+        metrics=METRICS,
+        spoken=spoken,
+        charts=list(_charts(found)),
+        films=list(_films(found, samples)),
+        colours=[
+            (spoken(name), *pair) for name, pair in colours_of(tuple(found.paired.labels)).items()
+        ],
+    )
+
+
+def _recipe(differing: Sequence[tuple[str, list[str]]]) -> Iterator[tuple[str, list[str]]]:
+    """Without the folders of absolute paths, which may name people."""
+    for key, values in differing:
+        yield key, [value if value == ABSENT else _bare(value) for value in values]
+
+
+def _bare(text: str) -> str:
+    return json.dumps(bare(json.loads(text)), ensure_ascii=False)
+
+
+def _charts(found: Compared) -> Iterator[Chart]:
+    """For each metric the differences with their intervals, beside none."""
+    for metric, title in METRICS.items():
+        rows = [row for row in found.rows if row["metric"] == metric]
+        if not rows:
+            continue
+        names = [f"{spoken(row['label'] or 'all')} ({row['run'] + 1})" for row in rows]
+        ends = [end for row in rows for end in row["difference_95"]]
+        y = charts.row_axis(names)
+        x = charts.x_axis("difference from run 1", min(0, *ends), max(0, *ends), rows=len(rows))
+        spans = [(place, *row["difference_95"]) for place, row in enumerate(rows)]
+        dots = [(row["difference"], place) for place, row in enumerate(rows)]
+        marks = [
+            Mark(charts.upright(x, y, 0), "constant", "line", "no difference"),
+            Mark(charts.spans(x, y, spans), "model", "line", "95 % interval"),
+            Mark(charts.dots(x, y, dots), "model", "dots", "run minus run 1"),
+        ]
+        said = "; ".join(
+            f"{name} {row['difference']:+.4f}" for name, row in zip(names, rows, strict=True)
+        )
+        yield charts.row_chart(title, f"{said}.", x, y, marks)
+
+
+def _films(found: Compared, samples: Mapping[str, Sample]) -> Iterator[tuple[str, list[Film]]]:
+    """The images that changed most, one film for each run."""
+    runs, parts = len(found.names), found.paired.parts
+    there = [row for row in found.changed if found.paired.images[row[0]] in samples]
+    for number, (index, _) in enumerate(there[: max(1, MOST_FILMS // runs)]):
+        painters = [Painter(part, samples, number * runs + run) for run, part in enumerate(parts)]
+        films = [painter.film(index) for painter in painters]
+        yield (
+            found.paired.images[index],
+            [replace(film, name=f"{film.name}, run {run}") for run, film in enumerate(films, 1)],
+        )

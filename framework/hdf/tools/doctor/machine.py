@@ -1,0 +1,112 @@
+"""What hdf runs on: devices, precision, cores, memory and room."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from hdf.tools.doctor.finding import Finding, State
+
+GIB = 2**30
+ENOUGH_MEMORY = 4 * GIB
+ENOUGH_ROOM = 5 * GIB
+LEAST_ROOM = GIB // 10
+
+
+def devices() -> Iterator[Finding]:
+    """The processor and each accelerator, with the number format that ``auto`` takes."""
+    import torch
+
+    from hdf.runtime.device import choose_compute
+
+    names = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+    if torch.backends.mps.is_available():
+        names.append("mps")
+    tf32 = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    try:
+        for name in names:
+            compute = choose_compute(name, "auto")
+            ones = torch.ones(8, 8, device=compute.device, dtype=compute.dtype)
+            works = float((ones @ ones).sum()) == 512.0
+            value = f"{compute.precision}: {compute.reason}"
+            if name.startswith("cuda"):
+                value = f"{torch.cuda.get_device_name(name)}, {value}"
+            advice = "" if works else "it computes wrongly; install another build of torch"
+            yield Finding("devices", name, "ok" if works else "broken", value, advice)
+    finally:
+        torch.set_float32_matmul_precision(tf32[0])
+        torch.backends.cudnn.allow_tf32 = tf32[1]
+
+
+def processor() -> Iterator[Finding]:
+    """Cores, what other programs leave of them, and memory that this process may use."""
+    from hdf.runtime.workers import cores
+
+    yield Finding("machine", "cores", "ok", str(cores()))
+    if hasattr(os, "getloadavg"):  # not on Windows
+        yield _load(cores())
+    total, available = _memory()
+    small = available is not None and available < ENOUGH_MEMORY
+    value = f"{_gib(total)}, of which {_gib(available)} are free" if available else _gib(total)
+    advice = "take a smaller train.batch_size or data.image_size, or end other programs"
+    yield Finding("machine", "memory", "note" if small else "ok", value, advice if small else "")
+
+
+def _load(count: int) -> Finding:
+    """Threads that wait for one another wait long where other programs hold their cores."""
+    load, everywhere = os.getloadavg()[0], os.cpu_count() or count
+    value = f"{load:.1f} in the last minute, on {everywhere} cores"
+    free = everywhere - load
+    if count == 1 or free > count - 0.5:
+        return Finding("machine", "load", "ok", value)
+    threads = max(1, min(int(free), count - 1))
+    advice = (
+        f"beside other programs an epoch may take many times as long; try OMP_NUM_THREADS={threads}"
+    )
+    return Finding("machine", "load", "note", value, advice)
+
+
+def _memory() -> tuple[int | None, int | None]:
+    """All memory and what is free of it, in bytes; less where a container has a limit."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:  # not Linux
+        names = os.sysconf_names if hasattr(os, "sysconf_names") else {}
+        known = {"SC_PHYS_PAGES", "SC_PAGE_SIZE"} <= names.keys()
+        return (os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if known else None), None
+    found = {line.split(":")[0]: 1024 * int(line.split()[1]) for line in lines}
+    total, available = found["MemTotal"], found.get("MemAvailable", found["MemFree"])
+    try:
+        limit = int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii"))
+        used = int(Path("/sys/fs/cgroup/memory.current").read_text(encoding="ascii"))
+    except (OSError, ValueError):  # there is none
+        return total, available
+    return min(total, limit), min(available, max(0, limit - used))
+
+
+def room() -> Iterator[Finding]:
+    """The folders that hdf fills: whether they can be written, and how much fits."""
+    from hdf.files.atomic import cache_folder
+
+    runs, cache = Path("runs"), cache_folder()
+    yield _folder("runs folder", runs, "broken", "start hdf elsewhere, or give --out")
+    yield _folder("cache folder", cache, "note", "set HDF_CACHE, or data.store: memory in a recipe")
+
+
+def _folder(name: str, path: Path, worst: State, advice: str) -> Finding:
+    nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        return Finding("room", name, worst, f"{path} can't be written", advice)
+    free = shutil.disk_usage(nearest).free
+    value = f"{path}, {_gib(free)} free"
+    if free < LEAST_ROOM:
+        return Finding("room", name, worst, value, f"make room; {advice}")
+    if free < ENOUGH_ROOM:
+        return Finding("room", name, "note", value, "a run takes some hundred MiB, a store more")
+    return Finding("room", name, "ok", value)
+
+
+def _gib(size: int | None) -> str:
+    return "unknown" if size is None else f"{size / GIB:.1f} GiB"

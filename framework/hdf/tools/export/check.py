@@ -1,0 +1,83 @@
+"""Whether an exported file answers as PyTorch does."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from hdf.errors import user_error
+from hdf.inference.onnx import answer_of
+from hdf.inference.predictor import Prediction, Predictor, joined
+from hdf.models.detector import Detector
+from hdf.registry.registry import Registry
+from hdf.runtime.device import choose_compute
+from hdf.tools.export.formats import Answers
+
+SIZES = ((512, 512), (700, 420), (301, 640), (96, 96), (900, 1100))
+"""(height, width) of the phantoms: portrait and landscape, odd, small and large."""
+MOST_PIXELS = 0.1
+MOST_DOUBT = 0.01
+
+
+class Difference(NamedTuple):
+    """How far two answers are apart.
+
+    Attributes:
+        pixels: the largest distance of two edges, in pixels of the image; infinite where one
+            answer has a box that the other lacks.
+        doubt: of the doubt scores.
+    """
+
+    pixels: float
+    doubt: float
+
+
+def phantoms(registry: Registry) -> Iterator[Tensor]:
+    """Images float32 [1, H, W] of all `SIZES`.
+
+    Raises:
+        UserError: the loader `phantom` is switched off.
+    """
+    loader = registry.find("loader", "phantom").load()
+    for seed, size in enumerate(SIZES):
+        (sample,) = loader(count=1, seed=seed, size=size).records()
+        yield sample.read()
+
+
+def check_answers(
+    detector: Detector, answers: Answers, images: Sequence[Tensor] | Iterator[Tensor]
+) -> Difference:
+    """The largest differences over all images.
+
+    Raises:
+        UserError: they are larger than `MOST_PIXELS` or `MOST_DOUBT`.
+    """
+    predictor = Predictor([detector], choose_compute("cpu", "float32"))
+    found = [_difference(predictor, answers, image) for image in images]
+    largest = Difference(max(item.pixels for item in found), max(item.doubt for item in found))
+    if not (largest.pixels <= MOST_PIXELS and largest.doubt <= MOST_DOUBT):
+        raise user_error(
+            f"the exported graph answers otherwise than PyTorch: edges differ by up to "
+            f"{largest.pixels:.3g} px (at most {MOST_PIXELS} may), doubts by {largest.doubt:.3g} "
+            f"(at most {MOST_DOUBT}); nothing was written"
+        )
+    return largest
+
+
+def _difference(predictor: Predictor, answers: Answers, image: Tensor) -> Difference:
+    (expected,) = predictor.predict([image])
+    size = (image.shape[-2], image.shape[-1])
+    found = joined([answer_of(answers(image))], size, predictor.labels)
+    doubt = 0.0 if math.isnan(expected.doubt) else abs(found.doubt - expected.doubt)
+    return Difference(_pixels(found, expected), math.inf if math.isnan(doubt) else doubt)
+
+
+def _pixels(found: Prediction, expected: Prediction) -> float:
+    if not torch.equal(found.detections.labels, expected.detections.labels):
+        return math.inf
+    apart = (found.detections.boxes - expected.detections.boxes).abs()
+    return float(apart.max()) if len(apart) else 0.0

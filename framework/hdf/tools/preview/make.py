@@ -1,0 +1,102 @@
+"""From a checked recipe to its contact sheet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from PIL import Image
+
+from hdf.augmentation.pipeline import Augment
+from hdf.console.progress import Reporter
+from hdf.data.batches import Batches
+from hdf.data.dataset import read_dataset
+from hdf.data.image_file import ImageFile
+from hdf.data.store import Store
+from hdf.drawing.text import WARNING
+from hdf.errors import placed
+from hdf.models.components import build_components
+from hdf.recipe.check import CheckedRecipe
+from hdf.runtime.device import choose_compute
+from hdf.tools.preview.images import Pairs, epoch_pairs, first_images
+from hdf.tools.preview.layout import most_cells, zoom_of
+from hdf.tools.preview.sheet import draw_sheet
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What to show.
+
+    Attributes:
+        count: the most images.
+        side: ``train`` for what is learnt from, ``val`` for what is reported.
+        epoch: of training, counted from 1; has no meaning for ``val``.
+        plain: whether training images are shown without augmentation.
+    """
+
+    count: int = 12
+    side: Literal["train", "val"] = "train"
+    epoch: int = 1
+    plain: bool = False
+
+
+def augments(checked: CheckedRecipe, choice: Choice) -> bool:
+    """Whether each image is shown a second time, augmented."""
+    return choice.side == "train" and not choice.plain and bool(checked.recipe.augment)
+
+
+def most_images(checked: CheckedRecipe, choice: Choice) -> int:
+    """How many images a sheet has room for."""
+    return most_cells(2 if augments(checked, choice) else 1, checked.recipe.data.image_size)
+
+
+def make_preview(checked: CheckedRecipe, choice: Choice, reporter: Reporter) -> Image.Image:
+    """Read the recipe's data and draw the first images of an epoch; no model is built.
+
+    Images, boxes and random numbers are those that training takes, to the bit, on the recipe's
+    device.
+
+    Raises:
+        UserError: with all that is wrong with the options, or with the data.
+    """
+    recipe = checked.recipe
+    with placed(checked.where("train", "device")):
+        device = choose_compute(recipe.train.device, "float32").device
+    components = build_components(checked)
+    dataset = read_dataset(checked, components.loader, reporter)
+    store = _on(device, dataset.store)
+    index = dataset.split.train if choice.side == "train" else dataset.split.val
+    batches = Batches(store, index, recipe.train.batch_size)
+    augment = components.augment if augments(checked, choice) else None
+    pairs = _pairs(choice, batches, augment, recipe.seed)
+    shown = first_images(pairs, store.samples, choice.count)
+    facts = _facts(checked, choice, len(shown), len(index))
+    return draw_sheet(shown, store.labels, facts, WARNING)
+
+
+def _pairs(choice: Choice, batches: Batches, augment: Augment | None, seed: int) -> Pairs:
+    if choice.side == "val":
+        return ((batch, None) for batch in batches.in_order())
+    return epoch_pairs(batches, augment, seed, choice.epoch)
+
+
+def _on(device: torch.device, store: Store) -> Store:
+    """The store on a device; of images in a file only the few that are wanted leave it."""
+    if isinstance(store.images, ImageFile):
+        return replace(store, targets=store.targets.to(device))
+    return store.to(device)
+
+
+def _facts(checked: CheckedRecipe, choice: Choice, shown: int, count: int) -> list[str]:
+    recipe, data = checked.recipe, checked.recipe.data
+    height, width = data.image_size
+    zoom = zoom_of(data.image_size)
+    plain = ", not augmented" if recipe.augment and not augments(checked, choice) else ""
+    sides = {"train": f"training images, epoch {choice.epoch}{plain}", "val": "validation images"}
+    return [
+        recipe.name,
+        f"{sides[choice.side]}: {f'first {shown}' if shown < count else 'all'} of {count}",
+        f"{width} px wide, {height} px high, {data.resize}",
+        *([f"each pixel drawn {zoom} × {zoom}"] if zoom > 1 else []),
+    ]

@@ -1,0 +1,121 @@
+"""The tables: accepted boxes as the loader ``csv_boxes`` reads them, and the flagged images."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
+from pathlib import Path
+
+from hdf.errors import user_error
+from hdf.files.atomic import refuse_unwritable, write_table
+from hdf.tools.review.entries import Entry, Written
+
+COLUMNS = ("name", "label", "x0", "y0", "w", "h", "img_shape_x", "img_shape_y", "review")
+FLAGGED = ("name", "note")
+
+
+def journal_path(table: Path) -> Path:
+    """Where the journal of a table is."""
+    return table.with_suffix(".journal.jsonl")
+
+
+def flagged_path(table: Path) -> Path:
+    """Where the flagged images of a table are listed."""
+    return table.with_suffix(".flagged.csv")
+
+
+def refuse_tables(table: Path) -> None:
+    """Refuse paths that hold what `write_tables` did not write, or that can't be written.
+
+    Raises:
+        UserError: saying what to do instead.
+    """
+    folder, journal = table.absolute().parent, journal_path(table)
+    if not folder.is_dir():
+        raise user_error("is no folder that can be written into; give another --out", str(folder))
+    refuse_unwritable(table)
+    for path, columns in ((table, COLUMNS), (flagged_path(table), FLAGGED)):
+        own = journal.is_file() and path.is_file() and _begins_with(path, columns)
+        if path.exists() and not own:
+            message = f"hdf review did not write it, with a {journal.name} beside it"
+            raise user_error(f"is there already, and {message}; give another --out", str(path))
+
+
+def _begins_with(path: Path, columns: Sequence[str]) -> bool:
+    header = ",".join(columns).encode() + b"\n"
+    with path.open("rb") as file:
+        return file.read(len(header)) == header
+
+
+def write_tables(table: Path, entries: Sequence[Entry]) -> Written:
+    """Write the accepted images' boxes, and the names of those that are flagged.
+
+    Raises:
+        OSError: a table can't be written; it is as it was.
+    """
+    write_table(table, COLUMNS, _accepted(entries))
+    flagged = _flagged(entries)
+    if flagged or flagged_path(table).exists():
+        write_table(flagged_path(table), FLAGGED, flagged)
+    return Written(table=_digest(table), flagged=_digest(flagged_path(table)))
+
+
+def edited(table: Path, entries: Sequence[Entry], written: Written | None) -> list[Path]:
+    """The tables that are neither as they were last written nor as the entries make them.
+
+    The latter is what a kill leaves between a table and the journal's line about it.
+    """
+    last = Written(table="", flagged="") if written is None else written
+    flagged = flagged_path(table)
+    states = (
+        (table, last.table, [COLUMNS, *_accepted(entries)]),
+        (flagged, last.flagged, [FLAGGED, *_flagged(entries)]),
+    )
+    return [
+        path
+        for path, digest, rows in states
+        if path.exists() and _digest(path) != digest and not _holds(path, rows)
+    ]
+
+
+def _digest(path: Path) -> str:
+    return sha256(path.read_bytes()).hexdigest() if path.exists() else ""
+
+
+def _holds(path: Path, rows: Sequence[tuple[str, ...]]) -> bool:
+    """Whether a table has these rows, in whatever order and by whatever program."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return sorted(map(tuple, csv.reader(file))) == sorted(rows)
+    except (UnicodeDecodeError, csv.Error):
+        return False
+
+
+def remove_leftovers(table: Path) -> None:
+    """Remove what a kill has left of a table that was being written."""
+    for path in (table, flagged_path(table)):
+        for leftover in path.parent.glob(f".{path.name}.*.tmp"):
+            leftover.unlink(missing_ok=True)
+
+
+def _accepted(entries: Iterable[Entry]) -> list[tuple[str, ...]]:
+    return [row for entry in entries for row in _rows(entry)]
+
+
+def _flagged(entries: Iterable[Entry]) -> list[tuple[str, ...]]:
+    return [(entry.name, entry.note) for entry in entries if entry.state == "flagged"]
+
+
+def _rows(entry: Entry) -> Iterator[tuple[str, ...]]:
+    if entry.state != "accepted":
+        return
+    height, width = entry.size
+    frame = (str(width), str(height), "corrected" if entry.corrected else "accepted")
+    for label, edges in entry.boxes.items():
+        x0, y0, x1, y1 = (round(edge, 2) for edge in edges)
+        yield (entry.name, label, *map(_number, (x0, y0, x1 - x0, y1 - y0)), *frame)
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".")

@@ -1,0 +1,43 @@
+"""The values that flow through hdf, from a loader's sample to a head's detections.
+
+Boxes are ``(x0, y0, x1, y1)`` float32 on **pixel edges**: a box that covers the columns 40..119 has
+x0 = 40 and x1 = 120, so its width is x1 - x0. What holds tensors is imported when it is first used,
+so that a loader's samples can be described without torch. Nothing of hdf is imported here.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hdf.types.detections import Detections, Geometry
+    from hdf.types.samples import Fault, ImageFacts, Loader, Sample, Target, kind_of
+    from hdf.types.targets import Batch, Targets, pad_targets
+
+_HOMES = {
+    "samples": ("Fault", "ImageFacts", "Loader", "Sample", "Target", "kind_of"),
+    "targets": ("Batch", "Targets", "pad_targets"),
+    "detections": ("Detections", "Geometry"),
+}
+
+__all__ = [
+    "Batch",
+    "Detections",
+    "Fault",
+    "Geometry",
+    "ImageFacts",
+    "Loader",
+    "Sample",
+    "Target",
+    "Targets",
+    "kind_of",
+    "pad_targets",
+]
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"hdf.types.{module}"), name)
+    raise AttributeError(f"module 'hdf.types' has no attribute {name!r}")

@@ -1,0 +1,125 @@
+"""True boxes as tensors: those of many images padded to one length, and a batch with its images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """The targets of many images in network pixels, padded to the largest number of boxes, N >= 1.
+
+    Attributes:
+        boxes: float32 [B, N, 4]; zeros where `valid` is False.
+        labels: int64 [B, N], indices into the recipe's ``data.labels``.
+        valid: bool [B, N], False for padding.
+        masks: bool [B, N, H, W], all False where a mask is not known; None where nothing asks for
+            masks.
+    """
+
+    boxes: Tensor
+    labels: Tensor
+    valid: Tensor
+    masks: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def __getitem__(self, index: Tensor | list[int] | slice) -> Targets:
+        masks = None if self.masks is None else self.masks[index]
+        return Targets(self.boxes[index], self.labels[index], self.valid[index], masks)
+
+    def to(self, device: torch.device) -> Targets:
+        masks = None if self.masks is None else self.masks.to(device)
+        return Targets(self.boxes.to(device), self.labels.to(device), self.valid.to(device), masks)
+
+    def one_per_label(self, count: int) -> tuple[Tensor, Tensor]:
+        """The largest box of each label.
+
+        Args:
+            count: the number of labels, L.
+
+        Returns:
+            boxes float32 [B, L, 4] and present bool [B, L]; zeros where a label is absent.
+        """
+        index, present = self._largest(count)
+        boxes = self.boxes.gather(1, index[..., None].expand(-1, -1, 4))
+        return torch.where(present[..., None], boxes, 0.0), present
+
+    def masks_per_label(self, count: int) -> tuple[Tensor, Tensor]:
+        """The mask of the largest box of each label, as `one_per_label` chooses it.
+
+        Args:
+            count: the number of labels, L.
+
+        Returns:
+            masks bool [B, L, H, W] and known bool [B, L]; False where a label is absent, and where
+            its box has no mask.
+
+        Raises:
+            ValueError: there are no masks, as no head or ``box_bounds`` asked for them.
+        """
+        if self.masks is None:
+            raise ValueError("masks were not read: a head that uses them sets uses_masks = True")
+        index, present = self._largest(count)
+        rows = torch.arange(len(self), device=index.device)[:, None]
+        # As bytes: logic on bool is many times slower on a CPU.
+        masks = self.masks[rows, index].view(torch.uint8) * present[..., None, None].byte()
+        return masks.view(torch.bool), masks.flatten(2).amax(-1).bool()
+
+    def _largest(self, count: int) -> tuple[Tensor, Tensor]:
+        """The largest box of each label: positions int64 [B, L] and present bool [B, L]."""
+        size = self.boxes[..., 2:] - self.boxes[..., :2]
+        area = torch.where(self.valid, size.prod(-1), -1.0)
+        is_label = self.labels[:, None] == torch.arange(count, device=area.device)[:, None]
+        by_label = torch.where(is_label & self.valid[:, None], area[:, None], -1.0)  # [B, L, N]
+        largest, index = by_label.max(-1)
+        return index, largest >= 0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Images and their targets on the run's device.
+
+    Attributes:
+        images: float32 [B, 1, H, W] in [0, 1].
+        targets: the boxes in pixels of these images.
+        index: int64 [B] on the CPU, the position of each image in the store.
+    """
+
+    images: Tensor
+    targets: Targets
+    index: Tensor
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def part(self, rows: slice) -> Batch:
+        """Some of the images."""
+        return Batch(self.images[rows], self.targets[rows], self.index[rows])
+
+
+def pad_targets(
+    boxes: Sequence[Tensor], labels: Sequence[Tensor], masks: Sequence[Tensor] | None = None
+) -> Targets:
+    """Put targets of different lengths into one padded `Targets`.
+
+    Args:
+        boxes: float32 [N_i, 4] an image.
+        labels: int64 [N_i] an image.
+        masks: bool [N_i, H, W] an image, or None.
+    """
+    valid = [torch.ones(len(item), dtype=torch.bool) for item in labels]
+    return Targets(_pad(boxes), _pad(labels), _pad(valid), None if masks is None else _pad(masks))
+
+
+def _pad(items: Sequence[Tensor]) -> Tensor:
+    longest = max(1, *(len(item) for item in items))  # a slot even where no image has a box
+    padded = items[0].new_zeros(len(items), longest, *items[0].shape[1:])
+    for row, item in zip(padded, items, strict=True):
+        row[: len(item)] = item
+    return padded

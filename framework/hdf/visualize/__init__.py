@@ -1,0 +1,1 @@
+"""What a visualizer may look at. The visualizers themselves are plugins."""
