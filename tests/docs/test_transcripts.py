@@ -21,6 +21,9 @@ BY_HAND = {
     "README.md": {
         "import hdf\n\n\n@hdf.hookimpl": "the hook alone; docs/plugins.md has whole plugins",
     },
+    "architecture.md": {
+        "cli\n": "the layers of pyproject.toml: tests/docs/test_architecture.py",
+    },
     "data.md": {
         "films/film-001.png": "names of files, no output",
     },
