@@ -17,7 +17,9 @@ from hdf.augmentation.pipeline import Augment
 from hdf.console.progress import Reporter
 from hdf.data.batches import Batches
 from hdf.data.dataset import read_dataset
+from hdf.drawing import Shown
 from hdf.drawing.png import save_png
+from hdf.drawing.sheet import draw_sheet
 from hdf.errors import UserError
 from hdf.models.components import build_components
 from hdf.models.detector import Detector
@@ -26,9 +28,8 @@ from hdf.recipe.merge import resolve
 from hdf.registry.registry import Registry, discover
 from hdf.runs.run_folder import RunFolder
 from hdf.tools.preview import make
-from hdf.tools.preview.images import Shown, epoch_pairs, first_images
+from hdf.tools.preview.images import epoch_pairs, first_images
 from hdf.tools.preview.make import Choice, make_preview
-from hdf.tools.preview.sheet import draw_sheet
 from hdf.training.run import run_recipe
 from hdf.types import Batch
 

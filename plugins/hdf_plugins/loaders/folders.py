@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hdf import images
 from hdf.errors import Problem, UserError, user_error
-from hdf.files.atomic import is_file
+from hdf.files import is_file
 from hdf.images import SUFFIXES, image_size, read_mask
 
 Files = dict[str, list[Path]]  # by stem

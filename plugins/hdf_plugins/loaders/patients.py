@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hdf.files.pseudonyms import group_of
+from hdf.files import group_of
 from hdf.images import image_facts
 
 

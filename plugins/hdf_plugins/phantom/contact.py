@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from hdf.files.atomic import replacing
+from hdf.files import replacing
 from hdf_plugins.phantom.patient import make_phantom
 from hdf_plugins.phantom.radiograph import render_image
 

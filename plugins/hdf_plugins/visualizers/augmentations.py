@@ -5,13 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from hdf import Batch, View
-from hdf.drawing.text import WARNING
+from hdf.drawing import WARNING, Shown, draw_sheet, most_cells, panel_of
 from hdf.errors import user_error
-from hdf.files.atomic import replacing
-from hdf.tools.preview.images import Shown, panel_of
-from hdf.tools.preview.layout import most_cells
-from hdf.tools.preview.sheet import draw_sheet
-from hdf.visualize.network_images import NetworkImages
+from hdf.files import replacing
 from hdf_plugins.visualizers.drawing import checked_count
 
 
@@ -51,19 +47,19 @@ class Augmentations:
             f"first {count} training images, {self.draws} draws of each",
             f"{width} px wide, {height} px high",
         ]
-        shown = _shown(view.network, stored, count, self.draws)
+        shown = _shown(view, stored, count, self.draws)
         path = folder / "augmentations.png"
         with replacing(path) as temporary:
             draw_sheet(shown, view.labels, facts, WARNING).save(temporary, format="PNG")
         return [path]
 
 
-def _shown(network: NetworkImages, stored: Batch, count: int, draws: int) -> list[Shown]:
+def _shown(view: View, stored: Batch, count: int, draws: int) -> list[Shown]:
     """Whole batches are augmented, for some augmentations look at all of one."""
-    samples = network.training_samples(stored)
+    samples = view.network.training_samples(stored)
     panels = []
     for draw in range(1, draws + 1):
-        augmented = network.augmented(stored, draw)
+        augmented = view.network.augmented(stored, draw)
         panels.append([panel_of(augmented, row) for row in range(count)])
     return [
         Shown(samples[row].id, panel_of(stored, row), first, tuple(further))

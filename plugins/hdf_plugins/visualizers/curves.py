@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hdf import View
-from hdf.drawing.colours import COLOURS
+from hdf.drawing import COLOURS
 from hdf_plugins.visualizers.drawing import save
 
 if TYPE_CHECKING:

@@ -12,9 +12,8 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from hdf import View
-from hdf.drawing.colours import COLOURS, true_colours
-from hdf.drawing.text import WARNING
-from hdf.files.atomic import replacing
+from hdf.drawing import COLOURS, WARNING, true_colours
+from hdf.files import replacing
 
 if TYPE_CHECKING:  # matplotlib is imported where something is drawn: it takes its time
     from matplotlib.artist import Artist

@@ -12,7 +12,7 @@ from PIL import Image
 from hdf import UserError, View
 from hdf.augmentation.pipeline import Augment
 from hdf.data.batches import Batches
-from hdf.tools.preview.images import Shown
+from hdf.drawing import Shown
 from hdf_plugins.backbones.vgg import VGG11
 from hdf_plugins.heads.box_regression import BoxRegression
 from hdf_plugins.visualizers import augmentations

@@ -3,65 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-
-import torch
-from torch import Tensor
 
 from hdf.augmentation.pipeline import Augment
 from hdf.data.batches import Batches
+from hdf.drawing import Shown, panel_of
 from hdf.types import Batch, Sample
 
 Pairs = Iterator[tuple[Batch, Batch | None]]
 """Batches as stored, and the same ones augmented; None where nothing is augmented."""
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One network image.
-
-    Attributes:
-        image: uint8 [H, W].
-        boxes: float32 [K, 4] on pixel edges.
-        labels: int64 [K], indices into the recipe's ``data.labels``.
-    """
-
-    image: Tensor
-    boxes: Tensor
-    labels: Tensor
-
-
-@dataclass(frozen=True)
-class Shown:
-    """An image of the data set.
-
-    Attributes:
-        id: the sample's.
-        stored: read, resized and kept in 8 bits.
-        augmented: what training makes of it; None where nothing is augmented.
-        further: what it makes of it with other random numbers.
-    """
-
-    id: str
-    stored: Panel
-    augmented: Panel | None = None
-    further: tuple[Panel, ...] = ()
-
-    @property
-    def panels(self) -> list[Panel]:
-        augmented = [] if self.augmented is None else [self.augmented]
-        return [self.stored, *augmented, *self.further]
-
-    @property
-    def note(self) -> str:
-        """What a person should know of its boxes; empty where all is well."""
-        boxes = len(self.stored.boxes)
-        if boxes == 0:
-            return "no box"
-        left = min(len(panel.boxes) for panel in self.panels)
-        if left == 0:
-            return "no box left"
-        return f"{left} of {boxes} boxes left" if left < boxes else ""
 
 
 def epoch_pairs(batches: Batches, augment: Augment | None, seed: int, epoch: int) -> Pairs:
@@ -89,11 +38,3 @@ def first_images(pairs: Pairs, samples: Sequence[Sample], count: int) -> list[Sh
         if len(shown) == count:
             break
     return shown
-
-
-def panel_of(batch: Batch, row: int) -> Panel:
-    """An image of a batch, with the boxes that it has."""
-    eight_bit = (batch.images[row, 0] * 255).round().to(torch.uint8)
-    valid = batch.targets.valid[row]
-    boxes, labels = batch.targets.boxes[row][valid], batch.targets.labels[row][valid]
-    return Panel(eight_bit.cpu(), boxes.cpu(), labels.cpu())

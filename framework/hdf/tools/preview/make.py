@@ -14,14 +14,13 @@ from hdf.data.batches import Batches
 from hdf.data.dataset import read_dataset
 from hdf.data.image_file import ImageFile
 from hdf.data.store import Store
-from hdf.drawing.text import WARNING
+from hdf.drawing import WARNING, draw_sheet, most_cells
+from hdf.drawing.sheet_layout import zoom_of
 from hdf.errors import placed
 from hdf.models.components import build_components
 from hdf.recipe.check import CheckedRecipe
 from hdf.runtime.device import choose_compute
 from hdf.tools.preview.images import Pairs, epoch_pairs, first_images
-from hdf.tools.preview.layout import most_cells, zoom_of
-from hdf.tools.preview.sheet import draw_sheet
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,13 @@ import torch
 from PIL import Image, ImageColor
 
 from hdf.drawing.colours import COLOURS, true_colours
+from hdf.drawing.panels import Panel, Shown, paint
 from hdf.drawing.png import is_png_of, save_png
+from hdf.drawing.sheet import MARGIN, draw_sheet
+from hdf.drawing.sheet_layout import MOST_PIXELS, Layout, filled_lines, most_cells
 from hdf.drawing.text import FONT, shortened
 from hdf.errors import UserError
 from hdf.files.atomic import refuse_path
-from hdf.tools.preview.images import Panel, Shown
-from hdf.tools.preview.layout import MOST_PIXELS, Layout, filled_lines, most_cells
-from hdf.tools.preview.panels import paint
-from hdf.tools.preview.sheet import MARGIN, draw_sheet
 
 MADE_BY = "hdf preview"
 is_preview = partial(is_png_of, made_by=MADE_BY)

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from PIL import Image, ImageDraw
 
 from hdf.drawing.colours import true_colours
+from hdf.drawing.panels import Shown, paint
+from hdf.drawing.sheet_layout import Layout, filled_lines
 from hdf.drawing.text import ALARM, FAINT, FONT, INK, LINE_HEIGHT, PAPER, shortened
-from hdf.tools.preview.images import Shown
-from hdf.tools.preview.layout import Layout, filled_lines
-from hdf.tools.preview.panels import paint
 
 MARGIN = 16
 SWATCH = 12

@@ -1,0 +1,86 @@
+"""Network images, pixel by pixel, with their boxes where they are to a fraction of a pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from hdf.drawing.shapes import HALO, HALO_ALPHA, LINE, blend, frame
+from hdf.types import Batch
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One network image.
+
+    Attributes:
+        image: uint8 [H, W].
+        boxes: float32 [K, 4] on pixel edges.
+        labels: int64 [K], indices into the recipe's ``data.labels``.
+    """
+
+    image: Tensor
+    boxes: Tensor
+    labels: Tensor
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An image of the data set.
+
+    Attributes:
+        id: the sample's.
+        stored: read, resized and kept in 8 bits.
+        augmented: what training makes of it; None where nothing is augmented.
+        further: what it makes of it with other random numbers.
+    """
+
+    id: str
+    stored: Panel
+    augmented: Panel | None = None
+    further: tuple[Panel, ...] = ()
+
+    @property
+    def panels(self) -> list[Panel]:
+        augmented = [] if self.augmented is None else [self.augmented]
+        return [self.stored, *augmented, *self.further]
+
+    @property
+    def note(self) -> str:
+        """What a person should know of its boxes; empty where all is well."""
+        boxes = len(self.stored.boxes)
+        if boxes == 0:
+            return "no box"
+        left = min(len(panel.boxes) for panel in self.panels)
+        if left == 0:
+            return "no box left"
+        return f"{left} of {boxes} boxes left" if left < boxes else ""
+
+
+def panel_of(batch: Batch, row: int) -> Panel:
+    """An image of a batch, with the boxes that it has."""
+    eight_bit = (batch.images[row, 0] * 255).round().to(torch.uint8)
+    valid = batch.targets.valid[row]
+    boxes, labels = batch.targets.boxes[row][valid], batch.targets.labels[row][valid]
+    return Panel(eight_bit.cpu(), boxes.cpu(), labels.cpu())
+
+
+def paint(panel: Panel, colours: Sequence[str], zoom: int) -> Image.Image:
+    """A panel as an RGB image, each of its pixels drawn as `zoom` x `zoom` equal ones.
+
+    Args:
+        colours: ``#RRGGBB``, one a label.
+    """
+    grey = panel.image.numpy().repeat(zoom, 0).repeat(zoom, 1)
+    picture = np.stack([grey] * 3, -1)
+    boxes = [tuple(box) for box in (panel.boxes * zoom).tolist()]
+    for box in boxes:
+        blend(picture, frame(box, HALO, grey.shape) * HALO_ALPHA, "#000000")
+    for box, label in zip(boxes, panel.labels.tolist(), strict=True):
+        blend(picture, frame(box, LINE, grey.shape), colours[label])
+    return Image.fromarray(picture)
