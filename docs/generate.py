@@ -12,8 +12,9 @@ import runpy
 from pathlib import Path
 
 from hdf.registry.docstrings import description, meanings
+from hdf.registry.kinds import KINDS
 from hdf.registry.options import Option, Options
-from hdf.registry.registry import KINDS, Component, discover
+from hdf.registry.registry import Component, discover
 
 DISTRIBUTION = "heart-detection-framework"
 PAGE = Path(__file__).with_name("components.md")
@@ -26,13 +27,6 @@ same for every component that is installed, a plugin's included.
 
 This page is generated from the components' own documentation: `{COMMAND}`.
 """
-_HEADINGS = {
-    "loader": "Loaders",
-    "augmentation": "Augmentations",
-    "backbone": "Backbones",
-    "head": "Heads",
-    "visualizer": "Visualizers",
-}
 
 
 def page() -> str:
@@ -40,7 +34,7 @@ def page() -> str:
     found = [item for item in discover().components if item.plugin.distribution == DISTRIBUTION]
     parts = [INTRODUCTION]
     for kind in KINDS:
-        parts.append(f"## {_HEADINGS[kind]}\n")
+        parts.append(f"## {kind.title()}s\n")
         parts += [_component(item) for item in found if item.kind == kind]
     return "\n".join(parts)
 

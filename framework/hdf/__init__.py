@@ -13,37 +13,52 @@ if TYPE_CHECKING:
     from hdf.errors import UserError
     from hdf.hookspecs import hookimpl
     from hdf.images import read_image
-    from hdf.types import Batch, Detections, Fault, Geometry, Loader, Sample, Target, Targets
+    from hdf.models.detector import Detector
+    from hdf.types import (
+        Augmentation,
+        Backbone,
+        Batch,
+        Detections,
+        Fault,
+        Geometry,
+        Head,
+        Loader,
+        RunFacts,
+        Sample,
+        Target,
+        Targets,
+        Visualizer,
+    )
     from hdf.visualize.view import View
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Batch": "hdf.types",
-    "Detections": "hdf.types",
-    "Fault": "hdf.types",
-    "Geometry": "hdf.types",
-    "Loader": "hdf.types",
-    "Sample": "hdf.types",
-    "Target": "hdf.types",
-    "Targets": "hdf.types",
+    "Detector": "hdf.models.detector",
     "UserError": "hdf.errors",
     "View": "hdf.visualize.view",
     "hookimpl": "hdf.hookspecs",
     "read_image": "hdf.images",
 }
+"""Of the names that `hdf.types` does not hold."""
 
 __all__ = [
+    "Augmentation",
+    "Backbone",
     "Batch",
     "Detections",
+    "Detector",
     "Fault",
     "Geometry",
+    "Head",
     "Loader",
+    "RunFacts",
     "Sample",
     "Target",
     "Targets",
     "UserError",
     "View",
+    "Visualizer",
     "__version__",
     "hookimpl",
     "read_image",
@@ -51,6 +66,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in __all__:
         raise AttributeError(f"module 'hdf' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_HOMES.get(name, "hdf.types")), name)

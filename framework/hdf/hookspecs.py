@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pluggy
 
 if TYPE_CHECKING:
-    from hdf.training.prepare import Run
+    from hdf.types import RunFacts
+
+API = "1"
+"""The version of the plugin interface.
+
+The module that holds a plugin's hooks may state the one that it is written for, as ``hdf_api``; hdf
+refuses a plugin of another version.
+"""
 
 hookspec = pluggy.HookspecMarker("hdf")
 hookimpl = pluggy.HookimplMarker("hdf")
@@ -59,30 +66,30 @@ def hdf_visualizers(register: Register) -> None:
 
 
 @hookspec
-def hdf_run_started(run: Run) -> None:
+def hdf_run_started(run: RunFacts) -> None:
     """Called when the data are read and the detector is built; again where a run goes on.
 
     Args:
-        run: the run's folder, recipe and detector.
+        run: its folder, recipe, device, counts and detector.
     """
 
 
 @hookspec
-def hdf_epoch_finished(run: Run, epoch: int, metrics: Mapping[str, float]) -> None:
+def hdf_epoch_finished(run: RunFacts, epoch: int, metrics: Mapping[str, float]) -> None:
     """Called after each epoch; again where a run goes on that was stopped just then.
 
     Args:
-        run: the run's folder, recipe and detector.
+        run: its folder, recipe, device, counts and detector.
         epoch: counted from 1.
         metrics: the epoch's line in ``metrics.jsonl``; scores are in it if the epoch validated.
     """
 
 
 @hookspec
-def hdf_run_finished(run: Run, summary: Mapping[str, Any]) -> None:
+def hdf_run_finished(run: RunFacts, summary: Mapping[str, Any]) -> None:
     """Called once, at the end of a run that neither failed nor was interrupted.
 
     Args:
-        run: the run's folder, recipe and detector.
+        run: its folder, recipe, device, counts and detector.
         summary: what ``summary.json`` holds.
     """

@@ -124,7 +124,10 @@ def test_a_plugin_that_fails_is_a_note(place: Path) -> None:
     assert found["plugins/broken"]["state"] == found["plugins/head gone"]["state"] == "note"
     assert "ModuleNotFoundError: No module named 'nowhere'" in found["plugins/broken"]["value"]
     assert "HDF_DISABLE_PLUGINS" in found["plugins/broken"]["advice"]
-    assert found["plugins/half"]["value"] == "half.py: 0 of 2 components can be used"
+    assert (
+        found["plugins/half"]["value"]
+        == "half.py: 0 of 2 components can be used, plugin interface 1"
+    )
     everything = json.loads(result.stdout)["findings"]
     built_in, other = (item for item in everything if item["name"] == "head mask")
     assert (built_in["state"], other["state"]) == ("broken", "note")

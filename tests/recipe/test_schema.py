@@ -18,7 +18,8 @@ from hdf.recipe.json_schema import recipe_schema
 from hdf.recipe.load import parse
 from hdf.recipe.merge import resolve
 from hdf.recipe.packaged import packaged_recipes
-from hdf.registry.registry import KINDS, Registry, discover
+from hdf.registry.kinds import KINDS
+from hdf.registry.registry import Registry, discover
 
 GOOD = """
 data:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from hdf import hookspecs, testing, types
 from hdf.errors import UserError
+from hdf.registry.kinds import EXTENSION_POINTS
 from hdf.registry.registry import discover
 
 GOOD = """
@@ -59,6 +61,7 @@ def test_a_missing_folder_is_a_users_mistake(tmp_path: Path) -> None:
         ("import hdf\n@hdf.hookimpl\ndef hdf_backbnes(register): pass", "unknown hook"),
         ("import hdf\n@hdf.hookimpl\ndef hdf_heads(registry): pass", "found in the hookspec"),
         ("import hdf\n@hdf.hookimpl\ndef hdf_heads(register): 1 / 0", "ZeroDivisionError"),
+        ("hdf_api = '2'", "written for version 2 of hdf's plugin interface, and hdf"),
         ("def hdf_heads(register): pass", "hdf_heads lacks the decorator @hdf.hookimpl"),
         ("import hdf\n@hdf.hookimpl\ndef hdf_heads(register): register('x', 'nocolon')", "nocolon"),
     ],
@@ -71,6 +74,26 @@ def test_a_broken_plugin_costs_only_itself(folder: Path, source: str, reason: st
     assert "\n" not in bad.error
     assert registry.find("loader", "empty")
     assert not [c for c in registry.components if c.plugin is bad]
+
+
+def test_the_version_of_the_interface_may_be_stated(folder: Path) -> None:
+    (folder / "stated.py").write_text("hdf_api = '1'\n" + GOOD.replace('"empty"', '"stated"'))
+    (folder / "later.py").write_text("hdf_api = '2'\n" + GOOD.replace('"empty"', '"later"'))
+    registry = discover(folder)
+    assert registry.find("loader", "stated").plugin.api == "1"
+    assert registry.find("loader", "empty").plugin.api == "1"
+    with pytest.raises(UserError, match=r"no loader .*'later'.* later .*install a version of the"):
+        registry.find("loader", "later")
+    (later,) = [plugin for plugin in registry.plugins if plugin.name == "later"]
+    assert later.api == "2"
+
+
+def test_every_hook_belongs_to_an_extension_point() -> None:
+    hooks = [hook for point in EXTENSION_POINTS for hook in point.hooks]
+    assert sorted(hooks) == sorted(name for name in vars(hookspecs) if name.startswith("hdf_"))
+    for point in EXTENSION_POINTS:
+        assert hasattr(types, point.protocol)
+        assert hasattr(testing, point.check) or not point.check
 
 
 def test_what_a_failing_plugin_registered_first_is_dropped(folder: Path) -> None:

@@ -16,7 +16,8 @@ from hdf.cli.main import hdf
 from hdf.errors import UserError
 from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve
-from hdf.registry.registry import KINDS, discover
+from hdf.registry.kinds import KINDS
+from hdf.registry.registry import discover
 from hdf.tools.new_plugin import write
 
 NAMES = {"loader": "folder-of-text", "head": "my_head", "backbone": "tiny2"}

@@ -291,7 +291,7 @@ def test_plugins_that_raise_are_reported_and_stop_nothing(
 def test_a_visualizer_without_its_contract_is_told(
     tiny_recipe: Path, tmp_path: Path, tracking: Registry
 ) -> None:
-    with pytest.raises(UserError, match="shapeless must offer when = 'epoch' or 'end'"):
+    with pytest.raises(UserError, match=r"visualizer 'shapeless' of .* lacks draw, when"):
         run(tiny_recipe, tmp_path / "run", "visualize=[{use: shapeless}]", registry=tracking)
 
 

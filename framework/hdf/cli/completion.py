@@ -17,15 +17,7 @@ from click.shell_completion import (
 )
 
 from hdf.errors import UserError
-
-KINDS = {
-    "data": "loader",
-    "augment": "augmentation",
-    "backbone": "backbone",
-    "head": "head",
-    "visualize": "visualizer",
-}
-"""The kind of component below a section of a recipe, or below a key of ``model``."""
+from hdf.registry.kinds import COMPONENTS, KINDS
 
 
 @add_completion_class
@@ -66,7 +58,7 @@ def complete_packaged(
 
 def complete_kind(context: Context, parameter: Parameter, incomplete: str) -> list[CompletionItem]:
     """The five kinds of components."""
-    return _beginning(incomplete, KINDS.values())
+    return _beginning(incomplete, KINDS)
 
 
 def complete_component(
@@ -109,8 +101,8 @@ def _a_file(incomplete: str) -> CompletionItem:
 def _kind_of(key: str) -> str | None:
     """The kind of component that an override's ``….use`` names; None for another key."""
     *sections, last = key.split(".")
-    section = next((name for name in reversed(sections) if name in KINDS), "")
-    return KINDS[section] if last == "use" and section else None
+    found = (kind.name for kind in COMPONENTS if tuple(sections[: len(kind.path)]) == kind.path)
+    return next(found, None) if last == "use" else None
 
 
 def _components(

@@ -49,7 +49,7 @@ def list_plugins(
 
 
 def _choose(registry: Registry, name: str | None, kind: str | None) -> list[Component]:
-    from hdf.registry.registry import KINDS
+    from hdf.registry.kinds import KINDS
 
     if kind is not None and kind not in KINDS:
         raise user_error(f"no kind is called {kind!r}{suggest(kind, KINDS)}")
@@ -58,7 +58,7 @@ def _choose(registry: Registry, name: str | None, kind: str | None) -> list[Comp
     if name is not None and not found and name not in failed:
         known = (component.name for component in registry.components)
         raise user_error(f"no component is called {name!r}{suggest(name, known)}")
-    return sorted(found, key=lambda component: KINDS.index(component.kind))
+    return sorted(found, key=lambda component: list(KINDS).index(component.kind))
 
 
 def _row(component: Component) -> dict[str, Any]:
@@ -69,6 +69,7 @@ def _row(component: Component) -> dict[str, Any]:
         "distribution": component.plugin.distribution,
         "version": component.plugin.version,
         "status": component.status,
+        "hdf_api": component.plugin.api,
     }
 
 
@@ -81,6 +82,7 @@ def _failed_plugins(registry: Registry, name: str | None) -> list[dict[str, Any]
             "distribution": plugin.distribution,
             "version": plugin.version,
             "status": f"failed: {plugin.error}",
+            "hdf_api": plugin.api,
             "options": [],
             "documentation": plugin.traceback,
         }

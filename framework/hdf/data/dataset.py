@@ -15,6 +15,7 @@ from hdf.data.store import Skipped, Store, read_usable, refuse_absent_labels, re
 from hdf.data.store_location import choose_folder, code_of
 from hdf.errors import UserError, placed, user_error
 from hdf.models.build import blamed_on
+from hdf.models.optional import uses_masks
 from hdf.recipe.check import CheckedRecipe, Part
 from hdf.types import Sample
 
@@ -157,12 +158,9 @@ def _what_shortens(checked: CheckedRecipe) -> Iterator[str]:
 
 
 def wants_masks(checked: CheckedRecipe) -> bool:
-    """Whether batches must hold masks: for `Augment`, or for a head that learns from them.
-
-    A head says so with the class attribute ``uses_masks = True``.
-    """
+    """Whether batches must hold masks: for `Augment`, or for a head that learns from them."""
     head = checked.parts["model", "head"].component.load()
-    return checked.recipe.data.box_bounds == "mask" or bool(getattr(head, "uses_masks", False))
+    return checked.recipe.data.box_bounds == "mask" or uses_masks(head)
 
 
 def _with_masks(

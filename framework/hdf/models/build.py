@@ -9,11 +9,14 @@ from dataclasses import replace
 from typing import Any
 
 from torch import nn
+from typing_extensions import get_protocol_members
 
+from hdf import types
 from hdf.errors import Problem, UserError, placed, user_error
 from hdf.models.detector import Detector, ModelSpec
+from hdf.models.optional import expected_by
 from hdf.recipe.check import Part
-from hdf.types.samples import Loader
+from hdf.registry.kinds import KINDS
 
 
 @contextmanager
@@ -50,7 +53,7 @@ def build(part: Part, **supplied: Any) -> Any:
 
     Args:
         part: the component as the recipe uses it.
-        supplied: values for the reserved names (`hdf.registry.options.SUPPLIED`).
+        supplied: values for the reserved names (`hdf.registry.options.RESERVED`).
 
     Raises:
         UserError: the component refuses its options with a ValueError or an OSError, or raises
@@ -68,7 +71,7 @@ def _with_loaders(part: Part, supplied: dict[str, Any]) -> dict[str, Any]:
 
     def built(inner: Part) -> Any:
         try:
-            return _loader(inner, build(inner, **supplied))
+            return build_whole(inner, **supplied)
         except UserError as error:
             errors.append(error)
 
@@ -78,9 +81,20 @@ def _with_loaders(part: Part, supplied: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _loader(part: Part, built: Any) -> Any:
-    if not isinstance(built, Loader):
-        raise user_error(f"{part.component.title} lacks records", where=part.where)
+def build_whole(part: Part, **supplied: Any) -> Any:
+    """As `build`, and refuse what lacks something that its kind must offer.
+
+    Raises:
+        UserError: as `build`, or naming what is missing.
+    """
+    built, kind = build(part, **supplied), KINDS[part.component.kind]
+    members = get_protocol_members(getattr(types, kind.protocol))
+    missing = sorted(name for name in members if not hasattr(built, name))
+    fault = f"lacks {', '.join(missing)}" if missing else ""
+    if kind.name in ("backbone", "head") and not isinstance(built, nn.Module):
+        fault = "is no torch.nn.Module"
+    if fault:
+        raise user_error(f"{part.component.title} {fault}", where=part.where)
     return built
 
 
@@ -95,16 +109,10 @@ def new_detector(backbone: Part, head: Part, spec: ModelSpec) -> Detector:
     spec = replace(
         spec,
         in_channels=1 if takes_grey else 3,
-        mean=_stated(detector.backbone, "mean") or spec.mean,
-        std=_stated(detector.backbone, "std") or spec.std,
+        mean=expected_by(detector.backbone, "mean") or spec.mean,
+        std=expected_by(detector.backbone, "std") or spec.std,
     )
     return Detector(detector.backbone, detector.head, spec)
-
-
-def _stated(backbone: nn.Module, name: str) -> tuple[float, ...] | None:
-    """What the weights expect; a buffer of that name is the module's own affair."""
-    value = getattr(backbone, name, None)
-    return tuple(map(float, value)) if isinstance(value, tuple | list) else None
 
 
 def build_detector(backbone: Part, head: Part, spec: ModelSpec) -> Detector:
@@ -113,21 +121,12 @@ def build_detector(backbone: Part, head: Part, spec: ModelSpec) -> Detector:
     Raises:
         UserError: a component can't be built, or lacks what its kind must offer.
     """
-    body = build(backbone, in_channels=1, labels=spec.labels, image_size=spec.image_size)
-    _require(backbone, body, "channels", "strides", "forward")
-    top = build(
+    body = build_whole(backbone, in_channels=1, labels=spec.labels, image_size=spec.image_size)
+    top = build_whole(
         head,
         channels=tuple(body.channels),
         strides=tuple(body.strides),
         labels=spec.labels,
         image_size=spec.image_size,
     )
-    _require(head, top, "forward", "loss", "decode")
     return Detector(body, top, spec)
-
-
-def _require(part: Part, built: object, *names: str) -> None:
-    missing = [name for name in names if not hasattr(built, name)]
-    if missing or not isinstance(built, nn.Module):
-        lacks = f"lacks {', '.join(missing)}" if missing else "is no torch.nn.Module"
-        raise user_error(f"{part.component.title} {lacks}", where=part.where)

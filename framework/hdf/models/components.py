@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 from hdf.augmentation.pipeline import Augment
 from hdf.errors import UserError, user_error
-from hdf.models.build import blamed_on, build
+from hdf.models.build import blamed_on, build, build_whole
 from hdf.recipe.check import CheckedRecipe, Part
+from hdf.types import Loader, Visualizer
 
 Built = TypeVar("Built")
 
@@ -22,9 +23,9 @@ class Components:
         augment: what happens to training batches; None without augmentation.
     """
 
-    loader: Any
+    loader: Loader
     augment: Augment | None
-    visualizers: list[Any]
+    visualizers: list[Visualizer]
 
 
 def build_components(checked: CheckedRecipe) -> Components:
@@ -44,9 +45,9 @@ def build_components(checked: CheckedRecipe) -> Components:
             errors.append(error)
             return None
 
-    loader = tried(build, checked.parts["data", "loader"])
+    loader: Any = tried(build_whole, checked.parts["data", "loader"])
     modules: list[Any] = [tried(_augmentation, part) for part in checked.list_of("augment")]
-    visualizers = [tried(_visualizer, part) for part in checked.list_of("visualize")]
+    visualizers: list[Any] = [tried(_visualizer, part) for part in checked.list_of("visualize")]
     if errors:
         raise UserError.joined(errors)
     augment = Augment(modules, data.image_size, data.box_bounds) if modules else None
@@ -61,9 +62,8 @@ def _augmentation(part: Part, **supplied: Any) -> Any:
 
 
 def _visualizer(part: Part, **supplied: Any) -> Any:
-    visualizer = build(part, **supplied)
-    if getattr(visualizer, "when", None) not in ("epoch", "end") or not hasattr(visualizer, "draw"):
-        name = part.component.name
-        message = f"{name} must offer when = 'epoch' or 'end', and draw(view, folder)"
-        raise user_error(message, where=part.where)
+    visualizer = build_whole(part, **supplied)
+    if visualizer.when not in ("epoch", "end"):
+        message = f"has when = {visualizer.when!r}, expected 'epoch' or 'end'"
+        raise user_error(f"{part.component.title} {message}", where=part.where)
     return visualizer

@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from hdf.models.calibration import Calibration
 from hdf.models.novelty import Doubt
-from hdf.types import Batch, Detections, Targets
+from hdf.models.optional import exportable, fitted
+from hdf.types import Backbone, Batch, Detections, Head, Targets
 
 LEAST_INSIDE = 20
 """A part in so many of the pixels must be neither black nor white to be trusted."""
-
-
-class Head(Protocol):
-    """What a head offers besides ``forward(features) -> raw``.
-
-    A head that learns from masks has the class attribute ``uses_masks = True``; batches then hold
-    ``targets.masks``.
-
-    One that can be exported (`hdf.tools.export`) has a method ``answers(raw, size)`` as well, see
-    `Detector.answers`.
-    """
-
-    def loss(self, raw: Any, batch: Batch) -> dict[str, Tensor]:
-        """Scalar terms; their sum is minimised. `raw` arrives as float32."""
-
-    def decode(self, raw: Any, size: tuple[int, int]) -> list[Detections]:
-        """One `Detections` an image, in network pixels; `size` is (height, width)."""
 
 
 @dataclass(frozen=True)
@@ -72,18 +56,19 @@ class Detector(nn.Module):
 
     Args:
         backbone: images [B, C, H, W] to a list of feature maps.
-        head: feature maps to raw outputs; see `Head`.
+        head: feature maps to raw outputs, their loss and their boxes.
         spec: how the two were built, and what they expect.
     """
 
+    backbone: Backbone
+    head: Head
     mean: Tensor
     std: Tensor
 
-    def __init__(self, backbone: nn.Module, head: nn.Module, spec: ModelSpec) -> None:
+    def __init__(self, backbone: Backbone, head: Head, spec: ModelSpec) -> None:
         super().__init__()
         self.backbone, self.head, self.spec = backbone, head, spec
-        channels: Any = getattr(backbone, "channels", ())
-        self.doubt = Doubt(channels, spec.doubt) if spec.doubt else None
+        self.doubt = Doubt(backbone.channels, spec.doubt) if spec.doubt else None
         self.register_buffer("mean", torch.tensor(spec.mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(spec.std).view(1, -1, 1, 1), persistent=False)
 
@@ -120,28 +105,26 @@ class Detector(nn.Module):
 
     def fit(self, targets: Targets) -> None:
         """Let the head measure the training targets, if it wants to."""
-        fit = getattr(self.head, "fit", None)
-        if fit is not None:
-            fit(targets, self.spec.image_size)
+        if head := fitted(self.head):
+            head.fit(targets, self.spec.image_size)
 
     def loss(self, raw: Any, batch: Batch) -> dict[str, Tensor]:
-        terms: dict[str, Tensor] = self.head.loss(raw, batch)  # type: ignore[operator]
-        return terms
+        return self.head.loss(raw, batch)
 
     def decode(self, raw: Any) -> list[Detections]:
         """Boxes in network pixels, one `Detections` an image."""
-        found: list[Detections] = self.head.decode(raw, self.spec.image_size)  # type: ignore[operator]
-        return found
+        return self.head.decode(raw, self.spec.image_size)
 
     def answers(self, raw: Any) -> tuple[Tensor, Tensor, Tensor | None]:
-        """What `decode` says, with one place for every label; if the head offers it.
+        """What `decode` says, as `hdf.types.ExportableHead.answers`; such a head alone offers it.
 
-        Returns:
-            Boxes float32 [B, L, 4] in network pixels, NaN for a label that is not found; scores
-            float32 [B, L]; spread float32 [B, L, 4], or None.
+        Raises:
+            TypeError: the head does not.
         """
-        found: tuple[Tensor, Tensor, Tensor | None] = self.head.answers(raw, self.spec.image_size)  # type: ignore[operator]
-        return found
+        head = exportable(self.head)
+        if head is None:
+            raise TypeError(f"{type(self.head).__name__} has no method answers(raw, size)")
+        return head.answers(raw, self.spec.image_size)
 
 
 def _spread_and_mean_inside(images: Tensor) -> tuple[Tensor, Tensor]:

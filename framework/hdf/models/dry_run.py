@@ -12,6 +12,7 @@ from torch import Tensor
 from hdf.errors import user_error
 from hdf.models.build import blamed_on
 from hdf.models.detector import Detector
+from hdf.models.optional import uses_masks
 from hdf.recipe.check import Part
 from hdf.runtime.device import Compute
 from hdf.types import Batch, Detections, pad_targets
@@ -28,7 +29,7 @@ def try_detector(detector: Detector, backbone: Part, head: Part, compute: Comput
         UserError: something raises, or is not what its kind must offer.
     """
     images = torch.zeros(IMAGES, 1, *detector.spec.image_size, device=compute.device)
-    batch = _batch(images, len(detector.spec.labels), getattr(detector.head, "uses_masks", False))
+    batch = _batch(images, len(detector.spec.labels), uses_masks(detector.head))
     training = detector.training
     detector.eval()
     with compute.autocast():

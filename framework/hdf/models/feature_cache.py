@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from hdf.models.detector import Detector
 from hdf.runtime.device import Compute
 from hdf.runtime.memory_budget import fits
-from hdf.types import Batch
+from hdf.types import Backbone, Batch
 
 
 class FeatureCache:
@@ -71,7 +71,7 @@ def answers(detector: Detector, batch: Batch, cache: FeatureCache | None) -> Any
     return detector.run_head(cache.features(detector, batch))
 
 
-def is_fixed(backbone: nn.Module) -> bool:
+def is_fixed(backbone: Backbone) -> bool:
     """Whether a backbone in training mode gives the same maps for the same image every time."""
     learns = any(parameter.requires_grad for parameter in backbone.parameters())
     leaves = (module for module in backbone.modules() if not list(module.children()))

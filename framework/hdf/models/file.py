@@ -26,6 +26,7 @@ from hdf.models.calibration import Calibration
 from hdf.models.detector import Detector, ModelSpec
 from hdf.models.file_checks import misfits, refuse_impossible
 from hdf.models.meta_build import promised_tensors
+from hdf.models.optional import without_weights
 from hdf.recipe.check import part_of
 from hdf.registry.registry import Registry
 
@@ -42,9 +43,7 @@ def describe(spec: ModelSpec) -> str:
     """What a file says of the detector in it, as JSON; `spec_of` reads it."""
     about = {"format": FORMAT, "hdf": __version__, **asdict(spec)}
     # The file holds the values themselves, so nothing is to be fetched when it is read.
-    about["backbone"] = {
-        key: "none" if key == "weights" else value for key, value in about["backbone"].items()
-    }
+    about["backbone"] = without_weights(spec.backbone)
     return json.dumps(about)
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from hdf.errors import Problem, UserError
 from hdf.models.detector import ModelSpec
+from hdf.models.optional import without_weights
 
 SIDES = range(1, 4097)
 MOST_AXES = 1000
@@ -30,7 +31,7 @@ def _faults(spec: ModelSpec) -> Iterator[str]:
     for name, use in {"backbone": spec.backbone, "head": spec.head}.items():
         if not isinstance(use.get("use"), str):
             yield f"its {name} has no name"
-    if spec.backbone.get("weights", "none") != "none":
+    if spec.backbone != without_weights(spec.backbone):
         yield "its backbone wants weights from elsewhere"
     if not spec.labels or len(set(spec.labels)) < len(spec.labels):
         yield f"its labels {', '.join(spec.labels) or 'are missing'}; expected different names"

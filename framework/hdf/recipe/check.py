@@ -16,17 +16,11 @@ from hdf.errors import UserError, placed, user_error
 from hdf.recipe.load import Node, parse
 from hdf.recipe.merge import Source, merge, relabel
 from hdf.recipe.problems import problems
-from hdf.recipe.schema import Recipe
+from hdf.recipe.schema import DEFAULTS, Recipe
+from hdf.registry.kinds import COMPONENTS
 from hdf.registry.options import Options, UnusableSignatureError
 from hdf.registry.registry import Component, Registry
 from hdf.registry.source import stated_signature
-
-DEFAULTS = """
-data: {split: {val: 0.2}}
-model: {backbone: {use: vgg16}, head: {use: box_regression}}
-train: {optimizer: {use: adam}, schedule: {use: constant}}
-"""
-"""Below every recipe, so that a recipe may change a part of what it does not name."""
 
 RecipePath = tuple[str | int, ...]
 
@@ -191,19 +185,13 @@ def _misfits(recipe: Recipe, tree: Node) -> Iterator[UserError]:
 
 def _uses(plain: Any) -> Iterator[tuple[str, RecipePath, dict[str, Any]]]:
     """Every ``{use: …}`` that is well enough formed to be checked."""
-    single: dict[RecipePath, str] = {
-        ("data", "loader"): "loader",
-        ("model", "backbone"): "backbone",
-        ("model", "head"): "head",
-    }
-    for path, kind in single.items():
-        section = plain.get(path[0])
-        if isinstance(section, dict):
-            yield from _well_formed(kind, path, section.get(path[1]))
-    for section, kind in {"augment": "augmentation", "visualize": "visualizer"}.items():
-        items = plain.get(section)
-        for index, item in enumerate(items if isinstance(items, list) else []):
-            yield from _well_formed(kind, (section, index), item)
+    for kind in COMPONENTS:
+        section, *keys = kind.path
+        value = plain.get(section)
+        if keys and isinstance(value, dict):
+            yield from _well_formed(kind.name, kind.path, value.get(*keys))
+        for index, item in enumerate(value if isinstance(value, list) and not keys else []):
+            yield from _well_formed(kind.name, (section, index), item)
 
 
 def _well_formed(

@@ -17,8 +17,9 @@ from hdf.errors import UserError
 from hdf.recipe import schema, splits
 from hdf.recipe.schema import Recipe
 from hdf.registry.docstrings import attributes, description, meanings
+from hdf.registry.kinds import COMPONENTS
 from hdf.registry.options import Options, UnusableSignatureError
-from hdf.registry.registry import KINDS, Component, Registry
+from hdf.registry.registry import Component, Registry
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 TITLE = "hdf recipe"
@@ -51,13 +52,13 @@ def recipe_schema(registry: Registry) -> tuple[JSON, list[str]]:
     }
     del forms["Data"]["properties"]["split"]["oneOf"]
     left_out = [f"plugin {item.name}: {item.error}" for item in registry.plugins if item.error]
-    for kind in KINDS:
-        forms |= _components(kind, registry.of_kind(kind), left_out)
-    _refer(forms["Data"], "loader", "loader")
-    _refer(forms["Model"], "backbone", "backbone")
-    _refer(forms["Model"], "head", "head")
-    for key, kind in {"augment": "augmentation", "visualize": "visualizer"}.items():
-        root["properties"][key]["items"] = {**_reference(kind), "required": ["use"]}
+    for kind in COMPONENTS:
+        forms |= _components(kind.name, registry.of_kind(kind.name), left_out)
+        section, *keys = kind.path
+        for key in keys:
+            _refer(forms[section.title()], key, kind.name)
+        if not keys:
+            root["properties"][section]["items"] = {**_reference(kind.name), "required": ["use"]}
     about = {"$schema": DRAFT, "title": TITLE, "$comment": f"written by hdf schema {__version__}"}
     return {**about, **root, "$defs": forms}, left_out
 

@@ -243,3 +243,11 @@ class Recipe(Strict):
     model: Model
     train: Train
     visualize: Uses = ()
+
+
+DEFAULTS = """
+data: {split: {val: 0.2}}
+model: {backbone: {use: vgg16}, head: {use: box_regression}}
+train: {optimizer: {use: adam}, schedule: {use: constant}}
+"""
+"""Below every recipe, so that a recipe may change a part of what it does not name."""

@@ -16,19 +16,11 @@ from pydantic import ConfigDict, PydanticUserError, TypeAdapter
 from pydantic_core import PydanticSerializationError
 from typing_extensions import TypedDict
 
+from hdf.registry.kinds import COMPONENTS, KINDS
 from hdf.registry.signatures import Signature
-from hdf.types.samples import Loader
+from hdf.types.components import Loader
 
-SUPPLIED = {
-    "loader": {"labels", "image_size"},
-    "augmentation": {"labels", "image_size"},
-    "backbone": {"labels", "image_size", "in_channels"},
-    "head": {"labels", "image_size", "channels", "strides"},
-    "visualizer": {"labels", "image_size"},
-}
-"""What the engine gives to each kind whose signature asks for it."""
-
-RESERVED = frozenset().union(*SUPPLIED.values())
+RESERVED = frozenset[str]().union(*(kind.supplied for kind in COMPONENTS))
 """Names that the engine supplies; they never appear in recipes."""
 
 Nesting = Literal["one", "named"]
@@ -69,7 +61,7 @@ class Options:
 
     Args:
         target: the component's class or function, or its signature.
-        kind: one of `SUPPLIED`.
+        kind: one of `hdf.registry.kinds.KINDS`.
 
     Raises:
         UnusableSignatureError: a parameter has no type hint, or one that no value of a recipe can
@@ -84,7 +76,7 @@ class Options:
             raise UnusableSignatureError(f"its parameters can't be read: {error}") from error
         parameters, self._hints = signature.parameters, dict(signature.hints)
         self.supplied = frozenset(parameters) & RESERVED
-        for name in sorted(self.supplied - SUPPLIED[kind]):
+        for name in sorted(self.supplied - KINDS[kind].supplied):
             raise UnusableSignatureError(f"{name!r} is a reserved name, which no {kind} is given")
         self._parameters = {k: v for k, v in parameters.items() if k not in RESERVED}
         self.nested = self._nested(kind)

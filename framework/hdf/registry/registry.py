@@ -19,12 +19,11 @@ from typing import Any
 
 import pluggy
 
-from hdf import hookspecs
+from hdf import __version__, hookspecs
 from hdf.errors import Problem, UserError, suggest, user_error
 from hdf.registry.discovery import Source, folder_sources, installed_sources
 from hdf.registry.importing import uncollected
-
-KINDS = ("loader", "augmentation", "backbone", "head", "visualizer")
+from hdf.registry.kinds import COMPONENTS
 
 
 @dataclass(slots=True)
@@ -32,6 +31,7 @@ class Plugin:
     """One entry point, or one file of a plugins folder.
 
     Attributes:
+        api: the version of the plugin interface that it is written for: its module's ``hdf_api``.
         error: why it could not be loaded, one line; empty if it could.
         traceback: the whole story.
     """
@@ -39,6 +39,7 @@ class Plugin:
     name: str
     distribution: str
     version: str
+    api: str = hookspecs.API
     error: str = ""
     traceback: str = ""
 
@@ -146,12 +147,14 @@ class Registry:
         known_as = f"{source.distribution}:{source.name}"
         try:
             module = source.load()
+            plugin.api = str(getattr(module, "hdf_api", hookspecs.API))
+            _refuse_other_api(plugin.api)
             _refuse_unmarked(module)
             self.manager.register(module, known_as)
             self.manager.check_pending()
-            for kind in KINDS:
-                register = partial(_collect, found, kind, plugin)
-                self.call_one(module, f"hdf_{kind}s", register=register)
+            for kind in COMPONENTS:
+                register = partial(_collect, found, kind.name, plugin)
+                self.call_one(module, kind.hooks[0], register=register)
         except (Exception, SystemExit) as error:
             plugin.fail(error)
             # A plugin that pluggy refuses half-way stays in its books under this name.
@@ -195,6 +198,15 @@ def _collect(
     if isinstance(target, str) and not all(target.partition(":")):
         raise ValueError(f"{kind} {name!r}: the target {target!r} is not 'module:attribute'")
     found.append(Component(kind, name, target, summary, plugin))
+
+
+def _refuse_other_api(api: str) -> None:
+    if api != hookspecs.API:
+        raise ImportError(
+            f"it is written for version {api} of hdf's plugin interface, and hdf {__version__} "
+            f"offers version {hookspecs.API}; install a version of the plugin that fits this hdf, "
+            "or the other way round"
+        )
 
 
 def _refuse_unmarked(module: object) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from hdf.models.dry_run import IMAGES, check_features
+from hdf.models.optional import expected_by, stages_of
 from hdf.testing.contract import (
     Subject,
     asking,
@@ -75,20 +75,19 @@ def _check_form(title: str, module: Any, in_channels: int) -> None:
         assert isinstance(value, tuple | list) and all(type(item) is int for item in value), (
             f"{title}: {name} is {value!r}, expected a tuple with one whole number for each map"
         )
-    for name in ("mean", "std"):
-        value = getattr(module, name, None)
-        if isinstance(value, tuple | list):
-            assert len(value) == in_channels, (
-                f"{title}: {name} has {len(value)} values for images of {in_channels} channels; "
-                "give one for each channel"
-            )
-    if inspect.ismethod(getattr(module, "stages", None)):
-        _check_stages(title, module, module.stages())  # type: ignore[operator]
+    for name, value in {n: expected_by(module, n) for n in ("mean", "std")}.items():
+        assert value is None or len(value) == in_channels, (
+            f"{title}: {name} has {len(value)} values for images of {in_channels} channels; "
+            "give one for each channel"
+        )
+    with asking(title, "stages"):
+        stages = stages_of(module)
+    _check_stages(title, module, stages)
 
 
-def _check_stages(title: str, module: nn.Module, stages: Any) -> None:
-    assert isinstance(stages, list) and all(isinstance(stage, nn.Module) for stage in stages), (
-        f"{title}: stages() gives {type(stages).__name__}, expected a list of nn.Module"
+def _check_stages(title: str, module: nn.Module, stages: list[nn.Module]) -> None:
+    assert all(isinstance(stage, nn.Module) for stage in stages), (
+        f"{title}: stages() gives {stages}, expected a list of nn.Module"
     )
     own = set(module.parameters())
     found = [parameter for stage in stages for parameter in stage.parameters()]

@@ -18,6 +18,7 @@ from hdf.models.build import build
 from hdf.models.dry_run import Mismatch
 from hdf.recipe.check import part_of
 from hdf.registry.registry import discover
+from hdf.types import Module
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def subject(
         component: the object itself, or a registered name, which is built as a recipe would.
         options: of a registered component, as a recipe writes them.
         seed: of a registered component's weights.
-        supplied: values for the reserved names (`hdf.registry.options.SUPPLIED`).
+        supplied: values for the reserved names (`hdf.registry.options.RESERVED`).
     """
     if not isinstance(component, str):
         if options:
@@ -132,7 +133,7 @@ def assert_finite(title: str, what: str, value: Tensor) -> None:
     )
 
 
-def assert_gradients(title: str, module: torch.nn.Module) -> None:
+def assert_gradients(title: str, module: Module) -> None:
     """Every parameter that may learn has got a finite gradient."""
     for name, parameter in module.named_parameters():
         if parameter.requires_grad:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from hdf.models.detector import Detector, ModelSpec
 from hdf.models.dry_run import IMAGES, check_loss
+from hdf.models.optional import exportable, uses_masks
 from hdf.testing.answers import check_answers, check_decoding
 from hdf.testing.contract import (
     Subject,
@@ -21,7 +22,7 @@ from hdf.testing.contract import (
 )
 from hdf.testing.networks import check_export, check_no_other_device
 from hdf.testing.targets import batches, training_targets
-from hdf.types import Batch
+from hdf.types import Backbone, Batch
 
 STEPS, RATE = 20, 1e-3
 
@@ -111,15 +112,15 @@ class _Check:
     def fresh(self, *, fitted: bool = True) -> Detector:
         """The head inside a detector, which hands it what it gets in a run."""
         spec = ModelSpec({"use": ""}, {"use": ""}, "image", self.labels, self.image_size, "stretch")
-        detector = Detector(nn.Identity(), self.made.make(), spec)
+        detector = Detector(cast("Backbone", nn.Identity()), self.made.make(), spec)
         if fitted:
             with asking(self.title, "fit"):
                 detector.fit(training_targets(len(self.labels), self.image_size, self.seed))
         return detector.eval()
 
     def batches(self) -> dict[str, Batch]:
-        uses_masks = getattr(self.made.make(), "uses_masks", False)
-        return batches(self.images, len(self.labels), self.seed, masks=uses_masks)
+        masks = uses_masks(self.made.make())
+        return batches(self.images, len(self.labels), self.seed, masks=masks)
 
     def form(self, export: bool) -> None:
         head = self.made.make()
@@ -128,7 +129,7 @@ class _Check:
         )
         for name in ("loss", "decode"):
             assert callable(getattr(head, name, None)), f"{self.title} lacks the method {name}"
-        assert not export or hasattr(head, "answers"), (
+        assert not export or exportable(head), (
             f"{self.title} has no method answers(raw, size), so hdf export refuses it; add one, or "
             "give export=False"
         )
@@ -222,7 +223,7 @@ class _Check:
                     with asking(self.title, "decode"):
                         found = detector.decode(raw)
                     check_decoding(self.title, found, len(self.labels), self.image_size)
-                    if hasattr(detector.head, "answers"):
+                    if exportable(detector.head):
                         with asking(self.title, "answers"):
                             answers = detector.answers(raw)
                         check_answers(self.title, answers, found, len(self.labels))

@@ -55,7 +55,7 @@ def learn_doubt(run: Run) -> None:
         torch.cat([features(batch) for batch in augmented()])
         for _ in range(PASSES if run.augment is not None else 0)
     ]
-    channels = tuple(detector.backbone.channels)  # type: ignore[arg-type]
+    channels = tuple(detector.backbone.channels)
     detector.doubt = fit_doubt(channels, plain, passes)
     detector.spec = replace(detector.spec, doubt=len(detector.doubt.axes))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -11,7 +10,9 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
+from hdf.models.optional import stages_of
 from hdf.recipe import schema
+from hdf.types import Backbone
 
 ONE_CYCLE_START = 1 / 25
 ONE_CYCLE_END = 1e-4
@@ -45,7 +46,7 @@ def build_optimizer(
 
 
 def rate_factors(
-    backbone: nn.Module, backbone_lr: float, layer_decay: float
+    backbone: Backbone, backbone_lr: float, layer_decay: float
 ) -> dict[nn.Parameter, float]:
     """The factor on the rate of each of a backbone's parameters.
 
@@ -54,10 +55,7 @@ def rate_factors(
     stage, and what is in no stage counts as part of the last.
     """
     factors = dict.fromkeys(backbone.parameters(), backbone_lr)
-    # A module that happens to be called ``stages`` may leave out what comes before it.
-    method = getattr(backbone, "stages", None)
-    stages = list(method()) if inspect.ismethod(method) else []
-    for following, stage in enumerate(reversed(stages)):
+    for following, stage in enumerate(reversed(stages_of(backbone))):
         for parameter in stage.parameters():
             factors[parameter] = backbone_lr * layer_decay**following
     return factors

@@ -14,7 +14,6 @@ from hdf.files.atomic import write_json, write_text
 from hdf.models.file import save_model
 from hdf.recipe.check import CheckedRecipe
 from hdf.registry.registry import Registry
-from hdf.registry.run_events import send
 from hdf.report.report import add_report
 from hdf.runs.environment import describe_environment
 from hdf.runs.run_folder import RunFolder
@@ -25,6 +24,7 @@ from hdf.runtime.process_group import is_lost
 from hdf.runtime.world import ALONE, World
 from hdf.training.checkpoint.resume import state_to_go_on_from, tidy
 from hdf.training.doubt import learn_doubt
+from hdf.training.events import tell
 from hdf.training.faults import FaultError, explained
 from hdf.training.pictures import draw
 from hdf.training.prepare import Run, prepare
@@ -102,8 +102,8 @@ def _write(run: Run, reporter: Reporter, stop: Stop, began: float) -> dict[str, 
 def _train(
     run: Run, reporter: Reporter, stop: Stop, state: dict[str, Any] | None, began: float
 ) -> dict[str, Any]:
-    registry, folder = run.registry, run.folder
-    send(registry, reporter, "hdf_run_started", run=run)
+    folder = run.folder
+    tell(run, reporter, "hdf_run_started")
     trainer = Trainer(run, reporter, stop, state)
     evaluation = trainer.fit()
     learn_doubt(run)
@@ -117,7 +117,7 @@ def _train(
     write_json(run.folder.summary, summary)
     add_report(folder.path, run.store.samples, reporter)
     folder.set_status("finished")
-    send(registry, reporter, "hdf_run_finished", run=run, summary=summary)
+    tell(run, reporter, "hdf_run_finished", summary=summary)
     return summary
 
 

@@ -15,10 +15,10 @@ from hdf.evaluation.baseline import constant_boxes
 from hdf.evaluation.evaluate import Evaluation, Evaluator
 from hdf.models.feature_cache import FeatureCache, is_fixed
 from hdf.models.seeds import seed_step
-from hdf.registry.run_events import send
 from hdf.training.build import build_learner
 from hdf.training.checkpoint.position import Position
 from hdf.training.checkpoint.saving import Saver
+from hdf.training.events import tell
 from hdf.training.finite import Watch
 from hdf.training.pictures import draw
 from hdf.training.prepare import Run
@@ -219,5 +219,4 @@ class Trainer:
         if evaluation is not None:
             with self.timing.drawing.timing():
                 draw(run, reporter, "epoch", evaluation, self.history)
-        facts = {"run": run, "epoch": metrics["epoch"], "metrics": metrics}
-        send(run.registry, reporter, "hdf_epoch_finished", **facts)
+        tell(run, reporter, "hdf_epoch_finished", epoch=metrics["epoch"], metrics=metrics)

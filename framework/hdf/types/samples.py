@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NoReturn, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Literal, NoReturn, Self
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,7 +42,7 @@ class ImageFacts:
             (magnified by the distance between patient and detector), or ``unknown``.
         view: DICOM's ViewPosition, or what its ViewCodeSequence says in the same words, such as
             ``PA`` or ``AP``.
-        patient: a salted hash (`hdf.files.pseudonyms.group_of`); never the identifier itself.
+        patient: a salted hash (`hdf.files.group_of`); never the identifier itself.
         lying: whether it says that the patient lay, as in bed.
     """
 
@@ -122,23 +122,6 @@ class Sample:
     def broken(cls, id: str, *faults: str) -> Self:
         """A record that can't be read, with the reasons."""
         return cls(id=id, read=_nothing_to_read, faults=faults)
-
-
-@runtime_checkable
-class Loader(Protocol):
-    """What lists the samples of a data set.
-
-    An option annotated `Loader`, or as a mapping of names to `Loader`, takes components from a
-    recipe, built and ready.
-    """
-
-    def records(self) -> list[Sample]:
-        """Every sample, the broken ones included; no image is read.
-
-        Raises:
-            UserError: nothing can be listed at all.
-        """
-        ...
 
 
 def _nothing_to_read() -> NoReturn:

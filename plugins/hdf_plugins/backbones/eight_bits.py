@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 SCALE = ".scale"
 LARGEST = 127
@@ -48,7 +49,7 @@ def from_eight_bits(packed: dict[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def plain_state(backbone: nn.Module) -> dict[str, Tensor]:
+def plain_state(backbone: Any) -> dict[str, Tensor]:
     """The weights of a VGG whose batch norms are folded, by the names of one without norms."""
     plain = type(backbone)(in_channels=1).state_dict()
     return dict(zip(plain, backbone.state_dict().values(), strict=True))

@@ -22,7 +22,6 @@ from hdf.errors import user_error
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
-    from hdf.training.prepare import Run
 
 SWITCH = "HDF_TENSORBOARD"
 SIDES = ("train", "val", "inner")
@@ -44,31 +43,32 @@ _boards: dict[Path, _Board] = {}
 
 
 @hdf.hookimpl
-def hdf_run_started(run: Run) -> None:
+def hdf_run_started(run: hdf.RunFacts) -> None:
     if os.environ.get(SWITCH) != "1":
         return
     folder = run.folder.path / "tensorboard"
     # What a resumed run wrote before it was stopped is written anew, from its metrics.jsonl.
     shutil.rmtree(folder, ignore_errors=True)
     board = _boards[run.folder.path] = _Board(_writer(folder))
-    board.writer.add_text("recipe", f"```yaml\n{run.checked.resolved_yaml()}```")
+    recipe = (run.folder.path / "resolved.yaml").read_text(encoding="utf-8")
+    board.writer.add_text("recipe", f"```yaml\n{recipe}```")
 
 
 @hdf.hookimpl
-def hdf_epoch_finished(run: Run) -> None:
+def hdf_epoch_finished(run: hdf.RunFacts) -> None:
     if run.folder.path in _boards:
         _catch_up(run, _boards[run.folder.path])
 
 
 @hdf.hookimpl
-def hdf_run_finished(run: Run, summary: Mapping[str, Any]) -> None:
+def hdf_run_finished(run: hdf.RunFacts, summary: Mapping[str, Any]) -> None:
     board = _boards.pop(run.folder.path, None)
     if board is None:
         return
     with board.writer:
         _catch_up(run, board)
         _add_pictures(board.writer, run.folder.figures, summary["epochs_run"])
-        options = dict(_flat(run.checked.resolved()))
+        options = dict(_flat(run.resolved))
         final = {f"final/{name}": value for name, value in _numbers(summary["metrics"]["val"])}
         board.writer.add_hparams(options, final, run_name=".", global_step=summary["epochs_run"])
 
@@ -84,7 +84,7 @@ def _writer(folder: Path) -> SummaryWriter:
     return SummaryWriter(str(folder))
 
 
-def _catch_up(run: Run, board: _Board) -> None:
+def _catch_up(run: hdf.RunFacts, board: _Board) -> None:
     """Write the epochs that are not there yet."""
     lines = run.folder.metrics.read_text(encoding="utf-8").splitlines()
     for line in map(json.loads, lines[board.epochs :]):

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from hdf import View
+from hdf import Detector, View
 from hdf.errors import user_error
-from hdf.models.detector import Detector
 from hdf_plugins.visualizers.drawing import (
     PAGE,
     boxes_legend,

@@ -93,11 +93,9 @@ def a_run(folder: Path, epochs: int) -> Any:
     files = SimpleNamespace(
         path=folder, metrics=folder / "metrics.jsonl", figures=folder / "figures"
     )
-    checked = SimpleNamespace(
-        resolved_yaml=lambda: "name: a\n",
-        resolved=lambda: {"augment": [{"use": "gamma"}], "train": {"epochs": 4, "ema": None}},
-    )
-    return SimpleNamespace(folder=files, checked=checked)
+    (folder / "resolved.yaml").write_text("name: a\n")
+    resolved = {"augment": [{"use": "gamma"}], "train": {"epochs": 4, "ema": None}}
+    return SimpleNamespace(folder=files, resolved=resolved)
 
 
 def write_lines(folder: Path, epochs: int) -> None:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hdf.registry.registry import KINDS, Component, discover
-from hdf.testing import (
-    check_augmentation,
-    check_backbone,
-    check_head,
-    check_loader,
-    check_visualizer,
-)
+from hdf import testing
+from hdf.registry.kinds import KINDS
+from hdf.registry.registry import Component, discover
 from hdf_plugins.backbones.vgg import VGG11
 from hdf_plugins.heads.edge_softargmax import EdgeSoftargmax
 from tests.plugins.visualizers.small_runs import LABELS, view
@@ -36,25 +30,19 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 """Narrow networks: the contract does not depend on width."""
 
-CHECKS: dict[str, Callable[..., Any]] = {
-    "augmentation": check_augmentation,
-    "backbone": check_backbone,
-    "head": check_head,
-    "visualizer": check_visualizer,
-}
-
 
 @pytest.mark.parametrize("component", COMPONENTS, ids=lambda item: f"{item.kind}-{item.name}")
 def test_contract(component: Component, tmp_path: Path) -> None:
     if component.kind == "loader":
-        check_loader(**{"loader": component.name, **LOADERS[component.name](tmp_path)})
+        testing.check_loader(**{"loader": component.name, **LOADERS[component.name](tmp_path)})
         return
     more: dict[str, Any] = {"draws": 200} if component.kind == "augmentation" else {}
     if component.name == "edge_distributions":
         backbone = VGG11(width=0.125)
         head = EdgeSoftargmax(backbone.channels, backbone.strides, LABELS, stride=8, width=4)
         more = {"view": view(backbone, head), "labels": LABELS}
-    CHECKS[component.kind](component.name, options=OPTIONS.get(component.name), **more)
+    check = getattr(testing, KINDS[component.kind].check)
+    check(component.name, options=OPTIONS.get(component.name), **more)
 
 
 def test_every_kind_is_checked() -> None:

@@ -22,7 +22,8 @@ def plugins(registry: Registry) -> Iterator[Finding]:
             continue
         own = [item for item in registry.components if item.plugin is plugin]
         faults = {f"{item.kind} {item.name}": fault for item in own if (fault := _fault(item))}
-        value = f"{title}: {len(own) - len(faults)} of {len(own)} components can be used"
+        usable = f"{len(own) - len(faults)} of {len(own)} components can be used"
+        value = f"{title}: {usable}, plugin interface {plugin.api}"
         yield Finding("plugins", plugin.name, "ok", value)
         for name, fault in faults.items():
             yield Finding("plugins", name, _worst(plugin), fault, MEND)

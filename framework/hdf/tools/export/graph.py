@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from hdf.data.resize_tensors import resize_any
 from hdf.errors import user_error
 from hdf.models.detector import Detector
+from hdf.models.optional import exportable
 
 
 class PredictionGraph(nn.Module):
@@ -22,7 +23,7 @@ class PredictionGraph(nn.Module):
 
     def __init__(self, detector: Detector) -> None:
         super().__init__()
-        if not hasattr(detector.head, "answers"):
+        if exportable(detector.head) is None:
             name = detector.spec.head["use"]
             message = "it has no method answers(raw, size), which gives its boxes as tensors"
             raise user_error(f"head {name!r} can't be exported: {message}")

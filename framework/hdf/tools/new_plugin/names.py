@@ -8,7 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 from hdf.errors import suggest, user_error
-from hdf.registry.registry import KINDS, Registry
+from hdf.registry.kinds import KINDS
+from hdf.registry.registry import Registry
 
 LONGEST = 40
 
@@ -18,7 +19,7 @@ class Names:
     """What a plugin of one component is called.
 
     Attributes:
-        kind: one of `hdf.registry.registry.KINDS`.
+        kind: one of `hdf.registry.kinds.KINDS`.
         component: what a recipe writes behind ``use``, such as ``tiny_conv``.
         distribution: what pip installs, such as ``hdf-tiny-conv`` (PEP 503).
         module: what Python imports, such as ``hdf_tiny_conv``.

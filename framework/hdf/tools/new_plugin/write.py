@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hdf.errors import user_error
 from hdf.files.atomic import naming
+from hdf.registry.kinds import KINDS
 from hdf.tools.new_plugin.names import Names
 
 EXAMPLES = 24
@@ -60,7 +61,9 @@ def _fill(folder: Path, names: Names) -> None:
     for name, template in _files(names).items():
         path = folder / name
         path.parent.mkdir(exist_ok=True)
-        text = environment.get_template(f"{template}.j2").render(asdict(names))
+        text = environment.get_template(f"{template}.j2").render(
+            asdict(names), check=KINDS[names.kind].check
+        )
         path.write_text(text, encoding="utf-8")
     if names.kind == "loader":
         _write_example(folder / "example")
@@ -75,8 +78,8 @@ def _files(names: Names) -> dict[str, str]:
         ".gitignore": "gitignore",
         "recipe.yaml": "recipe.yaml",
         f"{names.module}/__init__.py": "__init__.py",
-        f"{names.module}/{names.kind}.py": f"{names.kind}.py",
-        f"tests/test_{names.kind}.py": f"test_{names.kind}.py",
+        f"{names.module}/{names.kind}.py": KINDS[names.kind].template,
+        f"tests/test_{names.kind}.py": "test.py",
     }
 
 

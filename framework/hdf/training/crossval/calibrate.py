@@ -10,6 +10,7 @@ from hdf.errors import user_error
 from hdf.inference.calibrations import read_calibration
 from hdf.models.detector import ModelSpec
 from hdf.models.file import read_spec, save_calibration
+from hdf.models.optional import without_weights
 from hdf.recipe.load import parse, read_text
 
 
@@ -49,7 +50,7 @@ def _description(spec: ModelSpec) -> dict[str, Any]:
     found = {
         "labels": spec.labels,
         "head": spec.head,
-        "backbone": _without_weights(spec.backbone),
+        "backbone": without_weights(spec.backbone),
         "image_size": spec.image_size,
         "resize": spec.resize,
         "normalize": spec.normalize,
@@ -64,13 +65,8 @@ def _described(recipe: dict[str, Any]) -> dict[str, Any]:
     return {
         "labels": data["labels"],
         "head": model["head"],
-        "backbone": _without_weights(model["backbone"]),
+        "backbone": without_weights(model["backbone"]),
         "image_size": data["image_size"],
         "resize": data["resize"],
         "normalize": model["normalize"],
     }
-
-
-def _without_weights(backbone: dict[str, Any]) -> dict[str, Any]:
-    """Without where training started: a model file no longer knows."""
-    return {key: value for key, value in backbone.items() if key != "weights"}
