@@ -21,6 +21,7 @@ from pydantic import BaseModel
 from hdf import hookspecs
 from hdf.cli.main import hdf
 from hdf.recipe import schema, splits
+from hdf.registry.kinds import EXTENSION_POINTS, Kind
 from hdf.registry.options import Options
 from hdf.registry.registry import discover
 
@@ -29,20 +30,26 @@ DISTRIBUTION = "heart-detection-framework"
 MODULES = {
     "hdf": "What a plugin is made of. Names are imported when they are first used.",
     "hdf.boxes": "Box algebra on [pixel edges](conventions.md).",
+    "hdf.drawing": "Colours, and contact sheets of network images.",
     "hdf.errors": "Errors that the command line tells without a traceback.",
+    "hdf.files": "Files that are whole or not there, and names that give no patient away.",
+    "hdf.hookspecs": "What a plugin [implements](plugins.md#the-hooks), and registers with.",
     "hdf.images": "Radiographs from files of any of the [formats](images-and-formats.md).",
     "hdf.inference": "A trained detector in Python: [prediction](prediction.md).",
+    "hdf.ratio": "The cardiothoracic ratio.",
     "hdf.testing": "[Contract checks](plugins.md#contract-checks) for a plugin's tests.",
+    "hdf.types": "The values that flow through hdf, and what each kind of component offers.",
 }
 """The public modules; those without ``__all__`` are public but for names that begin with a line."""
 
 API = f"""\
 # The public names
 
-What other packages may import from hdf. Its other modules can be imported too, and the built-in
-components use some, but they change without notice. Signatures, hooks, commands, recipe keys and
-options are in [api-surface.txt](api-surface.txt); a change of that file is a change of the
-interface, and stands in `CHANGELOG.md`.
+What other packages may import from hdf; [what stays as it is](stability.md) says how long. Its
+other modules can be imported too, but they change without notice; the built-in components use none
+of them. Signatures, extension points, hooks, commands, recipe keys and options are in
+[api-surface.txt](api-surface.txt); a change of that file is a change of the interface, and stands
+in `CHANGELOG.md`.
 
 This page and that file are generated: `{COMMAND}`.
 """
@@ -62,7 +69,7 @@ def api() -> str:
     """The whole of api.md."""
     parts = [API]
     for module, about in MODULES.items():
-        rows = [f"| `{name}` | {_first_line(item)} |" for name, item in _public(module)]
+        rows = [f"| `{name}` | {_first_line(name, item)} |" for name, item in _public(module)]
         parts.append(f"## {module}\n\n{about}\n\n| name | what it is |\n|---|---|")
         parts.append("\n".join(rows) + "\n")
     return "\n".join(parts)
@@ -109,6 +116,7 @@ def surface() -> str:
     """The whole of api-surface.txt."""
     parts = {f"module {module}": _names(module) for module in MODULES}
     parts |= {
+        "extension points": map(_extension_point, EXTENSION_POINTS),
         "hooks": _hooks(),
         "commands": _commands(),
         "recipe": _keys(),
@@ -129,9 +137,11 @@ def _public(module: str) -> list[tuple[str, Any]]:
     return [(name, getattr(found, name)) for name in sorted(names)]
 
 
-def _first_line(item: Any) -> str:
-    if isinstance(item, str):
+def _first_line(name: str, item: Any) -> str:
+    if name == "__version__":
         return "hdf's version, a text."
+    if isinstance(item, str):
+        return f"`{item}`"
     if isinstance(item, tuple):
         return ", ".join(f"`{value}`" for value in item)
     if item is hookspecs.hookimpl:
@@ -190,6 +200,11 @@ def _signature(item: Callable[..., Any]) -> str:
     returned = found.return_annotation
     known = returned if returned is found.empty else _Raw(returned)
     return str(found.replace(parameters=parameters, return_annotation=known))
+
+
+def _extension_point(kind: Kind) -> str:
+    check = f", hdf.testing.{kind.check}" if kind.check else ""
+    return f"{kind.name}: {', '.join(kind.hooks)}; hdf.types.{kind.protocol}{check}; {kind.page}"
 
 
 def _hooks() -> Iterator[str]:

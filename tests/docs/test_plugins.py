@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import pkgutil
 import re
 import subprocess
 import sys
@@ -146,6 +147,13 @@ def test_the_plugins_keep_their_contracts(
 ) -> None:
     folder = [tmp_path_factory.mktemp("images")] if kind == "loader" else []
     getattr(contracts, f"test_{kind}")(*folder)
+
+
+def test_every_name_on_the_way_to_a_model_is_there() -> None:
+    page = (DOCS / "from-plugin-to-model.md").read_text(encoding="utf-8")
+    names = set(re.findall(r"`(hdf\.[\w.]+)`", page)) - {"hdf.hookimpl"}
+    assert len(names) > 20
+    assert [name for name in names if pkgutil.resolve_name(name) is None] == []
 
 
 def test_every_check_is_called_and_described() -> None:
