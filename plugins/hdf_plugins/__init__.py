@@ -40,58 +40,32 @@ def hdf_loaders(register: Register) -> None:
     )
 
 
+AUGMENTATIONS = {
+    "affine": "Rotate, shift, scale and shear",
+    "horizontal_flip": "Mirror left and right; makes a mirrored heart",
+    "random_crop": "Crop, and zoom back to size",
+    "gamma": "Exposure: raise the grey values to a power",
+    "brightness": "Add to the grey values",
+    "contrast": "Stretch or squeeze the grey values",
+    "gaussian_noise": "Add independent noise",
+    "gaussian_blur": "Soften the image",
+    "erasing": "Cover a random rectangle",
+    "aspect": "Stretch along one axis, squeeze the other",
+    "tone_curve": "Bend the grey values along a random smooth rising curve",
+    "histogram_matching": "Spread the grey values as in another image of the batch",
+    "inversion": "Swap black and white",
+    "low_frequency": "Shade smoothly, as the heel effect and scatter do",
+    "collimation": "Cover strips along the sides, as shutters do",
+    "burnt_in_letters": "Write side letters and numbers near the borders",
+    "devices": "Draw wires, tubes, electrodes and pacemakers over the image",
+}
+"""Their names, which are those of their modules and functions as well, and their summaries."""
+
+
 @hdf.hookimpl
 def hdf_augmentations(register: Register) -> None:
-    home = "hdf_plugins.augmentations"
-    register("affine", f"{home}.affine:affine", summary="Rotate, shift, scale and shear")
-    register(
-        "horizontal_flip",
-        f"{home}.horizontal_flip:horizontal_flip",
-        summary="Mirror left and right; makes a mirrored heart",
-    )
-    register(
-        "random_crop", f"{home}.random_crop:random_crop", summary="Crop, and zoom back to size"
-    )
-    register("gamma", f"{home}.gamma:gamma", summary="Exposure: raise the grey values to a power")
-    register("brightness", f"{home}.brightness:brightness", summary="Add to the grey values")
-    register("contrast", f"{home}.contrast:contrast", summary="Stretch or squeeze the grey values")
-    register(
-        "gaussian_noise", f"{home}.gaussian_noise:gaussian_noise", summary="Add independent noise"
-    )
-    register("gaussian_blur", f"{home}.gaussian_blur:gaussian_blur", summary="Soften the image")
-    register("erasing", f"{home}.erasing:erasing", summary="Cover a random rectangle")
-    register("aspect", f"{home}.aspect:aspect", summary="Stretch along one axis, squeeze the other")
-    register(
-        "tone_curve",
-        f"{home}.tone_curve:tone_curve",
-        summary="Bend the grey values along a random smooth rising curve",
-    )
-    register(
-        "histogram_matching",
-        f"{home}.histogram_matching:histogram_matching",
-        summary="Spread the grey values as in another image of the batch",
-    )
-    register("inversion", f"{home}.inversion:inversion", summary="Swap black and white")
-    register(
-        "low_frequency",
-        f"{home}.low_frequency:low_frequency",
-        summary="Shade smoothly, as the heel effect and scatter do",
-    )
-    register(
-        "collimation",
-        f"{home}.collimation:collimation",
-        summary="Cover strips along the sides, as shutters do",
-    )
-    register(
-        "burnt_in_letters",
-        f"{home}.burnt_in_letters:burnt_in_letters",
-        summary="Write side letters and numbers near the borders",
-    )
-    register(
-        "devices",
-        f"{home}.devices:devices",
-        summary="Draw wires, tubes, electrodes and pacemakers over the image",
-    )
+    for name, summary in AUGMENTATIONS.items():
+        register(name, f"hdf_plugins.augmentations.{name}:{name}", summary=summary)
 
 
 @hdf.hookimpl

@@ -13,8 +13,14 @@ from PIL import Image, ImageColor
 from hdf.drawing.colours import COLOURS, true_colours
 from hdf.drawing.panels import Panel, Shown, paint
 from hdf.drawing.png import is_png_of, save_png
-from hdf.drawing.sheet import MARGIN, draw_sheet
-from hdf.drawing.sheet_layout import MOST_PIXELS, Layout, filled_lines, most_cells
+from hdf.drawing.sheet import (
+    MARGIN,
+    MOST_PIXELS,
+    Layout,
+    draw_sheet,
+    filled_lines,
+    most_cells,
+)
 from hdf.drawing.text import FONT, shortened
 from hdf.errors import UserError
 from hdf.files.atomic import refuse_path

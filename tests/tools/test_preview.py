@@ -28,8 +28,7 @@ from hdf.recipe.merge import resolve
 from hdf.registry.registry import Registry, discover
 from hdf.runs.run_folder import RunFolder
 from hdf.tools.preview import make
-from hdf.tools.preview.images import epoch_pairs, first_images
-from hdf.tools.preview.make import Choice, make_preview
+from hdf.tools.preview.make import Choice, epoch_pairs, first_images, make_preview
 from hdf.training.run import run_recipe
 from hdf.types import Batch
 

@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hdf.drawing.colours import COLOURS, true_colours
     from hdf.drawing.panels import Panel, Shown, panel_of
-    from hdf.drawing.sheet import draw_sheet
-    from hdf.drawing.sheet_layout import most_cells
+    from hdf.drawing.sheet import draw_sheet, most_cells
     from hdf.drawing.text import WARNING
 
 _HOMES = {
     "colours": ("COLOURS", "true_colours"),
     "panels": ("Panel", "Shown", "panel_of"),
-    "sheet": ("draw_sheet",),
-    "sheet_layout": ("most_cells",),
+    "sheet": ("draw_sheet", "most_cells"),
     "text": ("WARNING",),
 }
 

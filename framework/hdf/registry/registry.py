@@ -21,8 +21,7 @@ import pluggy
 
 from hdf import __version__, hookspecs
 from hdf.errors import Problem, UserError, suggest, user_error
-from hdf.registry.discovery import Source, folder_sources, installed_sources
-from hdf.registry.importing import uncollected
+from hdf.registry.discovery import Source, folder_sources, installed_sources, uncollected
 from hdf.registry.kinds import COMPONENTS
 
 

@@ -55,16 +55,13 @@ __all__ = [
     "pad_targets",
 ]
 
-_HOMES = {
-    "samples": ("Fault", "ImageFacts", "Sample", "Target", "kind_of"),
-    "targets": ("Batch", "Targets", "pad_targets"),
-    "detections": ("Detections", "Geometry"),
-    "run_facts": ("RunFacts", "RunFiles"),
-}
+_HOMES = ("samples", "components", "run_facts", "targets", "detections")
+"""The last two import torch."""
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'hdf.types' has no attribute {name!r}")
-    homes = (module for module, names in _HOMES.items() if name in names)
-    return getattr(import_module(f"hdf.types.{next(homes, 'components')}"), name)
+    for home in _HOMES if name in __all__ else ():
+        found = import_module(f"hdf.types.{home}")
+        if name in vars(found):
+            return getattr(found, name)
+    raise AttributeError(f"module 'hdf.types' has no attribute {name!r}")

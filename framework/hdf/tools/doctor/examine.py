@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from hdf.registry.importing import uncollected
+from hdf.registry.discovery import uncollected
 from hdf.registry.registry import Registry
 from hdf.tools.doctor.files import decoders, weights
 from hdf.tools.doctor.finding import Finding

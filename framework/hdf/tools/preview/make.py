@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -14,13 +15,16 @@ from hdf.data.batches import Batches
 from hdf.data.dataset import read_dataset
 from hdf.data.image_file import ImageFile
 from hdf.data.store import Store
-from hdf.drawing import WARNING, draw_sheet, most_cells
-from hdf.drawing.sheet_layout import zoom_of
+from hdf.drawing import WARNING, Shown, draw_sheet, most_cells, panel_of
+from hdf.drawing.sheet import zoom_of
 from hdf.errors import placed
 from hdf.models.components import build_components
 from hdf.recipe.check import CheckedRecipe
 from hdf.runtime.device import choose_compute
-from hdf.tools.preview.images import Pairs, epoch_pairs, first_images
+from hdf.types import Batch, Sample
+
+Pairs = Iterator[tuple[Batch, Batch | None]]
+"""Batches as stored, and the same ones augmented; None where nothing is augmented."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,33 @@ def make_preview(checked: CheckedRecipe, choice: Choice, reporter: Reporter) -> 
     shown = first_images(pairs, store.samples, choice.count)
     facts = _facts(checked, choice, len(shown), len(index))
     return draw_sheet(shown, store.labels, facts, WARNING)
+
+
+def epoch_pairs(batches: Batches, augment: Augment | None, seed: int, epoch: int) -> Pairs:
+    """The batches of a training epoch, in its own order and with its own random numbers.
+
+    Args:
+        augment: None to leave them as they are.
+        epoch: counted from 1.
+    """
+    first = (epoch - 1) * len(batches)
+    for step, batch in enumerate(batches.shuffled(seed, epoch), first):
+        yield batch, None if augment is None else augment(batch, (seed, epoch, step))
+
+
+def first_images(pairs: Pairs, samples: Sequence[Sample], count: int) -> list[Shown]:
+    """The first `count` images, or all where there are fewer.
+
+    No batch is made beyond the one that holds the last of them.
+    """
+    shown: list[Shown] = []
+    for stored, augmented in pairs:
+        for row in range(min(len(stored), count - len(shown))):
+            changed = None if augmented is None else panel_of(augmented, row)
+            shown.append(Shown(samples[int(stored.index[row])].id, panel_of(stored, row), changed))
+        if len(shown) == count:
+            break
+    return shown
 
 
 def _pairs(choice: Choice, batches: Batches, augment: Augment | None, seed: int) -> Pairs:
