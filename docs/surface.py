@@ -33,7 +33,6 @@ MODULES = {
     "hdf.drawing": "Colours, and contact sheets of network images.",
     "hdf.errors": "Errors that the command line tells without a traceback.",
     "hdf.files": "Files that are whole or not there, and names that give no patient away.",
-    "hdf.hookspecs": "What a plugin [implements](plugins.md#the-hooks), and registers with.",
     "hdf.images": "Radiographs from files of any of the [formats](images-and-formats.md).",
     "hdf.inference": "A trained detector in Python: [prediction](prediction.md).",
     "hdf.ratio": "The cardiothoracic ratio.",

@@ -16,8 +16,6 @@ import pluggy
 if TYPE_CHECKING:
     from hdf.types import RunFacts
 
-__all__ = ["API", "Register", "hookimpl"]
-
 API = "1"
 """The version of the plugin interface.
 
