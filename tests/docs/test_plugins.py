@@ -23,6 +23,7 @@ from hdf.cli.main import hdf as group
 from hdf.errors import UserError
 from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve
+from hdf.registry.kinds import EXTENSION_POINTS, Kind
 from hdf.registry.options import RESERVED
 from hdf.registry.registry import Registry, discover
 from tests.docs.documentation import DOCS, PLUGINS, Finished, blocks, named_blocks, section
@@ -147,6 +148,13 @@ def test_the_plugins_keep_their_contracts(
 ) -> None:
     folder = [tmp_path_factory.mktemp("images")] if kind == "loader" else []
     getattr(contracts, f"test_{kind}")(*folder)
+
+
+@pytest.mark.parametrize("point", EXTENSION_POINTS, ids=lambda point: point.name)
+def test_every_extension_point_has_its_section(point: Kind) -> None:
+    page, _, anchor = point.page.partition("#")
+    titles = re.findall(r"^## (.*)$", (DOCS / page).read_text(encoding="utf-8"), re.MULTILINE)
+    assert anchor in [title.lower().replace(":", "").replace(" ", "-") for title in titles]
 
 
 def test_every_name_on_the_way_to_a_model_is_there() -> None:

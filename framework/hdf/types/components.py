@@ -166,8 +166,10 @@ class FittedHead(Protocol):
 class MaskHead(Protocol):
     """A head that learns from masks."""
 
-    uses_masks: bool
-    """True, an attribute of the class: batches then hold ``targets.masks``."""
+    @property
+    def uses_masks(self) -> bool:
+        """True, an attribute of the class: batches then hold ``targets.masks``."""
+        ...
 
 
 class ExportableHead(Protocol):
