@@ -24,6 +24,11 @@ from hdf.errors import Problem, UserError, suggest, user_error
 from hdf.registry.discovery import Source, folder_sources, installed_sources, uncollected
 from hdf.registry.kinds import COMPONENTS
 
+OTHER_API = (
+    "written for version {} of hdf's plugin interface, and hdf "
+    f"{__version__} offers version {hookspecs.API}; install a version of the plugin that fits"
+)
+
 
 @dataclass(slots=True)
 class Plugin:
@@ -147,7 +152,9 @@ class Registry:
         try:
             module = source.load()
             plugin.api = str(getattr(module, "hdf_api", hookspecs.API))
-            _refuse_other_api(plugin.api)
+            if plugin.api != hookspecs.API:
+                plugin.error = OTHER_API.format(plugin.api)
+                return
             _refuse_unmarked(module)
             self.manager.register(module, known_as)
             self.manager.check_pending()
@@ -197,15 +204,6 @@ def _collect(
     if isinstance(target, str) and not all(target.partition(":")):
         raise ValueError(f"{kind} {name!r}: the target {target!r} is not 'module:attribute'")
     found.append(Component(kind, name, target, summary, plugin))
-
-
-def _refuse_other_api(api: str) -> None:
-    if api != hookspecs.API:
-        raise ImportError(
-            f"it is written for version {api} of hdf's plugin interface, and hdf {__version__} "
-            f"offers version {hookspecs.API}; install a version of the plugin that fits this hdf, "
-            "or the other way round"
-        )
 
 
 def _refuse_unmarked(module: object) -> None:
