@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hdf.errors import user_error
 from hdf.files.atomic import naming
+from hdf.hookspecs import API
 from hdf.registry.kinds import KINDS
 from hdf.tools.new_plugin.names import Names
 
@@ -61,9 +62,8 @@ def _fill(folder: Path, names: Names) -> None:
     for name, template in _files(names).items():
         path = folder / name
         path.parent.mkdir(exist_ok=True)
-        text = environment.get_template(f"{template}.j2").render(
-            asdict(names), check=KINDS[names.kind].check
-        )
+        facts = {**asdict(names), "check": KINDS[names.kind].check, "api": API}
+        text = environment.get_template(f"{template}.j2").render(facts)
         path.write_text(text, encoding="utf-8")
     if names.kind == "loader":
         _write_example(folder / "example")
