@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import torch
+from hdf.training.compiled import compile_detector
 from torch import Tensor
 
 from hdf.data.batches import Batches
@@ -17,8 +18,7 @@ from hdf.models.feature_cache import FeatureCache
 from hdf.recipe.schema import Adam, Constant
 from hdf.runtime.device import choose_compute
 from hdf.runtime.malloc import keep_freed_memory
-from hdf.training.compiled import compile_detector
-from hdf.training.loop import Learner
+from hdf.training.learner import Learner
 from hdf.training.optimisation import build_optimizer, build_schedule
 from hdf_plugins.backbones.vgg import VGG16
 from hdf_plugins.heads.box_regression import BoxRegression

@@ -84,7 +84,7 @@ def evaluate(
     from hdf.inference.predictor import Predictor
     from hdf.models.weights import find_models
     from hdf.registry.registry import discover
-    from hdf.runs.assessment_folder import choose_assessment_folder
+    from hdf.runs.run_folder import choose_assessment_folder
     from hdf.runtime.device import choose_compute
 
     folder = choose_assessment_folder(models[0], out, overwrite)
@@ -121,10 +121,10 @@ def _assess(
 ) -> dict[str, Any]:
     """Write the folder once all is known; returns what ``summary.json`` holds."""
     from hdf.evaluation.labelled_folder import assess, compare, list_folder, score
-    from hdf.evaluation.tables import write_matches, write_predictions
     from hdf.files.atomic import write_json
-    from hdf.report.report import add_report
+    from hdf.report.results import finish, write_answers
     from hdf.runs.environment import describe_environment
+    from hdf.runs.run_folder import ENVIRONMENT
 
     samples = list_folder(registry, images, table)
     with reporter.counting("evaluating") as progress:
@@ -134,10 +134,9 @@ def _assess(
     folder.create()
     reporter.log = folder.log
     environment = describe_environment(predictor.compute, registry, 1)
-    write_json(folder.path / "environment.json", environment)
-    write_matches(folder.path / "matches.csv", comparison)
-    predictions = folder.path / "predictions.csv"
-    write_predictions(predictions, found.samples, found.targets, found.detections, predictor.labels)
+    write_json(folder.path / ENVIRONMENT, environment)
+    answers = found.samples, found.targets, found.detections
+    write_answers(folder, comparison, *answers, predictor.labels)
     summary = {
         **about,
         "dataset": {"val": len(samples)},
@@ -145,9 +144,7 @@ def _assess(
         "constant_box": "mean of this table",
         "timing": {"seconds": round(time.monotonic() - began, 2)},
     }
-    write_json(folder.summary, summary)
-    folder.set_status("finished")
-    add_report(folder.path, samples, reporter)
+    finish(folder, summary, samples, reporter)
     return summary
 
 

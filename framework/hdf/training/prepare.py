@@ -17,10 +17,9 @@ from hdf.data.split import Split
 from hdf.data.store import Store
 from hdf.errors import placed, user_error
 from hdf.models.build import blamed_on
-from hdf.models.components import build_components
+from hdf.models.components import build_components, build_model
 from hdf.models.detector import Detector
 from hdf.models.dry_run import try_detector
-from hdf.models.model import build_model
 from hdf.recipe.check import CheckedRecipe
 from hdf.recipe.schema import Recipe
 from hdf.registry.registry import Registry
