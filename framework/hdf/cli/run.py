@@ -18,8 +18,7 @@ from hdf.cli.arguments import (
     plugins_dir_option,
     recipe_arguments,
 )
-from hdf.cli.endings import tell
-from hdf.cli.screen import console
+from hdf.cli.screen import console, tell
 
 if TYPE_CHECKING:
     from hdf.recipe.check import CheckedRecipe
