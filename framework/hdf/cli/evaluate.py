@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from hdf.cli.arguments import out_options, plugins_dir_option
-from hdf.cli.completion import complete_model
+from hdf.cli.arguments import complete_model, out_options, plugins_dir_option
 from hdf.cli.screen import console, show_json, show_table
 from hdf.console.scores import COLUMNS, more_lines, score_rows
 

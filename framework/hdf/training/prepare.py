@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -26,7 +26,9 @@ from hdf.registry.registry import Registry
 from hdf.runs.run_folder import RunFolder
 from hdf.runtime.device import Compute, choose_compute
 from hdf.runtime.world import ALONE, World
-from hdf.training.start import Start, find_start
+
+if TYPE_CHECKING:
+    from hdf.training.start import Start
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,9 @@ def _find_start(checked: CheckedRecipe, detector: Detector, reporter: Reporter) 
     source = checked.recipe.train.init_from
     if source is None:
         return None
+
+    from hdf.training.start import find_start  # not above: most runs start from nothing
+
     with placed(checked.where("train", "init_from")):
         return find_start(source, detector, reporter)
 

@@ -1,4 +1,7 @@
-"""What is saved of a training, and when."""
+"""What is saved of a training, and when.
+
+What writes and reads is imported when something is saved: the first step does not wait for it.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,6 @@ import time
 from functools import partial
 from typing import Any
 
-from hdf.models.file import load_model, save_model
-from hdf.recipe.differences import plain
-from hdf.training.checkpoint.store import save_checkpoint
 from hdf.training.prepare import Run
 from hdf.training.state import TrainingState
 
@@ -52,6 +52,9 @@ class Saver:
             self._write(self.state.state_dict())
 
     def _write(self, state: dict[str, Any]) -> None:
+        from hdf.models.file import save_model
+        from hdf.training.checkpoint.store import save_checkpoint
+
         folder = self.run.folder
         self._identity = self._identity or identity_of(self.run)
         save_checkpoint(
@@ -63,11 +66,15 @@ class Saver:
 
     def save_best(self) -> None:
         """Let ``best.safetensors`` hold what is evaluated now."""
+        from hdf.models.file import save_model
+
         if self.run.world.is_writer:
             save_model(self.state.detector, self.run.folder.best)
 
     def load_best(self) -> None:
         """Evaluate ``best.safetensors`` from here on; only the writer may have the file."""
+        from hdf.models.file import load_model
+
         run, weights = self.run, None
         if run.world.is_writer:
             weights = load_model(run.folder.best, run.registry).state_dict()
@@ -78,6 +85,8 @@ class Saver:
 
 def identity_of(run: Run) -> dict[str, str]:
     """What must be the same when a run goes on: the recipe, the data and the sides."""
+    from hdf.recipe.differences import plain
+
     sides = json.dumps([run.split.train, run.split.val, run.split.inner])
     return {
         "recipe": json.dumps(plain(run.checked)),
