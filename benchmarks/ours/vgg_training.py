@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import torch
-from hdf.training.compiled import compile_detector
 from torch import Tensor
 
 from hdf.data.batches import Batches
@@ -20,6 +19,7 @@ from hdf.runtime.device import choose_compute
 from hdf.runtime.malloc import keep_freed_memory
 from hdf.training.learner import Learner
 from hdf.training.optimisation import build_optimizer, build_schedule
+from hdf.training.state import compile_detector
 from hdf_plugins.backbones.vgg import VGG16
 from hdf_plugins.heads.box_regression import BoxRegression
 from hdf_plugins.loaders.csv_boxes import CsvBoxes

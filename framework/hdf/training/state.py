@@ -151,7 +151,7 @@ def new_state(
     detector = deepcopy(run.detector) if settings.ema else run.detector
     if settings.compile:
         with placed(run.checked.where("train", "compile")):
-            _compile(detector, settings.batch_size, run.compute)
+            compile_detector(detector, settings.batch_size, run.compute)
     with blamed_on(run.checked.parts["model", "backbone"], "stages"):
         factors = rate_factors(detector.backbone, settings.backbone_lr, settings.layer_decay)
     optimizer = build_optimizer(detector, settings.optimizer, factors)
@@ -171,7 +171,7 @@ def new_state(
     return TrainingState(run.detector, learner, Selection(settings.early_stopping))
 
 
-def _compile(detector: Detector, batch_size: int, compute: Compute) -> None:
+def compile_detector(detector: Detector, batch_size: int, compute: Compute) -> None:
     """Replace a detector's forward pass by what `torch.compile` makes of it, and try it once.
 
     State, gradients and results stay the detector's own, results up to rounding.
