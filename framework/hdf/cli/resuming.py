@@ -11,9 +11,9 @@ from hdf.cli.arguments import checked_recipe
 from hdf.errors import Problem, UserError, user_error
 from hdf.files.lock import is_held
 from hdf.recipe.check import CheckedRecipe, check_recipe
-from hdf.recipe.differences import differing, plain
 from hdf.recipe.load import read_text
 from hdf.recipe.merge import Source, resolve, source_of
+from hdf.recipe.same_recipe import differing, plain
 from hdf.registry.registry import Registry, discover
 from hdf.runs.run_folder import RECIPE, RESOLVED, status_of
 from hdf.runtime.world import World

@@ -85,7 +85,7 @@ class Saver:
 
 def identity_of(run: Run) -> dict[str, str]:
     """What must be the same when a run goes on: the recipe, the data and the sides."""
-    from hdf.recipe.differences import plain
+    from hdf.recipe.same_recipe import plain
 
     sides = json.dumps([run.split.train, run.split.val, run.split.inner])
     return {

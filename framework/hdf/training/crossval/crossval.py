@@ -22,7 +22,7 @@ from hdf.evaluation.tables import read_comparison
 from hdf.files.atomic import write_json, write_text
 from hdf.models.components import build_components
 from hdf.recipe.check import CheckedRecipe
-from hdf.recipe.differences import same_recipe
+from hdf.recipe.same_recipe import same_recipe
 from hdf.recipe.splits import FoldSplit
 from hdf.registry.registry import Registry
 from hdf.report.results import finish
