@@ -14,9 +14,10 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from hdf import UserError
+from hdf.files.checksum import checksum
 from hdf.models.calibration import Calibration
 from hdf.models.detector import Detector
-from hdf.models.file import checksum, load_model, read_tensors, save_calibration, save_model
+from hdf.models.file import load_model, read_tensors, save_calibration, save_model
 from hdf.models.weights import HERE, shipped_models
 from hdf.registry.registry import Registry
 from tests.detectors import small_detector

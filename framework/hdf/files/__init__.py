@@ -1,4 +1,4 @@
-"""Files that are whole or not there, locks, and names that give no patient away.
+"""Files that are whole or not there, locks, checksums, and names that give no patient away.
 
 What is exported here is for plugins as well. What a file means to a reader belongs to that reader.
 """

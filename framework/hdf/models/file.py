@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -21,6 +20,7 @@ from torch import Tensor
 from hdf import __version__
 from hdf.errors import user_error
 from hdf.files.atomic import replacing
+from hdf.files.checksum import checksum
 from hdf.models.build import build_detector
 from hdf.models.calibration import Calibration
 from hdf.models.detector import Detector, ModelSpec
@@ -177,17 +177,3 @@ def _refuse_misfits(
     if difference:
         message = f"its weights do not fit its description: {difference}"
         raise user_error(message, where=str(path))
-
-
-def checksum(tensors: Mapping[str, Tensor], description: str) -> str:
-    """SHA-256 in hexadecimal; changes with any name, dtype, shape, value, or the description.
-
-    Args:
-        tensors: on the CPU.
-    """
-    facts = {name: (str(value.dtype), list(value.shape)) for name, value in tensors.items()}
-    found = hashlib.sha256(json.dumps([description, facts], sort_keys=True).encode())
-    for name in sorted(tensors):
-        # As bytes: numpy has no bfloat16.
-        found.update(tensors[name].contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return found.hexdigest()
