@@ -44,7 +44,7 @@ def _round(data: Path, seed: int) -> tuple[int, int, float, float, str]:
         plant(copy)
         (copy.folder / "recipe.yaml").write_text(RECIPE)
         began = time.perf_counter()
-        command = [sys.executable, "-m", "hdf.cli.main", "audit", "recipe.yaml", "--json"]
+        command = [sys.executable, "-m", "hdf", "audit", "recipe.yaml", "--json"]
         shown = subprocess.run(command, cwd=copy.folder, capture_output=True, text=True, check=True)
         seconds = time.perf_counter() - began
     found = json.loads(shown.stdout)["findings"]

@@ -18,7 +18,7 @@ from hdf.models.detector import Detector, ModelSpec
 from hdf.recipe.schema import Adam, Constant
 from hdf.runtime.device import choose_compute
 from hdf.runtime.malloc import keep_freed_memory
-from hdf.training.loop import Learner
+from hdf.training.learner import Learner
 from hdf.training.optimisation import build_optimizer, build_schedule
 from hdf_plugins.backbones.vgg import VGG16
 from hdf_plugins.heads.box_regression import BoxRegression

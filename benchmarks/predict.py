@@ -26,7 +26,7 @@ def rows() -> Iterator[tuple[str, str]]:
     with TemporaryDirectory() as name:
         folder = Path(name)
         images = _images(folder)
-        command = [sys.executable, "-m", "hdf.cli.main", "predict"]
+        command = [sys.executable, "-m", "hdf", "predict"]
         seconds = [_seconds([*command, str(images[0])]) for _ in range(ROUNDS)]
         yield "seconds, one image, the whole process", f"{median(seconds):.2f}"
         predictor = load_predictor(DEFAULT)

@@ -23,7 +23,7 @@ from hdf.runtime.device import choose_compute
 from hdf.runtime.malloc import keep_freed_memory
 from hdf.runtime.process_group import joined
 from hdf.runtime.world import World
-from hdf.training.loop import Learner
+from hdf.training.learner import Learner
 from hdf.training.optimisation import build_optimizer, build_schedule
 from hdf.types import Sample, Target
 from hdf_plugins.backbones.vgg import VGG11

@@ -112,7 +112,7 @@ def write_films(folder: Path, side: int, count: int = COUNT, rendered: int = REN
 @contextmanager
 def reviewing(films: Path, *arguments: str) -> Iterator[str]:
     """``hdf review`` of a folder as a process; its address."""
-    command = [sys.executable, "-m", "hdf.cli.main", "review", DEFAULT, str(films)]
+    command = [sys.executable, "-m", "hdf", "review", DEFAULT, str(films)]
     options = ["--port", "0", "--no-browser", *arguments]
     with subprocess.Popen(
         [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True

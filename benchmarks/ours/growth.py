@@ -20,7 +20,7 @@ from hdf.models.detector import Detector, ModelSpec
 from hdf.recipe.schema import Adam, Constant
 from hdf.runtime.device import choose_compute
 from hdf.runtime.malloc import keep_freed_memory, peak_mib
-from hdf.training.loop import Learner
+from hdf.training.learner import Learner
 from hdf.training.optimisation import build_optimizer, build_schedule
 from hdf_plugins.backbones.vgg import VGG11
 from hdf_plugins.heads.box_regression import BoxRegression

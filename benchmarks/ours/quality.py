@@ -14,8 +14,8 @@ from hdf.cli.screen import console
 from hdf.console.progress import Reporter
 from hdf.runs.run_folder import choose_folder
 from hdf.runtime.malloc import keep_freed_memory
+from hdf.training.interruptions import Stop
 from hdf.training.prepare import Run, prepare
-from hdf.training.signals import Stop
 from hdf.training.trainer import Trainer
 
 
@@ -46,7 +46,7 @@ def train_until(run: Run, bar: float, limit: float) -> dict[str, float | int | N
     while trained < limit and best < bar and epoch < run.recipe.train.epochs:
         epoch += 1
         began = time.perf_counter()
-        trainer.learner.epoch(trainer.batches, epoch, lambda done, loss, images: None)
+        trainer.state.learner.epoch(trainer.batches, epoch, lambda done, loss, images: None)
         trained += time.perf_counter() - began
         found = trainer.validation.evaluate(run.detector).matches.of_label("heart")
         best = max(best, float(found.iou.mean()))

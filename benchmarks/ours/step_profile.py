@@ -17,8 +17,8 @@ from benchmarks.ours.quality import prepared
 from hdf.data.batches import Batches
 from hdf.runtime.malloc import keep_freed_memory
 from hdf.runtime.world import ALONE
-from hdf.training.build import build_learner
-from hdf.training.loop import Learner
+from hdf.training.learner import Learner
+from hdf.training.state import new_state
 
 PARTS = {
     "augmentation": ("hdf: augmentation",),
@@ -44,7 +44,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         run = prepared(recipe, tuple(overrides), Path(folder))
     batches = Batches(run.store, run.split.train, run.recipe.train.batch_size)
-    learner = build_learner(run, 1000)
+    learner = new_state(run, 1000).learner
     _label(learner)
     first, *others = batches.shuffled(0, 1)
     learner.learn(first, 1, ALONE.share(len(first)))

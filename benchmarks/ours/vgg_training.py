@@ -17,9 +17,9 @@ from hdf.models.feature_cache import FeatureCache
 from hdf.recipe.schema import Adam, Constant
 from hdf.runtime.device import choose_compute
 from hdf.runtime.malloc import keep_freed_memory
-from hdf.training.compiled import compile_detector
-from hdf.training.loop import Learner
+from hdf.training.learner import Learner
 from hdf.training.optimisation import build_optimizer, build_schedule
+from hdf.training.state import compile_detector
 from hdf_plugins.backbones.vgg import VGG16
 from hdf_plugins.heads.box_regression import BoxRegression
 from hdf_plugins.loaders.csv_boxes import CsvBoxes

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from hdf.augmentation.outlines import Shape, box_outlines, mask_outlines, warped_bounds
+from hdf.augmentation.warp import Shape, box_outlines, mask_outlines, warped_bounds
 
 SHAPES: tuple[Shape, Shape] = ("ellipse", "rectangle")
 

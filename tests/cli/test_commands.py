@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from hdf import __version__
 from hdf.cli import main
-from hdf.cli.group import NAMES
+from hdf.cli.main import NAMES
 from hdf.cli.screen import show_error, show_table
 from hdf.errors import Problem, UserError
 from tests.conftest import Hdf

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hdf.cli import ctrl_c
+import hdf.__main__ as entry
 from tests.cli.calling import exit_code
 
 SWALLOWS = """\
@@ -43,7 +43,7 @@ def test_no_import_can_swallow_it(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     codes: list[int] = []
-    monkeypatch.setattr(ctrl_c.os, "_exit", codes.append)  # the command then goes on
+    monkeypatch.setattr(entry.os, "_exit", codes.append)  # the command then goes on
     exit_code(monkeypatch, *command, "--plugins-dir", plugins)
     assert codes == [130]
     assert capfd.readouterr().err.splitlines()[0] == "interrupted"
@@ -53,7 +53,7 @@ def test_the_processes_of_a_launcher_leave_the_telling_to_it(
     plugins: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     codes: list[int] = []
-    monkeypatch.setattr(ctrl_c.os, "_exit", codes.append)
+    monkeypatch.setattr(entry.os, "_exit", codes.append)
     monkeypatch.setenv("WORLD_SIZE", "2")
     exit_code(monkeypatch, "check", *RECIPE, "--plugins-dir", plugins)
     assert codes == [130]
@@ -74,7 +74,7 @@ def test_elsewhere_it_is_an_exception_and_told_in_one_line(
 def test_a_process_that_ignores_it_goes_on_ignoring_it() -> None:
     handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        ctrl_c.heed_ctrl_c()
+        entry.heed_ctrl_c()
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, handler)

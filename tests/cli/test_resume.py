@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from hdf.cli import main
 from hdf.runs.run_folder import RunFolder
-from hdf.training.loop import Learner
+from hdf.training.learner import Learner
 from tests.cli.calling import exit_code as hdf
 from tests.training.test_resume import results
 

@@ -16,8 +16,8 @@ from hdf.console.forecast import Forecast, Pace, spoken
 from hdf.console.progress import Reporter
 from hdf.recipe.packaged import packaged_recipes
 from hdf.training import timing
-from hdf.training.checkpoint.position import Position
 from hdf.training.prepare import Run
+from hdf.training.state import Selection, TrainingState
 from hdf.training.timing import FILM, LIGHTER, SCORING, Timing, what_shortens
 
 
@@ -167,20 +167,13 @@ def timing_of(reporter: Reporter, epochs: int, every: int = 1) -> Timing:
     train = SimpleNamespace(epochs=epochs, validate_every=every, ema=0, early_stopping=None)
     recipe = SimpleNamespace(train=train, data=SimpleNamespace(image_size=(64, 64)))
     compute = SimpleNamespace(dtype=torch.bfloat16, device=torch.device("cpu"))
-    run = SimpleNamespace(
-        detector=detector, split=split, recipe=recipe, visualizers=[], compute=compute
+    world = SimpleNamespace(is_writer=True)
+    run: Any = SimpleNamespace(
+        detector=detector, split=split, recipe=recipe, visualizers=[], compute=compute, world=world
     )
-    trainer = SimpleNamespace(
-        run=run,
-        settings=train,
-        reporter=reporter,
-        batches=range(10),
-        learner=SimpleNamespace(cache=None),
-        position=Position(),
-        world=SimpleNamespace(is_writer=True),
-        validates=lambda epoch: epoch % every == 0 or epoch == epochs,
-    )
-    return Timing(trainer)  # type: ignore[arg-type]
+    learner: Any = SimpleNamespace(cache=None)
+    state = TrainingState(run.detector, learner, Selection(None))
+    return Timing(run, state, 10, reporter)
 
 
 def trained(
@@ -199,7 +192,7 @@ def trained(
     times.start_epoch()
     for done in range(1, 21):
         clock.now += 30 if done == 1 else 2
-        times.trainer.position.done = done
+        times.state.position.done = done
         times.after_step()
     left = times.left()
     assert left is not None

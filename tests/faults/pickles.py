@@ -32,7 +32,7 @@ from hdf.recipe.merge import resolve
 from hdf.recipe.splits import Lists, ListSplit
 from hdf.registry.registry import Registry, discover
 from hdf.runs.run_folder import RunFolder, status_of
-from hdf.training.checkpoint.checkpoints import last_epoch
+from hdf.training.launch import last_epoch
 from hdf_plugins.backbones.weights import read_state
 from hdf_plugins.loaders.coco import Coco
 from hdf_plugins.loaders.csv_boxes import CsvBoxes

@@ -11,7 +11,7 @@ import torch
 import yaml
 from safetensors import safe_open
 
-from hdf.training.checkpoint.checksums import examine
+from hdf.training.checkpoint.store import examine
 
 RESULTS = ("best.safetensors", "metrics.jsonl", "predictions.csv", "matches.csv")
 

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from hdf.registry.registry import Registry
-from hdf.runs.checkout import checkout_of
-from hdf.runs.environment import describe_environment
+from hdf.runs.environment import checkout_of, describe_environment
 from hdf.runtime.device import choose_compute
 
 WHO = ("-c", "user.name=nobody", "-c", "user.email=nobody@example.org")

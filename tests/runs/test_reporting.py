@@ -18,8 +18,7 @@ from hdf.console.progress import Reporter
 from hdf.data.split import Split
 from hdf.evaluation.tables import write_predictions
 from hdf.files.atomic import replacing, write_json, write_text
-from hdf.runs.run_folder import RunFolder, choose_folder
-from hdf.runs.tables import write_split
+from hdf.runs.run_folder import RunFolder, choose_folder, write_split
 
 
 def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:

@@ -21,10 +21,10 @@ from hdf.data.masks import Masks
 from hdf.data.split import Split
 from hdf.data.store import Store, build_store
 from hdf.evaluation.evaluate import Evaluator
-from hdf.models.seeds import seed_step
 from hdf.runtime import process_group as joining
+from hdf.runtime.determinism import seed_step
 from hdf.runtime.device import choose_compute
-from hdf.runtime.process_group import LOST, is_lost, joined
+from hdf.runtime.process_group import LOST, ProcessGroup, joined, world_of_environment
 from hdf.runtime.world import ALONE, World
 from hdf.training.launch import _first, _what
 from tests.threads import together
@@ -45,24 +45,24 @@ def test_shares_cover_all_once(count: int, size: int) -> None:
 def test_one_process_is_a_world_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
         monkeypatch.delenv(name, raising=False)
-    assert World.of_environment() == ALONE
+    assert world_of_environment() == ALONE
     for name, value in {"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1"}.items():
         monkeypatch.setenv(name, value)
-    assert World.of_environment() == World(5, 8, 1)
+    assert world_of_environment() == ProcessGroup(5, 8, 1)
     module = nn.Linear(1, 1)
     assert ALONE.replicate(module) is module
     assert not torch.distributed.is_initialized()
 
 
 def test_devices_of_several_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert World(1, 2, 1).device("cpu") == "cpu"
+    assert ProcessGroup(1, 2, 1).device("cpu") == "cpu"
     with pytest.raises(UserError, match="'cuda:0' is one device for 2 processes"):
-        World(1, 2, 1).device("cuda:0")
+        ProcessGroup(1, 2, 1).device("cuda:0")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert [World(rank, 2, rank).device("auto") for rank in (0, 1)] == ["cuda:0", "cuda:1"]
+    assert [ProcessGroup(rank, 2, rank).device("auto") for rank in (0, 1)] == ["cuda:0", "cuda:1"]
     with pytest.raises(UserError, match="process 2 has no GPU: the machine has 2"):
-        World(2, 3, 2).device("cuda")
+        ProcessGroup(2, 3, 2).device("cuda")
 
 
 def test_the_writer_goes_first() -> None:
@@ -193,9 +193,10 @@ def test_the_first_to_fail_by_itself_is_named() -> None:
 
 
 def test_a_lost_process_is_told_from_other_errors() -> None:
-    assert is_lost(RuntimeError("[/x/gloo/transport/tcp/pair.cc:5] Connection closed by peer"))
-    assert not is_lost(RuntimeError("shapes differ"))
-    assert not is_lost(UserError("gloo"))
+    group = ProcessGroup(0, 2)
+    assert group.has_lost(RuntimeError("[/x/gloo/tcp/pair.cc:5] Connection closed by peer"))
+    assert not group.has_lost(RuntimeError("shapes differ"))
+    assert not group.has_lost(UserError("gloo"))
 
 
 @pytest.mark.parametrize(("rank", "left"), [("0", []), ("1", [0])])

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from hdf.training.average import MovingAverage
+from hdf.training.optimisation import MovingAverage
 
 
 def followed(model: nn.Module, decay: float) -> tuple[nn.Module, MovingAverage]:

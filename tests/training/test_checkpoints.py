@@ -14,30 +14,34 @@ import torch
 
 from hdf.errors import UserError
 from hdf.models import file as model_file
-from hdf.runs.run_folder import RunFolder
-from hdf.training.checkpoint import checkpoints, checksums
-from hdf.training.checkpoint.checkpoints import find_checkpoint, save_checkpoint, settle
-from hdf.training.checkpoint.checksums import DamagedError, examine
+from hdf.training.checkpoint import store
+from hdf.training.checkpoint.store import (
+    DamagedError,
+    examine,
+    find_checkpoint,
+    save_checkpoint,
+    settle,
+)
+
+AGAIN = "to start again: hdf run RECIPE --out NEW_FOLDER"
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
-    """A run's folder, whose model is a text."""
+def folder(tmp_path: Path) -> Path:
+    """Where checkpoints lie, whose model is a text."""
+    return tmp_path / "checkpoints"
 
-    def save_model(detector: Any, path: Path) -> None:
+
+def save(folder: Path, epoch: int) -> None:
+    def write_model(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(detector)
+        path.write_text(f"model {epoch}")
 
-    monkeypatch.setattr(checkpoints, "save_model", save_model)
-    return RunFolder(tmp_path)
-
-
-def save(folder: RunFolder, epoch: int) -> None:
-    save_checkpoint(folder, f"model {epoch}", {"epoch": epoch})  # type: ignore[arg-type]
+    save_checkpoint(folder, {"epoch": epoch}, write_model)
 
 
-def found(folder: RunFolder) -> int | None:
-    checkpoint = find_checkpoint(folder)
+def found(folder: Path) -> int | None:
+    checkpoint = find_checkpoint(folder, AGAIN)
     if checkpoint is None:
         return None
     state = torch.load(checkpoint.path / "state.pt", weights_only=True)
@@ -51,7 +55,7 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("call", range(1, 12))
 def test_there_is_a_whole_one_at_every_moment(
-    folder: RunFolder, monkeypatch: pytest.MonkeyPatch, call: int
+    folder: Path, monkeypatch: pytest.MonkeyPatch, call: int
 ) -> None:
     """Renaming and removing ends at each call in turn."""
     for epoch in (1, 2, 3):
@@ -70,18 +74,18 @@ def test_there_is_a_whole_one_at_every_moment(
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "rename", counted(Path.rename))
-        patch.setattr(checkpoints.shutil, "rmtree", counted(checkpoints.shutil.rmtree))
+        patch.setattr(store.shutil, "rmtree", counted(store.shutil.rmtree))
         try:
             save(folder, 4)
         except Killed:
             assert found(folder) in (3, 4)
         else:
             assert call > calls
-    checkpoint = find_checkpoint(folder)
+    checkpoint = find_checkpoint(folder, AGAIN)
     epoch = found(folder)
     settle(folder, checkpoint)
     assert found(folder) == epoch
-    assert {path.name for path in folder.checkpoints.iterdir()} <= {"last", "previous"}
+    assert {path.name for path in folder.iterdir()} <= {"last", "previous"}
     save(folder, 5)
     assert found(folder) == 5
 
@@ -91,10 +95,10 @@ FILES = ("state.pt", "model.safetensors", "checksums.json")
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("how", ["cut", "flipped", "deleted", "emptied"])
-def test_a_damaged_one_gives_way_to_the_one_before(folder: RunFolder, name: str, how: str) -> None:
+def test_a_damaged_one_gives_way_to_the_one_before(folder: Path, name: str, how: str) -> None:
     save(folder, 1)
     save(folder, 2)
-    path = folder.checkpoints / "last" / name
+    path = folder / "last" / name
     content = bytearray(path.read_bytes())
     if how == "deleted":
         path.unlink()
@@ -103,7 +107,7 @@ def test_a_damaged_one_gives_way_to_the_one_before(folder: RunFolder, name: str,
         path.write_bytes(content)
     else:
         path.write_bytes(content[: len(content) // 2] if how == "cut" else b"")
-    checkpoint = find_checkpoint(folder)
+    checkpoint = find_checkpoint(folder, AGAIN)
     assert checkpoint is not None
     assert checkpoint.path.name == "previous"
     [said] = checkpoint.damaged
@@ -114,43 +118,43 @@ def test_a_damaged_one_gives_way_to_the_one_before(folder: RunFolder, name: str,
     assert found(folder) == 2
 
 
-def test_two_damaged_ones_are_refused_by_name(folder: RunFolder) -> None:
+def test_two_damaged_ones_are_refused_by_name(folder: Path) -> None:
     save(folder, 1)
     save(folder, 2)
     for name in ("last", "previous"):
-        (folder.checkpoints / name / "state.pt").write_bytes(b"nonsense")
+        (folder / name / "state.pt").write_bytes(b"nonsense")
     with pytest.raises(UserError, match="no checkpoint can be used") as caught:
-        find_checkpoint(folder)
+        find_checkpoint(folder, AGAIN)
     text = str(caught.value)
     assert all(f"{name}: state.pt is damaged" in text for name in ("last", "previous"))
     assert "--out NEW_FOLDER" in text
 
 
-def test_another_format_is_refused(folder: RunFolder) -> None:
+def test_another_format_is_refused(folder: Path) -> None:
     save(folder, 1)
-    path = folder.checkpoints / "last" / "checksums.json"
+    path = folder / "last" / "checksums.json"
     about = json.loads(path.read_text())
     about["format"] = 2
     path.write_text(json.dumps(about))
     with pytest.raises(DamagedError):  # a bit may have flipped
         examine(path.parent)
     del about["whole"]
-    path.write_text(json.dumps({**about, "whole": checksums.whole(about)}))
+    path.write_text(json.dumps({**about, "whole": store.whole(about)}))
     with pytest.raises(UserError, match=r"written by hdf .* in format 2, not 1"):
-        find_checkpoint(folder)
+        find_checkpoint(folder, AGAIN)
 
 
 def test_what_reads_back_differently_takes_no_name(
-    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save(folder, 1)
     digests = iter(["a", "b", "c", "d"])
-    monkeypatch.setattr(checksums, "digest", lambda path: next(digests))
+    monkeypatch.setattr(store, "digest", lambda path: next(digests))
     with pytest.raises(OSError, match="reads back differently"):
         save(folder, 2)
     monkeypatch.undo()
     assert found(folder) == 1
-    assert [path.name for path in folder.checkpoints.iterdir()] == ["last"]
+    assert [path.name for path in folder.iterdir()] == ["last"]
 
 
 def test_a_full_disk_is_no_longer_hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

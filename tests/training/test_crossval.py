@@ -24,7 +24,7 @@ from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve
 from hdf.registry.registry import Registry, discover
 from hdf.runs.run_folder import choose_folder
-from hdf.training import run as training_run
+from hdf.training import finish
 from hdf.training.crossval import crossval
 from hdf.training.crossval.crossval import cross_validate, folds_of
 from hdf.training.crossval.folder import choose_crossval_folder
@@ -289,7 +289,7 @@ def test_a_fold_that_was_cut_short_goes_on(
 ) -> None:
     out = tmp_path / "out"
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(training_run, "learn_doubt", raises)
+        patch.setattr(finish, "learn_doubt", raises)
         validate(recipe, out, registry=registry)
     last = out / "fold-0" / "checkpoints" / "last"
     assert last.exists()

@@ -11,9 +11,9 @@ from torch import nn
 
 from hdf.errors import UserError
 from hdf.models.detector import Detector, ModelSpec
-from hdf.models.seeds import seed_step, seed_weights
 from hdf.recipe import schema
 from hdf.registry.registry import Registry
+from hdf.runtime.determinism import seed_step, seed_weights
 from hdf.runtime.device import choose_compute
 from hdf.training.optimisation import build_optimizer, build_schedule, rate_factors
 from hdf_plugins.backbones.vgg import VGG11

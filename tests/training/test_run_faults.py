@@ -17,10 +17,10 @@ from hdf.evaluation.evaluate import Evaluator
 from hdf.runs.run_folder import status_of
 from hdf.runtime.world import ALONE, World
 from hdf.training import trainer
-from hdf.training.checkpoint import checkpoints
-from hdf.training.finite import TOGETHER, Watch
-from hdf.training.loop import Learner
-from hdf.training.signals import stopping
+from hdf.training.checkpoint import store
+from hdf.training.interruptions import stopping
+from hdf.training.learner import Learner
+from hdf.training.not_finite import TOGETHER, Watch
 from tests.conftest import read_jsonl
 from tests.training.test_resume import dies_at_call, go_on, results
 from tests.training.test_run import run
@@ -213,7 +213,7 @@ def test_a_disk_that_refuses_is_told_and_the_last_checkpoint_is_whole(
     path = out / "checkpoints" / ".next" / "state.pt"
     error = OSError(code, os.strerror(code), str(path))
     with monkeypatch.context() as patch:
-        dies_at_call(patch, checkpoints, "_save", 2, error)
+        dies_at_call(patch, store, "_save", 2, error)
         with pytest.raises(UserError) as told:
             run(tiny_recipe, out, *PLAIN)
     assert str(told.value) == f"{path}: {os.strerror(code)}; what was saved before is whole"

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from hdf import View
-from hdf.training import loop
+from hdf.training.learner import Learner
 from hdf.types import Batch
 from hdf_plugins.visualizers.overlay import Overlay
 from tests.training.test_run import run
@@ -20,13 +20,13 @@ def test_they_are_what_the_run_learnt_from_and_was_validated_on(
     views: list[View] = []
     learnt: list[Batch] = []
     monkeypatch.setattr(Overlay, "draw", lambda self, view, folder: views.append(view) or [])
-    augmented = loop.Learner._augmented
+    augmented = Learner._augmented
 
-    def note(self: loop.Learner, batch: Batch, *facts: object) -> Batch:
+    def note(self: Learner, batch: Batch, *facts: object) -> Batch:
         learnt.append(augmented(self, batch, *facts))  # type: ignore[arg-type]
         return learnt[-1]
 
-    monkeypatch.setattr(loop.Learner, "_augmented", note)
+    monkeypatch.setattr(Learner, "_augmented", note)
     run(tiny_recipe, tmp_path / "run")
     (view,) = views
 

@@ -14,10 +14,15 @@ from kornia.augmentation import IntensityAugmentationBase2D, RigidAffineAugmenta
 from torch import Tensor, nn
 
 from hdf import boxes as box_algebra
-from hdf.augmentation.checks import checked
-from hdf.augmentation.outlines import Shape, box_outlines, mask_outlines, warped_bounds
-from hdf.augmentation.partial_batch import rows_of, run_part
-from hdf.augmentation.warp import centers_to_edges, resample
+from hdf.augmentation.checks import checked, rows_of, run_part
+from hdf.augmentation.warp import (
+    Shape,
+    box_outlines,
+    centers_to_edges,
+    mask_outlines,
+    resample,
+    warped_bounds,
+)
 from hdf.runtime.world import Share
 from hdf.types import Batch, Targets
 

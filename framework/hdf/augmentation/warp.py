@@ -1,14 +1,29 @@
-"""Images under 3x3 matrices that act on pixel edges.
+"""Images, boxes and masks under 3x3 matrices that act on pixel edges.
 
 A matrix maps a point (x, y, 1) of the image to the point of the result that shows it. The centre of
 the pixel in column 0 lies at x = 0.5, so matrices on pixel centres need `centers_to_edges` first.
+
+An outline of what a box or a mask stands for is a closed polygon [P, 2] on pixel edges. Bounds of a
+warped outline are those of the warped object, where bounds of a box's warped corners would be too
+large.
 """
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+Shape = Literal["ellipse", "rectangle"]
+
+# With 128 points the polygon's sagitta is 3e-4 of a half-axis; its extremes on the axes are exact.
+_TURN = torch.arange(128, dtype=torch.float64) * (torch.pi / 64)
+_UNIT: dict[Shape, Tensor] = {
+    "ellipse": torch.stack([_TURN.cos(), _TURN.sin()], -1).float(),
+    "rectangle": torch.tensor([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]]),
+}
 
 
 def centers_to_edges(matrices: Tensor) -> Tensor:
@@ -52,3 +67,93 @@ def _source_points(backward: Tensor, height: int, width: int) -> Tensor:
 
 def _unit_centers(count: int, like: Tensor) -> Tensor:
     return (2 * torch.arange(count, device=like.device, dtype=like.dtype) + 1) / count - 1
+
+
+def box_outlines(boxes: Tensor, shape: Shape) -> Tensor:
+    """The ellipse inscribed in each box, or its rectangle.
+
+    Args:
+        boxes: float32 [..., 4].
+        shape: which of the two.
+
+    Returns:
+        float32 [..., P, 2].
+    """
+    center, half = (boxes[..., :2] + boxes[..., 2:]) / 2, (boxes[..., 2:] - boxes[..., :2]) / 2
+    return center[..., None, :] + half[..., None, :] * _UNIT[shape].to(boxes)
+
+
+def mask_outlines(masks: Tensor) -> Tensor:
+    """The outer sides, at their middles, of the outermost pixels of each row and each column.
+
+    Args:
+        masks: bool [..., H, W].
+
+    Returns:
+        float32 [..., 2 H + 2 W, 2]; of no meaning for an empty mask.
+    """
+    x0, x1, rows = _extremes(masks)
+    y0, y1, columns = _extremes(masks.mT)
+    left, right = torch.stack([x0, rows], -1), torch.stack([x1, rows], -1)
+    top, bottom = torch.stack([columns, y0], -1), torch.stack([columns, y1], -1)
+    return torch.cat([left, right.flip(-2), top, bottom.flip(-2)], -2)
+
+
+def _extremes(masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Both ends of each row and its middle, [..., H]; an empty row repeats one that isn't."""
+    count = masks.shape[-1]
+    # Largest products of short integers: five times as fast as argmax over bool.
+    number = torch.arange(1, count + 1, dtype=torch.int16, device=masks.device)
+    last = (masks * number).amax(-1)
+    first = count - (masks * number.flip(0)).amax(-1)
+    occupied = last > 0
+    row = torch.arange(masks.shape[-2], device=masks.device)
+    row = torch.where(occupied, row, occupied.byte().argmax(-1, keepdim=True))
+    return first.gather(-1, row).float(), last.gather(-1, row).float(), row + 0.5
+
+
+def warped_bounds(
+    outlines: Tensor, matrices: Tensor, size: tuple[int, int]
+) -> tuple[Tensor, Tensor]:
+    """The bounds of warped objects.
+
+    Args:
+        outlines: float32 [B, N, P, 2].
+        matrices: [B, 3, 3].
+        size: (height, width) of the image.
+
+    Returns:
+        The bounds of what the image shows and of the whole, each float32 [B, N, 4]. The first have
+        swapped or equal edges where nothing is shown. An object that reaches behind a projective
+        horizon counts as not shown, and NaN are the bounds of the whole.
+    """
+    warped = F.pad(outlines, (0, 1), value=1.0) @ matrices.mT[:, None].to(outlines)
+    depth = warped[..., 2:]
+    in_front = (depth > 0).all(-2, keepdim=True)
+    points = torch.where(in_front, warped[..., :2] / depth, torch.nan)
+    return _visible_bounds(points, size), torch.cat([points.amin(-2), points.amax(-2)], -1)
+
+
+def _visible_bounds(outlines: Tensor, size: tuple[int, int]) -> Tensor:
+    # Tighter than clipped bounds: a disc whose centre has left through the bottom edge shows less
+    # than its full width. So the extent along each axis is taken within the image's other one.
+    height, width = size
+    x0, x1 = _extent_within(outlines, height)
+    y0, y1 = _extent_within(outlines.flip(-1), width)
+    low = torch.stack([x0.clamp(0, width), y0.clamp(0, height)], -1)
+    high = torch.stack([x1.clamp(0, width), y1.clamp(0, height)], -1)
+    return torch.cat([low, high], -1)
+
+
+def _extent_within(outlines: Tensor, limit: int) -> tuple[Tensor, Tensor]:
+    """The first coordinate's extent where the second lies in 0..limit."""
+    u, v = outlines.unbind(-1)
+    next_u, next_v = outlines.roll(-1, -2).unbind(-1)
+    rise = torch.where(next_v == v, 1.0, next_v - v)
+    slope = (next_u - u) / rise
+    enter = u + (v.clamp(0, limit) - v) * slope
+    leave = next_u + (next_v.clamp(0, limit) - next_v) * slope
+    seen = (torch.maximum(v, next_v) >= 0) & (torch.minimum(v, next_v) <= limit)
+    low = torch.where(seen, torch.minimum(enter, leave), torch.inf).amin(-1)
+    high = torch.where(seen, torch.maximum(enter, leave), -torch.inf).amax(-1)
+    return low, high

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hdf.cli.completion import complete_model
+from hdf.cli.arguments import complete_model
 
 
 @click.command()

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from hdf.cli.arguments import out_options, plugins_dir_option
-from hdf.cli.completion import complete_model
+from hdf.cli.arguments import complete_model, out_options, plugins_dir_option
 from hdf.cli.screen import console, show_json, show_table
 from hdf.console.scores import COLUMNS, more_lines, score_rows
 
@@ -84,7 +83,7 @@ def evaluate(
     from hdf.inference.predictor import Predictor
     from hdf.models.weights import find_models
     from hdf.registry.registry import discover
-    from hdf.runs.assessment_folder import choose_assessment_folder
+    from hdf.runs.run_folder import choose_assessment_folder
     from hdf.runtime.device import choose_compute
 
     folder = choose_assessment_folder(models[0], out, overwrite)
@@ -121,10 +120,10 @@ def _assess(
 ) -> dict[str, Any]:
     """Write the folder once all is known; returns what ``summary.json`` holds."""
     from hdf.evaluation.labelled_folder import assess, compare, list_folder, score
-    from hdf.evaluation.tables import write_matches, write_predictions
     from hdf.files.atomic import write_json
-    from hdf.report.report import add_report
+    from hdf.report.results import finish, write_answers
     from hdf.runs.environment import describe_environment
+    from hdf.runs.run_folder import ENVIRONMENT
 
     samples = list_folder(registry, images, table)
     with reporter.counting("evaluating") as progress:
@@ -134,10 +133,9 @@ def _assess(
     folder.create()
     reporter.log = folder.log
     environment = describe_environment(predictor.compute, registry, 1)
-    write_json(folder.path / "environment.json", environment)
-    write_matches(folder.path / "matches.csv", comparison)
-    predictions = folder.path / "predictions.csv"
-    write_predictions(predictions, found.samples, found.targets, found.detections, predictor.labels)
+    write_json(folder.path / ENVIRONMENT, environment)
+    answers = found.samples, found.targets, found.detections
+    write_answers(folder, comparison, *answers, predictor.labels)
     summary = {
         **about,
         "dataset": {"val": len(samples)},
@@ -145,9 +143,7 @@ def _assess(
         "constant_box": "mean of this table",
         "timing": {"seconds": round(time.monotonic() - began, 2)},
     }
-    write_json(folder.summary, summary)
-    folder.set_status("finished")
-    add_report(folder.path, samples, reporter)
+    finish(folder, summary, samples, reporter)
     return summary
 
 

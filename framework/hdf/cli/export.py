@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hdf.cli.arguments import plugins_dir_option
-from hdf.cli.completion import complete_model
+from hdf.cli.arguments import complete_model, plugins_dir_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hdf.cli.arguments import plugins_dir_option
-from hdf.cli.completion import complete_component, complete_kind
+from hdf.cli.arguments import complete_component, complete_kind, plugins_dir_option
 from hdf.cli.screen import show_json, show_table
 from hdf.errors import UserError, suggest, user_error
 

@@ -1,15 +1,54 @@
-"""``hdf``: the commands, and how mistakes end."""
+"""``hdf``: the commands by their names, each imported when it is asked for."""
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from typing import Any
 
 import click
 
 from hdf import __version__
-from hdf.cli.ctrl_c import heed_ctrl_c
-from hdf.cli.endings import tell
-from hdf.cli.group import Commands
+from hdf.cli.screen import tell
+from hdf.errors import suggest
+
+NAMES = (
+    *("predict", "run", "crossval", "calibrate", "evaluate", "compare", "export"),
+    *("prepare", "audit", "preview", "review", "check"),
+    *("list-plugins", "recipes", "schema", "new-plugin", "doctor"),
+)
+"""``hdf NAME`` is the function NAME of ``hdf.cli.NAME``, with ``_`` for ``-``."""
+
+
+class Commands(click.Group):
+    """A group that imports no command but the one that is run.
+
+    Ctrl-C leaves no blank line, as click's own groups do, which is for terminals.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(NAMES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in NAMES:
+            return None
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(import_module(f"hdf.cli.{name}"), name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in NAMES and not name.startswith("-"):
+            ctx.fail(f"there is no command {name!r}{suggest(name, NAMES)}")
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise click.Abort from error
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -23,7 +62,6 @@ def hdf() -> None:
 
 def main() -> None:
     """Run a command and end the process: exit code 2 for a user's mistake, 130 for Ctrl-C."""
-    heed_ctrl_c()
     try:
         hdf(standalone_mode=False)
     except (Exception, KeyboardInterrupt) as error:
@@ -31,7 +69,3 @@ def main() -> None:
         if code is None:
             raise
         sys.exit(code)
-
-
-if __name__ == "__main__":
-    main()

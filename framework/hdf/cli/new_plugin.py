@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hdf.cli.completion import complete_kind
+from hdf.cli.arguments import complete_kind
 
 
 @click.command("new-plugin")

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from hdf.cli.arguments import nproc_option, plugins_dir_option
-from hdf.cli.completion import complete_model
+from hdf.cli.arguments import complete_model, nproc_option, plugins_dir_option
 from hdf.cli.screen import console, show_json, show_table
 
 if TYPE_CHECKING:

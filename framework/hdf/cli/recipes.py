@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hdf.cli.completion import complete_packaged
+from hdf.cli.arguments import complete_packaged
 from hdf.cli.screen import show_table
 from hdf.errors import user_error
 from hdf.recipe.packaged import packaged_recipes

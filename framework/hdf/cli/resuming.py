@@ -4,51 +4,78 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import click
 
 from hdf.cli.arguments import checked_recipe
 from hdf.errors import Problem, UserError, user_error
+from hdf.files.lock import is_held
+from hdf.recipe.check import CheckedRecipe, check_recipe
+from hdf.recipe.load import read_text
+from hdf.recipe.merge import Source, resolve, source_of
+from hdf.recipe.same_recipe import differing, plain
+from hdf.registry.registry import Registry, discover
+from hdf.runs.run_folder import RECIPE, RESOLVED, status_of
+from hdf.runtime.world import World
 
-if TYPE_CHECKING:
-    from hdf.recipe.check import CheckedRecipe
-    from hdf.registry.registry import Registry
+
+def recipe_to_go_on_with(
+    world: World,
+    folder: Path,
+    recipe: Path | None,
+    overrides: tuple[str, ...],
+    plugins_dir: Path | None,
+) -> tuple[CheckedRecipe, Registry] | None:
+    """The recipe of the run in a folder, and what is installed; None where the run has finished.
+
+    Args:
+        world: all of its processes must call this; the writer alone needs the folder.
+        recipe: of the command line, which must say the same; None for the run's own.
+
+    Raises:
+        UserError: the folder holds no run that can go on, or the recipe differs.
+    """
+    if world.is_writer:
+        _refuse_no_run(folder)
+    state = (_is_finished(folder), _text_of(folder)) if world.is_writer else (False, None)
+    finished, text = world.broadcast(state)
+    found = None
+    if not finished or recipe or overrides:  # what is given is never passed over
+        with world.writer_first():
+            found = _resumed_recipe(folder, text, recipe, overrides, plugins_dir)
+    if finished and world.is_writer:
+        click.echo(f"{folder}: the run has finished; nothing is left to do", err=True)
+    return None if finished else found
 
 
-def refuse_no_run(folder: Path) -> None:
+def _refuse_no_run(folder: Path) -> None:
     """Refuse a folder that holds no run, or one that still goes on.
 
     Raises:
         UserError: saying which it is.
     """
-    from hdf.files.lock import is_held
-    from hdf.runs.run_folder import status_of
-
     status = status_of(folder)
     if "folds" in status:
         message = f"holds a cross-validation; hdf crossval RECIPE --out {folder} goes on with it"
         raise user_error(message, str(folder))
-    if not status and not (folder / "resolved.yaml").exists():
+    if not status and not (folder / RESOLVED).exists():
         raise user_error("holds no run; --resume names the folder of one", str(folder))
     if is_held(folder):
         raise user_error("the run still goes on in another process", str(folder))
 
 
-def is_finished(folder: Path) -> bool:
+def _is_finished(folder: Path) -> bool:
     """Whether the run in the folder has nothing left to do."""
-    from hdf.runs.run_folder import status_of
-
     return status_of(folder).get("status") == "finished"
 
 
-def text_of(folder: Path) -> str | None:
+def _text_of(folder: Path) -> str | None:
     """What ``resolved.yaml`` holds; None where the run was killed before it was written."""
-    from hdf.recipe.load import read_text
-
-    path = folder / "resolved.yaml"
+    path = folder / RESOLVED
     return read_text(path) if path.exists() else None
 
 
-def resumed_recipe(
+def _resumed_recipe(
     folder: Path,
     text: str | None,
     recipe: Path | None,
@@ -65,11 +92,9 @@ def resumed_recipe(
         UserError: naming the keys that differ.
     """
     from hdf.recipe.check import check_recipe
-    from hdf.recipe.merge import Source, source_of
-    from hdf.registry.registry import discover
-    from hdf.training.crossval.same_recipe import differing, plain
+    from hdf.recipe.merge import source_of
 
-    file = folder / "resolved.yaml"
+    file = folder / RESOLVED
     if text is None:
         if recipe is None:
             message = "is missing: the run was killed before it was written; give RECIPE as well"
@@ -92,9 +117,6 @@ def _given(
     file: Path, text: str, recipe: Path | None, overrides: tuple[str, ...], registry: Registry
 ) -> CheckedRecipe:
     """What the command line says; changes alone are changes of the run's own recipe."""
-    from hdf.recipe.check import check_recipe
-    from hdf.recipe.merge import resolve, source_of
-
     if recipe is not None and "=" in recipe.name and not recipe.exists():
         recipe, overrides = None, (str(recipe), *overrides)
     source = source_of(file, text, overrides) if recipe is None else resolve(recipe, overrides)
@@ -103,7 +125,5 @@ def _given(
 
 def _written(folder: Path, text: str) -> str:
     """The recipe as its author wrote it, where it is still there."""
-    from hdf.recipe.load import read_text
-
-    path = folder / "recipe.yaml"
+    path = folder / RECIPE
     return read_text(path) if path.exists() else text

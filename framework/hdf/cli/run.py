@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import nullcontext
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,10 +18,7 @@ from hdf.cli.arguments import (
     plugins_dir_option,
     recipe_arguments,
 )
-from hdf.cli.endings import tell
-from hdf.cli.resuming import is_finished, refuse_no_run, resumed_recipe, text_of
-from hdf.cli.screen import console
-from hdf.console.scores import more_lines
+from hdf.cli.screen import console, tell
 
 if TYPE_CHECKING:
     from hdf.recipe.check import CheckedRecipe
@@ -68,8 +64,11 @@ def run(nproc: int, **asked: Any) -> None:
         )
     if nproc > 1:
         sys.exit(_launch(nproc, wanted))
+
+    from hdf.runtime.world import ALONE
+
     if not is_one_of_many():
-        _run(None, wanted)
+        _run(ALONE, wanted)
         return
 
     from hdf.runtime.process_group import joined
@@ -78,7 +77,7 @@ def run(nproc: int, **asked: Any) -> None:
         _run(world, wanted)
 
 
-def _run(world: World | None, asked: Asked) -> None:
+def _run(world: World, asked: Asked) -> None:
     began = time.monotonic()
     found = _known(world, asked)
     if found is None:
@@ -89,41 +88,30 @@ def _run(world: World | None, asked: Asked) -> None:
     from hdf.console.forecast import Forecast
     from hdf.console.progress import Reporter
     from hdf.runs.run_folder import RunFolder
-    from hdf.runtime.world import ALONE
     from hdf.training.run import run_recipe
 
     checked, registry = found
-    if world and not world.is_writer:
+    if not world.is_writer:
         quiet = Reporter(Console(file=StringIO()))
         run_recipe(checked, registry, RunFolder(Path()), quiet, world)
         return
     folder = _folder(checked, asked)
     reporter = Reporter(console(sys.stderr), Forecast(began))
-    summary = run_recipe(checked, registry, folder, reporter, world or ALONE)
+    summary = run_recipe(checked, registry, folder, reporter, world)
     for line in _closing_lines(summary, folder.path):
         reporter.say(line)
 
 
-def _known(world: World | None, asked: Asked) -> tuple[CheckedRecipe, Registry] | None:
+def _known(world: World, asked: Asked) -> tuple[CheckedRecipe, Registry] | None:
     """The recipe and what is installed; None where the run has finished before."""
-    if asked.resume is None:
-        assert asked.recipe is not None
-        with world.writer_first() if world else nullcontext():
-            return checked_recipe(asked.recipe, asked.overrides, asked.plugins_dir)
-    writes = world is None or world.is_writer
-    if writes:
-        refuse_no_run(asked.resume)
-    # Other machines may not have the folder.
-    state = (is_finished(asked.resume), text_of(asked.resume)) if writes else (False, None)
-    finished, text = world.broadcast(state) if world else state
-    found = None
-    if not finished or asked.recipe or asked.overrides:  # what is given is never passed over
-        given = (asked.recipe, asked.overrides, asked.plugins_dir)
-        with world.writer_first() if world else nullcontext():
-            found = resumed_recipe(asked.resume, text, *given)
-    if finished and writes:
-        click.echo(f"{asked.resume}: the run has finished; nothing is left to do", err=True)
-    return None if finished else found
+    given = (asked.recipe, asked.overrides, asked.plugins_dir)
+    if asked.resume is not None:
+        from hdf.cli.resuming import recipe_to_go_on_with
+
+        return recipe_to_go_on_with(world, asked.resume, *given)
+    assert asked.recipe is not None
+    with world.writer_first():
+        return checked_recipe(asked.recipe, asked.overrides, asked.plugins_dir)
 
 
 def _folder(checked: CheckedRecipe, asked: Asked) -> RunFolder:
@@ -138,33 +126,37 @@ def _folder(checked: CheckedRecipe, asked: Asked) -> RunFolder:
 
 def _launch(count: int, asked: Asked) -> int:
     """Refuse what can be known to be wrong, then start the processes."""
+    from hdf.runtime.world import ALONE
+
     if is_one_of_many():
         raise click.UsageError("torchrun has started several processes already; leave out --nproc")
-    found = _known(None, asked)
+    found = _known(ALONE, asked)
     if found is None:
         return 0
     checked, _ = found
 
-    from hdf.errors import placed
-    from hdf.models.components import build_components
     from hdf.runs.run_folder import RunFolder, free_path
-    from hdf.runtime.world import World
-    from hdf.training.launch import launch
+    from hdf.training.launch import launch, refuse_early
 
-    with placed(checked.where("train", "device")):
-        World(count - 1, count, count - 1).device(checked.recipe.train.device)
-    build_components(checked)
+    refuse_early(checked, count)
     folder = _folder(checked, asked)
     path = free_path(folder.path) if folder.numbered else folder.path
+    return launch(_arguments(asked, path), count, RunFolder(path))
+
+
+def _arguments(asked: Asked, path: Path) -> list[str]:
+    """Of the command of each process, which all write to `path`."""
     options = ["--out" if asked.resume is None else "--resume", str(path)]
     options += ["--overwrite"] if asked.overwrite else []
     if asked.plugins_dir is not None:
         options += ["--plugins-dir", str(asked.plugins_dir)]
     recipe = [] if asked.recipe is None else ["--", str(asked.recipe), *asked.overrides]
-    return launch(["run", *options, *recipe], count, RunFolder(path))
+    return ["run", *options, *recipe]
 
 
 def _closing_lines(summary: dict[str, Any], folder: Path) -> list[str]:
+    from hdf.console.scores import more_lines
+
     scores = summary["metrics"]["val"]
     low, high = scores["iou_mean_95"]
     return [

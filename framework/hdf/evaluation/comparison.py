@@ -13,6 +13,7 @@ from hdf.evaluation.average_precision import PRECISIONS, Found, average_precisio
 from hdf.evaluation.bootstrap import mean_interval
 from hdf.evaluation.metrics import Matches, box_metrics, iou_spread
 from hdf.evaluation.ratio_metrics import ratio_metrics
+from hdf.types import Detections, Sample
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,19 @@ class Comparison:
     matches: Matches
     constant: Matches
     found: Found
+
+    @classmethod
+    def of(
+        cls,
+        samples: Sequence[Sample],
+        matches: Matches,
+        constant: Matches,
+        detections: Sequence[Detections],
+        labels: Sequence[str],
+    ) -> Comparison:
+        """The answers for `samples` beside the constant box's, in the same order."""
+        ids, sources = [sample.id for sample in samples], [sample.source for sample in samples]
+        return cls(ids, sources, matches, constant, Found.of(detections, labels))
 
     @classmethod
     def joined(cls, parts: Sequence[Comparison]) -> Comparison:

@@ -1,4 +1,7 @@
-"""Running a detector over a part of the store and scoring it."""
+"""Scoring a detector on a part of the store, beside always answering the training set's mean box.
+
+Any detector has to beat that constant box.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,12 @@ from torch import Tensor
 from hdf.boxes import clip
 from hdf.data.batches import Batches
 from hdf.data.store import Store
-from hdf.evaluation.average_precision import Found
-from hdf.evaluation.baseline import constant_detections
-from hdf.evaluation.comparison import Comparison
 from hdf.evaluation.metrics import Matches, match
 from hdf.models.detector import Detector
 from hdf.models.feature_cache import FeatureCache, answers
 from hdf.runtime.device import Compute
 from hdf.runtime.world import ALONE, World
-from hdf.types import Detections, Geometry, Target
+from hdf.types import Detections, Geometry, Target, Targets
 
 
 @dataclass(frozen=True)
@@ -94,16 +94,18 @@ class Evaluator:
         matches = match(self.targets, detections, self.store.labels)
         return Evaluation(self.index, self.targets, detections, matches, loss / len(self.index))
 
-    def compare(self, evaluation: Evaluation) -> Comparison:
-        """The detector's answers beside the constant box."""
-        samples = [self.store.samples[i] for i in self.index]
-        return Comparison(
-            [sample.id for sample in samples],
-            [sample.source for sample in samples],
-            evaluation.matches,
-            self.constant,
-            Found.of(evaluation.detections, self.store.labels),
-        )
+
+def constant_boxes(targets: Targets, labels: int) -> Tensor:
+    """The mean training box of each label, float32 [L, 4] in network pixels; NaN if never seen."""
+    boxes, present = targets.one_per_label(labels)
+    return (boxes * present[..., None]).sum(0) / present.sum(0)[:, None]
+
+
+def constant_detections(constant: Tensor) -> Detections:
+    """The mean boxes as a detector's answer."""
+    known = ~constant.isnan().any(-1)
+    labels = torch.arange(len(constant))[known]
+    return Detections(constant[known], labels, torch.ones(len(labels)))
 
 
 def match_constant(

@@ -15,11 +15,9 @@ from hdf.data.dataset import samples_of
 from hdf.data.decode import attempted, fault_of, read_pixels, target_of
 from hdf.data.resize import place
 from hdf.errors import UserError, user_error
-from hdf.evaluation.average_precision import Found
-from hdf.evaluation.baseline import constant_boxes
 from hdf.evaluation.comparison import Comparison
 from hdf.evaluation.coverage import coverage
-from hdf.evaluation.evaluate import match_constant
+from hdf.evaluation.evaluate import constant_boxes, match_constant
 from hdf.evaluation.metrics import Matches, match
 from hdf.inference.predictor import Predictor
 from hdf.models.build import build
@@ -133,14 +131,9 @@ def compare(found: Assessment, spec: ModelSpec) -> Comparison:
     Args:
         spec: of the model; the constant box is a mean in the pixels of its network image.
     """
-    detections = found.detections
-    return Comparison(
-        [sample.id for sample in found.samples],
-        [sample.source for sample in found.samples],
-        match(found.targets, detections, found.labels),
-        _constant(found, spec),
-        Found.of(detections, found.labels),
-    )
+    matches = match(found.targets, found.detections, found.labels)
+    constant = _constant(found, spec)
+    return Comparison.of(found.samples, matches, constant, found.detections, found.labels)
 
 
 def _constant(found: Assessment, spec: ModelSpec) -> Matches:

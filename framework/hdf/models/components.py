@@ -1,4 +1,7 @@
-"""The components that a recipe names, built together so that all their complaints come at once."""
+"""What a recipe names: its components, and the detector.
+
+The components are built together, so that all their complaints come at once.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,10 @@ from typing import Any, TypeVar
 
 from hdf.augmentation.pipeline import Augment
 from hdf.errors import UserError, user_error
-from hdf.models.build import blamed_on, build, build_whole
+from hdf.models.build import blamed_on, build, build_whole, new_detector
+from hdf.models.detector import Detector, ModelSpec
 from hdf.recipe.check import CheckedRecipe, Part
+from hdf.runtime.determinism import seed_weights
 from hdf.types import Loader, Visualizer
 
 Built = TypeVar("Built")
@@ -67,3 +72,23 @@ def _visualizer(part: Part, **supplied: Any) -> Any:
         message = f"has when = {visualizer.when!r}, expected 'epoch' or 'end'"
         raise user_error(f"{part.component.title} {message}", where=part.where)
     return visualizer
+
+
+def build_model(checked: CheckedRecipe) -> Detector:
+    """The detector, with initial weights that the recipe's seed determines.
+
+    Raises:
+        UserError: a component can't be built.
+    """
+    plain, data = checked.resolved()["model"], checked.recipe.data
+    spec = ModelSpec(
+        plain["backbone"],
+        plain["head"],
+        checked.recipe.model.normalize,
+        data.labels,
+        data.image_size,
+        data.resize,
+    )
+    seed_weights(checked.recipe.seed)
+    parts = checked.parts
+    return new_detector(parts["model", "backbone"], parts["model", "head"], spec)

@@ -24,8 +24,7 @@ from hdf.files.checksum import checksum
 from hdf.models.build import build_detector
 from hdf.models.calibration import Calibration
 from hdf.models.detector import Detector, ModelSpec
-from hdf.models.file_checks import misfits, refuse_impossible
-from hdf.models.meta_build import promised_tensors
+from hdf.models.file_checks import misfits, promised_tensors, refuse_impossible
 from hdf.models.optional import without_weights
 from hdf.recipe.check import part_of
 from hdf.registry.registry import Registry

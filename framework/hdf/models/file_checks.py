@@ -1,19 +1,25 @@
-"""Whether a detector can be what a model file says, and whether the file's tensors are its own."""
+"""What a model file promises: whether it can be, and whether the file's tensors are those."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from hdf.errors import Problem, UserError
+from hdf.models.build import build_detector
 from hdf.models.detector import ModelSpec
 from hdf.models.optional import without_weights
+from hdf.recipe.check import Part
 
 SIDES = range(1, 4097)
 MOST_AXES = 1000
 SHOWN = 3
+RANDOM = (Tensor.normal_, Tensor.uniform_)
 
 
 def refuse_impossible(spec: ModelSpec, where: str) -> None:
@@ -69,3 +75,36 @@ def _shape(tensor: Tensor) -> str:
 def _first_of(names: list[str]) -> str:
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more
+
+
+def promised_tensors(backbone: Part, head: Part, spec: ModelSpec) -> dict[str, Tensor] | None:
+    """The tensors of a detector, without memory: a file may promise more than any machine has.
+
+    Returns:
+        None where a plugin's constructor needs real numbers.
+    """
+    try:
+        with torch.device("meta"), _Unfilled():
+            return build_detector(backbone, head, spec).state_dict()
+    except UserError:
+        return None
+
+
+class _Unfilled(TorchFunctionMode):
+    """Leaves out the drawing of random weights.
+
+    Without memory there is nothing to fill, and PyTorch would import its compiler to do so, which
+    takes a second.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func in RANDOM or getattr(func, "__module__", None) == nn.init.__name__:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)

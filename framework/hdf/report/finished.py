@@ -14,6 +14,7 @@ from hdf.errors import user_error
 from hdf.evaluation.comparison import Comparison
 from hdf.evaluation.tables import read_comparison
 from hdf.recipe.load import parse, read_text
+from hdf.runs.run_folder import ENVIRONMENT, METRICS, RESOLVED, SUMMARY
 
 KINDS = {"run": "Run", "crossval": "Cross-validation", "evaluation": "Evaluation"}
 
@@ -58,7 +59,7 @@ class Finished:
 
     def histories(self) -> list[list[dict[str, Any]]]:
         """The lines of ``metrics.jsonl`` of each training that still has them."""
-        files = [folder / "metrics.jsonl" for folder in self.trainings]
+        files = [folder / METRICS for folder in self.trainings]
         return [
             [json.loads(line) for line in read_text(file).splitlines()]
             for file in files
@@ -68,7 +69,7 @@ class Finished:
     def environment(self) -> dict[str, Any]:
         """Of ``environment.json``, the first fold's; empty where there is none."""
         folder = self.trainings[0] if self.trainings else self.path
-        path = folder / "environment.json"
+        path = folder / ENVIRONMENT
         return _json(path) if path.is_file() else {}
 
 
@@ -78,18 +79,18 @@ def read_finished(folder: Path) -> Finished:
     Raises:
         UserError: it is not the folder of something that has finished, or can't be read.
     """
-    if not (folder / "summary.json").is_file():
+    if not (folder / SUMMARY).is_file():
         message = (
             "holds no summary.json; expected the folder of a finished hdf run, hdf crossval or "
             "hdf evaluate"
         )
         raise user_error(message, str(folder))
-    summary = _json(folder / "summary.json")
+    summary = _json(folder / SUMMARY)
     kind = "crossval" if "folds" in summary else "evaluation" if "models" in summary else "run"
-    resolved = folder / "resolved.yaml"
+    resolved = folder / RESOLVED
     recipe = parse(read_text(resolved), str(resolved)).plain() if resolved.is_file() else {}
     if "val" not in summary.get("metrics", {}) or not isinstance(recipe, dict):
-        raise user_error("is no summary that hdf wrote", str(folder / "summary.json"))
+        raise user_error("is no summary that hdf wrote", str(folder / SUMMARY))
     return Finished(folder, kind, summary, read_comparison(folder), recipe)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,6 @@ import torch
 
 from hdf import __version__
 from hdf.registry.registry import Registry
-from hdf.runs.checkout import checkout_of
 from hdf.runtime.device import Compute
 
 PACKAGES = (
@@ -25,6 +25,7 @@ PACKAGES = (
     "pluggy",
     "pydantic",
 )
+SECONDS_FOR_GIT = 10
 
 
 def describe_environment(compute: Compute, registry: Registry, processes: int) -> dict[str, Any]:
@@ -65,3 +66,28 @@ def _device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return f"{device} ({torch.cuda.get_device_name(device)})"
     return str(device)
+
+
+def checkout_of(folder: Path) -> dict[str, Any] | None:
+    """The commit, and whether anything differs from it: ``commit`` and ``dirty``.
+
+    Returns:
+        None where the folder is no checkout, has no commit yet, or there is no git.
+    """
+    commit = _git(folder, "rev-parse", "--verify", "HEAD")
+    changes = _git(folder, "status", "--porcelain")
+    if commit is None or changes is None:
+        return None
+    return {"commit": commit.strip(), "dirty": bool(changes.strip())}
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    # A checkout's own settings may name a program that watches it.
+    command = ["git", "-c", "core.fsmonitor=false", "--no-optional-locks", *arguments]
+    try:
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, timeout=SECONDS_FOR_GIT, check=True
+        )
+    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
+        return None
+    return done.stdout

@@ -1,18 +1,36 @@
-"""The folder of one run; every file in it is whole or not there."""
+"""The folder of a run or an evaluation; every file in it is whole or not there."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hdf.errors import user_error
-from hdf.files.atomic import append_json_line, refuse_unwritable, remove_leftovers, write_json
+from hdf.files.atomic import (
+    append_json_line,
+    refuse_unwritable,
+    remove_leftovers,
+    write_json,
+    write_table,
+)
 from hdf.files.lock import NAME as LOCK
 from hdf.files.lock import FolderLock, is_held
+
+if TYPE_CHECKING:
+    from hdf.data.split import Split
+    from hdf.types import Sample
+
+RECIPE, RESOLVED, ENVIRONMENT = "recipe.yaml", "resolved.yaml", "environment.json"
+SPLIT, SKIPPED = "split.csv", "skipped.csv"
+STATUS, LOG, METRICS, TIMING = "status.json", "log.txt", "metrics.jsonl", "timing.jsonl"
+NOT_FINITE, CHECKPOINTS, FIGURES = "not_finite.json", "checkpoints", "figures"
+BEST, SUMMARY = "best.safetensors", "summary.json"
+PREDICTIONS, MATCHES = "predictions.csv", "matches.csv"
+CALIBRATION = "calibration.json"
 
 
 class RunFolder:
@@ -45,14 +63,14 @@ class RunFolder:
 
     def _name_files(self, path: Path) -> None:
         self.path = path
-        self.figures = path / "figures"
-        self.checkpoints = path / "checkpoints"
-        self.best = path / "best.safetensors"
-        self.log = path / "log.txt"
-        self.metrics = path / "metrics.jsonl"
-        self.timing = path / "timing.jsonl"
-        self.summary = path / "summary.json"
-        self.status = path / "status.json"
+        self.figures = path / FIGURES
+        self.checkpoints = path / CHECKPOINTS
+        self.best = path / BEST
+        self.log = path / LOG
+        self.metrics = path / METRICS
+        self.timing = path / TIMING
+        self.summary = path / SUMMARY
+        self.status = path / STATUS
 
     def create(self) -> None:
         """Make the folder, or empty the one that is replaced, or tidy the one whose run goes on.
@@ -121,6 +139,17 @@ class RunFolder:
         append_json_line(self.timing, timing)
 
 
+class AssessmentFolder(RunFolder):
+    """As `RunFolder`; nothing but files is made."""
+
+    def _make(self) -> None:
+        if self.numbered:
+            self._name_files(free_path(self.path))
+        self.path.mkdir(parents=True, exist_ok=True)
+        if self.replaces:
+            empty(self.path)
+
+
 def choose_folder(
     name: str, out: Path | None, overwrite: bool, root: str = "runs", resumable: bool = False
 ) -> RunFolder:
@@ -158,6 +187,29 @@ def choose_folder(
     return folder
 
 
+def choose_assessment_folder(model: str, out: Path | None, overwrite: bool) -> AssessmentFolder:
+    """The folder that ``hdf evaluate`` may write to; nothing is made or removed yet.
+
+    Args:
+        model: as the command line names it, for ``evaluations/NAME/TIME``.
+        out: exactly this folder instead.
+        overwrite: whether what is there may be replaced.
+
+    Raises:
+        UserError: as `choose_folder`.
+    """
+    chosen = choose_folder(_name_of(Path(model)), out, overwrite, root="evaluations")
+    return AssessmentFolder(chosen.path, replaces=chosen.replaces, numbered=chosen.numbered)
+
+
+def _name_of(model: Path) -> str:
+    """A model's name; that of the recipe for ``runs/NAME/TIME`` and what is in it."""
+    folder = model if model.is_dir() else model.parent
+    if folder.parent.parent.name == "runs":
+        return folder.parent.name
+    return model.resolve().name if model.is_dir() else model.stem
+
+
 def free_path(path: Path) -> Path:
     """`path`, or the first of ``path-2``, ``path-3`` … that is not taken."""
     found, number = path, 2
@@ -170,7 +222,7 @@ def free_path(path: Path) -> Path:
 def status_of(folder: Path) -> dict[str, Any]:
     """What ``status.json`` holds; nothing where there is none."""
     try:
-        status = json.loads((folder / "status.json").read_text(encoding="utf-8"))
+        status = json.loads((folder / STATUS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return status if isinstance(status, dict) else {}
@@ -188,13 +240,28 @@ def state_of(folder: Path) -> str:
 def _was_killed_at_once(folder: Path) -> bool:
     """Whether a folder holds what `RunFolder.create` makes before the status, and nothing else."""
     names = {item.name for item in folder.iterdir()}
-    return names <= {"figures", LOCK} and not any(folder.glob("figures/*"))
+    return names <= {FIGURES, LOCK} and not any(folder.glob(f"{FIGURES}/*"))
 
 
 def empty(folder: Path, keep: str = "") -> None:
     """Delete what is in a run's folder but for `keep`; to the end its status says whose it is."""
-    for item in sorted(folder.iterdir(), key=lambda item: item.name == "status.json"):
+    for item in sorted(folder.iterdir(), key=lambda item: item.name == STATUS):
         if item.is_dir() and not item.is_symlink():
             shutil.rmtree(item)
         elif item.name != keep:
             item.unlink()
+
+
+def write_split(path: Path, samples: Sequence[Sample], split: Split) -> None:
+    """One row a sample: ``image,group,source,split``."""
+    sides = split.sides(len(samples))
+    rows = [
+        (sample.id, sample.group, sample.source, side)
+        for sample, side in zip(samples, sides, strict=True)
+    ]
+    write_table(path, ("image", "group", "source", "split"), rows)
+
+
+def write_skipped(path: Path, skipped: Sequence[tuple[str, str]]) -> None:
+    """One row a sample that was left out: ``image,reason``."""
+    write_table(path, ("image", "reason"), skipped)

@@ -1,4 +1,7 @@
-"""How one of several processes meets the others, and how it leaves."""
+"""Several processes that train one detector: how they meet, talk and leave.
+
+PyTorch's launcher says through the environment which process this is.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +10,114 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import torch
+from torch import Tensor, nn
 from torch import distributed as dist
 from torch.distributed.elastic.multiprocessing.errors import get_error_handler
+from torch.nn.parallel import DistributedDataParallel
 
-from hdf.errors import exit_code_of
-from hdf.runtime.world import World
+from hdf.errors import exit_code_of, user_error
+from hdf.runtime.world import ALONE, World
+
+Value = TypeVar("Value")
 
 PATIENCE = timedelta(hours=6)
 """How long a process waits for another, which may be reading a data set or drawing."""
 LOST = 3
 """The exit code of a process that ended because another one had."""
+
+
+@dataclass(frozen=True)
+class ProcessGroup(World):
+    """A `World` of several processes, which talk through torch.distributed."""
+
+    def device(self, name: str) -> str:
+        if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
+            return name
+        if name not in ("auto", "cuda"):
+            message = f"{name!r} is one device for {self.size} processes; use cuda, cpu or auto"
+            raise user_error(message)
+        found = torch.cuda.device_count()
+        if self.local_rank >= found:
+            message = f"process {self.rank} has no GPU: the machine has {found}; start as many"
+            raise user_error(message)
+        return f"cuda:{self.local_rank}"
+
+    def replicate(self, module: nn.Module) -> nn.Module:
+        with warnings.catch_warnings():
+            # The name that takes its place is younger than the oldest torch that hdf works with.
+            warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
+            # A static graph may have parameters that nothing uses, as some backbones' last stages.
+            return DistributedDataParallel(
+                module, broadcast_buffers=False, gradient_as_bucket_view=True, static_graph=True
+            )
+
+    @torch.no_grad()
+    def average_buffers(self, module: nn.Module) -> None:
+        buffers = [buffer for buffer in module.buffers() if buffer.is_floating_point()]
+        if not buffers:
+            return
+        # In double precision the mean of equal numbers is that number, to the bit.
+        flat = torch.cat([buffer.double().flatten() for buffer in buffers])
+        dist.all_reduce(flat)
+        means = torch.split(flat / self.size, [buffer.numel() for buffer in buffers])
+        for buffer, mean in zip(buffers, means, strict=True):
+            buffer.copy_(mean.view_as(buffer))
+
+    def total(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        if not values:
+            return {}
+        stacked = torch.stack([value.double() for value in values.values()]).cpu()
+        dist.all_reduce(stacked)
+        return dict(zip(values, stacked.unbind(), strict=True))
+
+    def most(self, *values: int) -> tuple[int, ...]:
+        found = torch.tensor(values)
+        dist.all_reduce(found, dist.ReduceOp.MAX)
+        return tuple(found.tolist())
+
+    def gather(self, value: Value) -> list[Value]:
+        found: list[Any] = [None] * self.size
+        dist.all_gather_object(found, value)
+        return found
+
+    def broadcast(self, value: Value) -> Value:
+        found = [value]
+        dist.broadcast_object_list(found)
+        return found[0]
+
+    def broadcast_tensor(self, value: Tensor | None) -> Tensor:
+        like = self.broadcast(None if value is None else (value.shape, value.dtype))
+        assert like is not None
+        found = value.contiguous() if value is not None else torch.empty(like[0], dtype=like[1])
+        dist.broadcast(found, 0)
+        return found
+
+    def barrier(self) -> None:
+        dist.all_reduce(torch.zeros(1))  # on the CPU, where waiting costs nothing
+
+    def has_lost(self, error: BaseException) -> bool:
+        kinds = (dist.DistBackendError, dist.DistNetworkError, dist.DistStoreError)
+        return isinstance(error, kinds) or (
+            isinstance(error, RuntimeError) and "gloo" in str(error)
+        )
+
+
+def world_of_environment() -> World:
+    """As torchrun describes it; a world of one where it does not."""
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+    try:
+        rank, size, local_rank = (int(os.environ[name]) for name in names)
+    except (KeyError, ValueError):
+        return ALONE
+    return ProcessGroup(rank, size, local_rank) if size > 1 else ALONE
 
 
 @contextmanager
@@ -33,7 +128,7 @@ def joined(tell: Callable[[BaseException], int | None]) -> Iterator[World]:
         tell: says what went wrong in the block and gives the exit code; None for a bug. One of
             several processes then ends at once, and its launcher ends the others.
     """
-    world = World.of_environment()
+    world = world_of_environment()
     if world.size == 1:
         yield world
         return
@@ -53,7 +148,7 @@ def _end(
     world: World, error: BaseException, tell: Callable[[BaseException], int | None]
 ) -> NoReturn:
     """Leave without tidying up, which might wait for the others, who may wait for this process."""
-    _exit(LOST if is_lost(error) else _told(world, error, tell))
+    _exit(LOST if world.has_lost(error) else _told(world, error, tell))
 
 
 def _exit(code: int) -> NoReturn:
@@ -84,9 +179,3 @@ def _end_with_launcher(launcher: int) -> None:
     while os.getppid() == launcher:
         time.sleep(1.0)
     os._exit(LOST)
-
-
-def is_lost(error: BaseException) -> bool:
-    """Whether an error says that another process has gone away, and no more than that."""
-    kinds = (dist.DistBackendError, dist.DistNetworkError, dist.DistStoreError)
-    return isinstance(error, kinds) or (isinstance(error, RuntimeError) and "gloo" in str(error))

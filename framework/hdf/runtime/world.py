@@ -1,24 +1,18 @@
-"""Several processes that train one detector: who does what, and how they talk.
+"""The processes that train one detector: who does what.
 
-PyTorch's launcher says through the environment which process this is. A process that is alone talks
-to nobody, and torch.distributed is never initialised.
+A process that is alone is a world of one: it talks to nobody, and nothing here imports PyTorch.
+`hdf.runtime.process_group` holds the world of several.
 """
 
 from __future__ import annotations
 
-import os
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-import torch
-from torch import Tensor, nn
-from torch import distributed as dist
-from torch.nn.parallel import DistributedDataParallel
-
-from hdf.errors import user_error
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 Value = TypeVar("Value")
 
@@ -41,7 +35,7 @@ class Share(NamedTuple):
 
 @dataclass(frozen=True)
 class World:
-    """The processes of a run.
+    """The processes of a run; each method does what is to be done by a process that is alone.
 
     Attributes:
         rank: of this process, from 0.
@@ -52,16 +46,6 @@ class World:
     rank: int = 0
     size: int = 1
     local_rank: int = 0
-
-    @classmethod
-    def of_environment(cls) -> World:
-        """As torchrun describes it; a world of one where it does not."""
-        names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
-        try:
-            rank, size, local_rank = (int(os.environ[name]) for name in names)
-        except (KeyError, ValueError):
-            return cls()
-        return cls(rank, size, local_rank)
 
     @property
     def is_writer(self) -> bool:
@@ -79,89 +63,45 @@ class World:
         Raises:
             UserError: several processes can't share it.
         """
-        if self.size == 1 or name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
-            return name
-        if name not in ("auto", "cuda"):
-            message = f"{name!r} is one device for {self.size} processes; use cuda, cpu or auto"
-            raise user_error(message)
-        found = torch.cuda.device_count()
-        if self.local_rank >= found:
-            message = f"process {self.rank} has no GPU: the machine has {found}; start as many"
-            raise user_error(message)
-        return f"cuda:{self.local_rank}"
+        return name
 
     def replicate(self, module: nn.Module) -> nn.Module:
-        """A module whose gradients become the mean over all processes; itself in a world of one.
+        """A module whose gradients become the mean over all processes.
 
         All start from the writer's parameters and buffers. Buffers go their own way from there.
         """
-        if self.size == 1:
-            return module
-        with warnings.catch_warnings():
-            # The name that takes its place is younger than the oldest torch that hdf works with.
-            warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
-            # A static graph may have parameters that nothing uses, as some backbones' last stages.
-            return DistributedDataParallel(
-                module, broadcast_buffers=False, gradient_as_bucket_view=True, static_graph=True
-            )
+        return module
 
-    @torch.no_grad()
     def average_buffers(self, module: nn.Module) -> None:
         """Let all processes have the mean of their floating buffers, such as batch norm's."""
-        buffers = [buffer for buffer in module.buffers() if buffer.is_floating_point()]
-        if self.size == 1 or not buffers:
-            return
-        # In double precision the mean of equal numbers is that number, to the bit.
-        flat = torch.cat([buffer.double().flatten() for buffer in buffers])
-        dist.all_reduce(flat)
-        means = torch.split(flat / self.size, [buffer.numel() for buffer in buffers])
-        for buffer, mean in zip(buffers, means, strict=True):
-            buffer.copy_(mean.view_as(buffer))
 
     def total(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The sums over all processes of scalars, which must have the same names in each."""
-        if self.size == 1 or not values:
-            return dict(values)
-        stacked = torch.stack([value.double() for value in values.values()]).cpu()
-        dist.all_reduce(stacked)
-        return dict(zip(values, stacked.unbind(), strict=True))
+        return dict(values)
 
     def most(self, *values: int) -> tuple[int, ...]:
         """The largest of each over all processes; for agreeing on what to do next."""
-        if self.size == 1:
-            return values
-        found = torch.tensor(values)
-        dist.all_reduce(found, dist.ReduceOp.MAX)
-        return tuple(found.tolist())
+        return values
 
     def gather(self, value: Value) -> list[Value]:
         """The value of each process, in the order of their ranks; every process gets them all."""
-        if self.size == 1:
-            return [value]
-        found: list[Any] = [None] * self.size
-        dist.all_gather_object(found, value)
-        return found
+        return [value]
 
     def broadcast(self, value: Value) -> Value:
-        """The writer's value; what the others give counts nothing."""
-        if self.size == 1:
-            return value
-        found = [value]
-        dist.broadcast_object_list(found)
-        return found[0]
+        """The writer's value; those of the other processes are not used."""
+        return value
 
     def broadcast_tensor(self, value: Tensor | None) -> Tensor:
         """The writer's tensor, received in place; on the CPU."""
-        like = self.broadcast(None if value is None else (value.shape, value.dtype))
-        assert like is not None
-        found = value.contiguous() if value is not None else torch.empty(like[0], dtype=like[1])
-        dist.broadcast(found, 0)
-        return found
+        assert value is not None
+        return value
 
     def barrier(self) -> None:
         """Wait until all processes are here."""
-        if self.size > 1:
-            dist.all_reduce(torch.zeros(1))  # on the CPU, where waiting costs nothing
+
+    def has_lost(self, error: BaseException) -> bool:
+        """Whether an error says that another process has gone away, and no more than that."""
+        return False
 
     @contextmanager
     def writer_first(self) -> Iterator[None]:

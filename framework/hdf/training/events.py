@@ -11,7 +11,7 @@ from hdf.types import RunFacts
 
 
 def tell(run: Run, reporter: Reporter, event: str, **facts: Any) -> None:
-    """Call every plugin's implementation of a run event, each on its own.
+    """Call every plugin's implementation of a run event, each on its own; the writer alone does.
 
     One that raises is reported, with its traceback in the log, and does not stop the run.
 
@@ -19,6 +19,8 @@ def tell(run: Run, reporter: Reporter, event: str, **facts: Any) -> None:
         event: one of the hooks of `hdf.registry.kinds.RUN_EVENTS`.
         facts: what the hook is given beside the run.
     """
+    if not run.world.is_writer:
+        return
     registry = run.registry
     for plugin in registry.implementers(event):
         try:

@@ -10,17 +10,32 @@ import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 
+import torch
 from torch.distributed.elastic.multiprocessing import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+from hdf.errors import placed
+from hdf.models.components import build_components
+from hdf.recipe.check import CheckedRecipe
 from hdf.runs.run_folder import RunFolder, status_of
-from hdf.runtime.process_group import LOST
+from hdf.runtime.process_group import LOST, ProcessGroup
 from hdf.runtime.workers import cores
-from hdf.training.checkpoint.checkpoints import last_epoch
+from hdf.training.checkpoint.store import STATE
 
 HERE = "127.0.0.1"
 INTERRUPTED, TERMINATED = 130, 143
+
+
+def refuse_early(checked: CheckedRecipe, count: int) -> None:
+    """Refuse, once for all processes, what each would refuse before it reads data.
+
+    Raises:
+        UserError: there are fewer devices than processes, or a component can't be built.
+    """
+    with placed(checked.where("train", "device")):
+        ProcessGroup(count - 1, count, count - 1).device(checked.recipe.train.device)
+    build_components(checked)
 
 
 def launch(arguments: Sequence[str], count: int, folder: RunFolder) -> int:
@@ -113,6 +128,15 @@ def _close(folder: RunFolder, count: int, status: str, reason: str) -> None:
     epoch = last_epoch(folder)
     left = "no checkpoint yet" if epoch is None else f"checkpoints/last holds epoch {epoch}"
     print(f"{folder.path}: {left}; {folder.how_to_go_on} --nproc {count}", file=sys.stderr)
+
+
+def last_epoch(folder: RunFolder) -> int | None:
+    """How many epochs the newest checkpoint holds; None where there is none."""
+    try:
+        state = torch.load(folder.checkpoints / "last" / STATE, weights_only=True, mmap=True)
+        return int(state["epoch"])
+    except Exception:  # a damaged or hostile one raises almost anything
+        return None
 
 
 def _name(number: int) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from hdf.console.progress import Reporter
 from hdf.evaluation.evaluate import Evaluation
 from hdf.training.prepare import Run
-from hdf.visualize.network_images import NetworkImages
-from hdf.visualize.view import View
+
+if TYPE_CHECKING:
+    from hdf.visualize.view import View
 
 
 def draw(
@@ -30,31 +31,35 @@ def draw(
     chosen = [visualizer for visualizer in run.visualizers if visualizer.when == when]
     if not chosen:
         return []
-    view = View(
-        run.store.labels,
-        [run.store.samples[index] for index in evaluation.index],
-        evaluation.targets,
-        evaluation.detections,
-        history,
-        metrics or {},
-        run.detector,
-        _network_images(run, evaluation),
-    )
+    view = _view(run, evaluation, history, metrics or {})
     figures = run.folder.figures
     folder = figures / f"epoch-{len(history):03}" if when == "epoch" else figures
     folder.mkdir(exist_ok=True)
     return [path for item in chosen for path in _attempt(item, view, folder, reporter)]
 
 
-def _network_images(run: Run, evaluation: Evaluation) -> NetworkImages:
-    recipe = run.recipe
-    return NetworkImages(
-        run.store,
-        evaluation.index,
-        run.split.train,
-        recipe.train.batch_size,
-        run.augment,
-        recipe.seed,
+def _view(
+    run: Run,
+    evaluation: Evaluation,
+    history: Sequence[Mapping[str, Any]],
+    metrics: Mapping[str, Any],
+) -> View:
+    from hdf.visualize.network_images import NetworkImages  # not above: for visualizers alone
+    from hdf.visualize.view import View
+
+    recipe, augment = run.recipe, run.augment
+    batch_size = recipe.train.batch_size
+    return View(
+        run.store.labels,
+        [run.store.samples[index] for index in evaluation.index],
+        evaluation.targets,
+        evaluation.detections,
+        history,
+        metrics,
+        run.detector,
+        NetworkImages(
+            run.store, evaluation.index, run.split.train, batch_size, augment, recipe.seed
+        ),
     )
 
 

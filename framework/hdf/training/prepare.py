@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -17,17 +17,18 @@ from hdf.data.split import Split
 from hdf.data.store import Store
 from hdf.errors import placed, user_error
 from hdf.models.build import blamed_on
-from hdf.models.components import build_components
+from hdf.models.components import build_components, build_model
 from hdf.models.detector import Detector
 from hdf.models.dry_run import try_detector
-from hdf.models.model import build_model
 from hdf.recipe.check import CheckedRecipe
 from hdf.recipe.schema import Recipe
 from hdf.registry.registry import Registry
 from hdf.runs.run_folder import RunFolder
 from hdf.runtime.device import Compute, choose_compute
 from hdf.runtime.world import ALONE, World
-from hdf.training.start import Start, find_start
+
+if TYPE_CHECKING:
+    from hdf.training.start import Start
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,9 @@ def _find_start(checked: CheckedRecipe, detector: Detector, reporter: Reporter) 
     source = checked.recipe.train.init_from
     if source is None:
         return None
+
+    from hdf.training.start import find_start  # not above: most runs start from nothing
+
     with placed(checked.where("train", "init_from")):
         return find_start(source, detector, reporter)
 

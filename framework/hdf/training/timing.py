@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import torch
 
 from hdf.console.forecast import Pace
+from hdf.console.progress import Reporter
 from hdf.runtime.device import computes_bfloat16
 from hdf.training.doubt import looks
 from hdf.training.prepare import Run
-
-if TYPE_CHECKING:
-    from hdf.training.trainer import Trainer
+from hdf.training.state import TrainingState, validates
 
 BYTES_A_SECOND = 150e6
 """A checkpoint is written, and read back, at about this rate."""
@@ -31,7 +29,7 @@ class Timing:
     """Times the pieces of a run, and says how long what is left will take.
 
     Args:
-        trainer: all of whose parts are there, but for what saves it.
+        steps: in an epoch.
 
     Attributes:
         step: of a training step.
@@ -40,16 +38,17 @@ class Timing:
         drawing: of the pictures of an epoch.
     """
 
-    def __init__(self, trainer: Trainer) -> None:
-        self.trainer, self.run = trainer, trainer.run
+    def __init__(self, run: Run, state: TrainingState, steps: int, reporter: Reporter) -> None:
+        self.run, self.state, self.steps, self.reporter = run, state, steps, reporter
+        self.settings = run.recipe.train
         weights = sum(value.nbytes for value in self.run.detector.state_dict().values())
-        copies = 4 if trainer.settings.ema else 3  # Adam keeps two numbers a weight
+        copies = 4 if self.settings.ema else 3  # Adam keeps two numbers a weight
         self.step, self.image, self.drawing = Pace(), Pace(), Pace()
         self.checkpoint = Pace(copies * weights / BYTES_A_SECOND)
         self.learned = len(self.run.split.train)
         self.scored = len(self.run.split.val) + len(self.run.split.inner)
-        self.prepared = time.monotonic() - trainer.reporter.began
-        self._typical = trainer.learner.cache is None
+        self.prepared = time.monotonic() - reporter.began
+        self._typical = state.learner.cache is None
 
     def start_epoch(self) -> None:
         """An epoch's first step begins. Until a feature cache is full, steps tell nothing."""
@@ -60,7 +59,7 @@ class Timing:
         """A step is done, and the next one begins, unless a checkpoint is written meanwhile."""
         if not self._typical:
             return
-        told, device = self.trainer.reporter.forecast.told, self.run.compute.device
+        told, device = self.reporter.forecast.told, self.run.compute.device
         if not told and device.type == "cuda":
             torch.cuda.synchronize(device)  # it answers before it has computed
         self.step.lap()
@@ -71,30 +70,32 @@ class Timing:
         """Seconds until the process ends; None before that can be known."""
         if not self.step.is_sure:
             return None
-        later = self.trainer.reporter.forecast.later
-        position = self.trainer.position
-        left = self._after(position.epoch, position.done)
+        later = self.reporter.forecast.later
+        left = self._after(*self.state.place)
         return left + later * self._whole if later else left
 
     def tell(self) -> None:
         """Say what is left, where that was not said, or was said wrongly."""
         left = self.left()
-        if left is None or not self.trainer.world.is_writer:
+        if left is None or not self.run.world.is_writer:
             return
-        reporter, patience = self.trainer.reporter, self.trainer.settings.early_stopping
+        patience = self.settings.early_stopping
         shorter = list(what_shortens(self.run, self._validating / self._whole))
-        for line in reporter.forecast.lines(left, shorter, at_most=patience is not None):
-            reporter.say(line)
+        for line in self.reporter.forecast.lines(left, shorter, at_most=patience is not None):
+            self.reporter.say(line)
 
     def _after(self, epoch: int, done: int) -> float:
         """Seconds from a place in the training to the run's end."""
-        settings = self.trainer.settings
-        epochs = settings.epochs - epoch + 1
-        steps = epochs * len(self.trainer.batches) - done
-        passes = sum(map(self.trainer.validates, range(epoch, settings.epochs + 1)))
+        epochs = self.settings.epochs - epoch + 1
+        steps = epochs * self.steps - done
         each_pass = self._pass + self.drawing.each
         saving = (epochs + 1) * self.checkpoint.each
-        return steps * self.step.each + passes * each_pass + saving + self._end
+        return steps * self.step.each + self._passes(epoch) * each_pass + saving + self._end
+
+    def _passes(self, first: int) -> int:
+        """Validations from an epoch on."""
+        epochs = range(first, self.settings.epochs + 1)
+        return sum(validates(self.settings, epoch) for epoch in epochs)
 
     @property
     def _whole(self) -> float:
@@ -104,8 +105,7 @@ class Timing:
 
     @property
     def _validating(self) -> float:
-        passes = sum(map(self.trainer.validates, range(1, self.trainer.settings.epochs + 1)))
-        return passes * self._pass
+        return self._passes(1) * self._pass
 
     @property
     def _pass(self) -> float:
@@ -116,7 +116,7 @@ class Timing:
     @property
     def _looked_at(self) -> float:
         """Seconds for an image among many; a validation of a few takes longer for each."""
-        return min(self.image.each, self.step.each * len(self.trainer.batches) / self.learned)
+        return min(self.image.each, self.step.each * self.steps / self.learned)
 
     @property
     def _end(self) -> float:

@@ -10,21 +10,18 @@ from torch import Tensor
 
 from hdf.console.progress import Reporter, TrainingDisplay
 from hdf.data.batches import Batches
-from hdf.errors import Interrupted
-from hdf.evaluation.baseline import constant_boxes
-from hdf.evaluation.evaluate import Evaluation, Evaluator
+from hdf.errors import Interrupted, placed
+from hdf.evaluation.evaluate import Evaluation, Evaluator, constant_boxes
 from hdf.models.feature_cache import FeatureCache, is_fixed
-from hdf.models.seeds import seed_step
-from hdf.training.build import build_learner
-from hdf.training.checkpoint.position import Position
+from hdf.runtime.determinism import seed_step
 from hdf.training.checkpoint.saving import Saver
 from hdf.training.events import tell
-from hdf.training.finite import Watch
+from hdf.training.interruptions import Stop
+from hdf.training.learner import Position
+from hdf.training.not_finite import Watch, refuse_not_finite, tell_not_finite
 from hdf.training.pictures import draw
 from hdf.training.prepare import Run
-from hdf.training.refusals import refuse_not_finite, tell_not_finite
-from hdf.training.selection import Selection
-from hdf.training.signals import Stop
+from hdf.training.state import new_state, validates
 from hdf.training.timing import Timing
 
 
@@ -33,18 +30,16 @@ class Trainer:
 
     Args:
         stop: says when the process was asked to end.
-        state: of the checkpoint to go on from, the same in all processes; None for a new start.
+        saved: what the checkpoint to go on from holds, the same in all processes; None for a new
+            start.
 
     Attributes:
-        history: the lines of ``metrics.jsonl``.
-        position: where in which epoch training is.
+        state: all that changes.
         seconds: time spent in training batches, validation and saving left out.
-        iou_before: the mean IoU on the validation side before the first step; None where a
-            checkpoint does not say it.
     """
 
     def __init__(
-        self, run: Run, reporter: Reporter, stop: Stop, state: dict[str, Any] | None = None
+        self, run: Run, reporter: Reporter, stop: Stop, saved: dict[str, Any] | None = None
     ) -> None:
         self.run, self.reporter, self.world, self.stop = run, reporter, run.world, stop
         self.settings, store, split = run.recipe.train, run.store, run.split
@@ -53,7 +48,11 @@ class Trainer:
         cache = FeatureCache(len(store), run.compute) if fixed else None
         self.watch = Watch(self.settings.on_not_finite == "skip", run.compute.device)
         steps = self.settings.epochs * len(self.batches)
-        self.learner = build_learner(run, steps, cache, self.watch)
+        self.state = new_state(run, steps, cache, self.watch)
+        if saved is not None:
+            with placed(str(run.folder.path)):
+                self.state.load_state_dict(saved)
+            self.state.learner.fill_cache(self.batches)
         constant = constant_boxes(store.targets[split.train], len(store.labels)).cpu()
 
         def evaluator(index: list[int]) -> Evaluator:
@@ -62,15 +61,9 @@ class Trainer:
 
         self.validation = evaluator(split.val)
         self.inner = evaluator(split.inner) if split.inner else None
-        self.selection = Selection(self.settings.early_stopping)
-        self.history: list[dict[str, Any]] = []
-        self.position = Position()
         self.seconds, self.images = 0.0, 0
-        self.iou_before: float | None = None
-        self.timing = Timing(self)
-        self.saver = Saver(self)
-        if state is not None:
-            self.saver.restore(state)
+        self.timing = Timing(run, self.state, len(self.batches), reporter)
+        self.saver = Saver(run, self.state)
 
     @property
     def images_per_second(self) -> float:
@@ -91,7 +84,7 @@ class Trainer:
             sizes = self.settings.epochs, len(self.batches)
             with self.reporter.training(*sizes, self.timing.left) as display:
                 self._look_before()
-                while not self._ends(self.position.epoch - 1):
+                while not self._ends(self.state.position.epoch - 1):
                     evaluation = self._epoch(display)
         except Interrupted as error:
             if not error.at_once:
@@ -103,57 +96,53 @@ class Trainer:
             return self.validation.evaluate(self.run.detector)
         if evaluation is None:  # the last epoch always validates, but maybe in another process
             evaluation = self.validation.evaluate(self.run.detector)
-        self.saver.save_best()
         return evaluation
 
     def _look_before(self) -> None:
         """Evaluate what training starts from; a run that goes on knows it, or can't know it."""
-        if self.learner.step or self.iou_before is not None:
+        if self.state.learner.step or self.state.iou_before is not None:
             return
         self._seed()
         with self.timing.image.timing(len(self.run.split.val)):
             found = self.validation.evaluate(self.run.detector).iou_mean
         self.reporter.say(f"IoU {found:.3f} before the first step")
-        self.iou_before = found if math.isfinite(found) else None
+        self.state.iou_before = found if math.isfinite(found) else None
 
     def _seed(self) -> None:
         """What draws between epochs, such as a picture of some images, depends on nothing else."""
-        epoch = self.position.epoch
-        seed_step(self.run.recipe.seed, epoch, self.learner.step, self.world.rank)
-
-    def validates(self, epoch: int) -> bool:
-        """Whether validation follows an epoch."""
-        return epoch % self.settings.validate_every == 0 or epoch == self.settings.epochs
+        epoch, step = self.state.position.epoch, self.state.learner.step
+        seed_step(self.run.recipe.seed, epoch, step, self.world.rank)
 
     def _ends(self, epoch: int) -> bool:
         """Whether an epoch that is done is the last; 0 is before the first."""
-        impatient = epoch > 0 and self.validates(epoch) and self.selection.is_over(epoch)
+        validated = epoch > 0 and validates(self.settings, epoch)
+        impatient = validated and self.state.selection.is_over(epoch)
         return impatient or epoch == self.settings.epochs
 
     def _epoch(self, display: TrainingDisplay) -> Evaluation | None:
         """Train, or train on where the position is, validate and save."""
-        began, epoch = time.perf_counter(), self.position.epoch
+        began, epoch = time.perf_counter(), self.state.position.epoch
         metrics = self._train(display)
         trained = time.perf_counter() - began
         self.seconds += trained
         self._seed()
         evaluation = None
-        if self.validates(epoch):
+        if validates(self.settings, epoch):
             with self.timing.image.timing(self.timing.scored):
                 evaluation = self.validation.evaluate(self.run.detector)
                 metrics |= self._scores(epoch, evaluation)
             refuse_not_finite(self.run, metrics)
-        self.history.append(metrics)
+        self.state.history.append(metrics)
         if self.world.is_writer:
             self._record(metrics, began, trained, display)
             self._tell(metrics, evaluation)
-        self.position = Position(epoch + 1)
-        self.saver.save()
+        self.state.position = Position(epoch + 1)
+        self._save()
         self.timing.tell()
         return evaluation
 
     def _train(self, display: TrainingDisplay) -> dict[str, Any]:
-        position = self.position
+        learner, position = self.state.learner, self.state.position
         display.start_epoch(position.epoch)
         self.timing.start_epoch()
 
@@ -163,11 +152,11 @@ class Trainer:
             self.timing.after_step()
             self._after_step()
 
-        rate = self.learner.rate if position.rate is None else position.rate
+        rate = learner.rate if position.rate is None else position.rate
         position.rate = rate
         metrics: dict[str, Any] = {"epoch": position.epoch, "lr": rate}
         with self.stop.deferred():
-            metrics |= self.learner.epoch(self.batches, position.epoch, after_step, position)
+            metrics |= learner.epoch(self.batches, position.epoch, after_step, position)
             self._tell_not_finite(self.watch.look())
         if self.watch.skips:
             metrics["skipped_steps"] = position.skipped
@@ -182,9 +171,16 @@ class Trainer:
         self._tell_not_finite(bad, agreed=True)
         if number or saves:
             self._tell_not_finite(self.watch.look())
-            self.saver.save()
+            self._save()
         if number:
             raise Interrupted(number)
+
+    def _save(self) -> None:
+        """Write a checkpoint; a signal waits until that is done."""
+        with self.stop.deferred():
+            with self.timing.checkpoint.timing():
+                self.saver.save()
+            self.timing.step.start()
 
     def _tell_not_finite(self, bad: int, agreed: bool = False) -> None:
         if bad if agreed else self.world.most(bad)[0]:
@@ -208,9 +204,9 @@ class Trainer:
         if self.inner is not None:
             inner = self.inner.evaluate(self.run.detector)
             scores |= {"inner_loss": inner.loss, "inner_iou_mean": inner.iou_mean}
-            if self.selection.improves(scores):
+            if self.state.selection.improves(scores):
                 self.saver.save_best()
-                self.selection.choose(epoch, scores)
+                self.state.selection.choose(epoch, scores)
         return scores
 
     def _tell(self, metrics: dict[str, Any], evaluation: Evaluation | None) -> None:
@@ -218,5 +214,5 @@ class Trainer:
         run, reporter = self.run, self.reporter
         if evaluation is not None:
             with self.timing.drawing.timing():
-                draw(run, reporter, "epoch", evaluation, self.history)
+                draw(run, reporter, "epoch", evaluation, self.state.history)
         tell(run, reporter, "hdf_epoch_finished", epoch=metrics["epoch"], metrics=metrics)

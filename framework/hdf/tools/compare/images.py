@@ -13,6 +13,7 @@ from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve
 from hdf.registry.registry import Registry
 from hdf.report.finished import Finished
+from hdf.runs.run_folder import RESOLVED
 from hdf.types import Sample
 
 
@@ -30,5 +31,5 @@ def _samples(finished: Finished, registry: Registry) -> list[Sample]:
     if finished.kind == "evaluation":
         images, table = (Path(finished.summary[key]) for key in ("images", "table"))
         return list_folder(registry, images, table)
-    checked = check_recipe(resolve(finished.path / "resolved.yaml", ()), registry)
+    checked = check_recipe(resolve(finished.path / RESOLVED, ()), registry)
     return list_samples(checked, build_components(checked).loader)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from hdf.console.progress import Reporter
-from hdf.errors import UserError
+from hdf.errors import Problem, UserError
 from hdf.files.atomic import replacing, write_text
-from hdf.runs.run_folder import RunFolder
-from hdf.training.checkpoint.checkpoints import Checkpoint, find_checkpoint, settle
-from hdf.training.checkpoint.state import refuse_another
+from hdf.recipe.same_recipe import differing
+from hdf.runs.run_folder import RESOLVED, RunFolder
+from hdf.training.checkpoint.saving import identity_of
+from hdf.training.checkpoint.store import Checkpoint, find_checkpoint, settle
 from hdf.training.prepare import Run
 
 
@@ -29,10 +31,11 @@ def state_to_go_on_from(run: Run, reporter: Reporter) -> dict[str, Any] | None:
     folder = run.folder
     folder.take()
     try:
-        checkpoint = find_checkpoint(folder)
+        again = f"to start again: hdf run {folder.path / RESOLVED} --out NEW_FOLDER"
+        checkpoint = find_checkpoint(folder.checkpoints, again)
         state = None if checkpoint is None else checkpoint.state()
         if checkpoint is not None and state is not None:
-            refuse_another(state, run, checkpoint)
+            _refuse_another(state, run, checkpoint)
             return {**state, "checkpoint": checkpoint}
         reporter.say(f"{folder.path} holds no checkpoint yet: the run starts again")
     except UserError as error:
@@ -41,6 +44,22 @@ def state_to_go_on_from(run: Run, reporter: Reporter) -> dict[str, Any] | None:
         reporter.say(f"the run starts again: {error}")
     folder.resumes, folder.replaces = False, True
     return None
+
+
+def _refuse_another(state: Mapping[str, Any], run: Run, checkpoint: Checkpoint) -> None:
+    """Refuse a checkpoint of another run, naming what differs."""
+    there, here = state["identity"], identity_of(run)
+    found = differing(json.loads(there["recipe"]), json.loads(here["recipe"]))
+    names = {
+        "data": "images, patients, sources or true boxes have changed",
+        "split": "the same images are split otherwise",
+    }
+    for key, change in names.items():
+        if there[key] != here[key]:
+            found.append(Problem(key, f"{change}: digest {there[key]} there, {here[key]} here"))
+    if found:
+        message = "the checkpoint is of another run, and can't go on with this one"
+        raise UserError([Problem(str(checkpoint.path), message), *found])
 
 
 def tidy(folder: RunFolder, state: dict[str, Any], reporter: Reporter) -> None:
@@ -55,7 +74,7 @@ def tidy(folder: RunFolder, state: dict[str, Any], reporter: Reporter) -> None:
     if checkpoint.best is not None:
         with replacing(folder.best) as temporary:
             shutil.copyfile(checkpoint.best, temporary)
-    settle(folder, checkpoint)
+    settle(folder.checkpoints, checkpoint)
     lines = (json.dumps(line, allow_nan=False) + "\n" for line in state["history"])
     write_text(folder.metrics, "".join(lines))
     _mend(folder.timing)

@@ -12,6 +12,7 @@ from hdf.models.detector import ModelSpec
 from hdf.models.file import read_spec, save_calibration
 from hdf.models.optional import without_weights
 from hdf.recipe.load import parse, read_text
+from hdf.runs.run_folder import RESOLVED
 
 
 def calibrate_model(model: Path, folder: Path, out: Path) -> list[str]:
@@ -30,7 +31,8 @@ def calibrate_model(model: Path, folder: Path, out: Path) -> list[str]:
     """
     spec = read_spec(model)
     calibration = read_calibration(folder)
-    recipe = parse(read_text(folder / "resolved.yaml"), str(folder / "resolved.yaml")).plain()
+    resolved = folder / RESOLVED
+    recipe = parse(read_text(resolved), str(resolved)).plain()
     ours, theirs = _description(spec), _described(recipe)
     for name in ("labels", "head"):
         if ours[name] != theirs[name]:

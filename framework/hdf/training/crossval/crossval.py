@@ -22,16 +22,16 @@ from hdf.evaluation.tables import read_comparison
 from hdf.files.atomic import write_json, write_text
 from hdf.models.components import build_components
 from hdf.recipe.check import CheckedRecipe
+from hdf.recipe.same_recipe import same_recipe
 from hdf.recipe.splits import FoldSplit
 from hdf.registry.registry import Registry
-from hdf.report.report import add_report
-from hdf.runs.run_folder import status_of
+from hdf.report.results import finish
+from hdf.runs.run_folder import CALIBRATION, MATCHES, PREDICTIONS, SUMMARY, status_of
 from hdf.training.crossval.folder import CrossvalFolder, FoldFolder
-from hdf.training.crossval.same_recipe import same_recipe
 from hdf.training.run import close, run_recipe
 from hdf.types import Sample
 
-POOLED = ("predictions.csv", "matches.csv")
+POOLED = (PREDICTIONS, MATCHES)
 
 
 def folds_of(checked: CheckedRecipe) -> list[CheckedRecipe]:
@@ -79,9 +79,7 @@ def cross_validate(
         folder.create()  # where no fold was left to run
         _refuse_changed_data(folder)
         summary = _pool(folder)
-        write_json(folder.summary, summary)
-        folder.set_status("finished")
-        add_report(folder.path, samples, reporter)
+        finish(folder, summary, samples, reporter)
         return summary
     except BaseException as error:
         if folder.created:
@@ -168,7 +166,7 @@ def _pooled_metrics(folder: CrossvalFolder, labels: tuple[str, ...]) -> dict[str
     fold = torch.arange(len(parts)).repeat_interleave(counts)
     calibration = calibrate(comparison.matches)
     if calibration is not None:
-        write_json(folder.path / "calibration.json", asdict(calibration))
+        write_json(folder.path / CALIBRATION, asdict(calibration))
     coverage = cross_coverage(comparison.matches, fold)
     metrics = comparison.metrics(labels)
     return metrics if coverage is None else {**metrics, "coverage": coverage}
@@ -197,7 +195,7 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
 
 
 def _summary(folder: Path) -> dict[str, Any]:
-    path = folder / "summary.json"
+    path = folder / SUMMARY
     try:
         summary: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -8,8 +8,16 @@ from typing import Any
 from hdf.errors import Problem, UserError
 from hdf.files.atomic import refuse_unwritable, write_text
 from hdf.recipe.check import CheckedRecipe
-from hdf.runs.run_folder import RunFolder, choose_folder, empty, free_path, status_of
-from hdf.training.crossval.same_recipe import differences_from, same_recipe
+from hdf.recipe.same_recipe import differences_from, same_recipe
+from hdf.runs.run_folder import (
+    RECIPE,
+    RESOLVED,
+    RunFolder,
+    choose_folder,
+    empty,
+    free_path,
+    status_of,
+)
 
 
 class CrossvalFolder(RunFolder):
@@ -48,8 +56,8 @@ class CrossvalFolder(RunFolder):
             return
         super().create()
         self.created = True
-        write_text(self.path / "recipe.yaml", self.folds[0].source.text)
-        write_text(self.path / "resolved.yaml", self.folds[0].resolved_yaml())
+        write_text(self.path / RECIPE, self.folds[0].source.text)
+        write_text(self.path / RESOLVED, self.folds[0].resolved_yaml())
 
     def _make(self) -> None:
         self.path.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,15 @@
-"""What a run saves while it goes on: whole, proven and never the only one."""
+"""Where checkpoints lie: each whole, proven, and never the only one.
+
+A checkpoint is a folder with a model file, a state and the checksums of both. What they hold is the
+caller's affair.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,14 +17,17 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from hdf.errors import Problem, UserError
-from hdf.files.atomic import replacing, sync_folder
-from hdf.models.detector import Detector
-from hdf.models.file import save_model
-from hdf.runs.run_folder import RunFolder
-from hdf.training.checkpoint.checksums import DamagedError, examine, write_checksums
+from hdf import __version__
+from hdf.errors import Problem, UserError, user_error
+from hdf.files.atomic import replacing, sync_folder, write_json
+from hdf.runs.run_folder import BEST
 
-MODEL, STATE, BEST = "model.safetensors", "state.pt", "best.safetensors"
+FORMAT = 1
+MODEL, STATE, SUMS = "model.safetensors", "state.pt", "checksums.json"
+
+
+class DamagedError(Exception):
+    """A checkpoint that is not what was written; the message says what is wrong with it."""
 
 
 @dataclass(frozen=True)
@@ -45,36 +55,42 @@ class Checkpoint:
 
 
 def save_checkpoint(
-    folder: RunFolder, detector: Detector, state: dict[str, Any], best: Path | None = None
+    checkpoints: Path,
+    state: Mapping[str, Any],
+    write_model: Callable[[Path], None],
+    best: Path | None = None,
 ) -> None:
-    """Write ``checkpoints/last``; the one that was there becomes ``checkpoints/previous``.
+    """Write ``last``; the one that was there becomes ``previous``.
 
     The new one is written into a folder of its own and read back before any name changes, so that
     there is a whole checkpoint at every moment.
 
     Args:
-        detector: what is evaluated; the learner's own, or the average of its weights.
+        checkpoints: the folder of all of them.
         state: tensors and plain values.
-        best: the run's best weights so far, if it has chosen any.
+        write_model: writes a safetensors file; its tensors are found again as ``model``.
+        best: a file that is copied into the checkpoint.
 
     Raises:
         OSError: it can't be written, or reads back as something else.
     """
-    fresh = folder.checkpoints / ".next"
+    fresh = checkpoints / ".next"
     shutil.rmtree(fresh, ignore_errors=True)
     try:
-        _write(fresh, detector, state, best)
+        _write(fresh, state, write_model, best)
         _prove(fresh)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)  # a full disk needs the room
         raise
-    _rotate(folder.checkpoints)
+    _rotate(checkpoints)
 
 
-def _write(fresh: Path, detector: Detector, state: dict[str, Any], best: Path | None) -> None:
-    save_model(detector, fresh / MODEL)
+def _write(
+    fresh: Path, state: Mapping[str, Any], write_model: Callable[[Path], None], best: Path | None
+) -> None:
+    write_model(fresh / MODEL)
     with replacing(fresh / STATE) as temporary:
-        _save(state, temporary)
+        _save(dict(state), temporary)
     if best is not None:
         with replacing(fresh / BEST) as temporary:
             shutil.copyfile(best, temporary)
@@ -113,8 +129,11 @@ def _rotate(checkpoints: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def find_checkpoint(folder: RunFolder) -> Checkpoint | None:
+def find_checkpoint(checkpoints: Path, advice: str) -> Checkpoint | None:
     """The newest checkpoint that is whole; None where there is none at all. Nothing is changed.
+
+    Args:
+        advice: what to do where none can be used.
 
     Raises:
         UserError: there are some, but none of them can be used; or a later hdf wrote them.
@@ -122,7 +141,7 @@ def find_checkpoint(folder: RunFolder) -> Checkpoint | None:
     damaged: list[str] = []
     # A process that was killed while names changed has left good ones without theirs.
     for name in ("last", ".next", "previous", ".old"):
-        path = folder.checkpoints / name
+        path = checkpoints / name
         if not path.exists():
             continue
         try:
@@ -133,17 +152,15 @@ def find_checkpoint(folder: RunFolder) -> Checkpoint | None:
                 damaged.append(f"{path}: {error}")
     if not damaged:
         return None
-    again = f"hdf run {folder.path / 'resolved.yaml'} --out NEW_FOLDER"
-    message = f"no checkpoint can be used; to start again: {again}"
-    raise UserError([Problem(str(folder.path), message), *(Problem("", text) for text in damaged)])
+    message = f"no checkpoint can be used; {advice}"
+    raise UserError([Problem(str(checkpoints), message), *(Problem("", text) for text in damaged)])
 
 
-def settle(folder: RunFolder, checkpoint: Checkpoint | None) -> None:
+def settle(checkpoints: Path, checkpoint: Checkpoint | None) -> None:
     """Let the checkpoint that is gone on from be ``last``, and remove what is damaged or half done.
 
     A good ``previous`` stays.
     """
-    checkpoints = folder.checkpoints
     last = checkpoints / "last"
     if checkpoint is not None and checkpoint.path != last:
         shutil.rmtree(last, ignore_errors=True)
@@ -154,10 +171,47 @@ def settle(folder: RunFolder, checkpoint: Checkpoint | None) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def last_epoch(folder: RunFolder) -> int | None:
-    """How many epochs the newest checkpoint holds; None where there is none."""
+def write_checksums(path: Path) -> None:
+    """Write ``checksums.json``: of each file that is in a checkpoint's folder, and of itself."""
+    files = {item.name: digest(item) for item in sorted(path.iterdir())}
+    about = {"format": FORMAT, "hdf": __version__, "files": files}
+    write_json(path / SUMS, {**about, "whole": whole(about)})
+
+
+def examine(path: Path) -> None:
+    """Look whether a checkpoint is what was written.
+
+    Raises:
+        DamagedError: it is not.
+        UserError: another version of hdf wrote it, whose checkpoints this one can't read.
+    """
     try:
-        state = torch.load(folder.checkpoints / "last" / STATE, weights_only=True, mmap=True)
-        return int(state["epoch"])
-    except Exception:  # a damaged or hostile one raises almost anything
-        return None
+        about = json.loads((path / SUMS).read_text(encoding="utf-8"))
+        found, files = about.pop("whole"), dict(about["files"])
+    except FileNotFoundError as error:
+        raise DamagedError(f"there is no {SUMS}") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DamagedError(f"{SUMS} is damaged") from error
+    if found != whole(about):
+        raise DamagedError(f"{SUMS} is damaged")
+    if about["format"] != FORMAT:
+        message = f"written by hdf {about['hdf']} in format {about['format']}, not {FORMAT}"
+        raise user_error(message, where=str(path))
+    for name, written in files.items():
+        try:
+            read = digest(path / name)
+        except OSError as error:
+            raise DamagedError(f"{name} can't be read: {error.strerror}") from error
+        if read != written:
+            raise DamagedError(f"{name} is damaged: its checksum is wrong")
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def whole(about: dict[str, Any]) -> str:
+    """The SHA-256 of all that ``checksums.json`` says."""
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()

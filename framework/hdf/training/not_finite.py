@@ -1,25 +1,35 @@
-"""Losses that are no finite numbers: noticed soon, without waiting for the device at each step."""
+"""Numbers that are not finite: which images, which file, and what to do.
+
+They are noticed soon, without waiting for the device at each step.
+"""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from hdf.console.progress import Reporter
+from hdf.errors import user_error
 from hdf.files.atomic import write_json
+from hdf.runs.run_folder import NOT_FINITE
 from hdf.runtime.world import World
+from hdf.training.prepare import Run
 
 TOGETHER = 16
 """Steps whose losses are fetched from a device at once."""
 NAMED = 5
 """Images that a message names."""
+ADVICE = "try a lower rate (train.optimizer.lr), train.clip_norm=1.0 or train.precision=float32"
+SKIP = "train.on_not_finite=skip leaves such batches out"
 
 
-class Batch(NamedTuple):
+class BadBatch(NamedTuple):
     """A batch whose loss is not finite.
 
     Attributes:
@@ -48,7 +58,7 @@ class Watch:
 
     def __init__(self, skips: bool, device: torch.device) -> None:
         self.skips = skips
-        self.found: list[Batch] = []
+        self.found: list[BadBatch] = []
         self._together = 1 if device.type == "cpu" else TOGETHER
         self._waiting: list[tuple[int, int, Tensor, Tensor]] = []
 
@@ -73,18 +83,60 @@ class Watch:
             losses = torch.stack([loss for *_, loss, _ in self._waiting]).tolist()
             for (epoch, step, _, images), loss in zip(self._waiting, losses, strict=True):
                 if not math.isfinite(loss):
-                    self.found.append(Batch(epoch, step, loss, images.tolist()))
+                    self.found.append(BadBatch(epoch, step, loss, images.tolist()))
             self._waiting.clear()
         return len(self.found)
 
-    def taken(self, world: World) -> list[Batch]:
+    def taken(self, world: World) -> list[BadBatch]:
         """The bad batches of all processes, which must all ask; they are forgotten here."""
         found = [batch for part in world.gather(self.found) for batch in part]
         self.found = []
         return found
 
 
-def write_not_finite(path: Path, found: list[Batch], ids: list[str]) -> None:
+def tell_not_finite(run: Run, reporter: Reporter, watch: Watch) -> None:
+    """List the images of bad batches in ``not_finite.json``, and end the run unless they are
+    skipped; all processes must call it together.
+
+    Raises:
+        UserError: by the writer; the others find it gone.
+    """
+    found = watch.taken(run.world)
+    if not run.world.is_writer:
+        return
+    ids = [sample.id for sample in run.store.samples]
+    path = run.folder.path / NOT_FINITE
+    _write(path, found, ids)
+    if watch.skips:
+        reporter.say(f"{_what(found)}: no step was taken for {_named(found, ids)}; see {path}")
+        return
+    message = f"{_what(found)}, for {_named(found, ids)} (all are in {path}); {ADVICE}; {SKIP}"
+    raise user_error(message, where=run.checked.where("train"))
+
+
+def _what(found: list[BadBatch]) -> str:
+    first = found[0]
+    return f"the loss is {first.loss} in epoch {first.epoch}, step {first.step + 1} of the run"
+
+
+def refuse_not_finite(run: Run, metrics: Mapping[str, float]) -> None:
+    """Refuse an epoch's means; told by the writer, the others find it gone.
+
+    Raises:
+        UserError: one is not finite, or there is none.
+    """
+    if not run.world.is_writer:
+        return
+    if "train_loss" not in metrics:
+        message = f"no batch of epoch {metrics['epoch']} has a finite loss; {ADVICE}"
+        raise user_error(message, where=run.checked.where("train"))
+    for name, value in metrics.items():
+        if not math.isfinite(value):
+            message = f"{name} is {value} in epoch {metrics['epoch']}; {ADVICE}"
+            raise user_error(message, where=run.checked.where("train"))
+
+
+def _write(path: Path, found: list[BadBatch], ids: list[str]) -> None:
     """Add bad batches to ``not_finite.json``; one that is there already is replaced.
 
     Args:
@@ -103,7 +155,7 @@ def write_not_finite(path: Path, found: list[Batch], ids: list[str]) -> None:
     write_json(path, {"batches": [*kept, *new]})
 
 
-def named(found: list[Batch], ids: list[str]) -> str:
+def _named(found: list[BadBatch], ids: list[str]) -> str:
     """The first images of bad batches, for a message."""
     images = [ids[i] for batch in found for i in batch.images]
     more = f" and {len(images) - NAMED} more" if len(images) > NAMED else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hdf.recipe.schema import EarlyStopping
-from hdf.training.selection import Selection
+from hdf.training.state import Selection
 
 
 def look(selection: Selection, epoch: int, **scores: float) -> bool:
@@ -45,6 +45,6 @@ def test_patience_counts_epochs_and_not_validations() -> None:
 def test_it_goes_on_as_it_was() -> None:
     first, second = Selection(EarlyStopping(patience=2)), Selection(EarlyStopping(patience=2))
     look(first, 1, inner_iou_mean=0.5)
-    second.restore(first.state())
+    second.load_state_dict(first.state_dict())
     assert not look(second, 2, inner_iou_mean=0.5)
     assert (second.epoch, second.is_over(3)) == (1, True)

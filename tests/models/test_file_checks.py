@@ -11,7 +11,7 @@ import torch
 
 from hdf.models.build import build_detector
 from hdf.models.detector import ModelSpec
-from hdf.models.meta_build import promised_tensors
+from hdf.models.file_checks import promised_tensors
 from hdf.recipe.check import part_of
 from hdf.registry.registry import Registry
 

@@ -3,30 +3,97 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 from torch.optim.lr_scheduler import LambdaLR
 
 from hdf.augmentation.pipeline import Augment
 from hdf.data.batches import Batches
 from hdf.models.detector import Detector
-from hdf.models.feature_cache import FeatureCache
-from hdf.models.seeds import seed_step
+from hdf.models.feature_cache import FeatureCache, answers
+from hdf.runtime.determinism import seed_step
 from hdf.runtime.device import Compute
 from hdf.runtime.world import ALONE, Share, World
-from hdf.training.average import MovingAverage
-from hdf.training.checkpoint.position import Position
-from hdf.training.finite import Watch
-from hdf.training.objective import Objective
+from hdf.training.not_finite import Watch
+from hdf.training.optimisation import MovingAverage
 from hdf.types import Batch
 
 OnStep = Callable[[int, Tensor, int], None]
 """Called with (batches done, the loss, images in the batch); NaN for a batch that is skipped."""
 _NOTHING = torch.tensor(torch.nan)
+
+
+@dataclass
+class Position:
+    """A place between two steps of an epoch.
+
+    Attributes:
+        epoch: the one under way, counted from 1.
+        done: its batches that have been dealt with.
+        sums: of what the epoch's metrics are means of, over this process's images.
+        whole: the same over all processes, once the epoch's steps are over.
+        skipped: batches that no step was taken for, of all processes.
+        skipped_images: how many images they had.
+        rate: the learning rate of the epoch's first step.
+    """
+
+    epoch: int = 1
+    done: int = 0
+    sums: dict[str, Tensor] = field(default_factory=dict)
+    whole: dict[str, Tensor] | None = None
+    skipped: int = 0
+    skipped_images: int = 0
+    rate: float | None = None
+
+    def add(self, terms: Mapping[str, Tensor], own: int, images: int) -> None:
+        """Count a batch of `images`, `own` of them this process's; no terms where it is skipped."""
+        for name, value in terms.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value * own
+        if not terms:
+            self.skipped += 1
+            self.skipped_images += images
+        self.done += 1
+
+    def total(self, world: World) -> dict[str, Tensor]:
+        """The sums over all processes, which must all ask, unless the epoch's steps are over."""
+        return self.whole if self.whole is not None else world.total(self.sums)
+
+    def state_dict(self, world: World) -> dict[str, Any]:
+        """All but the epoch; all processes must ask, as for `total`."""
+        return {
+            "done": self.done,
+            "sums": self.total(world),
+            "skipped": self.skipped,
+            "skipped_images": self.skipped_images,
+            "rate": self.rate,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any], world: World, device: torch.device) -> None:
+        """Go on from what `state_dict` gave; the writer alone with the sums."""
+        self.done, self.rate = state["done"], state["rate"]
+        self.skipped, self.skipped_images = state["skipped"], state["skipped_images"]
+        self.sums = {name: value.to(device) for name, value in state["sums"].items()}
+        if not world.is_writer:
+            self.sums = {name: torch.zeros_like(value) for name, value in self.sums.items()}
+
+
+class Objective(nn.Module):
+    """The loss of a batch, in one module: what happens in it counts for the shared gradient."""
+
+    def __init__(self, detector: Detector, compute: Compute, cache: FeatureCache | None) -> None:
+        super().__init__()
+        self.detector, self.compute, self.cache = detector, compute, cache
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """The terms of the loss."""
+        with self.compute.autocast():
+            raw = answers(self.detector, batch, self.cache)
+        return self.detector.loss(raw, batch)
 
 
 @dataclass

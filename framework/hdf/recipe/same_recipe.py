@@ -1,4 +1,4 @@
-"""Whether what is in a folder was made with the recipe at hand."""
+"""Whether what is in a folder was made with the same recipe."""
 
 from __future__ import annotations
 

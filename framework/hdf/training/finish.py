@@ -1,0 +1,69 @@
+"""The end of a run: doubt, the model file, scores, pictures, summary and report."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from hdf.console.progress import Reporter
+from hdf.evaluation.comparison import Comparison
+from hdf.evaluation.evaluate import Evaluation
+from hdf.models.file import save_model
+from hdf.report.results import finish, write_answers
+from hdf.runtime.malloc import peak_mib
+from hdf.training.doubt import learn_doubt
+from hdf.training.pictures import draw
+from hdf.training.prepare import Run
+from hdf.training.trainer import Trainer
+
+
+def finish_run(
+    run: Run, trainer: Trainer, evaluation: Evaluation, reporter: Reporter, began: float
+) -> dict[str, Any]:
+    """Write all that a finished run holds.
+
+    Args:
+        evaluation: of the weights that are kept, on the validation side.
+        began: when the run began, by `time.perf_counter`.
+
+    Returns:
+        What ``summary.json`` holds.
+    """
+    store, folder = run.store, run.folder
+    learn_doubt(run)
+    save_model(run.detector, folder.best)
+    samples = [store.samples[index] for index in evaluation.index]
+    targets, detections = evaluation.targets, evaluation.detections
+    constant = trainer.validation.constant
+    comparison = Comparison.of(samples, evaluation.matches, constant, detections, store.labels)
+    metrics = comparison.metrics(store.labels)
+    write_answers(folder, comparison, samples, targets, detections, store.labels)
+    draw(run, reporter, "end", evaluation, trainer.state.history, metrics)
+    summary = _summary(run, trainer, metrics, time.perf_counter() - began)
+    finish(folder, summary, store.samples, reporter)
+    return summary
+
+
+def _summary(run: Run, trainer: Trainer, metrics: dict[str, Any], seconds: float) -> dict[str, Any]:
+    epochs = len(trainer.state.history)
+    started = {} if run.start is None else {"init_from": run.start.summary()}
+    return {
+        "recipe": run.recipe.name,
+        "seed": run.recipe.seed,
+        "device": str(run.compute.device),
+        "precision": run.compute.precision,
+        "processes": run.world.size,
+        "dataset": {"train": len(run.split.train), "val": len(run.split.val)},
+        "data_digest": run.data_digest,
+        **started,
+        "epochs_run": epochs,
+        "stopped_early": epochs < run.recipe.train.epochs,
+        "iou_before_first_step": trainer.state.iou_before,
+        "metrics": {"val": metrics},
+        "timing": {
+            "seconds": round(seconds, 2),
+            "train_images_per_second": round(trainer.images_per_second, 2),
+        },
+        "peak_memory_mib": peak_mib(),
+        "weights": str(run.folder.best),
+    }
