@@ -6,13 +6,12 @@ from collections import defaultdict
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from hdf import Sample, UserError, read_image
+from hdf import Sample, UserError
 from hdf.errors import Problem, user_error
 from hdf.images import SUFFIXES
+from hdf_plugins.loaders.boxes import make_target
 from hdf_plugins.loaders.coco_file import Image, read_coco
-from hdf_plugins.loaders.folders import tried
-from hdf_plugins.loaders.patients import patient_group
-from hdf_plugins.loaders.placement import target_of
+from hdf_plugins.loaders.folders import image_sample, tried
 
 
 class Coco:
@@ -50,7 +49,7 @@ class Coco:
         for image in images:
             named[_id(image)].append(image)
         samples = [self._sample(id, group) for id, group in named.items()]
-        samples += [Sample.broken(place, fault) for place, fault in lost.items()]
+        samples += [Sample.broken(where, fault) for where, fault in lost.items()]
         return sorted(samples, key=lambda sample: sample.id)
 
     def _require_folder(self) -> None:
@@ -62,38 +61,29 @@ class Coco:
         path = self.images / image.name
         faults = [fault for item in images for fault in item.faults]
         faults += (
-            f"{item.place}: another image has this file_name, but for the suffix at most"
+            f"{item.where}: another image has this file_name, but for the suffix at most"
             for item in images[1:]
         )
         if image.name:
             faults += _file_faults(image, path)
-        problems: list[Problem] = []
-        if not faults:
-            group = tried(partial(patient_group, path, image.patient), problems)
-        faults += map(str, problems)
         if faults:
             return Sample.broken(id, *faults)
-        return Sample(
-            id,
-            read=partial(read_image, path),
-            files=(path,),
-            target=target_of(image.boxes, image.frame),
-            group=group or "",
-            source=self.source,
-            where=image.place,
+        target = make_target(image.boxes, image.frame)
+        return image_sample(
+            id, path, image.patient, target=target, source=self.source, where=image.where
         )
 
 
 def _id(image: Image) -> str:
-    return str(PurePosixPath(image.name).with_suffix("")) if image.name else image.place
+    return str(PurePosixPath(image.name).with_suffix("")) if image.name else image.where
 
 
 def _file_faults(image: Image, path: Path) -> list[str]:
     shown = repr(image.name[:80])
     if path.suffix.lower() not in SUFFIXES:
-        return [f"{image.place}: {shown} is no {', '.join(SUFFIXES)} file"]
+        return [f"{image.where}: {shown} is no {', '.join(SUFFIXES)} file"]
     try:
         there = path.is_file()
     except OSError:  # a name longer than the system allows
         there = False
-    return [] if there else [f"{image.place}: there is no file {shown} in {path.parent}"]
+    return [] if there else [f"{image.where}: there is no file {shown} in {path.parent}"]

@@ -8,11 +8,18 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from hdf import Sample, UserError, read_image
+from hdf import Sample, UserError
 from hdf.errors import Problem
-from hdf_plugins.loaders.folders import Files, files_by_stem, mask_files, read_masks, stem_of, tried
-from hdf_plugins.loaders.patients import patient_group
-from hdf_plugins.loaders.placement import target_of
+from hdf_plugins.loaders.boxes import make_target
+from hdf_plugins.loaders.folders import (
+    Files,
+    files_by_stem,
+    image_sample,
+    mask_files,
+    read_masks,
+    stem_of,
+    tried,
+)
 from hdf_plugins.loaders.table import Row, Table, read_table
 
 
@@ -93,22 +100,17 @@ class CsvBoxes:
         faults = [*self._unpaired(files, rows), *_table_faults(rows, several)]
         if self.masks is not None:
             faults += _mask_faults(self.masks, stem, rows, masks)
-        problems: list[Problem] = []
-        if not faults:
-            group = tried(partial(patient_group, files[0], rows[0].patient), problems)
-        faults += map(str, problems)
         if faults:
             return Sample.broken(stem, *faults)
         boxed = [(row.box, row.label) for row in rows if row.box]
         layers = [masks[label][stem][0] for _, label in boxed] if masks else []
-        return Sample(
+        return image_sample(
             stem,
-            read=partial(read_image, files[0]),
-            files=(files[0],),
-            target=target_of(boxed, rows[0].frame),
-            group=group or "",
+            files[0],
+            rows[0].patient,
+            target=make_target(boxed, rows[0].frame),
             source=self.source,
-            where=", ".join(row.place for row in rows),
+            where=", ".join(row.where for row in rows),
             read_masks=partial(read_masks, files[0], layers) if layers else None,
             mask_files=tuple(layers),
         )
@@ -124,13 +126,13 @@ class CsvBoxes:
             )
         if not files:
             for row in (row for row in rows if row.name):
-                yield f"{row.place}: no image for the name {row.name[:80]!r} in {self.images}"
+                yield f"{row.where}: no image for the name {row.name[:80]!r} in {self.images}"
 
 
 def _rows_by_stem(rows: list[Row], files: Files) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        found[stem_of(row.name, files) or row.place].append(row)
+        found[stem_of(row.name, files) or row.where].append(row)
     return dict(found)
 
 
@@ -141,15 +143,15 @@ def _table_faults(rows: list[Row], several: bool) -> Iterator[str]:
         if row.faults or rows[0].faults:
             continue
         if (row.box is None) != (rows[0].box is None):
-            yield f"{row.place}: the image has a box and has none, see {rows[0].place}"
+            yield f"{row.where}: the image has a box and has none, see {rows[0].where}"
         if row.frame != rows[0].frame:
-            yield f"{row.place}: another img_shape than in {rows[0].place}, for one image"
+            yield f"{row.where}: another img_shape than in {rows[0].where}, for one image"
         if row.patient != rows[0].patient:
-            yield f"{row.place}: another patient than in {rows[0].place}, for one image"
+            yield f"{row.where}: another patient than in {rows[0].where}, for one image"
     for row in (row for row in rows if row.box and not several):
         earlier = first.setdefault(row.label, row)
         if earlier is not row and not row.faults:
-            yield f"{row.place}: a second {row.label!r} box of {row.name!r}, see {earlier.place}"
+            yield f"{row.where}: a second {row.label!r} box of {row.name!r}, see {earlier.where}"
 
 
 def _mask_faults(

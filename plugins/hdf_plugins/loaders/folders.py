@@ -1,31 +1,47 @@
-"""Images and masks found in folders by the stem of their file name."""
+"""Images and masks found in folders by the stem of their file name, and the samples they make."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from hdf import images
+from hdf import Sample, images
 from hdf.errors import Problem, UserError, user_error
 from hdf.files.atomic import is_file
-from hdf.images import SUFFIXES, image_size, read_mask
+from hdf.files.pseudonyms import group_of
+from hdf.images import SUFFIXES, image_facts, image_size, read_image, read_mask
 
 Files = dict[str, list[Path]]  # by stem
 T = TypeVar("T")
 
 
 def tried(read: Callable[[], T], problems: list[Problem]) -> T | None:
-    """What `read` returns; None where it can't, its problems added to `problems`."""
+    """What `read` returns; None if it fails, with its problems added to `problems`."""
     try:
         return read()
     except UserError as error:
         problems += error.problems
         return None
+
+
+def image_sample(id: str, path: Path, patient: str = "", **known: Any) -> Sample:
+    """A sample of one image file, broken if the header of a DICOM can't be read.
+
+    Args:
+        patient: as a table states it, used before the DICOM's own; the group is its salted hash.
+        known: further fields of `Sample`.
+    """
+    try:
+        group = group_of(patient) or image_facts(path).patient
+    except UserError as error:
+        return Sample.broken(id, *map(str, error.problems))
+    return Sample(id, read=partial(read_image, path), files=(path,), group=group, **known)
 
 
 def is_image(path: Path) -> bool:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
-from hdf import Sample, read_image
-from hdf.errors import Problem, user_error
+from hdf import Sample
+from hdf.errors import user_error
 from hdf.images import SUFFIXES
-from hdf_plugins.loaders.folders import is_image, tried
-from hdf_plugins.loaders.patients import patient_group
+from hdf_plugins.loaders.folders import image_sample, is_image
 
 
 class ImageFolder:
@@ -56,15 +54,4 @@ class ImageFolder:
         if len(paths) > 1:
             names = ", ".join(path.name for path in paths)
             return Sample.broken(name, f"{self.source}: {names} have one stem; keep one of them")
-        problems: list[Problem] = []
-        group = tried(partial(patient_group, paths[0]), problems)
-        if problems:
-            return Sample.broken(name, *map(str, problems))
-        return Sample(
-            name,
-            read=partial(read_image, paths[0]),
-            files=(paths[0],),
-            group=group or "",
-            source=self.source,
-            where=str(paths[0]),
-        )
+        return image_sample(name, paths[0], source=self.source, where=str(paths[0]))

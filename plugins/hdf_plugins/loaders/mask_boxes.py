@@ -8,16 +8,22 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from hdf import Sample, Target, UserError, read_image
+from hdf import Sample, Target, UserError
 from hdf.boxes import mask_bounds
 from hdf.errors import Problem, user_error
 from hdf.images import read_mask
-from hdf_plugins.loaders.connected import largest_component
-from hdf_plugins.loaders.folders import Files, files_by_stem, mask_files, read_masks, tried
-from hdf_plugins.loaders.patients import patient_group
+from hdf_plugins.loaders.folders import (
+    Files,
+    files_by_stem,
+    image_sample,
+    mask_files,
+    read_masks,
+    tried,
+)
 
 
 class MaskBoxes:
@@ -101,17 +107,14 @@ class MaskBoxes:
 
     def _read(self, stem: str, image: Path, masks: dict[str, Path]) -> Sample:
         try:
-            group = patient_group(image)
             target = _target(masks)
         except UserError as error:
             return Sample.broken(stem, *map(str, error.problems))
         layers = [masks[label] for label in target.labels]
-        return Sample(
+        return image_sample(
             stem,
-            read=partial(read_image, image),
-            files=(image,),
+            image,
             target=target,
-            group=group,
             source=self.source,
             where=", ".join(map(str, masks.values())),
             read_masks=partial(_largest_parts, image, layers) if layers else None,
@@ -137,3 +140,22 @@ def _target(masks: dict[str, Path]) -> Target:
 
 def _largest_parts(image: Path, masks: list[Path]) -> Tensor:
     return torch.stack([largest_component(mask) for mask in read_masks(image, masks)])
+
+
+def largest_component(mask: Tensor) -> Tensor:
+    """The largest part of a mask whose pixels share sides; of equal ones the first from the top.
+
+    Args:
+        mask: bool [H, W].
+
+    Returns:
+        bool [H, W]; empty where `mask` is.
+    """
+    from scipy.ndimage import label  # a loader that reads no masks need not wait for scipy
+
+    numbers, count = label(mask.numpy())
+    if count < 2:
+        return mask
+    areas = np.bincount(numbers.ravel())
+    areas[0] = 0  # the background
+    return torch.from_numpy(numbers == areas.argmax())
