@@ -106,7 +106,7 @@ def test_each_fold_is_calibrated_by_the_others() -> None:
 
 def test_a_fold_with_larger_errors_is_not_hidden() -> None:
     even, bad = matches(60, 1, 1.0), matches(60, 2, 1.0, scale=3.0)
-    shown = Matches.joined([even, bad], [60, 60])
+    shown = Matches.concatenate([even, bad], [60, 60])
     fold = torch.cat([torch.zeros(180), torch.ones(180)]).long()
     report = cross_coverage(shown, fold)
     assert report is not None

@@ -14,8 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from hdf.data.resize import Resize, resize_image
-from hdf.data.resize_tensors import resize_any
+from hdf.data.resize import Resize, resize_any, resize_image
 from hdf.errors import UserError
 from hdf.inference import Predictor
 from hdf.inference.load import load_detectors

@@ -12,20 +12,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hdf.data.image_file import ImageFile
+from hdf.data.flat_file import ImageFile
 from hdf.data.masks import unpack
 from hdf.data.store import Store, taken
 from hdf.types import Batch
 
 Rows = Callable[[int], slice]
-"""Which images of a batch of so many are wanted."""
+"""From the size of a batch to the rows of it that are wanted."""
 
 
 class Batches:
     """A part of the store, in batches on the store's device.
 
-    The images of an epoch are dealt into batches whose sizes differ by one at most, so that no
-    epoch ends with a batch of a single image.
+    The sizes of an epoch's batches differ by one at most, so that none ends with a batch of a
+    single image.
 
     Attributes:
         sizes: how many images each batch has.
@@ -60,8 +60,8 @@ class Batches:
         """Every image once, in an order of this seed and epoch.
 
         Args:
-            rows: the part of each batch that is read and given; all of it if left out.
-            start: how many batches are left out at the beginning.
+            rows: the part of each batch to read; all of it if None.
+            start: how many batches to skip.
         """
         order = np.random.default_rng([seed, epoch]).permutation(len(self.index))
         return self._deal(torch.from_numpy(order), rows, start)
@@ -95,7 +95,7 @@ def _stored(store: Store, chosen: Tensor) -> Stored:
 
 
 def _ahead(read: Callable[[Tensor], Stored], dealt: Sequence[Tensor]) -> Iterator[Stored]:
-    """Batches from files; the next one is read while this one is computed with."""
+    """Batches from files; the next one is read while this one is in use."""
     if not dealt:
         return
     with ThreadPoolExecutor(1) as reader:

@@ -1,9 +1,8 @@
-"""One data set for several processes: the writer reads it first."""
+"""One data set for all processes of a run: the writer reads it first."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -25,7 +24,7 @@ def read_shared(checked: CheckedRecipe, loader: Any, reporter: Reporter, world: 
 
     Images in a store's folder are decoded once, by the writer or by one process of each machine
     that has a folder of its own. Images in memory are read by the writer and sent to the others,
-    whose samples can't be read again.
+    whose samples then have no original images to read.
 
     Raises:
         UserError: as `read_dataset`; or the processes see different data.
@@ -41,7 +40,7 @@ def read_shared(checked: CheckedRecipe, loader: Any, reporter: Reporter, world: 
 
 
 def _sent(dataset: Dataset | None, world: World) -> Dataset:
-    """The writer's data set; pixels are received in place, for they may take half the memory."""
+    """The writer's data set; pixels are received in place, as they may take half the memory."""
     store = None if dataset is None else dataset.store
     known = world.broadcast(None if dataset is None else _without_pixels(dataset))
     images = world.broadcast_tensor(None if store is None else _in_memory(store.images))
@@ -64,7 +63,7 @@ def _without_pixels(dataset: Dataset) -> Dataset:
 
 
 def _bare(sample: Sample) -> Sample:
-    """What can be sent: the functions of a sample may be anything."""
+    """A sample that can be pickled: without its functions."""
     return replace(sample, read=_is_elsewhere, read_masks=None, files=(), mask_files=())
 
 
@@ -78,12 +77,8 @@ def _in_memory(images: Any) -> Tensor:
 
 
 def _refuse_different(store: Store, world: World) -> None:
-    """Told by the writer; the others find it gone."""
-    facts = [
-        (sample.id, sample.group, target.labels, target.boxes.tolist())
-        for sample, target in zip(store.samples, store.originals, strict=True)
-    ]
-    found = world.gather(hashlib.sha256(json.dumps(facts).encode()).hexdigest())
+    """Raised by the writer alone; the others then lose the connection to it."""
+    found = world.gather(hashlib.sha256(store.facts().encode()).hexdigest())
     others = [str(rank) for rank, digest in enumerate(found) if digest != found[0]]
     if world.is_writer and others:
         message = (

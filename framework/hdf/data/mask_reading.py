@@ -1,4 +1,4 @@
-"""The masks of a store's samples: read once, kept in memory or in the store's folder."""
+"""Reading the masks of a store's samples once, into memory or the store's folder."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from hdf.data.decode import attempted, kept_boxes, reading
-from hdf.data.folder import MaskEntry, StoreFolder, file_facts
-from hdf.data.image_file import ImageFile
+from hdf.data.flat_file import ImageFile
+from hdf.data.folder import MaskLine, StoreFolder, file_facts
 from hdf.data.masks import Masks, pack, packed_size
 from hdf.data.resize import Resize, resize_masks
 from hdf.data.store import Progress, Skipped, Store
@@ -39,8 +39,8 @@ class Wanted:
     keys: tuple[str, ...]
     kept: list[int]
 
-    def is_in(self, entry: MaskEntry) -> bool:
-        return all(self.keys[box] in entry.keys for box in self.kept)
+    def is_in(self, line: MaskLine) -> bool:
+        return all(self.keys[box] in line.keys for box in self.kept)
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ class PackedMasks:
 
 
 def mask_keys(sample: Sample, original: tuple[int, int]) -> tuple[str, ...]:
-    """What decides each mask of a sample: its label, its file, and the size of the image.
+    """A hash for each mask of a sample, of its label, its file and the size of the image.
 
-    Boxes of one label are told apart by their order, and are other ones where their number changes.
+    It also holds the mask's number among those of its label, and how many there are.
     """
     labels = sample.target.labels if sample.target else ()
     files = sample.mask_files or (None,) * len(labels)
@@ -77,15 +77,15 @@ def add_masks(
     """Give a store the masks of its boxes.
 
     Masks of all labels are kept in the folder, so that another choice of ``data.labels`` reads
-    nothing again. A box whose image has no masks, or whose mask is empty, has no known mask.
+    nothing anew. A box whose image has no masks, or whose mask is empty, has no known mask.
 
     Args:
         resize: as for the images.
-        folder: where masks are kept and looked for; None for memory.
-        on_wait: called where another process fills the folder, before it is waited for.
+        folder: where masks are kept; None for memory.
+        on_wait: called before this process waits for another that fills the folder.
 
     Returns:
-        The store, without the images whose masks can't be used; None where none is left; and those
+        The store without the images whose masks can't be used, or None if none is left; and those
         images' samples.
 
     Raises:
@@ -121,7 +121,7 @@ def _wanted(store: Store) -> list[Wanted]:
 
 
 Slots = dict[int, list[int]]
-"""Which packed masks belong to the kept boxes of an image, by its position in the store."""
+"""The packed masks of an image's kept boxes, by its position in the store."""
 Read = Callable[[Sample], PackedMasks | UserError]
 
 
@@ -153,32 +153,32 @@ def _in_folder(
     bad: dict[int, UserError] = {}
     there = _there(folder, wanted)
     if len(there) < len(wanted):
-        with folder.writing_masks(on_wait) as add:
-            # Another process may have added some meanwhile.
+        with folder.adding(folder.masks, on_wait) as add:
+            # Another process may have added some in the meantime.
             there |= _there(folder, [item for item in wanted if item.sample.id not in there])
             missing = [item for item in wanted if item.sample.id not in there]
             for item, result in _read_all(missing, read):
                 if isinstance(result, UserError):
                     bad[item.position] = result
                 else:
-                    entry = MaskEntry(index=0, id=item.sample.id, keys=item.keys)
-                    there[item.sample.id] = add(entry, result.bits.numpy().tobytes())
+                    line = MaskLine(index=0, id=item.sample.id, keys=item.keys)
+                    there[item.sample.id] = add(line, result.bits.numpy().tobytes())
                 progress(len(there) + len(bad), len(wanted))
     slots: Slots = {}
-    places: list[int] = []
+    positions: list[int] = []
     for item in (item for item in wanted if item.sample.id in there):
-        entry = there[item.sample.id]
-        slots[item.position] = list(range(len(places), len(places) + len(item.kept)))
-        places += (entry.index + entry.keys.index(item.keys[box]) for box in item.kept)
+        line = there[item.sample.id]
+        slots[item.position] = list(range(len(positions), len(positions) + len(item.kept)))
+        positions += (line.index + line.keys.index(item.keys[box]) for box in item.kept)
     count = packed_size(folder.size)
-    if not places:
+    if not positions:
         return slots, torch.zeros(0, 1, 1, count, dtype=torch.uint8), bad
-    return slots, ImageFile(folder.masks.path, places, (1, count)), bad
+    return slots, ImageFile(folder.masks.path, positions, (1, count)), bad
 
 
-def _there(folder: StoreFolder, wanted: list[Wanted]) -> dict[str, MaskEntry]:
+def _there(folder: StoreFolder, wanted: list[Wanted]) -> dict[str, MaskLine]:
     by_id = {item.sample.id: item for item in wanted}
-    return folder.masks.lines(lambda entry: entry.id in by_id and by_id[entry.id].is_in(entry))
+    return folder.masks.lines(lambda line: line.id in by_id and by_id[line.id].is_in(line))
 
 
 def _read_all(wanted: list[Wanted], read: Read) -> Iterator[tuple[Wanted, PackedMasks | UserError]]:

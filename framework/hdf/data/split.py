@@ -1,4 +1,4 @@
-"""Which samples are trained on and which are reported; a patient is never on both sides."""
+"""Which samples are for training and which for validation; a patient is never in both."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hdf.recipe.splits import AnySplit, EndsSplit, FoldSplit, Lists, ListSplit
 from hdf.types import Sample
 
 MOST_BYTES = 100_000_000
-"""Of a list of images."""
+"""The largest list of images."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class Split:
     """Positions in the store.
 
     Attributes:
-        train: what is learned from.
-        val: what is reported, and never used to choose anything.
-        inner: what chooses ``best``; empty unless the recipe asks for it.
+        train: to learn from.
+        val: to report scores on; never used to choose anything.
+        inner: to choose ``best`` by; empty unless the recipe asks for it.
     """
 
     train: list[int]
@@ -46,8 +46,8 @@ def split_samples(samples: Sequence[Sample], split: AnySplit, seed: int) -> Spli
     """Split by patient; folds and random parts take their share of each source.
 
     Raises:
-        UserError: a side would be empty, a list names what is not there, or a patient would be on
-            both sides.
+        UserError: a side would be empty, a list names an image that does not exist, or a patient
+            would be on both sides.
     """
     sides, problems = assign(samples, split, seed)
     problems += _leaks(samples, sides, split)
@@ -58,10 +58,10 @@ def split_samples(samples: Sequence[Sample], split: AnySplit, seed: int) -> Spli
 
 
 def assign(samples: Sequence[Sample], split: AnySplit, seed: int) -> tuple[Split, list[Problem]]:
-    """The sides as the recipe says, even where a patient is on both or a side is empty.
+    """The sides that the recipe states, even if a patient is on both or a side is empty.
 
     Returns:
-        The sides, and what the recipe names that is not there.
+        The sides, and a problem for each name without an image.
     """
     groups = [sample.group for sample in samples]
     problems: list[Problem] = []
@@ -86,7 +86,7 @@ def assign(samples: Sequence[Sample], split: AnySplit, seed: int) -> tuple[Split
 
 
 def shared_groups(samples: Sequence[Sample], split: Split) -> list[str]:
-    """The patients who are reported and learned from as well, sorted."""
+    """The patients with images for both training and validation, sorted."""
     learned = {samples[index].group for index in [*split.train, *split.inner]}
     return sorted(learned & {samples[index].group for index in split.val})
 

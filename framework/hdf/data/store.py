@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from hdf.data.decode import Decoded, attempted, decode
-from hdf.data.image_file import ImageFile
+from hdf.data.decode import attempted, decode, target_of
+from hdf.data.flat_file import ImageFile
 from hdf.data.masks import Masks
 from hdf.data.resize import Resize
 from hdf.errors import Problem, UserError, user_error
@@ -26,17 +26,7 @@ Progress = Callable[[int, int], None]
 
 
 TOGETHER = 256
-"""Images that are copied at a time."""
-
-
-class Known(Protocol):
-    """What is known of an image beside its pixels."""
-
-    @property
-    def geometry(self) -> Geometry: ...
-
-    @property
-    def target(self) -> Target: ...
+"""Images copied at a time."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +35,13 @@ class Store:
 
     Attributes:
         samples: in the order of `images`.
-        images: uint8 [N, 1, H, W], network pixels; both kinds are indexed with int64 [B].
+        images: uint8 [N, 1, H, W], network pixels; a tensor and a file alike are indexed with
+            int64 [B].
         targets: boxes in network pixels, without masks; labels are indices into `labels`.
         originals: the same boxes in the pixels of the original images.
-        geometry: how each image was placed.
+        geometry: where each original image lies in the network's.
         labels: the recipe's ``data.labels``.
-        masks: of the boxes of `targets`, or None where they were not asked for.
+        masks: of the boxes of `targets`; None if nothing needs them.
     """
 
     samples: list[Sample]
@@ -85,13 +76,17 @@ class Store:
             self.masks and self.masks[chosen],
         )
 
-    def digest(self) -> str:
-        """Changes with any image's name, patient, source, labels, true boxes, pixels or masks."""
-        facts = [
+    def facts(self) -> str:
+        """Each image's name, patient, source, labels and true boxes, as JSON."""
+        rows = [
             (sample.id, sample.group, sample.source, target.labels, target.boxes.tolist())
             for sample, target in zip(self.samples, self.originals, strict=True)
         ]
-        found = hashlib.sha256(json.dumps(facts).encode())
+        return json.dumps(rows)
+
+    def digest(self) -> str:
+        """Changes with `facts`, and with any image's pixels or masks."""
+        found = hashlib.sha256(self.facts().encode())
         for chosen in torch.split(torch.arange(len(self)), TOGETHER):
             found.update(taken(self.images, chosen).cpu().numpy().tobytes())
             if self.masks:
@@ -99,9 +94,9 @@ class Store:
         return found.hexdigest()[:16]
 
     def to(self, device: torch.device) -> Store:
-        """The store with network targets on `device`, and images and masks as well where they fit.
+        """The store with targets on `device`; images and masks too, if its free memory has room.
 
-        Where they take more than a part of the device's free memory they stay in their files.
+        Otherwise they stay in their files.
         """
         held = [self.images, *([self.masks.packed] if self.masks else [])]
         files = [item for item in held if isinstance(item, ImageFile)]
@@ -112,7 +107,7 @@ class Store:
 
 
 def taken(images: Tensor | ImageFile, index: Tensor) -> Tensor:
-    """Images at int64 [B] (on the CPU), wherever they are."""
+    """Images at int64 [B] (on the CPU), from memory or from a file."""
     return images[index.to(images.device)] if isinstance(images, Tensor) else images[index]
 
 
@@ -121,7 +116,7 @@ def _chosen(images: Tensor | ImageFile, index: Tensor) -> Tensor | ImageFile:
 
 
 def _moved(images: Tensor | ImageFile, device: torch.device) -> Tensor:
-    """A few at a time out of a file: the GPU may have more memory than the computer."""
+    """A few at a time from a file: the GPU may have more memory than the computer."""
     if isinstance(images, Tensor):
         return images.to(device)
     moved = torch.empty(len(images), 1, *images.size, dtype=torch.uint8, device=device)
@@ -172,29 +167,27 @@ def read_usable(
     Returns:
         The store, or None where no sample can be used; and the samples that were left out.
     """
-    one = partial(decode, labels=labels, size=size, resize=resize)
-    read = partial(attempted, one)
+    read = partial(attempted, partial(decode, size=size, resize=resize))
     pixels = torch.empty(len(samples), 1, *size, dtype=torch.uint8)
-    good: list[tuple[Sample, Decoded]] = []
+    usable: list[Usable] = []
     bad: list[Skipped] = []
-    for done, (sample, result) in enumerate(
-        zip(samples, map_samples(read, samples), strict=True), 1
-    ):
-        if isinstance(result, UserError):
-            bad.append((sample.id, result))
-        else:
-            # Into its place at once: a large data set would be in memory twice otherwise.
-            row = pixels[len(good)].copy_(result.image)
-            good.append((sample, replace(result, image=row)))
+    results = zip(samples, map_samples(read, samples), strict=True)
+    for done, (sample, result) in enumerate(results, 1):
+        try:
+            if isinstance(result, UserError):
+                raise result
+            image, geometry = result
+            target = target_of(sample, geometry.original_size, labels)
+            pixels[len(usable)] = image  # at once: a list of images would double the memory
+            usable.append(Usable(sample, geometry, target))
+        except UserError as error:
+            bad.append((sample.id, error))
         progress(done, len(samples))
-    if not good:
-        return None, bad
-    items = [item for _, item in good]
-    return collect([sample for sample, _ in good], items, pixels[: len(good)], labels), bad
+    return (collect(usable, pixels[: len(usable)], labels) if usable else None), bad
 
 
 def refuse_unusable(samples: Sequence[Sample]) -> None:
-    """Refuse a data set of no images, or of images that can't be told apart.
+    """Refuse a data set without images, or with an id that is there twice.
 
     Raises:
         UserError: naming every id that is there twice.
@@ -206,20 +199,30 @@ def refuse_unusable(samples: Sequence[Sample]) -> None:
         raise UserError(Problem(id, "two samples have this id; ids must differ") for id in repeated)
 
 
-def collect(
-    samples: list[Sample],
-    items: Sequence[Known],
-    images: Tensor | ImageFile,
-    labels: tuple[str, ...],
-) -> Store:
-    """Put images, and what is known of each, into one store."""
-    numbers = {label: index for index, label in enumerate(labels)}
-    targets = [item.target for item in items]
-    padded = pad_targets(
-        [item.geometry.to_network(item.target.boxes) for item in items],
-        [torch.tensor([numbers[name] for name in target.labels]).long() for target in targets],
+class Usable(NamedTuple):
+    """A sample whose image could be read, and its boxes in original pixels."""
+
+    sample: Sample
+    geometry: Geometry
+    target: Target
+
+
+def collect(usable: Sequence[Usable], images: Tensor | ImageFile, labels: tuple[str, ...]) -> Store:
+    """Put samples and their images, in the same order, into one store."""
+    targets = [item.target for item in usable]
+    geometry = [item.geometry for item in usable]
+    padded = network_targets(targets, geometry, labels)
+    return Store([item.sample for item in usable], images, padded, targets, geometry, labels)
+
+
+def network_targets(
+    targets: Sequence[Target], geometry: Sequence[Geometry], labels: tuple[str, ...]
+) -> Targets:
+    """Targets in original pixels as those of a batch, in network pixels."""
+    return pad_targets(
+        [at.to_network(item.boxes) for at, item in zip(geometry, targets, strict=True)],
+        [torch.tensor([labels.index(name) for name in item.labels]).long() for item in targets],
     )
-    return Store(samples, images, padded, targets, [item.geometry for item in items], labels)
 
 
 def refuse_absent_labels(store: Store) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from hdf.evaluation.metrics import Matches, joined_positions
+from hdf.evaluation.metrics import Columns, Matches
 from hdf.types import Detections
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _THRESHOLDS = {"ap": slice(None), "ap_50": slice(0, 1), "ap_75": slice(5, 6)}
 
 
 @dataclass(frozen=True)
-class Found:
+class Found(Columns):
     """Every detection, matched or not.
 
     Attributes:
@@ -49,21 +49,6 @@ class Found:
             torch.cat([item.boxes for item in detections]),
         )
 
-    @classmethod
-    def joined(cls, parts: Sequence[Found], images: Iterable[int]) -> Found:
-        """One after the other, of `images` images each."""
-        return cls(
-            joined_positions([item.image for item in parts], images),
-            [label for item in parts for label in item.label],
-            torch.cat([item.score for item in parts]),
-            torch.cat([item.box for item in parts]),
-        )
-
-    def part(self, rows: Tensor) -> Found:
-        """The detections where `rows`, bool [K], is set."""
-        labels = [self.label[index] for index in rows.nonzero()[:, 0].tolist()]
-        return Found(self.image[rows], labels, self.score[rows], self.box[rows])
-
 
 def average_precision(
     images: Sequence[str], matches: Matches, found: Found
@@ -73,7 +58,7 @@ def average_precision(
     Detections of equal score count in the order of the images' names.
 
     Args:
-        images: the name of each image; `matches` and `found` hold positions in it.
+        images: the name of each image; `matches` and `found` refer to them by position.
 
     Returns:
         For each label with a true box ``ap`` (the mean over the IoU thresholds 0.5, 0.55 … 0.95),
@@ -84,7 +69,7 @@ def average_precision(
     names = sorted(set(matches.label))
     wanted = found.part(torch.tensor([label in names for label in found.label], dtype=torch.bool))
     there = sorted({*matches.image.tolist(), *wanted.image.tolist()}, key=images.__getitem__)
-    with redirect_stdout(StringIO()):  # it talks
+    with redirect_stdout(StringIO()):  # it prints
         true = _in_coco(there, names, matches.image, matches.label, matches.true)
         boxes = _in_coco(there, names, wanted.image, wanted.label, wanted.box, wanted.score)
         judge = COCOeval(true, boxes, "bbox")
@@ -111,10 +96,10 @@ def _in_coco(
     box: Tensor,
     score: Tensor | None = None,
 ) -> COCO:
-    """Boxes as COCO's code reads them.
+    """Boxes as pycocotools reads them.
 
     Args:
-        there: the images, in the order in which those of equal scores count.
+        there: the images, in the order that breaks ties between scores.
         names: of the labels.
     """
     from pycocotools.coco import COCO
@@ -135,7 +120,7 @@ def _in_coco(
         "categories": [{"id": position} for position in range(len(names))],
         "annotations": [
             {
-                "id": row + 1,  # 0 is COCO's word for no match
+                "id": row + 1,  # pycocotools takes 0 for no match
                 "image_id": number[index],
                 "category_id": names.index(name),
                 "bbox": corner_and_sides,

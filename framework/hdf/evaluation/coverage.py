@@ -1,4 +1,4 @@
-"""Calibrating a detector's spreads by its matches, and how often the boxes then hold the truth."""
+"""Calibrating a detector's spreads on its matches, and the coverage of the calibrated boxes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hdf.boxes import area
 from hdf.evaluation.bootstrap import mean_interval
-from hdf.evaluation.metrics import Matches
+from hdf.evaluation.metrics import Matches, of_name
 from hdf.evaluation.ratio_metrics import Ratios, ratios_of
 from hdf.models.calibration import LEVELS, Calibration, EdgeErrors, fit_calibration
 
@@ -20,11 +20,11 @@ LEVEL = 0.9
 
 
 def calibrate(matches: Matches, levels: Sequence[float] = LEVELS) -> Calibration | None:
-    """The calibration of what was found on images that the detector was not trained on.
+    """A calibration from the matches on images that the detector was not trained on.
 
     Returns:
-        The quantiles of every label, and of the ratio where there are enough; None where there are
-        too few boxes for the lowest level.
+        The quantiles of every label, and of the ratio if there are enough; None if there are too
+        few boxes for the lowest level.
     """
     found = matches.part(matches.found)
     errors = {}
@@ -39,10 +39,10 @@ def calibrate(matches: Matches, levels: Sequence[float] = LEVELS) -> Calibration
 
 
 def with_spread(matches: Matches, calibration: Calibration) -> Matches:
-    """The matches with the spreads that are calibrated; NaN where there is none."""
+    """The matches with calibrated spreads; NaN where there is none."""
     spread = torch.full_like(matches.spread, torch.nan)
     for label in calibration.edges:
-        rows = torch.tensor([name == label for name in matches.label], dtype=torch.bool)
+        rows = of_name(matches.label, label)
         spread[rows] = calibration.spread(matches.box[rows], matches.spread[rows], label)
     return replace(matches, spread=spread)
 
@@ -53,7 +53,7 @@ def _known(ratios: Ratios) -> Ratios:
 
 @dataclass(frozen=True)
 class Covered:
-    """Whether calibrated boxes and ratio intervals hold the truth, for what was found.
+    """Whether calibrated boxes and ratio intervals contain the truth, for what was found.
 
     Attributes:
         image: int64 [M], the image of each box.
@@ -75,17 +75,17 @@ class Covered:
 
 
 def covered(matches: Matches, calibration: Calibration, level: float = LEVEL) -> Covered:
-    """Hold a calibration against the truth.
+    """Check a calibration against the truth.
 
     Raises:
-        ValueError: it does not have the level.
+        ValueError: it lacks the level.
     """
     known = with_spread(matches, calibration)
     known = known.part(known.found & ~known.spread.isnan().any(-1))
     growth = torch.zeros(len(known.label))
     holds = torch.zeros(len(known.label), dtype=torch.bool)
     for label in dict.fromkeys(known.label):
-        rows = torch.tensor([name == label for name in known.label])
+        rows = of_name(known.label, label)
         arguments = (known.box[rows], known.spread[rows], label, level)
         growth[rows] = area(calibration.outer(*arguments)) / area(known.true[rows])
         error = known.edge_error[rows].abs()
@@ -143,7 +143,7 @@ def _report(parts: Sequence[Covered]) -> dict[str, Any]:
     names = [label for part in parts for label in part.label]
     labels = {}
     for label in dict.fromkeys(names):
-        rows = torch.tensor([name == label for name in names])
+        rows = of_name(names, label)
         labels[label] = {
             **_share(holds[rows], image[rows]),
             "outer_area_mean": float(growth[rows].double().mean()),
@@ -155,8 +155,8 @@ def _report(parts: Sequence[Covered]) -> dict[str, Any]:
         for name in ("ratio_holds", "ratio_width")
     )
     if len(inside):
-        places = torch.cat([part.ratio_image for part in parts])
-        found["ratio"] = {**_share(inside, places), "width_mean": float(width.mean())}
+        images = torch.cat([part.ratio_image for part in parts])
+        found["ratio"] = {**_share(inside, images), "width_mean": float(width.mean())}
     return found
 
 

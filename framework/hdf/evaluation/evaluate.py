@@ -1,4 +1,7 @@
-"""Running a detector over a part of the store and scoring it."""
+"""Scoring a detector on a part of the store, beside always answering the training set's mean box.
+
+Any detector has to beat that constant box.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,13 @@ from torch import Tensor
 from hdf.boxes import clip
 from hdf.data.batches import Batches
 from hdf.data.store import Store
-from hdf.evaluation.average_precision import Found
-from hdf.evaluation.baseline import constant_detections
 from hdf.evaluation.comparison import Comparison
 from hdf.evaluation.metrics import Matches, match
 from hdf.models.detector import Detector
 from hdf.models.feature_cache import FeatureCache, answers
 from hdf.runtime.device import Compute
 from hdf.runtime.world import ALONE, World
-from hdf.types import Detections, Geometry, Target
+from hdf.types import Detections, Geometry, Target, Targets
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,9 @@ class Evaluator:
     Args:
         index: positions in the store.
         constant: the mean training boxes [L, 4], network pixels.
-        world: the processes that share the work; each runs the detector over a part of the images,
-            and all get all answers.
-        cache: of the maps of a backbone that learns nothing.
+        world: the processes that share the work; each runs the detector on some of the images, and
+            all of them get all answers.
+        cache: the feature maps of a frozen backbone.
     """
 
     def __init__(
@@ -97,13 +98,22 @@ class Evaluator:
     def compare(self, evaluation: Evaluation) -> Comparison:
         """The detector's answers beside the constant box."""
         samples = [self.store.samples[i] for i in self.index]
-        return Comparison(
-            [sample.id for sample in samples],
-            [sample.source for sample in samples],
-            evaluation.matches,
-            self.constant,
-            Found.of(evaluation.detections, self.store.labels),
+        return Comparison.of(
+            samples, evaluation.matches, self.constant, evaluation.detections, self.store.labels
         )
+
+
+def constant_boxes(targets: Targets, labels: int) -> Tensor:
+    """The mean training box of each label, float32 [L, 4] in network pixels; NaN if never seen."""
+    boxes, present = targets.one_per_label(labels)
+    return (boxes * present[..., None]).sum(0) / present.sum(0)[:, None]
+
+
+def constant_detections(constant: Tensor) -> Detections:
+    """The mean boxes as a detector's answer."""
+    known = ~constant.isnan().any(-1)
+    labels = torch.arange(len(constant))[known]
+    return Detections(constant[known], labels, torch.ones(len(labels)))
 
 
 def match_constant(
@@ -112,12 +122,12 @@ def match_constant(
     geometry: Sequence[Geometry],
     labels: tuple[str, ...],
 ) -> Matches:
-    """Always answering the mean boxes, mapped to each image like a prediction.
+    """The mean boxes as the answer to every image, mapped to it like a prediction.
 
     Args:
         targets: true boxes in original pixels.
         constant: the mean boxes float32 [L, 4], network pixels; NaN for a label that has none.
-        geometry: how each image goes into the network's.
+        geometry: where each image lies in the network's.
     """
     answers = [constant_detections(constant)] * len(targets)
     return match(targets, _to_original(answers, geometry), labels)
@@ -126,11 +136,10 @@ def match_constant(
 def _to_original(
     detections: Sequence[Detections], geometry: Sequence[Geometry]
 ) -> list[Detections]:
-    return [
-        _within(place.original_size, place.detections_to_original(item))
-        for place, item in zip(geometry, detections, strict=True)
+    mapped = [
+        at.detections_to_original(item) for at, item in zip(geometry, detections, strict=True)
     ]
-
-
-def _within(size: tuple[int, int], detections: Detections) -> Detections:
-    return replace(detections, boxes=clip(detections.boxes, size))
+    return [
+        replace(item, boxes=clip(item.boxes, at.original_size))
+        for at, item in zip(geometry, mapped, strict=True)
+    ]

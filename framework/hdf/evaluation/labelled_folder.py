@@ -1,4 +1,4 @@
-"""A model on a labelled folder that it has not seen: every metric that a run has."""
+"""A model on a labelled folder that it has not seen, with every metric of a run."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from hdf.data.dataset import samples_of
 from hdf.data.decode import attempted, fault_of, read_pixels, target_of
-from hdf.data.resize import place
+from hdf.data.resize import fit
+from hdf.data.store import network_targets
 from hdf.errors import UserError, user_error
-from hdf.evaluation.average_precision import Found
-from hdf.evaluation.baseline import constant_boxes
 from hdf.evaluation.comparison import Comparison
 from hdf.evaluation.coverage import coverage
-from hdf.evaluation.evaluate import match_constant
+from hdf.evaluation.evaluate import constant_boxes, match_constant
 from hdf.evaluation.metrics import Matches, match
 from hdf.inference.predictor import Predictor
 from hdf.models.build import build
@@ -27,7 +25,7 @@ from hdf.models.detector import ModelSpec
 from hdf.recipe.check import part_of
 from hdf.registry.registry import Registry
 from hdf.runtime.workers import map_samples
-from hdf.types import Detections, Sample, Target, pad_targets
+from hdf.types import Detections, Sample, Target
 
 TOGETHER = 16
 """Images in memory at a time."""
@@ -35,7 +33,7 @@ TOGETHER = 16
 
 @dataclass(frozen=True)
 class Assessment:
-    """What a model says of a labelled folder, in the pixels of the original images.
+    """A model's answers for a labelled folder, in the pixels of the original images.
 
     Attributes:
         labels: what the model finds.
@@ -72,14 +70,14 @@ def assess(
     samples: Sequence[Sample],
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Assessment:
-    """Read every image once, and let the model answer.
+    """Read every image once and run the model on it.
 
     Args:
         progress: called with (images done, images in all).
 
     Raises:
-        UserError: with all images that can't be read and all boxes that can't be right, or where
-            no box is of the model's labels.
+        UserError: with all images that can't be read and all impossible boxes, or if no box has one
+            of the model's labels.
     """
     found = Assessment(predictor.labels)
     faults: list[UserError] = []
@@ -128,39 +126,25 @@ def _refuse_no_boxes(samples: Sequence[Sample], found: Assessment) -> None:
 
 
 def compare(found: Assessment, spec: ModelSpec) -> Comparison:
-    """The answers beside the constant box: here the mean of these very true boxes.
+    """The answers beside the constant box, which is here the mean of these same true boxes.
 
     Args:
         spec: of the model; the constant box is a mean in the pixels of its network image.
     """
-    detections = found.detections
-    return Comparison(
-        [sample.id for sample in found.samples],
-        [sample.source for sample in found.samples],
-        match(found.targets, detections, found.labels),
-        _constant(found, spec),
-        Found.of(detections, found.labels),
-    )
+    matches = match(found.targets, found.detections, found.labels)
+    constant = _constant(found, spec)
+    return Comparison.of(found.samples, matches, constant, found.detections, found.labels)
 
 
 def _constant(found: Assessment, spec: ModelSpec) -> Matches:
-    geometry = [place(size, spec.image_size, spec.resize)[0] for size in found.sizes]
-    targets = pad_targets(
-        [
-            item.to_network(target.boxes)
-            for item, target in zip(geometry, found.targets, strict=True)
-        ],
-        [
-            torch.tensor([found.labels.index(name) for name in target.labels]).long()
-            for target in found.targets
-        ],
-    )
+    geometry = [fit(size, spec.image_size, spec.resize)[0] for size in found.sizes]
+    targets = network_targets(found.targets, geometry, found.labels)
     mean = constant_boxes(targets, len(found.labels))
     return match_constant(found.targets, mean, geometry, found.labels)
 
 
 def score(comparison: Comparison, predictor: Predictor) -> dict[str, Any]:
-    """The metrics of a run, and ``coverage`` where the model is calibrated."""
+    """The metrics of a run, and ``coverage`` if the model is calibrated."""
     metrics = comparison.metrics(predictor.labels)
     if predictor.calibration is None:
         return metrics

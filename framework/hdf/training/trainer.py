@@ -11,8 +11,7 @@ from torch import Tensor
 from hdf.console.progress import Reporter, TrainingDisplay
 from hdf.data.batches import Batches
 from hdf.errors import Interrupted
-from hdf.evaluation.baseline import constant_boxes
-from hdf.evaluation.evaluate import Evaluation, Evaluator
+from hdf.evaluation.evaluate import Evaluation, Evaluator, constant_boxes
 from hdf.models.feature_cache import FeatureCache, is_fixed
 from hdf.models.seeds import seed_step
 from hdf.registry.run_events import send
