@@ -1,4 +1,4 @@
-"""What is drawn of a comparison: from true boxes, answers and metrics to charts."""
+"""The charts of a comparison, from true boxes, predicted boxes and metrics."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ SCORES: tuple[tuple[str, str, Style], ...] = (
 
 
 def spoken(name: str) -> str:
-    """A label or a source for people."""
+    """The name of a label or a source, for people."""
     return name.replace("_", " ") or "(no name)"
 
 
 def learning(histories: Sequence[History]) -> Iterator[Chart]:
-    """Loss and IoU after each epoch; of several trainings the IoU alone, a line each."""
+    """Loss and IoU after each epoch; for several trainings only the IoU, one line each."""
     if len(histories) == 1:
         yield from _curves("Loss", "mean loss of an image", histories[0], LOSSES)
         yield from _curves("Mean IoU", "mean IoU", histories[0], SCORES)
@@ -81,10 +81,10 @@ def _chart(
 
 
 def scores(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Chart:
-    """Mean IoU with its interval beside the constant box.
+    """The mean IoU with its interval, beside the constant box.
 
     Args:
-        rows: a name and metrics each.
+        rows: names and metrics.
     """
     lows = [min(item["iou_mean_95"][0], item["constant_box_iou"]) for _, item in rows]
     highs = [max(item["iou_mean_95"][1], item["constant_box_iou"]) for _, item in rows]
@@ -106,7 +106,7 @@ def scores(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Chart:
 
 
 def iou_distributions(comparison: Comparison) -> Iterator[Chart]:
-    """For each label, how many true boxes reach which IoU, beside the constant box."""
+    """For each label the distribution of the IoU, beside the constant box's."""
     for label in dict.fromkeys(comparison.matches.label):
         part = comparison.of_label(label)
         found, fixed = part.matches.iou.numpy(), part.constant.iou.numpy()
@@ -136,7 +136,7 @@ def iou_distributions(comparison: Comparison) -> Iterator[Chart]:
 
 
 def edge_errors(comparison: Comparison) -> Iterator[Chart]:
-    """For each label, how far the four edges lie from the true ones, in % of the true side."""
+    """For each label the errors of the four edges, in % of the true side."""
     for label in dict.fromkeys(comparison.matches.label):
         matches = comparison.of_label(label).matches
         known = matches.part(matches.found)
@@ -195,10 +195,10 @@ def agreement(comparison: Comparison, ratio: Mapping[str, Any]) -> Chart:
 
 
 def coverage(rows: Sequence[tuple[str, Mapping[str, Any]]], level: float) -> Chart:
-    """How often calibrated boxes hold the truth, beside what is promised.
+    """How often calibrated boxes contain the truth, beside the promised level.
 
     Args:
-        rows: a name and ``coverage`` with ``coverage_95`` each.
+        rows: names, and ``coverage`` with ``coverage_95``.
     """
     y = charts.row_axis([name for name, _ in rows])
     lowest = min(level, *(item["coverage_95"][0] for _, item in rows))

@@ -1,4 +1,4 @@
-"""Mistakes in the split: patients on both sides, names that are not there."""
+"""Mistakes in the split: patients on both sides, names without an image."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from hdf.data.split import Split, assign, shared_groups
 from hdf.errors import UserError
 from hdf.recipe.splits import AnySplit, FoldSplit
 from hdf.tools.audit.finding import Finding
-from hdf.tools.audit.survey import listed
 from hdf.types import Sample
 
 
 def parts_of(samples: Sequence[Sample], split: AnySplit, seed: int) -> list[str]:
-    """Where each sample belongs: ``fold 0``, ``fold 1`` …, or ``train``, ``val``, ``inner``.
+    """The part of each sample: ``fold 0``, ``fold 1`` …, or ``train``, ``val``, ``inner``.
 
-    What belongs to different folds is on different sides in a cross-validation. ``unused`` where
-    the split can't be made.
+    Samples of different folds are on different sides in a cross-validation. ``unused`` if the
+    split can't be made.
     """
     if isinstance(split, FoldSplit):
         parts = [""] * len(samples)
@@ -39,7 +38,7 @@ def _sides_of(split: AnySplit) -> list[str]:
 
 
 def find_bad_splits(samples: Sequence[Sample], split: AnySplit, seed: int) -> Iterator[Finding]:
-    """What the recipe's split names wrongly, empty sides, and patients on both sides."""
+    """Names without an image, empty sides, and patients on both sides."""
     try:
         sides, problems = assign(samples, split, seed)
     except UserError as error:
@@ -63,10 +62,16 @@ def _shared_patients(samples: Sequence[Sample], sides: Split) -> Iterator[Findin
             images[sample.group].append((sample.id, side))
     for of_one in images.values():
         for name, side in of_one:
-            others = [(other, place) for other, place in of_one if place != side]
-            told = listed([f"{other} in {place}" for other, place in others])
-            detail = f"is in {side}; the same patient has {told}"
+            others = [(other, where) for other, where in of_one if where != side]
+            names = _listed([f"{other} in {where}" for other, where in others])
+            detail = f"is in {side}; the same patient has {names}"
             if not others:
                 detail = "is in the training and in the validation list"
             beside = tuple(other for other, _ in others)
             yield Finding(name, "patient_on_both_sides", "severe", detail, beside)
+
+
+def _listed(names: Sequence[str], most: int = 4) -> str:
+    """Names in a sentence; the first few of many."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")

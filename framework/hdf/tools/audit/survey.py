@@ -1,9 +1,8 @@
-"""Every image looked at once: what the checks need of it, without its padding."""
+"""The figures of every image that the checks need, computed in one pass, without padding."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,16 +15,16 @@ from hdf.types import Geometry
 SIDE = 32
 BATCH = 256
 ENDS = (2, 253)
-"""Grey values of 256 from which on, outwards, a pixel counts as clipped."""
+"""A pixel is clipped if its grey value of 256 is at most the first or at least the second."""
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What is known of N images.
+    """The figures of N images.
 
     Attributes:
         store: where they are; without boxes.
-        digest: of each image's pixels, for finding equal ones.
+        digest: of each image's pixels, to find equal ones.
         spread: float32 [N], the 95th less the 5th percentile of the grey values, in [0, 1].
         clipped: float32 [N], the share of black and white among the pixels of the middle quarter.
         small: float32 [N, SIDE, SIDE] in [0, 1], stretched to a square.
@@ -52,7 +51,7 @@ class Survey:
 
 
 def survey(store: Store, progress: Progress) -> Survey:
-    """Look at every image of a store."""
+    """Compute the figures of every image of a store."""
     digest: list[bytes] = []
     numbers: list[tuple[float, float]] = []
     small: list[Tensor] = []
@@ -69,7 +68,7 @@ def survey(store: Store, progress: Progress) -> Survey:
 
 
 def unpadded(image: Tensor, geometry: Geometry) -> Tensor:
-    """What a network image [H, W] shows of the original, without a letterbox's padding."""
+    """The part of a network image [H, W] that shows the original, without a letterbox's padding."""
     left, top = map(int, geometry.offset)
     height, width = (
         max(1, round(side * scale))
@@ -98,9 +97,3 @@ def standardised(small: Tensor) -> Tensor:
     rows = small.flatten(1)
     rows = rows - rows.mean(1, keepdim=True)
     return F.normalize(rows, dim=1, eps=1e-6)
-
-
-def listed(names: Sequence[str], most: int = 4) -> str:
-    """Names in a sentence; the first few of many."""
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
