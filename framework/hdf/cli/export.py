@@ -89,6 +89,6 @@ def _kind_of(out: Path | None) -> str:
 
 def _read(named: Sequence[Path]) -> Iterator[Tensor]:
     from hdf.images import read_image
-    from hdf.inference.sources import find_sources
+    from hdf.inference.sources import find_images
 
-    return (read_image(source.path) for source in find_sources(named))
+    return (read_image(image.path) for image in find_images(named))

@@ -22,6 +22,7 @@ from hdf.cli.arguments import (
 from hdf.cli.endings import tell
 from hdf.cli.resuming import is_finished, refuse_no_run, resumed_recipe, text_of
 from hdf.cli.screen import console
+from hdf.console import NOTICE
 from hdf.console.scores import more_lines
 
 if TYPE_CHECKING:
@@ -174,5 +175,5 @@ def _closing_lines(summary: dict[str, Any], folder: Path) -> list[str]:
         f"IoU >= 0.75 in {scores['iou_at_75']:.0%}, AP {scores['ap']:.3f}",
         *more_lines(scores),
         f"{summary['timing']['seconds']:.0f} s; everything is in {folder}",
-        "For research only: hdf is not a medical device.",
+        NOTICE,
     ]

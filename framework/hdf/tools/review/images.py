@@ -5,41 +5,30 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from hdf.errors import Problem, UserError, user_error
 from hdf.images import SUFFIXES
-from hdf.inference.sources import find_sources
+from hdf.inference.sources import ImagePath, find_images
 
 
-class Film(NamedTuple):
-    """An image under review.
+def images_to_review(folder: Path) -> list[ImagePath]:
+    """The images that ``hdf predict`` finds in a folder and its sub-folders, in the same order.
 
-    Attributes:
-        path: of the file.
-        name: its path below the folder under review, as the loader ``csv_boxes`` finds it.
-    """
-
-    path: Path
-    name: str
-
-
-def find_films(folder: Path) -> list[Film]:
-    """The images that ``hdf predict`` finds in a folder and those below it, in its order.
+    The loader ``csv_boxes`` finds them again by their names.
 
     Raises:
-        UserError: there is no such folder or no image in it, or a table could not name one of them.
+        UserError: there is no such folder or no image in it, or a table can't name one of them.
     """
     if not folder.is_dir():
         raise user_error("there is no such folder of images", str(folder))
-    found = [Film(source.path, source.name.as_posix()) for source in find_sources([folder])]
+    found = find_images([folder])
     problems = list(_unnameable(found))
     if problems:
         raise UserError(problems)
     return found
 
 
-def _unnameable(films: Sequence[Film]) -> Iterator[Problem]:
+def _unnameable(films: Sequence[ImagePath]) -> Iterator[Problem]:
     """A table's cells are UTF-8 without blanks around them, and may name an image by its stem."""
     names = Counter(name for film in films for name in {film.name, _stem(film.name)})
     for film in sorted(films):

@@ -1,4 +1,4 @@
-"""Answers as rows of a table, or as JSON."""
+"""Writing predictions as CSV or JSON."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
+from hdf.console import NOTICE
 from hdf.files.atomic import write_text
 from hdf.inference.answer import Answer
 from hdf.inference.files import Told
@@ -34,11 +35,10 @@ OF_AN_IMAGE = (
     "warning",
 )
 COLUMNS = ("image", *OF_A_BOX, *OF_AN_IMAGE)
-NOTE = "For research only: hdf is not a medical device."
 
 
 def as_csv(told: Iterable[Told]) -> str:
-    """One row a box; for an image without any, one with an empty label; none for a failed file."""
+    """One row for each box; an image without boxes has one without a label, a failed file none."""
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -57,15 +57,15 @@ def _rows(image: str, answer: Answer) -> Iterator[list[Any]]:
 
 
 def as_json(told: Iterable[Told], models: Sequence[str], coverage: float | None) -> dict[str, Any]:
-    """The same as one object; what has no value is null.
+    """The same as one object, with null for what is not known.
 
     Args:
-        models: the names that were given.
-        coverage: of the intervals; None where there are none.
+        models: their names, as the user gave them.
+        coverage: of the intervals; None without intervals.
     """
     told = list(told)
     return {
-        "note": NOTE,
+        "note": NOTICE,
         "models": list(models),
         "coverage": coverage,
         "images": [
@@ -132,7 +132,7 @@ def write_answers(
 
 def is_answers(path: Path) -> bool:
     """Whether a file was made by `write_answers`."""
-    beginnings = (",".join(COLUMNS[:6]), json.dumps({"note": NOTE}, indent=2)[:-2])
+    beginnings = (",".join(COLUMNS[:6]), json.dumps({"note": NOTICE}, indent=2)[:-2])
     try:
         with path.open(encoding="utf-8") as file:
             begin = file.read(200)
