@@ -6,15 +6,13 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from hdf.data.flat_file import ImageFile
 from hdf.data.masks import unpack
-from hdf.data.store import Store, taken
+from hdf.data.store import Store
 from hdf.types import Batch
 
 Rows = Callable[[int], slice]
@@ -79,19 +77,11 @@ class Batches:
             yield Batch(images, targets, chosen)
 
     def _read(self, dealt: Sequence[Tensor]) -> Iterator[Stored]:
-        store = self.store
-        held = [store.images, *([store.masks.packed] if store.masks else [])]
-        if any(isinstance(item, ImageFile) for item in held):
-            return _ahead(partial(_stored, store), dealt)
-        return (_stored(store, chosen) for chosen in dealt)
+        return _ahead(self.store.read, dealt) if self.store.files else map(self.store.read, dealt)
 
 
 Stored = tuple[Tensor, Tensor | None]
-"""Images uint8 [B, 1, H, W], and masks uint8 [B, N, bytes] where there are any."""
-
-
-def _stored(store: Store, chosen: Tensor) -> Stored:
-    return taken(store.images, chosen), store.masks.read(chosen) if store.masks else None
+"""What `Store.read` returns."""
 
 
 def _ahead(read: Callable[[Tensor], Stored], dealt: Sequence[Tensor]) -> Iterator[Stored]:

@@ -89,8 +89,11 @@ def read_dataset(checked: CheckedRecipe, loader: Any, reporter: Reporter) -> Dat
     masks = wants_masks(checked)
     store, bad, reused = _read(checked, samples, folder, reporter, masks)
     if store is not None and masks:
-        store, maskless = _with_masks(checked, store, folder, reporter)
-        bad = _in_order(samples, bad + maskless)
+        with reporter.counting("reading masks") as progress:
+            on_wait = _waiting(folder, reporter)
+            store, maskless = add_masks(store, data.resize, folder, progress, on_wait)
+        errors = dict(bad + maskless)
+        bad = [(item.id, errors[item.id]) for item in samples if item.id in errors]
     if store is None or (bad and data.on_bad == "error"):
         raise UserError.joined([error for _, error in bad])
     split = split_of(checked, store.samples)
@@ -142,10 +145,8 @@ def _read(
         if folder is not None:
             on_wait = _waiting(folder, reporter)
             return read_prepared(folder, samples, data.labels, data.resize, progress, on_wait)
-        store, bad = read_usable(
-            samples, data.labels, data.image_size, data.resize, progress=progress
-        )
-        return store, bad, 0
+        wanted = (data.labels, data.image_size, data.resize)
+        return *read_usable(samples, *wanted, progress=progress), 0
 
 
 def _what_shortens(checked: CheckedRecipe) -> Iterator[str]:
@@ -164,22 +165,9 @@ def wants_masks(checked: CheckedRecipe) -> bool:
     return checked.recipe.data.box_bounds == "mask" or bool(getattr(head, "uses_masks", False))
 
 
-def _with_masks(
-    checked: CheckedRecipe, store: Store, folder: StoreFolder | None, reporter: Reporter
-) -> tuple[Store | None, list[Skipped]]:
-    on_wait = _waiting(folder, reporter)
-    with reporter.counting("reading masks") as progress:
-        return add_masks(store, checked.recipe.data.resize, folder, progress, on_wait)
-
-
 def _waiting(folder: StoreFolder | None, reporter: Reporter) -> Callable[[], None]:
     path = folder.path if folder else ""
     return lambda: reporter.say(f"{path}: another hdf fills this store; waiting for it")
-
-
-def _in_order(samples: list[Sample], bad: list[Skipped]) -> list[Skipped]:
-    errors = dict(bad)
-    return [(sample.id, errors[sample.id]) for sample in samples if sample.id in errors]
 
 
 def refuse_unlearnable(checked: CheckedRecipe, dataset: Dataset) -> None:
@@ -188,18 +176,15 @@ def refuse_unlearnable(checked: CheckedRecipe, dataset: Dataset) -> None:
     Raises:
         UserError: a label has no box, or a side of the split has none.
     """
-    _refuse_absent_labels(checked, dataset.store)
-    with placed(checked.where("data", "split")):
-        _refuse_boxless_sides(dataset.store, dataset.split)
+    store, split = dataset.store, dataset.split
+    _refuse_absent_labels(checked, store)
+    sides = {"training": split.train, "validation": split.val, "inner": split.inner}
+    for name, index in sides.items():
+        if index and not store.targets.valid[index].any():
+            message = f"no image of the {name} side has a box"
+            raise user_error(message, checked.where("data", "split"))
 
 
 def _refuse_absent_labels(checked: CheckedRecipe, store: Store) -> None:
     with placed(checked.where("data", "labels")):
         refuse_absent_labels(store)
-
-
-def _refuse_boxless_sides(store: Store, split: Split) -> None:
-    sides = {"training": split.train, "validation": split.val, "inner": split.inner}
-    for name, index in sides.items():
-        if index and not store.targets.valid[index].any():
-            raise user_error(f"no image of the {name} side has a box")

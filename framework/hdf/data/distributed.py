@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any, NoReturn
 
 import torch
-from torch import Tensor
 
 from hdf.console.progress import Reporter
 from hdf.data.dataset import Dataset, read_dataset
@@ -16,7 +15,6 @@ from hdf.data.store import Store
 from hdf.errors import user_error
 from hdf.recipe.check import CheckedRecipe
 from hdf.runtime.world import World
-from hdf.types import Sample
 
 
 def read_shared(checked: CheckedRecipe, loader: Any, reporter: Reporter, world: World) -> Dataset:
@@ -43,14 +41,13 @@ def _sent(dataset: Dataset | None, world: World) -> Dataset:
     """The writer's data set; pixels are received in place, as they may take half the memory."""
     store = None if dataset is None else dataset.store
     known = world.broadcast(None if dataset is None else _without_pixels(dataset))
-    images = world.broadcast_tensor(None if store is None else _in_memory(store.images))
+    cpu = torch.device("cpu")
+    images = world.broadcast_tensor(None if store is None else store.images.to(cpu))
     assert known is not None
     masks = known.store.masks
     if masks is not None:
-        packed = store.masks.packed if store and store.masks else None
-        masks = replace(
-            masks, packed=world.broadcast_tensor(None if packed is None else _in_memory(packed))
-        )
+        packed = store.masks.packed.to(cpu) if store and store.masks else None
+        masks = replace(masks, packed=world.broadcast_tensor(packed))
     return dataset or replace(known, store=replace(known.store, images=images, masks=masks))
 
 
@@ -58,22 +55,16 @@ def _without_pixels(dataset: Dataset) -> Dataset:
     store = dataset.store
     nothing = torch.empty(0, dtype=torch.uint8)
     masks = store.masks and Masks(store.masks.rows, nothing, store.masks.size)
-    samples = [_bare(sample) for sample in store.samples]
+    # The functions of a sample may be anything, which can't be sent.
+    samples = [
+        replace(sample, read=_is_elsewhere, read_masks=None, files=(), mask_files=())
+        for sample in store.samples
+    ]
     return replace(dataset, store=replace(store, samples=samples, images=nothing, masks=masks))
-
-
-def _bare(sample: Sample) -> Sample:
-    """A sample that can be pickled: without its functions."""
-    return replace(sample, read=_is_elsewhere, read_masks=None, files=(), mask_files=())
 
 
 def _is_elsewhere() -> NoReturn:
     raise RuntimeError("only the process that writes can read the original images again")
-
-
-def _in_memory(images: Any) -> Tensor:
-    assert isinstance(images, Tensor), "a data set without a folder is in memory"
-    return images
 
 
 def _refuse_different(store: Store, world: World) -> None:

@@ -17,6 +17,9 @@ from torch import Tensor
 
 from hdf.errors import user_error
 
+TOGETHER = 256
+"""Images read at a time."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
@@ -130,8 +133,11 @@ class ImageFile:
         size: (height, width).
     """
 
+    device = torch.device("cpu")
+
     def __init__(self, path: Path, slots: Sequence[int], size: tuple[int, int]) -> None:
         self.slots, self.size = list(slots), size
+        self.shape = (len(self.slots), 1, *size)
         self.path = path
         self._file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         weakref.finalize(self, os.close, self._file)
@@ -146,6 +152,13 @@ class ImageFile:
     @property
     def nbytes(self) -> int:
         return len(self.slots) * self.size[0] * self.size[1]
+
+    def to(self, device: torch.device) -> Tensor:
+        """All images in memory, read a few at a time: a GPU may have more than the computer."""
+        moved = torch.empty(self.shape, dtype=torch.uint8, device=device)
+        for chosen in torch.split(torch.arange(len(self)), TOGETHER):
+            moved[chosen.to(device)] = self[chosen].to(device)
+        return moved
 
     def __getitem__(self, index: Tensor) -> Tensor:
         """Images uint8 [B, 1, H, W] on the CPU, for positions int64 [B].

@@ -23,6 +23,7 @@ from hdf.runtime.workers import map_samples
 from hdf.types import Geometry, Sample
 
 VERSION = 1
+FLAG = "CONTAINS_IMAGES.txt"
 WARNING = """This folder holds copies of radiographs, reduced in size. Treat it as you treat the
 radiographs themselves. It may be deleted: hdf makes it anew from the original files.
 """
@@ -70,12 +71,9 @@ def file_facts(file: Path) -> tuple[str, int, int]:
     return str(file.absolute()), found.st_size, found.st_mtime_ns
 
 
-NOTICE = "CONTAINS_IMAGES.txt"
-
-
 def _is_own(name: str) -> bool:
     """Whether a store that is being made, or whose making was killed, may hold this file."""
-    return name in (NOTICE, "header.json") or name.startswith((f".{NOTICE}.", ".header.json."))
+    return name in (FLAG, "header.json") or name.startswith((f".{FLAG}.", ".header.json."))
 
 
 class StoreFolder:
@@ -94,11 +92,9 @@ class StoreFolder:
 
     def __init__(self, path: Path, size: tuple[int, int], settings: Mapping[str, Any]) -> None:
         self.path, self.size = path, size
-        self.images, self.journal = path / "images.u8", path / "journal.jsonl"
-        self.pixels = FlatFile(self.images, self.journal, size[0] * size[1], _image_line)
-        self.masks = FlatFile(
-            path / "masks.bits", path / "masks.jsonl", packed_size(size), _mask_line
-        )
+        images, masks = path / "images.u8", path / "masks.bits"
+        self.pixels = FlatFile(images, path / "journal.jsonl", size[0] * size[1], _image_line)
+        self.masks = FlatFile(masks, path / "masks.jsonl", packed_size(size), _mask_line)
         header = {"version": VERSION, "image_size": list(size), **settings}
         try:
             self._open(json.loads(json.dumps(header)))
@@ -114,7 +110,7 @@ class StoreFolder:
             message = "the folder is no store and is not empty; choose another for data.store"
             raise user_error(message, str(self.path))
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_text(self.path / NOTICE, WARNING)
+        write_text(self.path / FLAG, WARNING)
         write_json(file, header)
 
     def _refuse_other(self, file: Path, header: dict[str, Any]) -> None:
@@ -135,7 +131,7 @@ class StoreFolder:
     @property
     def nbytes(self) -> int:
         """The size of images and masks on disk, in bytes."""
-        files = (self.images, self.masks.path)
+        files = (self.pixels.path, self.masks.path)
         return sum(file.stat().st_size for file in files if file.exists())
 
     def lines(self, fingerprints: Mapping[str, str]) -> dict[str, ImageLine]:
@@ -239,7 +235,8 @@ def read_prepared(
     skipped = [(item.id, bad[item.id]) for item in samples if item.id in bad]
     if not usable:
         return None, skipped, reused
-    images = ImageFile(folder.images, [there[item.sample.id].index for item in usable], folder.size)
+    slots = [there[item.sample.id].index for item in usable]
+    images = ImageFile(folder.pixels.path, slots, folder.size)
     return collect(usable, images, labels), skipped, reused
 
 

@@ -42,13 +42,15 @@ class Wanted:
     def is_in(self, line: MaskLine) -> bool:
         return all(self.keys[box] in line.keys for box in self.kept)
 
+    def number(self, rows: Tensor, start: int) -> int:
+        """Write the numbers of the kept masks, from `start`, into `rows` of `Masks`."""
+        end = start + len(self.kept)
+        rows[self.position, : len(self.kept)] = torch.arange(start, end)
+        return end
 
-@dataclass(frozen=True)
-class PackedMasks:
-    """Masks of one sample: uint8 [N, bytes], and the (height, width) that they had."""
 
-    bits: Tensor
-    original: tuple[int, int]
+PackedMasks = tuple[Tensor, tuple[int, int]]
+"""Masks of one sample, uint8 [N, bytes], and the (height, width) that they had."""
 
 
 def mask_keys(sample: Sample, original: tuple[int, int]) -> tuple[str, ...]:
@@ -94,13 +96,11 @@ def add_masks(
     packed: Tensor | ImageFile
     wanted = _wanted(store)
     read = partial(attempted, partial(read_packed, size=store.size, resize=resize))
-    if folder is None:
-        slots, packed, bad = _in_memory(wanted, read, store.size, progress)
-    else:
-        slots, packed, bad = _in_folder(wanted, read, folder, progress, on_wait)
     rows = torch.full(store.targets.valid.shape, -1)
-    for position, found in slots.items():
-        rows[position, : len(found)] = torch.tensor(found)
+    if folder is None:
+        packed, bad = _in_memory(wanted, read, rows, store.size, progress)
+    else:
+        packed, bad = _in_folder(wanted, read, rows, folder, progress, on_wait)
     store = replace(store, masks=Masks(rows, packed, store.size))
     good = [number for number in range(len(store)) if number not in bad]
     skipped = [(store.samples[number].id, bad[number]) for number in sorted(bad)]
@@ -120,15 +120,13 @@ def _wanted(store: Store) -> list[Wanted]:
     return found
 
 
-Slots = dict[int, list[int]]
-"""The packed masks of an image's kept boxes, by its position in the store."""
 Read = Callable[[Sample], PackedMasks | UserError]
 
 
 def _in_memory(
-    wanted: list[Wanted], read: Read, size: tuple[int, int], progress: Progress
-) -> tuple[Slots, Tensor, dict[int, UserError]]:
-    slots: Slots = {}
+    wanted: list[Wanted], read: Read, rows: Tensor, size: tuple[int, int], progress: Progress
+) -> tuple[Tensor, dict[int, UserError]]:
+    """Fills `rows` of `Masks`; returns its `packed`, and the errors by position in the store."""
     bits = [torch.zeros(0, packed_size(size), dtype=torch.uint8)]
     bad: dict[int, UserError] = {}
     count = 0
@@ -136,20 +134,21 @@ def _in_memory(
         if isinstance(result, UserError):
             bad[item.position] = result
         else:
-            bits.append(result.bits[item.kept])
-            slots[item.position] = list(range(count, count + len(item.kept)))
-            count += len(item.kept)
+            bits.append(result[0][item.kept])
+            count = item.number(rows, count)
         progress(done, len(wanted))
-    return slots, torch.cat(bits)[:, None, None], bad
+    return torch.cat(bits)[:, None, None], bad
 
 
 def _in_folder(
     wanted: list[Wanted],
     read: Read,
+    rows: Tensor,
     folder: StoreFolder,
     progress: Progress,
     on_wait: Callable[[], None],
-) -> tuple[Slots, Tensor | ImageFile, dict[int, UserError]]:
+) -> tuple[Tensor | ImageFile, dict[int, UserError]]:
+    """As `_in_memory`."""
     bad: dict[int, UserError] = {}
     there = _there(folder, wanted)
     if len(there) < len(wanted):
@@ -162,18 +161,17 @@ def _in_folder(
                     bad[item.position] = result
                 else:
                     line = MaskLine(index=0, id=item.sample.id, keys=item.keys)
-                    there[item.sample.id] = add(line, result.bits.numpy().tobytes())
+                    there[item.sample.id] = add(line, result[0].numpy().tobytes())
                 progress(len(there) + len(bad), len(wanted))
-    slots: Slots = {}
-    positions: list[int] = []
+    slots: list[int] = []
     for item in (item for item in wanted if item.sample.id in there):
         line = there[item.sample.id]
-        slots[item.position] = list(range(len(positions), len(positions) + len(item.kept)))
-        positions += (line.index + line.keys.index(item.keys[box]) for box in item.kept)
+        item.number(rows, len(slots))
+        slots += (line.index + line.keys.index(item.keys[box]) for box in item.kept)
     count = packed_size(folder.size)
-    if not positions:
-        return slots, torch.zeros(0, 1, 1, count, dtype=torch.uint8), bad
-    return slots, ImageFile(folder.masks.path, positions, (1, count)), bad
+    if not slots:
+        return torch.zeros(0, 1, 1, count, dtype=torch.uint8), bad
+    return ImageFile(folder.masks.path, slots, (1, count)), bad
 
 
 def _there(folder: StoreFolder, wanted: list[Wanted]) -> dict[str, MaskLine]:
@@ -184,9 +182,9 @@ def _there(folder: StoreFolder, wanted: list[Wanted]) -> dict[str, MaskLine]:
 def _read_all(wanted: list[Wanted], read: Read) -> Iterator[tuple[Wanted, PackedMasks | UserError]]:
     results = map_samples(read, [item.sample for item in wanted])
     for item, result in zip(wanted, results, strict=True):
-        if isinstance(result, PackedMasks) and result.original != item.original:
+        if not isinstance(result, UserError) and result[1] != item.original:
             sizes = " pixels; its image has ".join(
-                f"{height} x {width}" for height, width in (result.original, item.original)
+                f"{h} x {w}" for h, w in (result[1], item.original)
             )
             result = user_error(f"a mask has {sizes}", item.sample.where or item.sample.id)
         yield item, result
@@ -208,5 +206,4 @@ def read_packed(sample: Sample, size: tuple[int, int], resize: Resize) -> Packed
     if len(masks) != count or not masks.numel():
         message = f"the loader gave masks of {list(masks.shape)} for {count} boxes"
         raise user_error(message, where)
-    original = (masks.shape[1], masks.shape[2])
-    return PackedMasks(pack(resize_masks(masks, size, resize)), original)
+    return pack(resize_masks(masks, size, resize)), (masks.shape[1], masks.shape[2])

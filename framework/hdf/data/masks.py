@@ -58,12 +58,10 @@ class Masks:
         """
         rows = self.rows[index]
         known = rows >= 0
-        packed, wanted = self.packed, rows[known]
-        if isinstance(packed, Tensor):
-            wanted, known = wanted.to(packed.device), known.to(packed.device)
-        found = packed[wanted].flatten(1)
+        device = self.packed.device
+        found = self.packed[rows[known].to(device)].flatten(1)
         masks = found.new_zeros(*rows.shape, packed_size(self.size))
-        masks[known] = found
+        masks[known.to(device)] = found
         return masks
 
     def __getitem__(self, index: Tensor) -> Masks:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from hdf.data.decode import attempted, decode, target_of
-from hdf.data.flat_file import ImageFile
+from hdf.data.flat_file import TOGETHER, ImageFile
 from hdf.data.masks import Masks
 from hdf.data.resize import Resize
 from hdf.errors import Problem, UserError, user_error
@@ -23,10 +23,6 @@ from hdf.runtime.workers import map_samples
 from hdf.types import Geometry, Sample, Target, Targets, pad_targets
 
 Progress = Callable[[int, int], None]
-
-
-TOGETHER = 256
-"""Images copied at a time."""
 
 
 @dataclass(frozen=True)
@@ -58,17 +54,30 @@ class Store:
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) of the network's image."""
-        images = self.images
-        if isinstance(images, ImageFile):
-            return images.size
-        return images.shape[-2], images.shape[-1]
+        return self.images.shape[-2], self.images.shape[-1]
+
+    @property
+    def files(self) -> list[ImageFile]:
+        """The images and masks that are not in memory."""
+        held = (self.images, self.masks and self.masks.packed)
+        return [item for item in held if isinstance(item, ImageFile)]
+
+    def read(self, index: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What is stored at int64 [B] (on the CPU).
+
+        Returns:
+            Images uint8 [B, 1, H, W], and packed masks uint8 [B, boxes, bytes] if there are any.
+        """
+        images = self.images[index.to(self.images.device)]
+        return images, self.masks.read(index) if self.masks else None
 
     def only(self, positions: Sequence[int]) -> Store:
         """The images at these positions, in order."""
         chosen = torch.tensor(positions)
+        images = self.images
         return Store(
             [self.samples[i] for i in positions],
-            _chosen(self.images, chosen),
+            images.only(positions) if isinstance(images, ImageFile) else images[chosen],
             self.targets[chosen.to(self.targets.valid.device)],
             [self.originals[i] for i in positions],
             [self.geometry[i] for i in positions],
@@ -88,9 +97,8 @@ class Store:
         """Changes with `facts`, and with any image's pixels or masks."""
         found = hashlib.sha256(self.facts().encode())
         for chosen in torch.split(torch.arange(len(self)), TOGETHER):
-            found.update(taken(self.images, chosen).cpu().numpy().tobytes())
-            if self.masks:
-                found.update(self.masks.read(chosen).cpu().numpy().tobytes())
+            for part in self.read(chosen):
+                found.update(b"" if part is None else part.cpu().numpy().tobytes())
         return found.hexdigest()[:16]
 
     def to(self, device: torch.device) -> Store:
@@ -98,31 +106,11 @@ class Store:
 
         Otherwise they stay in their files.
         """
-        held = [self.images, *([self.masks.packed] if self.masks else [])]
-        files = [item for item in held if isinstance(item, ImageFile)]
-        resident = fits(sum(file.nbytes for file in files), device)
-        moved = [_moved(item, device) if resident else item for item in held]
-        masks = self.masks and replace(self.masks, packed=moved[-1])
-        return replace(self, images=moved[0], targets=self.targets.to(device), masks=masks)
-
-
-def taken(images: Tensor | ImageFile, index: Tensor) -> Tensor:
-    """Images at int64 [B] (on the CPU), from memory or from a file."""
-    return images[index.to(images.device)] if isinstance(images, Tensor) else images[index]
-
-
-def _chosen(images: Tensor | ImageFile, index: Tensor) -> Tensor | ImageFile:
-    return taken(images, index) if isinstance(images, Tensor) else images.only(index.tolist())
-
-
-def _moved(images: Tensor | ImageFile, device: torch.device) -> Tensor:
-    """A few at a time from a file: the GPU may have more memory than the computer."""
-    if isinstance(images, Tensor):
-        return images.to(device)
-    moved = torch.empty(len(images), 1, *images.size, dtype=torch.uint8, device=device)
-    for chosen in torch.split(torch.arange(len(images)), TOGETHER):
-        moved[int(chosen[0]) : int(chosen[-1]) + 1] = images[chosen]
-    return moved
+        moved = replace(self, targets=self.targets.to(device))
+        if not fits(sum(file.nbytes for file in self.files), device):
+            return moved
+        masks = self.masks and replace(self.masks, packed=self.masks.packed.to(device))
+        return replace(moved, images=self.images.to(device), masks=masks)
 
 
 Skipped = tuple[str, UserError]
@@ -137,13 +125,7 @@ def build_store(
     *,
     progress: Progress = lambda done, total: None,
 ) -> Store:
-    """Read every sample into memory.
-
-    Args:
-        labels: the structures to keep, in order.
-        size: (height, width) of the network's image.
-        resize: ``letterbox`` or ``stretch``.
-        progress: called with (images done, images in all).
+    """As `read_usable`, for samples that must all be good.
 
     Raises:
         UserError: with all faults of all samples.
@@ -162,10 +144,16 @@ def read_usable(
     *,
     progress: Progress = lambda done, total: None,
 ) -> tuple[Store | None, list[Skipped]]:
-    """As `build_store`, with bad samples left out and listed instead of raised.
+    """Read samples into memory.
+
+    Args:
+        labels: the structures to keep, in order.
+        size: (height, width) of the network's image.
+        resize: ``letterbox`` or ``stretch``.
+        progress: called with the numbers of images done and in all.
 
     Returns:
-        The store, or None where no sample can be used; and the samples that were left out.
+        The store, or None if no sample can be used; and the samples that can't be used.
     """
     read = partial(attempted, partial(decode, size=size, resize=resize))
     pixels = torch.empty(len(samples), 1, *size, dtype=torch.uint8)

@@ -70,9 +70,9 @@ def average_precision(
     wanted = found.part(torch.tensor([label in names for label in found.label], dtype=torch.bool))
     there = sorted({*matches.image.tolist(), *wanted.image.tolist()}, key=images.__getitem__)
     with redirect_stdout(StringIO()):  # it prints
-        true = _in_coco(there, names, matches.image, matches.label, matches.true)
-        boxes = _in_coco(there, names, wanted.image, wanted.label, wanted.box, wanted.score)
-        judge = COCOeval(true, boxes, "bbox")
+        ones = torch.ones(len(matches.true))
+        true = Found(matches.image, matches.label, ones, matches.true)
+        judge = COCOeval(_in_coco(there, names, true), _in_coco(there, names, wanted), "bbox")
         judge.params.iouThrs = torch.linspace(0.5, 0.95, 10).double().numpy()
         judge.params.recThrs = torch.linspace(0, 1, 101).double().numpy()
         judge.evaluate()
@@ -88,14 +88,7 @@ def average_precision(
     }
 
 
-def _in_coco(
-    there: Sequence[int],
-    names: Sequence[str],
-    image: Tensor,
-    label: Sequence[str],
-    box: Tensor,
-    score: Tensor | None = None,
-) -> COCO:
+def _in_coco(there: Sequence[int], names: Sequence[str], boxes: Found) -> COCO:
     """Boxes as pycocotools reads them.
 
     Args:
@@ -105,15 +98,9 @@ def _in_coco(
     from pycocotools.coco import COCO
 
     number = {index: position for position, index in enumerate(there)}
-    sides = box[:, 2:] - box[:, :2]
-    scores = torch.ones(len(box)) if score is None else score
-    rows = zip(
-        image.tolist(),
-        label,
-        torch.cat([box[:, :2], sides], 1).tolist(),
-        scores.tolist(),
-        strict=True,
-    )
+    corners = boxes.box[:, :2]
+    edges = torch.cat([corners, boxes.box[:, 2:] - corners], 1).tolist()
+    rows = zip(boxes.image.tolist(), boxes.label, edges, boxes.score.tolist(), strict=True)
     data = COCO()
     data.dataset = {
         "images": [{"id": position} for position in number.values()],

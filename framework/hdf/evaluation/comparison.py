@@ -111,13 +111,8 @@ class Comparison:
             **box_metrics(self.matches),
             **{key: sum(item[key] for item in labels) / len(labels) for key in PRECISIONS},
             "constant_box_iou": float(constant.mean()),
-            **_of_constant(iou_spread(self.constant)),
+            **{f"constant_box_{key}": x for key, x in iou_spread(self.constant).items()},
             "above_constant_box": float(above.mean()),
             "above_constant_box_95": mean_interval(above, self.matches.image),
             **({} if ratio is None else {"ratio": ratio}),
         }
-
-
-def _of_constant(scores: Mapping[str, float]) -> dict[str, float]:
-    """``iou_at_50`` as ``constant_box_iou_at_50``, and so on."""
-    return {f"constant_box_{key}": value for key, value in scores.items()}

@@ -18,7 +18,7 @@ from hdf.errors import UserError, user_error
 from hdf.evaluation.comparison import Comparison
 from hdf.evaluation.coverage import coverage
 from hdf.evaluation.evaluate import constant_boxes, match_constant
-from hdf.evaluation.metrics import Matches, match
+from hdf.evaluation.metrics import match
 from hdf.inference.predictor import Predictor
 from hdf.models.build import build
 from hdf.models.detector import ModelSpec
@@ -59,7 +59,7 @@ def list_folder(registry: Registry, images: Path, table: Path) -> list[Sample]:
     use = {"use": "csv_boxes", "images": str(images), "table": str(table), "unlisted": "ignore"}
     part = part_of(registry, "loader", use, str(table))
     samples = samples_of(part, build(part))
-    faults = [fault for sample in samples if (fault := fault_of(sample)) is not None]
+    faults = [fault for sample in samples if (fault := fault_of(sample))]
     if faults:
         raise UserError.joined(faults)
     return samples
@@ -87,7 +87,12 @@ def assess(
         results = list(map_samples(read, chosen))
         faults += [result for result in results if isinstance(result, UserError)]
         if not faults:
-            _answer(predictor, chosen, results, found)
+            read_well = [result for result in results if not isinstance(result, UserError)]
+            images, targets = zip(*read_well, strict=True)
+            found.samples.extend(chosen)
+            found.sizes.extend((image.shape[-2], image.shape[-1]) for image in images)
+            found.targets.extend(targets)
+            found.detections.extend(item.detections for item in predictor.predict(images))
         progress(start + len(chosen), len(samples))
     if faults:
         raise UserError.joined(faults)
@@ -99,20 +104,6 @@ def _read(sample: Sample, labels: tuple[str, ...]) -> tuple[Tensor, Target]:
     image = read_pixels(sample)
     height, width = image.shape[-2:]
     return image, target_of(sample, (height, width), labels)
-
-
-def _answer(
-    predictor: Predictor,
-    samples: Sequence[Sample],
-    results: Sequence[tuple[Tensor, Target] | UserError],
-    found: Assessment,
-) -> None:
-    read = [result for result in results if not isinstance(result, UserError)]
-    found.samples.extend(samples)
-    found.sizes.extend((image.shape[-2], image.shape[-1]) for image, _ in read)
-    found.targets.extend(target for _, target in read)
-    answers = predictor.predict([image for image, _ in read])
-    found.detections.extend(answer.detections for answer in answers)
 
 
 def _refuse_no_boxes(samples: Sequence[Sample], found: Assessment) -> None:
@@ -132,15 +123,11 @@ def compare(found: Assessment, spec: ModelSpec) -> Comparison:
         spec: of the model; the constant box is a mean in the pixels of its network image.
     """
     matches = match(found.targets, found.detections, found.labels)
-    constant = _constant(found, spec)
-    return Comparison.of(found.samples, matches, constant, found.detections, found.labels)
-
-
-def _constant(found: Assessment, spec: ModelSpec) -> Matches:
     geometry = [fit(size, spec.image_size, spec.resize)[0] for size in found.sizes]
     targets = network_targets(found.targets, geometry, found.labels)
     mean = constant_boxes(targets, len(found.labels))
-    return match_constant(found.targets, mean, geometry, found.labels)
+    constant = match_constant(found.targets, mean, geometry, found.labels)
+    return Comparison.of(found.samples, matches, constant, found.detections, found.labels)
 
 
 def score(comparison: Comparison, predictor: Predictor) -> dict[str, Any]:

@@ -60,8 +60,8 @@ def _largest(matches: Matches) -> dict[int, dict[str, int]]:
 
 def _found(matches: Matches, chosen: dict[str, int]) -> tuple[float, float]:
     """The ratio of the predicted boxes and its spread; NaN where there is none."""
-    box = {label: matches.true[row] + matches.edge_error[row] for label, row in chosen.items()}
-    boxes = {label: item for label, item in box.items() if not item.isnan().any()}
+    answers = {label: matches.true[row] + matches.edge_error[row] for label, row in chosen.items()}
+    boxes = {label: box for label, box in answers.items() if not box.isnan().any()}
     ratio = cardiothoracic_ratio(boxes)
     spread = ratio_spread(boxes, {label: matches.spread[row] for label, row in chosen.items()})
     return math.nan if ratio is None else ratio, math.nan if spread is None else spread

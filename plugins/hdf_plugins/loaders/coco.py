@@ -7,11 +7,12 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from hdf import Sample, UserError
-from hdf.errors import Problem, user_error
+from hdf.errors import Problem
+from hdf.files.atomic import is_file
 from hdf.images import SUFFIXES
 from hdf_plugins.loaders.boxes import make_target
 from hdf_plugins.loaders.coco_file import Image, read_coco
-from hdf_plugins.loaders.folders import image_sample, tried
+from hdf_plugins.loaders.folders import image_sample, require_folder, tried
 
 
 class Coco:
@@ -34,27 +35,24 @@ class Coco:
         self.source = self.images.absolute().name
 
     def records(self) -> list[Sample]:
-        """One sample an image, in the order of their ids, and one an annotation of no image.
+        """One sample for each image, and for each annotation without an image, in the order of ids.
 
         Raises:
-            UserError: the folder or the file can't be used at all; all reasons at once.
+            UserError: the folder or the file can't be used; with all reasons.
         """
         problems: list[Problem] = []
-        tried(self._require_folder, problems)
+        tried(partial(require_folder, self.images), problems)
         found = tried(partial(read_coco, self.annotations), problems)
         if problems or found is None:
             raise UserError(problems)
         images, lost = found
         named: dict[str, list[Image]] = defaultdict(list)
         for image in images:
-            named[_id(image)].append(image)
+            stem = str(PurePosixPath(image.name).with_suffix("")) if image.name else image.where
+            named[stem].append(image)
         samples = [self._sample(id, group) for id, group in named.items()]
         samples += [Sample.broken(where, fault) for where, fault in lost.items()]
         return sorted(samples, key=lambda sample: sample.id)
-
-    def _require_folder(self) -> None:
-        if not self.images.is_dir():
-            raise user_error("there is no such folder", where=str(self.images))
 
     def _sample(self, id: str, images: list[Image]) -> Sample:
         image = images[0]
@@ -74,16 +72,8 @@ class Coco:
         )
 
 
-def _id(image: Image) -> str:
-    return str(PurePosixPath(image.name).with_suffix("")) if image.name else image.where
-
-
 def _file_faults(image: Image, path: Path) -> list[str]:
     shown = repr(image.name[:80])
     if path.suffix.lower() not in SUFFIXES:
         return [f"{image.where}: {shown} is no {', '.join(SUFFIXES)} file"]
-    try:
-        there = path.is_file()
-    except OSError:  # a name longer than the system allows
-        there = False
-    return [] if there else [f"{image.where}: there is no file {shown} in {path.parent}"]
+    return [] if is_file(path) else [f"{image.where}: there is no file {shown} in {path.parent}"]

@@ -97,18 +97,15 @@ def _lists(content: Any, path: Path) -> dict[str, list[Any]]:
     if not isinstance(content, dict):
         raise user_error("expected an object with images, annotations and categories", str(path))
     names = ("images", "annotations", "categories")
-    problems = [
-        Problem(
-            str(path),
-            f"{name!r} must be a list, and is {'no list' if name in content else 'missing'}",
-        )
+    faults = [
+        f"{name!r} must be a list, and is {'no list' if name in content else 'missing'}"
         for name in names
         if not isinstance(content.get(name), list)
     ]
-    if not problems and not content["images"]:
-        problems = [Problem(str(path), "the list of images is empty")]
-    if problems:
-        raise UserError(problems)
+    if not faults and not content["images"]:
+        faults = ["the list of images is empty"]
+    if faults:
+        raise UserError(Problem(str(path), fault) for fault in faults)
     return {name: content[name] for name in names}
 
 
@@ -210,8 +207,7 @@ def _add_box(image: Image, record: Record, labels: dict[Key | None, str]) -> Ite
     if not (isinstance(numbers, list) and len(numbers) == 4 and all(map(_is_number, numbers))):
         yield "bbox must be [x, y, width, height], four numbers of pixels"
     elif label is not None:
-        x, y, width, height = map(float, numbers)
-        box = from_corner_and_size(x, y, width, height)
+        box = from_corner_and_size(*map(float, numbers))
         faults = list(misplaced(box, image.frame))
         yield from faults
         image.boxes += [] if faults else [(box, label)]

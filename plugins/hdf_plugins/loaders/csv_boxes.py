@@ -20,7 +20,7 @@ from hdf_plugins.loaders.folders import (
     stem_of,
     tried,
 )
-from hdf_plugins.loaders.table import Row, Table, read_table
+from hdf_plugins.loaders.table import Row, read_table
 
 
 class CsvBoxes:
@@ -67,27 +67,25 @@ class CsvBoxes:
         """One sample for each image and for each name of the table, in the order of their ids.
 
         Raises:
-            UserError: a folder or the table can't be used at all; all reasons at once.
+            UserError: a folder or the table can't be used; with all reasons.
         """
         problems: list[Problem] = []
         table = tried(partial(read_table, self.table, self.label), problems)
         named = [row.name for row in table.rows] if table else []
         files = tried(partial(files_by_stem, self.images, named), problems)
-        masks = tried(partial(self._mask_files, table), problems)
+        labels = table.labels if table else ()
+        masks = tried(partial(mask_files, self.masks, labels), problems) if self.masks else {}
         if files is None or table is None or masks is None:
             raise UserError(problems)
-        rows_of = _rows_by_stem(table.rows, files)
+        rows_of: dict[str, list[Row]] = defaultdict(list)
+        for row in table.rows:
+            rows_of[stem_of(row.name, files) or row.where].append(row)
         listed = rows_of if self.unlisted == "ignore" else files.keys() | rows_of.keys()
         several = table.form.several and self.masks is None
         return [
             self._sample(stem, files.get(stem, []), rows_of.get(stem, []), masks, several)
             for stem in sorted(listed)
         ]
-
-    def _mask_files(self, table: Table | None) -> dict[str, Files]:
-        if self.masks is None:
-            return {}
-        return mask_files(self.masks, table.labels if table else ())
 
     def _sample(
         self,
@@ -127,13 +125,6 @@ class CsvBoxes:
         if not files:
             for row in (row for row in rows if row.name):
                 yield f"{row.where}: no image for the name {row.name[:80]!r} in {self.images}"
-
-
-def _rows_by_stem(rows: list[Row], files: Files) -> dict[str, list[Row]]:
-    found: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        found[stem_of(row.name, files) or row.where].append(row)
-    return dict(found)
 
 
 def _table_faults(rows: list[Row], several: bool) -> Iterator[str]:

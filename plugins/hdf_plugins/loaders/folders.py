@@ -44,8 +44,14 @@ def image_sample(id: str, path: Path, patient: str = "", **known: Any) -> Sample
     return Sample(id, read=partial(read_image, path), files=(path,), group=group, **known)
 
 
+def require_folder(folder: Path) -> None:
+    """Raise a UserError if there is no such folder."""
+    if not folder.is_dir():
+        raise user_error("there is no such folder", where=str(folder))
+
+
 def is_image(path: Path) -> bool:
-    """Whether a path's suffix is one that can be read; hidden files are another system's."""
+    """Whether hdf reads files of this suffix; hidden ones belong to other systems."""
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
@@ -53,14 +59,13 @@ def files_by_stem(folder: Path, named: Iterable[str] = ()) -> Files:
     """The folder's image files; sub-folders are not searched.
 
     Args:
-        named: names from a table. Where none of the files has such a name, it may be the path of
-            an image below the folder, or a DICOM's without a suffix.
+        named: names from a table; one that no file has may be the path of an image below the
+            folder, or that of a DICOM without a suffix.
 
     Raises:
         UserError: there is no such folder, or no image in it.
     """
-    if not folder.is_dir():
-        raise user_error("there is no such folder", where=str(folder))
+    require_folder(folder)
     found: Files = defaultdict(list)
     for path in sorted(folder.iterdir()):
         if is_image(path) and path.is_file():
@@ -77,7 +82,7 @@ def files_by_stem(folder: Path, named: Iterable[str] = ()) -> Files:
 
 
 def stem_of(name: str, known: Container[str]) -> str:
-    """The stem by which a table names an image, with the file's suffix or without it."""
+    """The stem of an image that a table names with or without its suffix."""
     # Only a known suffix is cut: a DICOM's name, such as 1.2.840.113, is full of dots.
     if name not in known and Path(name).suffix.lower() in SUFFIXES:
         return name.rpartition(".")[0]
@@ -85,7 +90,7 @@ def stem_of(name: str, known: Container[str]) -> str:
 
 
 def _image_below(folder: Path, name: str) -> Path | None:
-    """The image of a path as it was written; nothing hidden, and nothing outside of the folder."""
+    """The image at a path below the folder; None if it is hidden or outside of the folder."""
     inside, path = PurePosixPath(name), folder / name
     hidden = any(part.startswith(".") for part in inside.parts)
     if hidden or inside.is_absolute() or name != str(inside):

@@ -1,4 +1,4 @@
-"""A folder of radiographs of which nothing is known."""
+"""A folder of radiographs without boxes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from hdf import Sample
 from hdf.errors import user_error
 from hdf.images import SUFFIXES
-from hdf_plugins.loaders.folders import image_sample, is_image
+from hdf_plugins.loaders.folders import image_sample, is_image, require_folder
 
 
 class ImageFolder:
@@ -28,13 +28,12 @@ class ImageFolder:
         self.source = self.images.absolute().name
 
     def records(self) -> list[Sample]:
-        """One sample an image, in the order of their ids.
+        """One sample for each image, in the order of their ids.
 
         Raises:
             UserError: there is no such folder, or no image in it.
         """
-        if not self.images.is_dir():
-            raise user_error("there is no such folder", where=str(self.images))
+        require_folder(self.images)
         found: dict[str, list[Path]] = defaultdict(list)
         for path in self._files():
             found[path.relative_to(self.images).with_suffix("").as_posix()].append(path)

@@ -61,7 +61,7 @@ class MaskBoxes:
         """One sample for each stem, in their order.
 
         Raises:
-            UserError: a folder can't be used at all; all reasons at once.
+            UserError: a folder can't be used; with all reasons.
         """
         problems: list[Problem] = []
         images = tried(partial(files_by_stem, self.images), problems)

@@ -33,20 +33,20 @@ class Form:
 
     Attributes:
         box: left, top, and width and height or right and bottom.
+        shown: the form as messages show it.
         sized: whether `box` ends with width and height.
         name: the image's name.
-        label: what the boxes of a table without a column ``label`` are; empty if the form has one.
-        target: 1 where the row has a box, 0 where its image has none; empty if all rows have one.
-        patient: whose image it is; empty where no column says so.
-        shown: the form as messages show it.
+        label: of all boxes in a table without a column ``label``; empty if the form requires one.
+        target: 1 if the row has a box, 0 if its image has none; empty if all rows have one.
+        patient: whose image it is; empty if no column states it.
         several: whether an image may have several boxes of one label.
     """
 
     box: tuple[str, str, str, str]
-    sized: bool
-    name: str
-    label: str
     shown: str
+    sized: bool = True
+    name: str = "name"
+    label: str = ""
     target: str = ""
     patient: str = ""
     several: bool = False
@@ -59,26 +59,18 @@ class Form:
 
 
 FORMS = (
+    Form(("x0", "y0", "w", "h"), "label,x0,y0,w,h,name"),
     Form(
-        box=("x0", "y0", "w", "h"),
-        sized=True,
-        name="name",
-        label="",
-        shown="label,x0,y0,w,h,name",
-    ),
-    Form(
-        box=("x_min", "y_min", "x_max", "y_max"),
+        ("x_min", "y_min", "x_max", "y_max"),
+        "name,x_min,y_min,x_max,y_max[,label]",
         sized=False,
-        name="name",
         label="heart",
-        shown="name,x_min,y_min,x_max,y_max[,label]",
     ),
     Form(
-        box=("x", "y", "width", "height"),
-        sized=True,
+        ("x", "y", "width", "height"),
+        "patientId,x,y,width,height,Target[,label]",
         name="patientid",
         label="opacity",
-        shown="patientId,x,y,width,height,Target[,label]",
         target="target",
         several=True,
     ),
@@ -91,12 +83,12 @@ class Row:
 
     Attributes:
         where: file and line, such as ``hearts.csv:17``.
-        name: the image's name as written; empty where the row has none.
+        name: the image's name as written; empty if the row has none.
         label: the structure in the box.
-        box: (x0, y0, x1, y1) on pixel edges of `frame`, rounded to float32; zeros where it can't be
-            read, None where the row says that its image has no box.
-        frame: (height, width) in which the box was drawn, or None where the table doesn't say.
-        patient: whose image it is, as written; empty where the table doesn't say.
+        box: (x0, y0, x1, y1) on pixel edges of `frame`, rounded to float32; zeros if it can't be
+            read, None if the row states that its image has no box.
+        frame: (height, width) in which the box was drawn; None if the table doesn't state it.
+        patient: whose image it is, as written; empty if the table doesn't state it.
         faults: what is wrong with the row, each opening with `where`.
     """
 
@@ -127,11 +119,11 @@ def read_table(path: Path, label: str | None = None) -> Table:
 
     Args:
         path: CSV in UTF-8.
-        label: that of all boxes, in a table without a column of labels; the form's own if None.
+        label: of all boxes, in a table without a column of labels; the form's own if None.
 
     Raises:
         UserError: the file is missing, too large, empty, no UTF-8 text or no CSV, columns are
-            missing, or the table has labels of its own besides `label`.
+            missing, or the table has both a column of labels and `label`.
     """
     if not path.is_file():
         raise user_error("there is no such table", where=str(path))
@@ -196,9 +188,8 @@ def _numbered(path: Path, reader: Iterator[list[str]]) -> Iterator[tuple[int, li
                 yield line, [cell.strip() for cell in cells]
             line = reader.line_num + 1  # type: ignore[attr-defined]
     except csv.Error as error:
-        raise user_error(
-            f"is not readable as CSV from here on: {error}", f"{path}:{line}"
-        ) from error
+        message = f"is not readable as CSV from here on: {error}"
+        raise user_error(message, f"{path}:{line}") from error
 
 
 def _row(where: str, columns: list[str], cells: list[str], form: Form, label: str) -> Row:
@@ -233,9 +224,7 @@ def _box(row: dict[str, str], form: Form, faults: list[str]) -> Box | None:
     numbers = _numbers(row, form.box, faults)
     if numbers is None:
         return NO_BOX
-    first, second, third, fourth = numbers
-    make = from_corner_and_size if form.sized else from_corners
-    return make(first, second, third, fourth)
+    return (from_corner_and_size if form.sized else from_corners)(*numbers)
 
 
 def _frame(row: dict[str, str], faults: list[str]) -> tuple[int, int] | None:
