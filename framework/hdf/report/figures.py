@@ -86,10 +86,9 @@ def scores(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Chart:
     Args:
         rows: names and metrics.
     """
-    lows = [min(item["iou_mean_95"][0], item["constant_box_iou"]) for _, item in rows]
-    highs = [max(item["iou_mean_95"][1], item["constant_box_iou"]) for _, item in rows]
+    ends = [end for _, item in rows for end in (*item["iou_mean_95"], item["constant_box_iou"])]
     y = charts.row_axis([name for name, _ in rows])
-    x = charts.x_axis("mean IoU", min(lows), max(highs), rows=len(rows))
+    x = charts.x_axis("mean IoU", min(ends), max(ends), rows=len(rows))
     intervals = [(row, *item["iou_mean_95"]) for row, (_, item) in enumerate(rows)]
     answers = [(item["iou_mean"], row) for row, (_, item) in enumerate(rows)]
     fixed = [(item["constant_box_iou"], row) for row, (_, item) in enumerate(rows)]
@@ -110,21 +109,15 @@ def iou_distributions(comparison: Comparison) -> Iterator[Chart]:
     for label in dict.fromkeys(comparison.matches.label):
         part = comparison.of_label(label)
         found, fixed = part.matches.iou.numpy(), part.constant.iou.numpy()
-        counts, edges = np.histogram(found, BINS, (0, 1))
-        constant, _ = np.histogram(fixed, BINS, (0, 1))
-        x = charts.x_axis("IoU", 0, 1)
-        y = charts.y_axis(
-            "% of the true boxes", 0, max(*counts, *constant) / len(found), percent=True
+        edges = np.linspace(0, 1, BINS + 1).tolist()
+        shares, constant = (
+            (np.histogram(values, edges)[0] / len(values)).tolist() for values in (found, fixed)
         )
-        share, other = counts / len(found), constant / len(found)
+        x = charts.x_axis("IoU", 0, 1)
+        y = charts.y_axis("% of the true boxes", 0, max(*shares, *constant), percent=True)
         marks = [
-            Mark(charts.bars(x, y, edges.tolist(), share.tolist()), "model", "bars", "detector"),
-            Mark(
-                charts.steps(x, y, edges.tolist(), other.tolist()),
-                "constant",
-                "line",
-                "constant box",
-            ),
+            Mark(charts.bars(x, y, edges, shares), "model", "bars", "detector"),
+            Mark(charts.steps(x, y, edges, constant), "constant", "line", "constant box"),
         ]
         low, middle, high = np.quantile(found, [0.02, 0.5, 0.98])
         said = (
@@ -153,10 +146,11 @@ def _edges(label: str, error: Tensor) -> Chart:
     title = "predicted − true edge, % of the true side"
     x = charts.x_axis(title, low.min(), high.max(), rows=4, percent=True)
     rows = range(4)
+    most, half = zip(rows, low, high, strict=True), zip(rows, first, third, strict=True)
     marks = [
         Mark(charts.upright(x, y, 0), "limit"),
-        Mark(_row_spans(x, y, low, high), "model", "line", "90 % of the boxes"),
-        Mark(_row_spans(x, y, first, third), "model", "thick", "half of them"),
+        Mark(charts.spans(x, y, most), "model", "line", "90 % of the boxes"),
+        Mark(charts.spans(x, y, half), "model", "thick", "half of them"),
         Mark(charts.dots(x, y, [(middle[row], row) for row in rows]), "model", "dots", "median"),
     ]
     said = "; ".join(
@@ -164,10 +158,6 @@ def _edges(label: str, error: Tensor) -> Chart:
         for row, name in enumerate(EDGES)
     )
     return charts.row_chart(f"Edges, {spoken(label)}", f"{said}.", x, y, marks)
-
-
-def _row_spans(x: charts.Axis, y: charts.Axis, low: Any, high: Any) -> str:
-    return charts.spans(x, y, [(row, low[row], high[row]) for row in range(len(low))])
 
 
 def agreement(comparison: Comparison, ratio: Mapping[str, Any]) -> Chart:

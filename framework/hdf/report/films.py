@@ -14,7 +14,6 @@ from torch import Tensor
 from hdf.data.decode import attempted, read_pixels
 from hdf.drawing.colours import COLOURS, true_colours
 from hdf.drawing.shapes import as_grey
-from hdf.errors import UserError
 from hdf.evaluation.comparison import Comparison
 from hdf.report.figures import spoken
 from hdf.types import Sample
@@ -124,18 +123,13 @@ class Painter:
         matches, name = self.comparison.matches, self.comparison.images[index]
         caption = ", ".join(f"{spoken(matches.label[row])} {matches.iou[row]:.3f}" for row in rows)
         number, self.count = self.count, self.count + 1
-        image = self._image(name)
-        if image is None:
+        sample = self.samples.get(name)
+        image = attempted(read_pixels, sample) if sample else None
+        if not isinstance(image, Tensor):
             return Film(name, number=number, caption=f"IoU {caption}; the image can't be read")
         data, scale, (width, height) = encoded(image)
         strokes = list(self._strokes(rows, scale))
         return Film(name, data, strokes, width, height, number, f"IoU {caption}")
-
-    def _image(self, name: str) -> Tensor | None:
-        if name not in self.samples:
-            return None
-        image = attempted(read_pixels, self.samples[name])
-        return None if isinstance(image, UserError) else image
 
     def _strokes(self, rows: list[int], scale: float) -> Iterator[Stroke]:
         matches = self.comparison.matches
@@ -150,10 +144,8 @@ def colours_of(labels: tuple[str, ...]) -> dict[str, tuple[str, str]]:
     """The colours of each label's predicted and true boxes, as in hdf's other pictures."""
     if len(labels) == 1:
         return {labels[0]: (COLOURS[0], COLOURS[1])}
-    return {
-        name: (colour, colour)
-        for name, colour in zip(labels, true_colours(len(labels)), strict=True)
-    }
+    colours = true_colours(len(labels))
+    return {name: (colour, colour) for name, colour in zip(labels, colours, strict=True)}
 
 
 def _stroke(box: Tensor, scale: float, colour: str, true: bool) -> Stroke:

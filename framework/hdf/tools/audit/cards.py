@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -21,13 +22,9 @@ from hdf.tools.audit.survey import unpadded
 
 SIDE = 208
 MADE_BY = "hdf audit"
+is_page = partial(page.is_page, made_by=MADE_BY)
 MOST_CARDS = 100
 """Of each kind; further findings have no images."""
-
-
-def is_page(path: Path) -> bool:
-    """Whether a file was made by `write_page`."""
-    return page.is_page(path, MADE_BY)
 
 
 def write_page(path: Path, title: str, found: Audit) -> None:
@@ -59,9 +56,8 @@ class _Album:
 
     def __init__(self, found: Audit) -> None:
         self.store = found.store
-        self.labels = found.store.labels if found.store else ()
+        self.labels, there = (self.store.labels, self.store.samples) if self.store else ((), [])
         self.colours = true_colours(len(self.labels))
-        there = found.store.samples if found.store else []
         self.position = {sample.id: index for index, sample in enumerate(there)}
         self.samples = {sample.id: sample for sample in found.samples}
 

@@ -75,7 +75,7 @@ def short_names(folders: Sequence[Path]) -> list[str]:
     for count in range(1, longest + 1):
         names = [str(Path(*path.parts[-count:])) for path in paths]
         if len(set(names)) == len(set(paths)):
-            return names
+            break
     return names
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from hdf.recipe.differences import ABSENT
@@ -18,13 +19,9 @@ from hdf.tools.compare.paired import METRICS
 from hdf.types import Sample
 
 MADE_BY = "hdf compare"
+is_page = partial(page.is_page, made_by=MADE_BY)
 MOST_FILMS = 18
 """Of all runs together, so that a page stays below 3 MB."""
-
-
-def is_page(path: Path) -> bool:
-    """Whether a file was made by `write_page`."""
-    return page.is_page(path, MADE_BY)
 
 
 def write_page(path: Path, found: Compared, samples: Mapping[str, Sample]) -> None:

@@ -93,13 +93,12 @@ def _nothing_in_common(comparisons: Sequence[Comparison]) -> str:
 
 def _cut(comparison: Comparison, images: list[str], at: Tensor, rows: Tensor) -> Comparison:
     sources = dict(zip(comparison.images, comparison.sources, strict=True))
-    nothing = torch.zeros(len(comparison.found.label), dtype=torch.bool)
     return Comparison(
         images,
         [sources[image] for image in images],
         replace(comparison.matches.part(rows), image=at),
         replace(comparison.constant.part(rows), image=at),
-        comparison.found.part(nothing),
+        comparison.found.part(rows[:0]),
     )
 
 

@@ -115,10 +115,9 @@ def weights(registry: Registry) -> Iterator[Check]:
 
     folder = Path(torch.hub.get_dir(), "checkpoints")
     known = weight_files()
-    there: list[str] = []
-    absent: list[str] = []
-    for name in (item.name for item in registry.of_kind("backbone") if item.name in known):
-        (there if (folder / known[name]).is_file() else absent).append(name)
+    names = [item.name for item in registry.of_kind("backbone") if item.name in known]
+    there = [name for name in names if (folder / known[name]).is_file()]
+    absent = [name for name in names if name not in there]
     yield Check("weights", "cache", "ok", str(folder))
     if there:
         yield Check("weights", "ImageNet, there", "ok", ", ".join(there))

@@ -35,7 +35,10 @@ def examine(registry: Registry) -> list[Check]:
     }
     with uncollected():
         found = [check for section, run in checks.items() for check in _run(section, run)]
-    return [_nameless(check) for check in found]
+    return [
+        replace(item, value=_without_names(item.value), advice=_without_names(item.advice))
+        for item in found
+    ]
 
 
 def _run(section: str, run: Run) -> list[Check]:
@@ -45,11 +48,6 @@ def _run(section: str, run: Run) -> list[Check]:
         value = f"can't be looked at: {type(error).__name__}: {error}"
         advice = "reinstall hdf and torch into a new virtual environment"
         return [Check(section, section, "broken", value, advice)]
-
-
-def _nameless(check: Check) -> Check:
-    value, advice = (_without_names(text) for text in (check.value, check.advice))
-    return replace(check, value=value, advice=advice)
 
 
 def _without_names(text: str) -> str:
