@@ -63,8 +63,7 @@ def export(
     from hdf.files.atomic import refuse_path
     from hdf.inference.load import load_detectors
     from hdf.registry.registry import discover
-    from hdf.tools.export.check import phantoms
-    from hdf.tools.export.export import export_model
+    from hdf.tools.export.check import export_model, phantoms
     from hdf.tools.export.formats import FORMATS
 
     kind = kind or _kind_of(out)

@@ -67,10 +67,9 @@ def review(
     from hdf.files.pseudonyms import secret_of
     from hdf.inference.load import load_predictor
     from hdf.tools.review.desk import Desk
-    from hdf.tools.review.images import images_to_review
-    from hdf.tools.review.pictures import Pictures
+    from hdf.tools.review.jpeg_cache import Pictures
     from hdf.tools.review.predicting import predicting
-    from hdf.tools.review.table import refuse_tables
+    from hdf.tools.review.table import images_to_review, refuse_tables
 
     folder = images.resolve()
     table = out or folder.with_name(f"{folder.name}-corrections.csv")

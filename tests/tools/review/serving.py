@@ -23,7 +23,7 @@ from hdf.inference.predictor import Prediction
 from hdf.inference.sources import ImagePath
 from hdf.models.calibration import Calibration
 from hdf.tools.review.desk import Desk
-from hdf.tools.review.pictures import Pictures
+from hdf.tools.review.jpeg_cache import Pictures
 from hdf.types import Detections
 
 LABELS = ("heart", "left_lung", "right_lung")

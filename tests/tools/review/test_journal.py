@@ -17,8 +17,8 @@ from hdf.inference.sources import find_images
 from hdf.tools.review import table as tables
 from hdf.tools.review.desk import Desk
 from hdf.tools.review.entries import Change
-from hdf.tools.review.images import images_to_review
 from hdf.tools.review.journal import HEADER, Journal
+from hdf.tools.review.table import images_to_review
 from tests.dicom_files import write_dicom
 from tests.tools.review.serving import FOUND, LABELS, change, films, told
 
