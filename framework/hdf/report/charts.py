@@ -59,16 +59,16 @@ class Mark:
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing, and its description.
+    """A drawing, and its text alternative.
 
     Attributes:
         title: above it.
-        said: the description, for people who can't see it.
+        alt: the same in words, for people who can't see it.
         height: in pixels; all are `WIDTH` wide.
     """
 
     title: str
-    said: str
+    alt: str
     x: Axis
     y: Axis
     marks: list[Mark]
@@ -101,9 +101,9 @@ def row_axis(names: Sequence[str]) -> Axis:
     return Axis("", -0.5, len(names) - 0.5, TOP, end, list(enumerate(shown)))
 
 
-def row_chart(title: str, said: str, x: Axis, y: Axis, marks: list[Mark]) -> Chart:
+def row_chart(title: str, alt: str, x: Axis, y: Axis, marks: list[Mark]) -> Chart:
     """A chart with named rows, high enough for all of them."""
-    return Chart(title, said, x, y, marks, y.end + HEIGHT - BOTTOM)
+    return Chart(title, alt, x, y, marks, y.end + HEIGHT - BOTTOM)
 
 
 def _ticks(

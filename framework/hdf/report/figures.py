@@ -42,8 +42,8 @@ def learning(histories: Sequence[History]) -> Iterator[Chart]:
         lines = [_points(history, "iou_mean") for history in histories]
         lasts = ", ".join(f"{points[-1][1]:.3f}" for points in lines if points)
         named = [(points, "faint", "" if n else "a fold") for n, points in enumerate(lines)]
-        said = f"A line for each of {len(lines)} folds; after the last epoch: {lasts}."
-        yield from _chart("Mean IoU of each fold", "mean IoU", named, said)
+        alt = f"A line for each of {len(lines)} folds; after the last epoch: {lasts}."
+        yield from _chart("Mean IoU of each fold", "mean IoU", named, alt)
 
 
 def _points(history: History, key: str) -> list[Point]:
@@ -59,12 +59,12 @@ def _curves(
         for points, _, name in lines
         if points
     ]
-    said = f"Over {len(history)} epochs: {', '.join(ends)}."
-    yield from _chart(title, unit, lines, said)
+    alt = f"Over {len(history)} epochs: {', '.join(ends)}."
+    yield from _chart(title, unit, lines, alt)
 
 
 def _chart(
-    title: str, unit: str, lines: Sequence[tuple[list[Point], Any, str]], said: str
+    title: str, unit: str, lines: Sequence[tuple[list[Point], Any, str]], alt: str
 ) -> Iterator[Chart]:
     known = [(points, style, name) for points, style, name in lines if points]
     every = [point for points, _, _ in known for point in points]
@@ -77,7 +77,7 @@ def _chart(
         single = len(points) == 1
         path = charts.dots(x, y, points) if single else charts.line(x, y, points)
         marks.append(Mark(path, style, "dots" if single else "line", name))
-    yield Chart(title, said, x, y, marks)
+    yield Chart(title, alt, x, y, marks)
 
 
 def scores(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Chart:
@@ -92,7 +92,7 @@ def scores(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Chart:
     intervals = [(row, *item["iou_mean_95"]) for row, (_, item) in enumerate(rows)]
     answers = [(item["iou_mean"], row) for row, (_, item) in enumerate(rows)]
     fixed = [(item["constant_box_iou"], row) for row, (_, item) in enumerate(rows)]
-    said = "; ".join(
+    alt = "; ".join(
         f"{name} {item['iou_mean']:.3f}, constant box {item['constant_box_iou']:.3f}"
         for name, item in rows
     )
@@ -101,7 +101,7 @@ def scores(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Chart:
         Mark(charts.dots(x, y, answers), "model", "dots", "detector"),
         Mark(charts.dots(x, y, fixed), "constant", "dots", "constant box"),
     ]
-    return charts.row_chart("Mean IoU", f"{said}.", x, y, marks)
+    return charts.row_chart("Mean IoU", f"{alt}.", x, y, marks)
 
 
 def iou_distributions(comparison: Comparison) -> Iterator[Chart]:
@@ -120,12 +120,12 @@ def iou_distributions(comparison: Comparison) -> Iterator[Chart]:
             Mark(charts.steps(x, y, edges, constant), "constant", "line", "constant box"),
         ]
         low, middle, high = np.quantile(found, [0.02, 0.5, 0.98])
-        said = (
+        alt = (
             f"Of {len(found)} true boxes half have an IoU of at least {middle:.3f}, 98 % of at "
             f"least {low:.3f}, 2 % of at least {high:.3f}; the constant box's median is "
             f"{np.median(fixed):.3f}."
         )
-        yield Chart(f"IoU, {spoken(label)}", said, x, y, marks)
+        yield Chart(f"IoU, {spoken(label)}", alt, x, y, marks)
 
 
 def edge_errors(comparison: Comparison) -> Iterator[Chart]:
@@ -153,11 +153,11 @@ def _edges(label: str, error: Tensor) -> Chart:
         Mark(charts.spans(x, y, half), "model", "thick", "half of them"),
         Mark(charts.dots(x, y, [(middle[row], row) for row in rows]), "model", "dots", "median"),
     ]
-    said = "; ".join(
+    alt = "; ".join(
         f"{name}: median {middle[row]:+.1%}, 90 % from {low[row]:+.1%} to {high[row]:+.1%}"
         for row, name in enumerate(EDGES)
     )
-    return charts.row_chart(f"Edges, {spoken(label)}", f"{said}.", x, y, marks)
+    return charts.row_chart(f"Edges, {spoken(label)}", f"{alt}.", x, y, marks)
 
 
 def agreement(comparison: Comparison, ratio: Mapping[str, Any]) -> Chart:
@@ -178,10 +178,10 @@ def agreement(comparison: Comparison, ratio: Mapping[str, Any]) -> Chart:
     marks += [Mark(charts.across(x, y, ratio["bias"]), "constant", "line", "bias")]
     for name, level in zip(("limits of agreement", ""), limits, strict=False):
         marks.append(Mark(charts.across(x, y, level), "limit", "line", name))
-    said = f"{len(points)} images, bias {ratio['bias']:+.4f}"
+    alt = f"{len(points)} images, bias {ratio['bias']:+.4f}"
     if limits:
-        said += f", limits of agreement {limits[0]:+.4f} to {limits[1]:+.4f}"
-    return Chart("Cardiothoracic ratio", f"{said}.", x, y, marks)
+        alt += f", limits of agreement {limits[0]:+.4f} to {limits[1]:+.4f}"
+    return Chart("Cardiothoracic ratio", f"{alt}.", x, y, marks)
 
 
 def coverage(rows: Sequence[tuple[str, Mapping[str, Any]]], level: float) -> Chart:
@@ -200,5 +200,5 @@ def coverage(rows: Sequence[tuple[str, Mapping[str, Any]]], level: float) -> Cha
         Mark(charts.spans(x, y, intervals), "model", "line", "95 % interval"),
         Mark(charts.dots(x, y, shares), "model", "dots", "measured"),
     ]
-    said = "; ".join(f"{name} {item['coverage']:.1%}" for name, item in rows)
-    return charts.row_chart("Coverage", f"Promised {level:.0%}. {said}.", x, y, marks)
+    alt = "; ".join(f"{name} {item['coverage']:.1%}" for name, item in rows)
+    return charts.row_chart("Coverage", f"Promised {level:.0%}. {alt}.", x, y, marks)

@@ -65,7 +65,7 @@ class Album:
     """Films of one kind."""
 
     title: str
-    said: str
+    criterion: str
     films: list[Film]
 
 
@@ -98,8 +98,8 @@ def albums(comparison: Comparison, samples: Mapping[str, Sample]) -> list[Album]
     )
     painter = Painter(comparison, samples)
     return [
-        Album(title, said, [painter.film(index) for index in chosen])
-        for title, said, chosen in kinds
+        Album(title, criterion, [painter.film(index) for index in chosen])
+        for title, criterion, chosen in kinds
         if chosen
     ]
 

@@ -77,10 +77,10 @@ def _charts(found: Compared) -> Iterator[Chart]:
             Mark(charts.spans(x, y, spans), "model", "line", "95 % interval"),
             Mark(charts.dots(x, y, dots), "model", "dots", "run minus run 1"),
         ]
-        said = "; ".join(
+        alt = "; ".join(
             f"{name} {row['difference']:+.4f}" for name, row in zip(names, rows, strict=True)
         )
-        yield charts.row_chart(title, f"{said}.", x, y, marks)
+        yield charts.row_chart(title, f"{alt}.", x, y, marks)
 
 
 def _films(found: Compared, samples: Mapping[str, Sample]) -> Iterator[tuple[str, list[Film]]]:
