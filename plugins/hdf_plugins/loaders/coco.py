@@ -10,7 +10,7 @@ from hdf import Sample, UserError
 from hdf.errors import Problem
 from hdf.files.atomic import is_file
 from hdf.images import SUFFIXES
-from hdf_plugins.loaders.boxes import make_target
+from hdf_plugins.loaders.annotations import make_target
 from hdf_plugins.loaders.coco_file import Image, read_coco
 from hdf_plugins.loaders.folders import image_sample, require_folder, tried
 
@@ -18,15 +18,15 @@ from hdf_plugins.loaders.folders import image_sample, require_folder, tried
 class Coco:
     """Images, and boxes from the ``bbox`` of COCO's JSON; the categories' names are the labels.
 
-    Images of one patient, as an image's key ``patient`` or its own DICOM header names it, stay on
-    one side of a split. Where neither does, each image counts as a patient of its own. Crowds
-    (``iscrowd: 1``) are left out; polygons and run lengths (``segmentation``) are not read.
+    Images of one patient stay on one side of a split. An image's key ``patient``, or else its own
+    DICOM header, names the patient; without either each image counts as a patient of its own.
+    Crowds (``iscrowd: 1``) are left out; polygons and run lengths (``segmentation``) are not read.
 
     Args:
         images: the folder to which every ``file_name`` is relative; sub-folders may be named.
         annotations: the JSON file with images, annotations and categories. Its images are the data
-            set; one without an annotation is an image without a box. Boxes are rescaled where
-            ``width`` and ``height`` differ from the image's own.
+            set; an image without an annotation has no box. Boxes are rescaled if ``width`` and
+            ``height`` differ from the image's own.
     """
 
     def __init__(self, *, images: Path, annotations: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from hdf.errors import Problem, UserError, user_error
 from hdf.files.atomic import read_text
 from hdf.types import Fault
-from hdf_plugins.loaders.boxes import Box, from_corner_and_size, is_coordinate, misplaced
+from hdf_plugins.loaders.annotations import Box, from_corner_and_size, is_coordinate, misplaced
 
 MAX_BYTES = 200_000_000
 MAX_SIDE = 1_000_000

@@ -10,7 +10,7 @@ from typing import Literal
 
 from hdf import Sample, UserError
 from hdf.errors import Problem
-from hdf_plugins.loaders.boxes import make_target
+from hdf_plugins.loaders.annotations import make_target
 from hdf_plugins.loaders.folders import (
     Files,
     files_by_stem,
@@ -26,8 +26,8 @@ from hdf_plugins.loaders.table import Row, read_table
 class CsvBoxes:
     """Images found by the stem of their file name, boxes from a table.
 
-    Images of one patient, as a column ``patient`` or the images' own DICOM headers name it, stay
-    on one side of a split. Where neither does, each image counts as a patient of its own.
+    Images of one patient stay on one side of a split. A column ``patient``, or else the image's own
+    DICOM header, names the patient; without either each image counts as a patient of its own.
 
     Args:
         images: folder of image files. Sub-folders are not searched; a table may name an image in
@@ -37,10 +37,10 @@ class CsvBoxes:
             ``[,patient]``, or the RSNA Pneumonia challenge's own,
             ``patientId,x,y,width,height,Target``. Boxes are in pixels of the image, or of a frame
             ``img_shape_x`` wide and ``img_shape_y`` high. A name may carry the file's suffix.
-        label: what the boxes are, where the table has no column ``label``; left out, they are
-            ``heart``, and ``opacity`` in the challenge's table.
-        masks: folder with one sub-folder for each label, holding masks of the images' stems;
-            inside is where a pixel is not zero.
+        label: of all boxes in a table without a column ``label``; if left out, ``heart``, and
+            ``opacity`` in the challenge's table.
+        masks: folder with one sub-folder for each label, which holds masks with the images' stems;
+            pixels other than zero are inside.
         unlisted: what to do with an image that the table does not name: report it, or leave it
             out.
     """

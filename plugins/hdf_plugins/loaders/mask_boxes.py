@@ -32,14 +32,14 @@ class MaskBoxes:
     A box bounds the largest part of its mask whose pixels share sides, so that specks elsewhere
     don't count. An image without a mask of one label, or with an empty one, lacks that label. Only
     masks of the recipe's ``data.labels`` are read, whenever the images are listed. Images of one
-    patient, as the images' own DICOM headers name it, stay on one side of a split. Where they
-    don't, each image counts as a patient of its own.
+    patient stay on one side of a split. The image's DICOM header names the patient; without one
+    each image counts as a patient of its own.
 
     Args:
         images: folder of image files; sub-folders are not searched.
-        masks: folder with one sub-folder for each label, holding masks of the images' stems;
-            inside is where a pixel is not zero. Where a mask has another size than its image, the
-            boxes are rescaled; ``box_bounds: mask`` and heads that learn from masks refuse it.
+        masks: folder with one sub-folder for each label, which holds masks with the images' stems;
+            pixels other than zero are inside. If a mask has another size than its image, the boxes
+            are rescaled; ``box_bounds: mask`` and heads that learn from masks refuse it.
         unlisted: what to do with an image that has no mask at all: report it, or leave it out.
     """
 

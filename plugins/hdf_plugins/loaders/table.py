@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hdf.errors import user_error
 from hdf.types import Fault
-from hdf_plugins.loaders.boxes import (
+from hdf_plugins.loaders.annotations import (
     Box,
     from_corner_and_size,
     from_corners,
