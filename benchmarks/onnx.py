@@ -14,8 +14,7 @@ from hdf.inference.load import load_detectors, load_predictor
 from hdf.inference.onnx import OnnxModel, OnnxPredictor
 from hdf.models.weights import DEFAULT
 from hdf.registry.registry import discover
-from hdf.tools.export.check import phantoms
-from hdf.tools.export.export import export_model
+from hdf.tools.export.check import export_model, phantoms
 from hdf_plugins.loaders.phantom import read_image
 
 SIDE, COUNT, ROUNDS, TIMES = 512, 8, 31, 10

@@ -12,8 +12,7 @@ import torch
 
 from benchmarks.timing import alternate, ratio
 from hdf.data.batches import Batches
-from hdf.data.folder import StoreFolder
-from hdf.data.prepared import read_prepared
+from hdf.data.folder import StoreFolder, read_prepared
 from hdf.data.store import build_store
 from hdf_plugins.loaders.image_folder import ImageFolder
 

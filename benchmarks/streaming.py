@@ -11,12 +11,10 @@ import numpy as np
 import torch
 
 from hdf.data.batches import Batches
-from hdf.data.decode import Placed
-from hdf.data.folder import MaskEntry, StoreFolder, fingerprint
+from hdf.data.folder import ImageLine, MaskLine, StoreFolder, fingerprint, read_prepared
 from hdf.data.mask_reading import add_masks, mask_keys
 from hdf.data.masks import packed_size
-from hdf.data.prepared import read_prepared
-from hdf.data.resize import place
+from hdf.data.resize import fit
 from hdf.runtime.malloc import peak_mib
 from hdf.types import Sample, Target
 
@@ -50,15 +48,16 @@ def _unread() -> torch.Tensor:
 
 def _fill(folder: StoreFolder, samples: list[Sample]) -> None:
     random = np.random.default_rng(0)
-    geometry, _ = place(SIZE, SIZE, "letterbox")
-    with folder.writing() as writer:
+    geometry, _ = fit(SIZE, SIZE, "letterbox")
+    with folder.adding(folder.pixels) as add_image:
         for sample in samples:
-            pixels = torch.from_numpy(random.integers(0, 256, (1, *SIZE), dtype=np.uint8))
-            writer.add(sample, fingerprint(sample), Placed(pixels, geometry))
+            mark = fingerprint(sample)
+            line = ImageLine(index=0, id=sample.id, fingerprint=mark, geometry=geometry)
+            add_image(line, random.bytes(SIZE[0] * SIZE[1]))
     masks = random.bytes(len(LABELS) * packed_size(SIZE))
-    with folder.writing_masks() as add:
+    with folder.adding(folder.masks) as add:
         for sample in samples:
-            add(MaskEntry(index=0, id=sample.id, keys=mask_keys(sample, SIZE)), masks)
+            add(MaskLine(index=0, id=sample.id, keys=mask_keys(sample, SIZE)), masks)
 
 
 def _train(batches: Batches) -> None:

@@ -13,8 +13,7 @@ import torch
 from benchmarks.ellipses import NoisyEllipses
 from benchmarks.timing import seconds
 from hdf.data.batches import Batches
-from hdf.data.folder import StoreFolder
-from hdf.data.prepared import read_prepared
+from hdf.data.folder import StoreFolder, read_prepared
 from hdf.data.store import Store, build_store
 from hdf.models.detector import Detector, ModelSpec
 from hdf.recipe.schema import Adam, Constant

@@ -20,7 +20,7 @@ from PIL import Image
 from hdf.cli import main
 from hdf.cli import predict as command
 from hdf.errors import UserError
-from hdf.inference.tables import COLUMNS
+from hdf.inference.output import COLUMNS
 from hdf.models.build import build_detector
 from hdf.models.calibration import Calibration
 from hdf.models.detector import Detector, ModelSpec

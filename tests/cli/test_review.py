@@ -223,16 +223,16 @@ def test_a_missing_extra_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_shipped_model_answers_in_the_background(tmp_path: Path) -> None:
     from hdf.tools.review.desk import Desk
-    from hdf.tools.review.films import find_films
-    from hdf.tools.review.pictures import Pictures
+    from hdf.tools.review.jpeg_cache import Pictures
     from hdf.tools.review.predicting import predicting
+    from hdf.tools.review.table import images_to_review
     from hdf_plugins.loaders.phantom import read_image
 
     (tmp_path / "films").mkdir()
     for number in range(3):
         np.save(tmp_path / "films" / f"{number}.npy", read_image(0, number, (96, 96))[0].numpy())
     predictor = load_predictor(MODEL)
-    desk = Desk(find_films(tmp_path / "films"), predictor.labels, tmp_path / "out.csv")
+    desk = Desk(images_to_review(tmp_path / "films"), predictor.labels, tmp_path / "out.csv")
     counted: list[tuple[int, int]] = []
     threads = torch.get_num_threads()
     with predicting(predictor, desk, Pictures(), lambda *both: counted.append(both)) as thread:
@@ -248,7 +248,7 @@ def test_a_prediction_that_fails_is_told_on_the_page(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from hdf.tools.review.desk import Desk
-    from hdf.tools.review.pictures import Pictures
+    from hdf.tools.review.jpeg_cache import Pictures
     from hdf.tools.review.predicting import predicting
 
     class Broken(Fixed):

@@ -18,11 +18,10 @@ from hdf.augmentation.pipeline import Augment
 from hdf.boxes import mask_bounds
 from hdf.data.batches import Batches
 from hdf.data.dataset import wants_masks
-from hdf.data.folder import StoreFolder
-from hdf.data.image_file import ImageFile
+from hdf.data.flat_file import ImageFile
+from hdf.data.folder import StoreFolder, read_prepared
 from hdf.data.mask_reading import add_masks
 from hdf.data.masks import pack, unpack
-from hdf.data.prepared import read_prepared
 from hdf.data.store import Skipped, Store, build_store
 from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve

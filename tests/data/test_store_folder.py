@@ -20,10 +20,9 @@ from torch import Tensor
 
 from hdf import Sample, Target, UserError
 from hdf.data.batches import Batches
-from hdf.data.decode import place
-from hdf.data.folder import StoreFolder, fingerprint
-from hdf.data.image_file import ImageFile
-from hdf.data.prepared import read_prepared
+from hdf.data.decode import decode
+from hdf.data.flat_file import ImageFile
+from hdf.data.folder import ImageLine, StoreFolder, fingerprint, read_prepared
 from hdf.data.store import Skipped, Store, build_store
 from hdf.runtime import memory_budget as residence
 
@@ -194,14 +193,17 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
 def test_a_second_writer_waits_for_the_first(originals: Path, tmp_path: Path) -> None:
     folder = StoreFolder(tmp_path / "store", SIZE, SETTINGS)
     with ThreadPoolExecutor(1) as pool, ExitStack() as first:
-        writer = first.enter_context(folder.writing())
+        add = first.enter_context(folder.adding(folder.pixels))
         told = threading.Event()
         other = StoreFolder(tmp_path / "store", SIZE, SETTINGS)
         given = samples(originals)
         second = pool.submit(read_prepared, other, given, ("heart",), "stretch", on_wait=told.set)
         assert told.wait(30)
         for sample in given[:3]:
-            writer.add(sample, fingerprint(sample), place(sample, SIZE, "stretch"))
+            image, geometry = decode(sample, SIZE, "stretch")
+            mark = fingerprint(sample)
+            line = ImageLine(index=0, id=sample.id, fingerprint=mark, geometry=geometry)
+            add(line, image.numpy().tobytes())
         READ.clear()
         first.close()
         store, _, _ = second.result(30)
@@ -214,7 +216,8 @@ def test_nothing_is_written_where_only_bad_samples_are_missing(
 ) -> None:
     prepared(tmp_path / "store", samples(originals))
     given = [*samples(originals), Sample.broken("x", "hearts.csv:9: no image")]
-    with StoreFolder(tmp_path / "store", SIZE, SETTINGS).writing():
+    folder = StoreFolder(tmp_path / "store", SIZE, SETTINGS)
+    with folder.adding(folder.pixels):
         store, skipped, reused = prepared(tmp_path / "store", given)
     assert (len(store), [id for id, _ in skipped], reused) == (COUNT, ["x"], COUNT)
 

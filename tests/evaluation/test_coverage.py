@@ -65,9 +65,9 @@ def test_the_right_boxes_are_counted() -> None:
         error,
         torch.full((3, 4), 3.0),
     )
-    found = covered(shown, calibration)
+    found, _ = covered(shown, calibration)
     assert found.holds.tolist() == [True, False, True]
-    assert found.growth[0] == pytest.approx(112 * 98 / (100 * 80))
+    assert found.size[0] == pytest.approx(112 * 98 / (100 * 80))
     report = coverage(shown, calibration)
     assert report is not None
     assert report["labels"]["heart"]["coverage"] == pytest.approx(2 / 3)
@@ -98,7 +98,7 @@ def test_each_fold_is_calibrated_by_the_others() -> None:
     for number in range(3):
         calibration = calibrate(shown.part(fold != number))
         assert calibration is not None
-        holds.append(covered(shown.part(fold == number), calibration).holds)
+        holds.append(covered(shown.part(fold == number), calibration)[0].holds)
     assert len(torch.cat(holds)) == sum(part["n"] for part in report["labels"].values())
     hits = sum(part["n"] * part["coverage"] for part in report["labels"].values())
     assert hits == pytest.approx(float(torch.cat(holds).sum()))
@@ -106,7 +106,7 @@ def test_each_fold_is_calibrated_by_the_others() -> None:
 
 def test_a_fold_with_larger_errors_is_not_hidden() -> None:
     even, bad = matches(60, 1, 1.0), matches(60, 2, 1.0, scale=3.0)
-    shown = Matches.joined([even, bad], [60, 60])
+    shown = Matches.concatenate([even, bad], [60, 60])
     fold = torch.cat([torch.zeros(180), torch.ones(180)]).long()
     report = cross_coverage(shown, fold)
     assert report is not None

@@ -191,7 +191,7 @@ def test_detections_in_images_without_a_true_box_come_through_the_tables(tmp_pat
         given,
         images=["a", "b", "empty"],
         sources=["east", "west", "east"],
-        found=Found.joined([given.found, nowhere], [0, 0]),
+        found=Found.concatenate([given.found, nowhere], [0, 0]),
     )
     assert extended.metrics(LABELS)["ap"] < given.metrics(LABELS)["ap"]
     assert written(tmp_path, extended).metrics(LABELS) == extended.metrics(LABELS)
@@ -223,7 +223,7 @@ def test_a_damaged_table_is_told(tmp_path: Path, name: str, damage: str) -> None
 
 def test_comparisons_are_joined_image_by_image() -> None:
     parts = [comparison(*ROWS[:2]), comparison(*ROWS[2:])]
-    assert Comparison.joined(parts).metrics(LABELS) == comparison(*ROWS).metrics(LABELS)
+    assert Comparison.concatenate(parts).metrics(LABELS) == comparison(*ROWS).metrics(LABELS)
 
 
 def test_the_interval_covers_the_mean_about_as_often_as_it_says() -> None:

@@ -99,7 +99,7 @@ def test_of_two_true_boxes_of_one_label_the_larger_counts() -> None:
     nothing = torch.full((1, 4), torch.nan)
     extra = Matches(torch.tensor([0]), ["heart"], small, torch.zeros(1), nothing, nothing)
     for parts in ([answers, extra], [extra, answers]):
-        assert ratios_of(Matches.joined(parts, [0, 0])).found.tolist() == pytest.approx([0.42])
+        assert ratios_of(Matches.concatenate(parts, [0, 0])).found.tolist() == pytest.approx([0.42])
 
 
 def test_spreads_are_carried_to_the_ratio() -> None:

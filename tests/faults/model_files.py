@@ -10,9 +10,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from hdf.data.folder import StoreFolder
+from hdf.data.folder import StoreFolder, read_prepared
 from hdf.data.mask_reading import add_masks
-from hdf.data.prepared import read_prepared
 from hdf.models.file import load_model, save_model
 from hdf.registry.registry import discover
 from hdf_plugins.loaders.mask_boxes import MaskBoxes

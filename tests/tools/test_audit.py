@@ -25,13 +25,11 @@ from hdf.recipe.splits import EndsSplit, FoldSplit, FractionSplit, Lists, ListSp
 from hdf.registry.registry import Registry
 from hdf.tools.audit.anatomy import find_odd_boxes
 from hdf.tools.audit.audit import Audit, audit
+from hdf.tools.audit.cards import write_page
 from hdf.tools.audit.duplicates import find_duplicates, same_radiographs
-from hdf.tools.audit.exposure import likeness_to_all
 from hdf.tools.audit.finding import KINDS, Finding, in_order
-from hdf.tools.audit.page import write_page
-from hdf.tools.audit.records import Box
-from hdf.tools.audit.sides import find_bad_splits, parts_of
-from hdf.tools.audit.survey import survey
+from hdf.tools.audit.records import Box, find_bad_splits, parts_of
+from hdf.tools.audit.survey import likeness_to_all, survey
 from hdf_plugins.loaders.phantom import read_image
 from tests.docs.documentation import DOCS
 

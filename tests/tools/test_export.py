@@ -14,8 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from hdf.data.resize import Resize, resize_image
-from hdf.data.resize_tensors import resize_any
+from hdf.data.resize import Resize, resize_any, resize_image
 from hdf.errors import UserError
 from hdf.inference import Predictor
 from hdf.inference.load import load_detectors
@@ -27,8 +26,7 @@ from hdf.models.file import spec_of
 from hdf.recipe.check import part_of
 from hdf.registry.registry import Registry
 from hdf.runtime.device import choose_compute
-from hdf.tools.export.check import Difference, check_answers
-from hdf.tools.export.export import export_model
+from hdf.tools.export.check import Difference, check_answers, export_model
 from hdf.tools.export.formats import FORMATS
 from tests.painted import painted_detector
 

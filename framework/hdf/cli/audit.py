@@ -48,8 +48,8 @@ def audit(
     from hdf.files.atomic import refuse_path
     from hdf.models.components import build_components
     from hdf.tools.audit.audit import audit as look
+    from hdf.tools.audit.cards import is_page, write_page
     from hdf.tools.audit.finding import as_json
-    from hdf.tools.audit.page import is_page, write_page
 
     if html is not None:
         refuse_path(html, "page of an audit", is_page, overwrite)

@@ -46,7 +46,7 @@ def compare(
 
     from hdf.files.atomic import refuse_path
     from hdf.tools.compare.compare import as_json, compare_runs
-    from hdf.tools.compare.page import is_page
+    from hdf.tools.compare.html import is_page
 
     if html is not None:
         refuse_path(html, "page of a comparison", is_page, overwrite)
@@ -91,7 +91,7 @@ def _show(found: Compared) -> None:
 
 
 def _rows(found: Compared) -> Iterator[tuple[str, ...]]:
-    from hdf.tools.compare.differences import METRICS
+    from hdf.tools.compare.paired import METRICS
 
     for row in found.rows:
         low, high = row["difference_95"]
@@ -109,8 +109,8 @@ def _rows(found: Compared) -> Iterator[tuple[str, ...]]:
 
 def _write(html: Path, found: Compared, plugins_dir: Path | None) -> None:
     from hdf.registry.registry import discover
-    from hdf.tools.compare.images import find_samples
-    from hdf.tools.compare.page import write_page
+    from hdf.tools.compare.compare import find_samples
+    from hdf.tools.compare.html import write_page
 
     samples = find_samples(found.finished, discover(plugins_dir)) if found.changed else {}
     write_page(html, found, samples)

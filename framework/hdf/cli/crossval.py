@@ -18,6 +18,7 @@ from hdf.cli.arguments import (
     recipe_arguments,
 )
 from hdf.cli.screen import console, show_table
+from hdf.console import NOTICE
 from hdf.console.scores import COLUMNS, more_lines, score_row, score_rows
 
 
@@ -72,5 +73,5 @@ def _closing_lines(summary: dict[str, Any], folder: Path) -> list[str]:
         f"(95 % {low:+.3f} to {high:+.3f}) from the constant box",
         *more_lines(scores),
         f"{summary['timing']['seconds']:.0f} s; everything is in {folder}",
-        "For research only: hdf is not a medical device.",
+        NOTICE,
     ]

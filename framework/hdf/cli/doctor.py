@@ -13,7 +13,7 @@ from hdf.cli.screen import show_json
 from hdf.errors import printable
 
 if TYPE_CHECKING:
-    from hdf.tools.doctor.finding import Finding
+    from hdf.tools.doctor import Check
 
 
 @click.command()
@@ -41,7 +41,7 @@ def doctor(as_json: bool, plugins_dir: Path | None) -> None:
         sys.exit(1)
 
 
-def _show(found: list[Finding]) -> None:
+def _show(found: list[Check]) -> None:
     for section in dict.fromkeys(finding.section for finding in found):
         own = [finding for finding in found if finding.section == section]
         width = max(len(finding.name) for finding in own)

@@ -11,6 +11,7 @@ import click
 
 from hdf.cli.arguments import complete_model, out_options, plugins_dir_option
 from hdf.cli.screen import console, show_json, show_table
+from hdf.console import NOTICE
 from hdf.console.scores import COLUMNS, more_lines, score_rows
 
 if TYPE_CHECKING:
@@ -154,5 +155,5 @@ def _closing_lines(metrics: dict[str, Any], folder: Path) -> list[str]:
         f"(95 % {low:+.3f} to {high:+.3f}) from the constant box, the mean box of this very table",
         *more_lines(metrics),
         f"everything is in {folder}",
-        "For research only: hdf is not a medical device.",
+        NOTICE,
     ]

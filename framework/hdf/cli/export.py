@@ -62,8 +62,7 @@ def export(
     from hdf.files.atomic import refuse_path
     from hdf.inference.load import load_detectors
     from hdf.registry.registry import discover
-    from hdf.tools.export.check import phantoms
-    from hdf.tools.export.export import export_model
+    from hdf.tools.export.check import export_model, phantoms
     from hdf.tools.export.formats import FORMATS
 
     kind = kind or _kind_of(out)
@@ -88,6 +87,6 @@ def _kind_of(out: Path | None) -> str:
 
 def _read(named: Sequence[Path]) -> Iterator[Tensor]:
     from hdf.images import read_image
-    from hdf.inference.sources import find_sources
+    from hdf.inference.sources import find_images
 
-    return (read_image(source.path) for source in find_sources(named))
+    return (read_image(image.path) for image in find_images(named))

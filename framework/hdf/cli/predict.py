@@ -13,10 +13,11 @@ import click
 
 from hdf.cli.arguments import complete_model, nproc_option, plugins_dir_option
 from hdf.cli.screen import console, show_json, show_table
+from hdf.console import NOTICE
 
 if TYPE_CHECKING:
     from hdf.inference.files import Answering, Draw, Told
-    from hdf.inference.sources import Source
+    from hdf.inference.sources import ImagePath
     from hdf.models.calibration import Calibration
 
 COVERAGE = 0.9
@@ -105,14 +106,14 @@ def predict(
     from hdf.files.atomic import refuse_path
     from hdf.inference.files import predict_files
     from hdf.inference.load import load_predictor
+    from hdf.inference.output import as_csv, as_json, is_answers, write_answers
     from hdf.inference.processes import predict_in_processes
-    from hdf.inference.sources import find_sources
-    from hdf.inference.tables import as_csv, as_json, is_answers, write_answers
+    from hdf.inference.sources import find_images
     from hdf.models.weights import DEFAULT
     from hdf.runtime.device import choose_compute, computes_bfloat16
 
     models = models or (DEFAULT,)
-    sources = find_sources(images)
+    sources = find_images(images)
     if out is not None:
         refuse_path(out, "table of predictions", is_answers, overwrite)
     draw = None if overlay is None else _drawing(sources, overlay, overwrite)
@@ -197,7 +198,7 @@ def _level(calibration: Calibration | None, coverage: float | None) -> float:
     raise click.BadParameter(f"the model is {message}", param_hint="'--coverage'")
 
 
-def _drawing(sources: Sequence[Source], folder: Path, overwrite: bool) -> Draw:
+def _drawing(sources: Sequence[ImagePath], folder: Path, overwrite: bool) -> Draw:
     """What draws an overlay; refuses to replace another's file beforehand."""
     from hdf.drawing.png import is_png_of
     from hdf.files.atomic import refuse_path
@@ -244,7 +245,7 @@ def _close(told: Sequence[Told], overlay: Path | None, say: Callable[[str], None
 
     if overlay is not None:
         say(f"{overlay}: contains the images; treat it as you treat them")
-    say("For research only: hdf is not a medical device.")
+    say(NOTICE)
     failed = [Problem(str(item.path), item.reason) for item in told if item.answer is None]
     if failed:
         show_error(UserError(failed))

@@ -10,6 +10,7 @@ import click
 
 from hdf.cli.arguments import plugins_dir_option
 from hdf.cli.screen import console
+from hdf.console import NOTICE
 
 EXTRA = "pip install 'heart-detection-framework[review]'"
 PORT = 8017
@@ -66,14 +67,13 @@ def review(
     from hdf.files.pseudonyms import secret_of
     from hdf.inference.load import load_predictor
     from hdf.tools.review.desk import Desk
-    from hdf.tools.review.films import find_films
-    from hdf.tools.review.pictures import Pictures
+    from hdf.tools.review.jpeg_cache import Pictures
     from hdf.tools.review.predicting import predicting
-    from hdf.tools.review.table import refuse_tables
+    from hdf.tools.review.table import images_to_review, refuse_tables
 
     folder = images.resolve()
     table = out or folder.with_name(f"{folder.name}-corrections.csv")
-    films = find_films(images)
+    films = images_to_review(images)
     refuse_tables(table)
     reporter = Reporter(console(sys.stderr))
     with ExitStack() as stack:
@@ -96,4 +96,4 @@ def review(
             server.run(sockets=[listening])
     accepted, flagged = desk.counts()
     reporter.say(f"{table}: {accepted} accepted, {flagged} flagged of {len(films)} images")
-    reporter.say("For research only: hdf is not a medical device.")
+    reporter.say(NOTICE)

@@ -19,6 +19,7 @@ from hdf.cli.arguments import (
     recipe_arguments,
 )
 from hdf.cli.screen import console, tell
+from hdf.console import NOTICE
 
 if TYPE_CHECKING:
     from hdf.recipe.check import CheckedRecipe
@@ -166,5 +167,5 @@ def _closing_lines(summary: dict[str, Any], folder: Path) -> list[str]:
         f"IoU >= 0.75 in {scores['iou_at_75']:.0%}, AP {scores['ap']:.3f}",
         *more_lines(scores),
         f"{summary['timing']['seconds']:.0f} s; everything is in {folder}",
-        "For research only: hdf is not a medical device.",
+        NOTICE,
     ]

@@ -2,3 +2,5 @@
 
 What computes a figure lives elsewhere; here it is put into words.
 """
+
+NOTICE = "For research only: hdf is not a medical device."

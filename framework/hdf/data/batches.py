@@ -6,26 +6,24 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from hdf.data.image_file import ImageFile
 from hdf.data.masks import unpack
-from hdf.data.store import Store, taken
+from hdf.data.store import Store
 from hdf.types import Batch
 
 Rows = Callable[[int], slice]
-"""Which images of a batch of so many are wanted."""
+"""From the size of a batch to the rows of it that are wanted."""
 
 
 class Batches:
     """A part of the store, in batches on the store's device.
 
-    The images of an epoch are dealt into batches whose sizes differ by one at most, so that no
-    epoch ends with a batch of a single image.
+    The sizes of an epoch's batches differ by one at most, so that none ends with a batch of a
+    single image.
 
     Attributes:
         sizes: how many images each batch has.
@@ -60,8 +58,8 @@ class Batches:
         """Every image once, in an order of this seed and epoch.
 
         Args:
-            rows: the part of each batch that is read and given; all of it if left out.
-            start: how many batches are left out at the beginning.
+            rows: the part of each batch to read; all of it if None.
+            start: how many batches to skip.
         """
         order = np.random.default_rng([seed, epoch]).permutation(len(self.index))
         return self._deal(torch.from_numpy(order), rows, start)
@@ -79,23 +77,15 @@ class Batches:
             yield Batch(images, targets, chosen)
 
     def _read(self, dealt: Sequence[Tensor]) -> Iterator[Stored]:
-        store = self.store
-        held = [store.images, *([store.masks.packed] if store.masks else [])]
-        if any(isinstance(item, ImageFile) for item in held):
-            return _ahead(partial(_stored, store), dealt)
-        return (_stored(store, chosen) for chosen in dealt)
+        return _ahead(self.store.read, dealt) if self.store.files else map(self.store.read, dealt)
 
 
 Stored = tuple[Tensor, Tensor | None]
-"""Images uint8 [B, 1, H, W], and masks uint8 [B, N, bytes] where there are any."""
-
-
-def _stored(store: Store, chosen: Tensor) -> Stored:
-    return taken(store.images, chosen), store.masks.read(chosen) if store.masks else None
+"""What `Store.read` returns."""
 
 
 def _ahead(read: Callable[[Tensor], Stored], dealt: Sequence[Tensor]) -> Iterator[Stored]:
-    """Batches from files; the next one is read while this one is computed with."""
+    """Batches from files; the next one is read while this one is in use."""
     if not dealt:
         return
     with ThreadPoolExecutor(1) as reader:

@@ -1,4 +1,4 @@
-"""From a checked recipe to the data set it describes; no model is needed for it."""
+"""From a checked recipe to the data set that it describes; no model is built."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hdf.console.progress import Reporter
-from hdf.data.folder import StoreFolder
+from hdf.data.folder import StoreFolder, read_prepared
 from hdf.data.mask_reading import add_masks
-from hdf.data.prepared import read_prepared
 from hdf.data.split import Split, split_samples
 from hdf.data.store import Skipped, Store, read_usable, refuse_absent_labels, refuse_unusable
 from hdf.data.store_location import choose_folder, code_of
@@ -20,7 +19,7 @@ from hdf.recipe.check import CheckedRecipe, Part
 from hdf.types import Sample
 
 MASKS = 0.25
-"""The masks of an image are read in about this share of the time that it takes itself."""
+"""The time to read an image's masks, as a share of the time to read the image."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Dataset:
     Attributes:
         store: every image, ready for training.
         split: which of them are trained on.
-        skipped: the id of each sample that was left out, and why.
+        skipped: the id of each sample that was left out, and the reason.
         folder: where the images are kept; None for memory.
         reused: how many images were in the folder already.
     """
@@ -46,16 +45,16 @@ def list_samples(checked: CheckedRecipe, loader: Any) -> list[Sample]:
     """The loader's samples, the broken ones included; no image is read.
 
     Raises:
-        UserError: the loader fails, gives anything else, gives nothing, or repeats an id.
+        UserError: the loader fails, returns anything else or nothing, or repeats an id.
     """
     return samples_of(checked.parts["data", "loader"], loader)
 
 
 def samples_of(part: Part, loader: Any) -> list[Sample]:
-    """As `list_samples`, of a loader that no recipe names.
+    """As `list_samples`, for a loader that no recipe names.
 
     Args:
-        part: where the loader comes from, for messages.
+        part: names the loader in messages.
     """
     with blamed_on(part, "records"):
         samples = loader.records()
@@ -78,7 +77,7 @@ def split_of(checked: CheckedRecipe, samples: list[Sample]) -> Split:
 
 
 def read_dataset(checked: CheckedRecipe, loader: Any, reporter: Reporter) -> Dataset:
-    """List, read and split the recipe's samples; those of images alone, too.
+    """List, read and split the recipe's samples, with or without boxes.
 
     Raises:
         UserError: with all that is wrong with the data.
@@ -86,13 +85,16 @@ def read_dataset(checked: CheckedRecipe, loader: Any, reporter: Reporter) -> Dat
     samples = list_samples(checked, loader)
     data = checked.recipe.data
     if data.on_bad == "error":
-        split_of(checked, samples)  # told before images are read
+        split_of(checked, samples)  # so that a wrong split is reported before images are read
     folder = _folder(checked, samples)
     masks = wants_masks(checked)
     store, bad, reused = _read(checked, samples, folder, reporter, masks)
     if store is not None and masks:
-        store, maskless = _with_masks(checked, store, folder, reporter)
-        bad = _in_order(samples, bad + maskless)
+        with reporter.counting("reading masks") as progress:
+            on_wait = _waiting(folder, reporter)
+            store, maskless = add_masks(store, data.resize, folder, progress, on_wait)
+        errors = dict(bad + maskless)
+        bad = [(item.id, errors[item.id]) for item in samples if item.id in errors]
     if store is None or (bad and data.on_bad == "error"):
         raise UserError.joined([error for _, error in bad])
     split = split_of(checked, store.samples)
@@ -109,11 +111,11 @@ def read_dataset(checked: CheckedRecipe, loader: Any, reporter: Reporter) -> Dat
 def read_images(
     checked: CheckedRecipe, samples: list[Sample], reporter: Reporter
 ) -> tuple[Store | None, list[Skipped]]:
-    """All images that can be read, without their boxes, so that a wrong box takes no image away.
+    """All images that can be read, without boxes, so that a wrong box excludes no image.
 
     Returns:
-        The images, or None where none can be read; and the samples of those that can't, the broken
-        ones included.
+        The images, or None if none can be read; and the samples that can't be read, the broken ones
+        included.
 
     Raises:
         UserError: the store's folder can't be used.
@@ -142,12 +144,10 @@ def _read(
     then = MASKS if masks else 0.0
     with reporter.counting("reading images", then, shorter) as progress:
         if folder is not None:
-            told = _waiting(folder, reporter)
-            return read_prepared(folder, samples, data.labels, data.resize, progress, told)
-        store, bad = read_usable(
-            samples, data.labels, data.image_size, data.resize, progress=progress
-        )
-        return store, bad, 0
+            on_wait = _waiting(folder, reporter)
+            return read_prepared(folder, samples, data.labels, data.resize, progress, on_wait)
+        wanted = (data.labels, data.image_size, data.resize)
+        return *read_usable(samples, *wanted, progress=progress), 0
 
 
 def _what_shortens(checked: CheckedRecipe) -> Iterator[str]:
@@ -163,42 +163,26 @@ def wants_masks(checked: CheckedRecipe) -> bool:
     return checked.recipe.data.box_bounds == "mask" or uses_masks(head)
 
 
-def _with_masks(
-    checked: CheckedRecipe, store: Store, folder: StoreFolder | None, reporter: Reporter
-) -> tuple[Store | None, list[Skipped]]:
-    told = _waiting(folder, reporter)
-    with reporter.counting("reading masks") as progress:
-        return add_masks(store, checked.recipe.data.resize, folder, progress, told)
-
-
 def _waiting(folder: StoreFolder | None, reporter: Reporter) -> Callable[[], None]:
     path = folder.path if folder else ""
     return lambda: reporter.say(f"{path}: another hdf fills this store; waiting for it")
 
 
-def _in_order(samples: list[Sample], bad: list[Skipped]) -> list[Skipped]:
-    errors = dict(bad)
-    return [(sample.id, errors[sample.id]) for sample in samples if sample.id in errors]
-
-
 def refuse_unlearnable(checked: CheckedRecipe, dataset: Dataset) -> None:
-    """Refuse a data set that is in order, but from which nothing can be learned or measured.
+    """Refuse a sound data set from which nothing can be learned or measured.
 
     Raises:
-        UserError: a label has no box at all, or a side has none.
+        UserError: a label has no box, or a side of the split has none.
     """
-    _refuse_absent_labels(checked, dataset.store)
-    with placed(checked.where("data", "split")):
-        _refuse_boxless_sides(dataset.store, dataset.split)
+    store, split = dataset.store, dataset.split
+    _refuse_absent_labels(checked, store)
+    sides = {"training": split.train, "validation": split.val, "inner": split.inner}
+    for name, index in sides.items():
+        if index and not store.targets.valid[index].any():
+            message = f"no image of the {name} side has a box"
+            raise user_error(message, checked.where("data", "split"))
 
 
 def _refuse_absent_labels(checked: CheckedRecipe, store: Store) -> None:
     with placed(checked.where("data", "labels")):
         refuse_absent_labels(store)
-
-
-def _refuse_boxless_sides(store: Store, split: Split) -> None:
-    sides = {"training": split.train, "validation": split.val, "inner": split.inner}
-    for name, index in sides.items():
-        if index and not store.targets.valid[index].any():
-            raise user_error(f"no image of the {name} side has a box")

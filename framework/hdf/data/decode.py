@@ -1,10 +1,9 @@
-"""Reading one sample: image and boxes in network pixels, or what is wrong with it."""
+"""Reading one sample: its image in the network's size, its boxes in original pixels, its faults."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
@@ -18,58 +17,20 @@ from hdf.types import Fault, Geometry, Sample, Target
 Result = TypeVar("Result")
 
 TOLERANCE = 1.0
-"""Pixels by which a box may reach over the edge of its image: rounding, not a mistake."""
+"""Pixels by which rounding may put a box outside its image."""
 
 
-@dataclass(frozen=True)
-class Decoded:
-    """A sample as the store keeps it.
+def decode(sample: Sample, size: tuple[int, int], resize: Resize) -> tuple[Tensor, Geometry]:
+    """One image as a store keeps it, whatever its boxes are.
 
-    Attributes:
-        image: uint8 [1, H, W], network pixels.
-        geometry: how the image was placed.
-        target: the boxes in the pixels of the original image, cut to it; wanted labels only.
-    """
-
-    image: Tensor
-    geometry: Geometry
-    target: Target
-
-
-@dataclass(frozen=True)
-class Placed:
-    """An image as a store keeps it: what depends on the files alone, and not on the boxes.
-
-    Attributes:
-        image: uint8 [1, H, W], network pixels.
-        geometry: how the image was placed.
-    """
-
-    image: Tensor
-    geometry: Geometry
-
-
-def decode(
-    sample: Sample, labels: tuple[str, ...], size: tuple[int, int], resize: Resize
-) -> Decoded:
-    """Read one sample.
-
-    Raises:
-        UserError: with the sample's own faults, or those of its image and boxes.
-    """
-    placed = place(sample, size, resize)
-    target = target_of(sample, placed.geometry.original_size, labels)
-    return Decoded(placed.image, placed.geometry, target)
-
-
-def place(sample: Sample, size: tuple[int, int], resize: Resize) -> Placed:
-    """Read one image, whatever its boxes are.
+    Returns:
+        uint8 [1, *size], and where the original lies in it.
 
     Raises:
         UserError: with the sample's own faults, or those of its image.
     """
-    placed, geometry = resize_image(read_pixels(sample), size, resize)
-    return Placed((placed * 255).round().to(torch.uint8), geometry)
+    resized, geometry = resize_image(read_pixels(sample), size, resize)
+    return (resized * 255).round().to(torch.uint8), geometry
 
 
 def read_pixels(sample: Sample) -> Tensor:
@@ -92,7 +53,7 @@ def fault_of(sample: Sample) -> UserError | None:
 
 
 def attempted(read: Callable[[Sample], Result], sample: Sample) -> Result | UserError:
-    """What `read` gives, or the error that it raises."""
+    """What `read` returns, or the `UserError` that it raises."""
     try:
         return read(sample)
     except UserError as error:
@@ -101,7 +62,7 @@ def attempted(read: Callable[[Sample], Result], sample: Sample) -> Result | User
 
 @contextmanager
 def reading(sample: Sample, what: str = "") -> Iterator[None]:
-    """Name the sample in whatever its loader's functions raise."""
+    """Turn whatever the loader's functions raise into an error that names the sample."""
     try:
         yield
     except UserError:
@@ -128,13 +89,13 @@ def _checked(sample: Sample, image: object) -> Tensor:
 
 
 def kept_boxes(target: Target | None, labels: tuple[str, ...]) -> list[int]:
-    """The positions of the boxes of wanted labels."""
+    """The positions of the boxes whose label is one of `labels`."""
     names = target.labels if target else ()
     return [index for index, label in enumerate(names) if label in labels]
 
 
 def target_of(sample: Sample, original: tuple[int, int], labels: tuple[str, ...]) -> Target:
-    """The wanted boxes in original pixels.
+    """The boxes of these labels in original pixels, clipped to the image.
 
     Args:
         original: (height, width) of the image as read.
@@ -164,7 +125,7 @@ def in_original_pixels(target: Target, original: tuple[int, int]) -> Tensor:
 
 
 def box_fault(box: Tensor, label: str, original: tuple[int, int]) -> Fault:
-    """What is wrong with a box [4] in an image of (height, width) pixels; empty if nothing."""
+    """The fault of a box [4] in an image of (height, width) pixels; empty if there is none."""
     height, width = original
     x0, y0, x1, y1 = box.tolist()
     shown = f"the {label} box ({x0:g}, {y0:g}, {x1:g}, {y1:g})"

@@ -1,14 +1,12 @@
-"""One data set for several processes: the writer reads it first."""
+"""One data set for all processes of a run: the writer reads it first."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import replace
 from typing import Any, NoReturn
 
 import torch
-from torch import Tensor
 
 from hdf.console.progress import Reporter
 from hdf.data.dataset import Dataset, read_dataset
@@ -17,7 +15,6 @@ from hdf.data.store import Store
 from hdf.errors import user_error
 from hdf.recipe.check import CheckedRecipe
 from hdf.runtime.world import World
-from hdf.types import Sample
 
 
 def read_shared(checked: CheckedRecipe, loader: Any, reporter: Reporter, world: World) -> Dataset:
@@ -25,7 +22,7 @@ def read_shared(checked: CheckedRecipe, loader: Any, reporter: Reporter, world: 
 
     Images in a store's folder are decoded once, by the writer or by one process of each machine
     that has a folder of its own. Images in memory are read by the writer and sent to the others,
-    whose samples can't be read again.
+    whose samples then have no original images to read.
 
     Raises:
         UserError: as `read_dataset`; or the processes see different data.
@@ -41,17 +38,16 @@ def read_shared(checked: CheckedRecipe, loader: Any, reporter: Reporter, world: 
 
 
 def _sent(dataset: Dataset | None, world: World) -> Dataset:
-    """The writer's data set; pixels are received in place, for they may take half the memory."""
+    """The writer's data set; pixels are received in place, as they may take half the memory."""
     store = None if dataset is None else dataset.store
     known = world.broadcast(None if dataset is None else _without_pixels(dataset))
-    images = world.broadcast_tensor(None if store is None else _in_memory(store.images))
+    cpu = torch.device("cpu")
+    images = world.broadcast_tensor(None if store is None else store.images.to(cpu))
     assert known is not None
     masks = known.store.masks
     if masks is not None:
-        packed = store.masks.packed if store and store.masks else None
-        masks = replace(
-            masks, packed=world.broadcast_tensor(None if packed is None else _in_memory(packed))
-        )
+        packed = store.masks.packed.to(cpu) if store and store.masks else None
+        masks = replace(masks, packed=world.broadcast_tensor(packed))
     return dataset or replace(known, store=replace(known.store, images=images, masks=masks))
 
 
@@ -59,31 +55,21 @@ def _without_pixels(dataset: Dataset) -> Dataset:
     store = dataset.store
     nothing = torch.empty(0, dtype=torch.uint8)
     masks = store.masks and Masks(store.masks.rows, nothing, store.masks.size)
-    samples = [_bare(sample) for sample in store.samples]
+    # The functions of a sample may be anything, which can't be sent.
+    samples = [
+        replace(sample, read=_is_elsewhere, read_masks=None, files=(), mask_files=())
+        for sample in store.samples
+    ]
     return replace(dataset, store=replace(store, samples=samples, images=nothing, masks=masks))
-
-
-def _bare(sample: Sample) -> Sample:
-    """What can be sent: the functions of a sample may be anything."""
-    return replace(sample, read=_is_elsewhere, read_masks=None, files=(), mask_files=())
 
 
 def _is_elsewhere() -> NoReturn:
     raise RuntimeError("only the process that writes can read the original images again")
 
 
-def _in_memory(images: Any) -> Tensor:
-    assert isinstance(images, Tensor), "a data set without a folder is in memory"
-    return images
-
-
 def _refuse_different(store: Store, world: World) -> None:
-    """Told by the writer; the others find it gone."""
-    facts = [
-        (sample.id, sample.group, target.labels, target.boxes.tolist())
-        for sample, target in zip(store.samples, store.originals, strict=True)
-    ]
-    found = world.gather(hashlib.sha256(json.dumps(facts).encode()).hexdigest())
+    """Raised by the writer alone; the others then lose the connection to it."""
+    found = world.gather(hashlib.sha256(store.facts().encode()).hexdigest())
     others = [str(rank) for rank, digest in enumerate(found) if digest != found[0]]
     if world.is_writer and others:
         message = (

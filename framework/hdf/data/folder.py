@@ -1,4 +1,4 @@
-"""A folder of decoded images, and of masks where they are wanted, that survives being killed."""
+"""A folder of decoded images and masks: what is there is kept, the rest is decoded and added."""
 
 from __future__ import annotations
 
@@ -8,26 +8,30 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hdf.data.decode import Placed
-from hdf.data.flat_file import Appender, FlatFile, L, Line
-from hdf.data.image_file import ImageFile
+from hdf.data.decode import attempted, decode, fault_of, target_of
+from hdf.data.flat_file import FlatFile, ImageFile, L, Line
 from hdf.data.masks import packed_size
-from hdf.errors import user_error
+from hdf.data.resize import Resize
+from hdf.data.store import Progress, Skipped, Store, Usable, collect
+from hdf.errors import UserError, user_error
 from hdf.files.atomic import write_json, write_text
+from hdf.runtime.workers import map_samples
 from hdf.types import Geometry, Sample
 
 VERSION = 1
+FLAG = "CONTAINS_IMAGES.txt"
 WARNING = """This folder holds copies of radiographs, reduced in size. Treat it as you treat the
 radiographs themselves. It may be deleted: hdf makes it anew from the original files.
 """
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry(Line):
-    """An image's line.
+class ImageLine(Line):
+    """The line of one image.
 
     Attributes:
         fingerprint: of the sample's files.
@@ -38,7 +42,7 @@ class Entry(Line):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MaskEntry(Line):
+class MaskLine(Line):
     """The line of one image's masks, which lie in slots one after the other.
 
     Attributes:
@@ -59,30 +63,28 @@ def fingerprint(sample: Sample) -> str:
 
 
 def file_facts(file: Path) -> tuple[str, int, int]:
-    """Path, size and date of a file; -1 for what can't be told."""
+    """Path, size and date of a file; -1 for what is not known."""
     try:
         found = file.stat()
-    except OSError:  # reading it will tell
+    except OSError:  # which reading it reports
         return str(file.absolute()), -1, -1
     return str(file.absolute()), found.st_size, found.st_mtime_ns
 
 
-NOTICE = "CONTAINS_IMAGES.txt"
-
-
 def _is_own(name: str) -> bool:
-    """Whether a store that is being made, or whose making was killed, may hold it."""
-    return name in (NOTICE, "header.json") or name.startswith((f".{NOTICE}.", ".header.json."))
+    """Whether a store that is being made, or whose making was killed, may hold this file."""
+    return name in (FLAG, "header.json") or name.startswith((f".{FLAG}.", ".header.json."))
 
 
 class StoreFolder:
     """Decoded images on disk, and masks beside them.
 
     Args:
-        settings: what images and masks depend on beside their files.
+        settings: what images and masks depend on, apart from their files.
 
     Attributes:
-        masks: packed masks, a slot each; see `hdf.data.masks`.
+        pixels: images, a slot each.
+        masks: packed masks (`hdf.data.masks`), a slot each.
 
     Raises:
         UserError: the folder holds something else, or was made with other settings.
@@ -90,11 +92,9 @@ class StoreFolder:
 
     def __init__(self, path: Path, size: tuple[int, int], settings: Mapping[str, Any]) -> None:
         self.path, self.size = path, size
-        self.images, self.journal = path / "images.u8", path / "journal.jsonl"
-        self._pixels = FlatFile(self.images, self.journal, size[0] * size[1], _entry)
-        self.masks = FlatFile(
-            path / "masks.bits", path / "masks.jsonl", packed_size(size), _mask_entry
-        )
+        images, masks = path / "images.u8", path / "masks.bits"
+        self.pixels = FlatFile(images, path / "journal.jsonl", size[0] * size[1], _image_line)
+        self.masks = FlatFile(masks, path / "masks.jsonl", packed_size(size), _mask_line)
         header = {"version": VERSION, "image_size": list(size), **settings}
         try:
             self._open(json.loads(json.dumps(header)))
@@ -110,7 +110,7 @@ class StoreFolder:
             message = "the folder is no store and is not empty; choose another for data.store"
             raise user_error(message, str(self.path))
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_text(self.path / NOTICE, WARNING)
+        write_text(self.path / FLAG, WARNING)
         write_json(file, header)
 
     def _refuse_other(self, file: Path, header: dict[str, Any]) -> None:
@@ -130,69 +130,53 @@ class StoreFolder:
 
     @property
     def nbytes(self) -> int:
-        """What images and masks take on disk."""
-        files = (self.images, self.masks.path)
+        """The size of images and masks on disk, in bytes."""
+        files = (self.pixels.path, self.masks.path)
         return sum(file.stat().st_size for file in files if file.exists())
 
-    def entries(self, marks: Mapping[str, str]) -> dict[str, Entry]:
-        """The last good line of each id, its image's checksum verified.
+    def lines(self, fingerprints: Mapping[str, str]) -> dict[str, ImageLine]:
+        """The last good line of each id, with its image's checksum verified.
 
         Args:
-            marks: the fingerprint that is wanted of each id. Images of the same id and other files
-                may be there as well, such as those of a data set in another folder.
+            fingerprints: of each id. The store may hold images of the same id and other files too,
+                such as those of a data set in another folder.
         """
-        return self._pixels.lines(lambda entry: marks.get(entry.id) == entry.fingerprint)
-
-    def open_images(self, entries: Sequence[Entry]) -> ImageFile:
-        """The images of these entries, in order."""
-        return ImageFile(self.images, [entry.index for entry in entries], self.size)
+        return self.pixels.lines(lambda line: fingerprints.get(line.id) == line.fingerprint)
 
     @contextmanager
-    def writing(self, on_wait: Callable[[], None] = lambda: None) -> Iterator[Writer]:
-        """Add images; only one process may, and others wait for it.
+    def adding(
+        self, file: FlatFile[L], on_wait: Callable[[], None] = lambda: None
+    ) -> Iterator[Callable[[L, bytes], L]]:
+        """Append to `pixels` or `masks`; only one process may, and others wait for it.
 
         Args:
             on_wait: called before this process waits.
 
+        Yields:
+            A function that takes a line and the bytes of its slots.
+
         Raises:
             UserError: the folder can't be written, or the disk is full.
         """
-        with self._adding(self._pixels, on_wait) as appender:
-            yield Writer(self, appender)
-
-    @contextmanager
-    def writing_masks(
-        self, on_wait: Callable[[], None] = lambda: None
-    ) -> Iterator[Callable[[MaskEntry, bytes], MaskEntry]]:
-        """As `writing`, for masks: gives a function that takes a line and its slots' bytes."""
-        with self._adding(self.masks, on_wait) as appender:
-
-            def add(entry: MaskEntry, content: bytes) -> MaskEntry:
-                with self.told():
-                    return appender.add(entry, content)
-
-            yield add
-
-    @contextmanager
-    def _adding(self, file: FlatFile[L], on_wait: Callable[[], None]) -> Iterator[Appender[L]]:
         with ExitStack() as open_files:
-            with self.told():
+            with self._refusing():
                 lock = open_files.enter_context((self.path / "lock").open("w"))
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     on_wait()
                     fcntl.flock(lock, fcntl.LOCK_EX)
-                appender = open_files.enter_context(file.appending())
-            yield appender
+                append = open_files.enter_context(file.appending())
+
+            def add(line: L, content: bytes) -> L:
+                with self._refusing():
+                    return append(line, content)
+
+            yield add
 
     @contextmanager
-    def told(self) -> Iterator[None]:
-        """Tell what the system refuses as the store's affair.
-
-        Raises:
-            UserError: instead of an OSError.
-        """
+    def _refusing(self) -> Iterator[None]:
+        """Report what the system refuses as the store's problem."""
         try:
             yield
         except OSError as error:
@@ -200,28 +184,85 @@ class StoreFolder:
             raise user_error(message, str(self.path)) from error
 
 
-class Writer:
-    """Adds images at the end of a store."""
-
-    def __init__(self, folder: StoreFolder, appender: Appender[Entry]) -> None:
-        self.folder, self.appender = folder, appender
-
-    def add(self, sample: Sample, mark: str, placed: Placed) -> Entry:
-        """Write the image, then its line.
-
-        Raises:
-            UserError: the disk is full.
-        """
-        entry = Entry(index=0, id=sample.id, fingerprint=mark, geometry=placed.geometry)
-        with self.folder.told():
-            return self.appender.add(entry, placed.image.numpy().tobytes())
+def _image_line(found: dict[str, Any]) -> ImageLine:
+    geometry = found.pop("geometry")
+    tuples: dict[str, Any] = {key: value and tuple(value) for key, value in geometry.items()}
+    return ImageLine(**found, geometry=Geometry(**tuples))
 
 
-def _entry(found: dict[str, Any]) -> Entry:
-    place = found.pop("geometry")
-    tuples: dict[str, Any] = {key: value and tuple(value) for key, value in place.items()}
-    return Entry(**found, geometry=Geometry(**tuples))
+def _mask_line(found: dict[str, Any]) -> MaskLine:
+    return MaskLine(**{**found, "keys": tuple(found["keys"])})
 
 
-def _mask_entry(found: dict[str, Any]) -> MaskEntry:
-    return MaskEntry(**{**found, "keys": tuple(found["keys"])})
+def read_prepared(
+    folder: StoreFolder,
+    samples: Sequence[Sample],
+    labels: tuple[str, ...],
+    resize: Resize,
+    progress: Progress = lambda done, total: None,
+    on_wait: Callable[[], None] = lambda: None,
+) -> tuple[Store | None, list[Skipped], int]:
+    """Add the images that the folder lacks, and open it.
+
+    Boxes come from the samples each time, so that correcting one decodes nothing. A bad image is
+    tried again each time, as a missing decoder may have been installed.
+
+    Args:
+        on_wait: called before this process waits for another that fills the folder.
+
+    Returns:
+        The store, or None if no sample can be used; the samples that can't be used; and how many
+        images were there already.
+
+    Raises:
+        UserError: the folder can't be written.
+    """
+    marks = {sample.id: fingerprint(sample) for sample in samples if not sample.faults}
+    there = folder.lines(marks)
+    reused = len(there)
+    bad = {sample.id: fault for sample in samples if (fault := fault_of(sample))}
+    if any(sample.id not in there and sample.id not in bad for sample in samples):
+        _fill(folder, samples, marks, there, bad, resize, progress, on_wait)
+    usable: list[Usable] = []
+    for sample in (sample for sample in samples if sample.id in there):
+        try:
+            geometry = there[sample.id].geometry
+            usable.append(
+                Usable(sample, geometry, target_of(sample, geometry.original_size, labels))
+            )
+        except UserError as error:
+            bad[sample.id] = error
+    skipped = [(item.id, bad[item.id]) for item in samples if item.id in bad]
+    if not usable:
+        return None, skipped, reused
+    slots = [there[item.sample.id].index for item in usable]
+    images = ImageFile(folder.pixels.path, slots, folder.size)
+    return collect(usable, images, labels), skipped, reused
+
+
+def _fill(
+    folder: StoreFolder,
+    samples: Sequence[Sample],
+    marks: dict[str, str],
+    there: dict[str, ImageLine],
+    bad: dict[str, UserError],
+    resize: Resize,
+    progress: Progress,
+    on_wait: Callable[[], None],
+) -> None:
+    """Add the images that are missing to `there`, and those that can't be read to `bad`."""
+    read = partial(attempted, partial(decode, size=folder.size, resize=resize))
+    with folder.adding(folder.pixels, on_wait) as add:
+        # Another process may have added some in the meantime.
+        there |= folder.lines({id: mark for id, mark in marks.items() if id not in there})
+        missing = [item for item in samples if item.id not in there and item.id not in bad]
+        results = map_samples(read, missing)
+        for sample, result in zip(missing, results, strict=True):
+            if isinstance(result, UserError):
+                bad[sample.id] = result
+            else:
+                image, geometry = result
+                mark = marks[sample.id]
+                line = ImageLine(index=0, id=sample.id, fingerprint=mark, geometry=geometry)
+                there[sample.id] = add(line, image.numpy().tobytes())
+            progress(len(there) + len(bad), len(samples))

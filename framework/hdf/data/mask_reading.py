@@ -1,4 +1,4 @@
-"""The masks of a store's samples: read once, kept in memory or in the store's folder."""
+"""Reading the masks of a store's samples once, into memory or the store's folder."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from hdf.data.decode import attempted, kept_boxes, reading
-from hdf.data.folder import MaskEntry, StoreFolder, file_facts
-from hdf.data.image_file import ImageFile
+from hdf.data.flat_file import ImageFile
+from hdf.data.folder import MaskLine, StoreFolder, file_facts
 from hdf.data.masks import Masks, pack, packed_size
 from hdf.data.resize import Resize, resize_masks
 from hdf.data.store import Progress, Skipped, Store
@@ -39,22 +39,24 @@ class Wanted:
     keys: tuple[str, ...]
     kept: list[int]
 
-    def is_in(self, entry: MaskEntry) -> bool:
-        return all(self.keys[box] in entry.keys for box in self.kept)
+    def is_in(self, line: MaskLine) -> bool:
+        return all(self.keys[box] in line.keys for box in self.kept)
+
+    def number(self, rows: Tensor, start: int) -> int:
+        """Write the numbers of the kept masks, from `start`, into `rows` of `Masks`."""
+        end = start + len(self.kept)
+        rows[self.position, : len(self.kept)] = torch.arange(start, end)
+        return end
 
 
-@dataclass(frozen=True)
-class PackedMasks:
-    """Masks of one sample: uint8 [N, bytes], and the (height, width) that they had."""
-
-    bits: Tensor
-    original: tuple[int, int]
+PackedMasks = tuple[Tensor, tuple[int, int]]
+"""Masks of one sample, uint8 [N, bytes], and the (height, width) that they had."""
 
 
 def mask_keys(sample: Sample, original: tuple[int, int]) -> tuple[str, ...]:
-    """What decides each mask of a sample: its label, its file, and the size of the image.
+    """A hash for each mask of a sample, of its label, its file and the size of the image.
 
-    Boxes of one label are told apart by their order, and are other ones where their number changes.
+    It also holds the mask's number among those of its label, and how many there are.
     """
     labels = sample.target.labels if sample.target else ()
     files = sample.mask_files or (None,) * len(labels)
@@ -77,15 +79,15 @@ def add_masks(
     """Give a store the masks of its boxes.
 
     Masks of all labels are kept in the folder, so that another choice of ``data.labels`` reads
-    nothing again. A box whose image has no masks, or whose mask is empty, has no known mask.
+    nothing anew. A box whose image has no masks, or whose mask is empty, has no known mask.
 
     Args:
         resize: as for the images.
-        folder: where masks are kept and looked for; None for memory.
-        on_wait: called where another process fills the folder, before it is waited for.
+        folder: where masks are kept; None for memory.
+        on_wait: called before this process waits for another that fills the folder.
 
     Returns:
-        The store, without the images whose masks can't be used; None where none is left; and those
+        The store without the images whose masks can't be used, or None if none is left; and those
         images' samples.
 
     Raises:
@@ -94,13 +96,11 @@ def add_masks(
     packed: Tensor | ImageFile
     wanted = _wanted(store)
     read = partial(attempted, partial(read_packed, size=store.size, resize=resize))
-    if folder is None:
-        slots, packed, bad = _in_memory(wanted, read, store.size, progress)
-    else:
-        slots, packed, bad = _in_folder(wanted, read, folder, progress, on_wait)
     rows = torch.full(store.targets.valid.shape, -1)
-    for position, found in slots.items():
-        rows[position, : len(found)] = torch.tensor(found)
+    if folder is None:
+        packed, bad = _in_memory(wanted, read, rows, store.size, progress)
+    else:
+        packed, bad = _in_folder(wanted, read, rows, folder, progress, on_wait)
     store = replace(store, masks=Masks(rows, packed, store.size))
     good = [number for number in range(len(store)) if number not in bad]
     skipped = [(store.samples[number].id, bad[number]) for number in sorted(bad)]
@@ -120,15 +120,13 @@ def _wanted(store: Store) -> list[Wanted]:
     return found
 
 
-Slots = dict[int, list[int]]
-"""Which packed masks belong to the kept boxes of an image, by its position in the store."""
 Read = Callable[[Sample], PackedMasks | UserError]
 
 
 def _in_memory(
-    wanted: list[Wanted], read: Read, size: tuple[int, int], progress: Progress
-) -> tuple[Slots, Tensor, dict[int, UserError]]:
-    slots: Slots = {}
+    wanted: list[Wanted], read: Read, rows: Tensor, size: tuple[int, int], progress: Progress
+) -> tuple[Tensor, dict[int, UserError]]:
+    """Fills `rows` of `Masks`; returns its `packed`, and the errors by position in the store."""
     bits = [torch.zeros(0, packed_size(size), dtype=torch.uint8)]
     bad: dict[int, UserError] = {}
     count = 0
@@ -136,57 +134,57 @@ def _in_memory(
         if isinstance(result, UserError):
             bad[item.position] = result
         else:
-            bits.append(result.bits[item.kept])
-            slots[item.position] = list(range(count, count + len(item.kept)))
-            count += len(item.kept)
+            bits.append(result[0][item.kept])
+            count = item.number(rows, count)
         progress(done, len(wanted))
-    return slots, torch.cat(bits)[:, None, None], bad
+    return torch.cat(bits)[:, None, None], bad
 
 
 def _in_folder(
     wanted: list[Wanted],
     read: Read,
+    rows: Tensor,
     folder: StoreFolder,
     progress: Progress,
     on_wait: Callable[[], None],
-) -> tuple[Slots, Tensor | ImageFile, dict[int, UserError]]:
+) -> tuple[Tensor | ImageFile, dict[int, UserError]]:
+    """As `_in_memory`."""
     bad: dict[int, UserError] = {}
     there = _there(folder, wanted)
     if len(there) < len(wanted):
-        with folder.writing_masks(on_wait) as add:
-            # Another process may have added some meanwhile.
+        with folder.adding(folder.masks, on_wait) as add:
+            # Another process may have added some in the meantime.
             there |= _there(folder, [item for item in wanted if item.sample.id not in there])
             missing = [item for item in wanted if item.sample.id not in there]
             for item, result in _read_all(missing, read):
                 if isinstance(result, UserError):
                     bad[item.position] = result
                 else:
-                    entry = MaskEntry(index=0, id=item.sample.id, keys=item.keys)
-                    there[item.sample.id] = add(entry, result.bits.numpy().tobytes())
+                    line = MaskLine(index=0, id=item.sample.id, keys=item.keys)
+                    there[item.sample.id] = add(line, result[0].numpy().tobytes())
                 progress(len(there) + len(bad), len(wanted))
-    slots: Slots = {}
-    places: list[int] = []
+    slots: list[int] = []
     for item in (item for item in wanted if item.sample.id in there):
-        entry = there[item.sample.id]
-        slots[item.position] = list(range(len(places), len(places) + len(item.kept)))
-        places += (entry.index + entry.keys.index(item.keys[box]) for box in item.kept)
+        line = there[item.sample.id]
+        item.number(rows, len(slots))
+        slots += (line.index + line.keys.index(item.keys[box]) for box in item.kept)
     count = packed_size(folder.size)
-    if not places:
-        return slots, torch.zeros(0, 1, 1, count, dtype=torch.uint8), bad
-    return slots, ImageFile(folder.masks.path, places, (1, count)), bad
+    if not slots:
+        return torch.zeros(0, 1, 1, count, dtype=torch.uint8), bad
+    return ImageFile(folder.masks.path, slots, (1, count)), bad
 
 
-def _there(folder: StoreFolder, wanted: list[Wanted]) -> dict[str, MaskEntry]:
+def _there(folder: StoreFolder, wanted: list[Wanted]) -> dict[str, MaskLine]:
     by_id = {item.sample.id: item for item in wanted}
-    return folder.masks.lines(lambda entry: entry.id in by_id and by_id[entry.id].is_in(entry))
+    return folder.masks.lines(lambda line: line.id in by_id and by_id[line.id].is_in(line))
 
 
 def _read_all(wanted: list[Wanted], read: Read) -> Iterator[tuple[Wanted, PackedMasks | UserError]]:
     results = map_samples(read, [item.sample for item in wanted])
     for item, result in zip(wanted, results, strict=True):
-        if isinstance(result, PackedMasks) and result.original != item.original:
+        if not isinstance(result, UserError) and result[1] != item.original:
             sizes = " pixels; its image has ".join(
-                f"{height} x {width}" for height, width in (result.original, item.original)
+                f"{h} x {w}" for h, w in (result[1], item.original)
             )
             result = user_error(f"a mask has {sizes}", item.sample.where or item.sample.id)
         yield item, result
@@ -208,5 +206,4 @@ def read_packed(sample: Sample, size: tuple[int, int], resize: Resize) -> Packed
     if len(masks) != count or not masks.numel():
         message = f"the loader gave masks of {list(masks.shape)} for {count} boxes"
         raise user_error(message, where)
-    original = (masks.shape[1], masks.shape[2])
-    return PackedMasks(pack(resize_masks(masks, size, resize)), original)
+    return pack(resize_masks(masks, size, resize)), (masks.shape[1], masks.shape[2])

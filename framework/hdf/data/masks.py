@@ -1,4 +1,4 @@
-"""Masks of a data set, one bit a pixel."""
+"""Masks of a data set, one bit per pixel."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hdf.data.image_file import ImageFile
+from hdf.data.flat_file import ImageFile
 
 
 def packed_size(size: tuple[int, int]) -> int:
@@ -22,7 +22,7 @@ def pack(masks: Tensor) -> Tensor:
     return torch.from_numpy(np.packbits(bits.numpy(), axis=1))
 
 
-# The eight bits of each byte as eight bools, taken as one number: six times as fast as shifting.
+# A byte's eight bits as eight bools, looked up as one number: six times as fast as shifting.
 _BITS = torch.from_numpy(np.unpackbits(np.arange(256, dtype=np.uint8))).view(torch.int64)
 
 
@@ -38,8 +38,8 @@ class Masks:
     """The masks of all boxes of a store.
 
     Attributes:
-        rows: int64 [N, boxes] on the CPU, which of `packed` belongs to a box; -1 where none does.
-        packed: uint8 [M, 1, 1, bytes], both kinds indexed with int64 [B].
+        rows: int64 [N, boxes] on the CPU, the index into `packed` of each box's mask; -1 for none.
+        packed: uint8 [M, 1, 1, bytes]; a tensor and a file alike are indexed with int64 [B].
         size: (height, width) in network pixels.
     """
 
@@ -54,16 +54,14 @@ class Masks:
     def read(self, index: Tensor) -> Tensor:
         """Packed masks uint8 [B, boxes, bytes] of the images int64 [B] (on the CPU).
 
-        They are where `packed` is; zeros where there is no mask.
+        On the device of `packed`; zeros where there is no mask.
         """
         rows = self.rows[index]
         known = rows >= 0
-        packed, wanted = self.packed, rows[known]
-        if isinstance(packed, Tensor):
-            wanted, known = wanted.to(packed.device), known.to(packed.device)
-        found = packed[wanted].flatten(1)
+        device = self.packed.device
+        found = self.packed[rows[known].to(device)].flatten(1)
         masks = found.new_zeros(*rows.shape, packed_size(self.size))
-        masks[known] = found
+        masks[known.to(device)] = found
         return masks
 
     def __getitem__(self, index: Tensor) -> Masks:

@@ -1,4 +1,4 @@
-"""Which samples are trained on and which are reported; a patient is never on both sides."""
+"""Which samples are for training and which for validation; a patient is never in both."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hdf.recipe.splits import AnySplit, EndsSplit, FoldSplit, Lists, ListSplit
 from hdf.types import Sample
 
 MOST_BYTES = 100_000_000
-"""Of a list of images."""
+"""The largest list of images."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class Split:
     """Positions in the store.
 
     Attributes:
-        train: what is learned from.
-        val: what is reported, and never used to choose anything.
-        inner: what chooses ``best``; empty unless the recipe asks for it.
+        train: to learn from.
+        val: to report scores on; never used to choose anything.
+        inner: to choose ``best`` by; empty unless the recipe asks for it.
     """
 
     train: list[int]
@@ -46,22 +46,28 @@ def split_samples(samples: Sequence[Sample], split: AnySplit, seed: int) -> Spli
     """Split by patient; folds and random parts take their share of each source.
 
     Raises:
-        UserError: a side would be empty, a list names what is not there, or a patient would be on
-            both sides.
+        UserError: a side would be empty, a list names an image that does not exist, or a patient
+            would be on both sides.
     """
     sides, problems = assign(samples, split, seed)
     problems += _leaks(samples, sides, split)
     if problems:
         raise UserError(problems)
-    _refuse_empty(sides.train, sides.val, len({sample.group for sample in samples}))
+    required = (("training", sides.train), ("validation", sides.val))
+    empty = " and ".join(name for name, side in required if not side)
+    if empty:
+        groups = len({sample.group for sample in samples})
+        raise user_error(
+            f"the split leaves nothing for {empty}; the data set has {groups} patients"
+        )
     return sides
 
 
 def assign(samples: Sequence[Sample], split: AnySplit, seed: int) -> tuple[Split, list[Problem]]:
-    """The sides as the recipe says, even where a patient is on both or a side is empty.
+    """The sides that the recipe states, even if a patient is on both or a side is empty.
 
     Returns:
-        The sides, and what the recipe names that is not there.
+        The sides, and a problem for each name without an image.
     """
     groups = [sample.group for sample in samples]
     problems: list[Problem] = []
@@ -70,11 +76,10 @@ def assign(samples: Sequence[Sample], split: AnySplit, seed: int) -> tuple[Split
     elif isinstance(split, EndsSplit):
         train, val = _ends(samples, split, problems)
     else:
-        chosen = (
-            _fold(samples, split)
-            if isinstance(split, FoldSplit)
-            else _part(samples, split.val, seed)
-        )
+        if isinstance(split, FoldSplit):
+            chosen = _fold(samples, split)
+        else:
+            chosen = _part(samples, split.val, seed)
         val = [index for index, group in enumerate(groups) if group in chosen]
         train = [index for index, group in enumerate(groups) if group not in chosen]
     inner: list[int] = []
@@ -86,18 +91,15 @@ def assign(samples: Sequence[Sample], split: AnySplit, seed: int) -> tuple[Split
 
 
 def shared_groups(samples: Sequence[Sample], split: Split) -> list[str]:
-    """The patients who are reported and learned from as well, sorted."""
+    """The patients with images for both training and validation, sorted."""
     learned = {samples[index].group for index in [*split.train, *split.inner]}
     return sorted(learned & {samples[index].group for index in split.val})
 
 
 def _leaks(samples: Sequence[Sample], sides: Split, split: AnySplit) -> list[Problem]:
-    where = split.lists.val if isinstance(split, ListSplit) else ""
-    advice = (
-        "take one of them out of its list"
-        if isinstance(split, ListSplit)
-        else "change the numbers, or use lists"
-    )
+    where, advice = "", "change the numbers, or use lists"
+    if isinstance(split, ListSplit):
+        where, advice = split.lists.val, "take one of them out of its list"
     problems = []
     for group in shared_groups(samples, sides):
         train, val = (
@@ -129,13 +131,12 @@ def _fold(samples: Sequence[Sample], split: FoldSplit) -> set[str]:
 def _part(samples: Sequence[Sample], fraction: float, seed: int) -> set[str]:
     strata = _strata(samples)
     rng = np.random.default_rng([seed, sum(map(len, strata))])
-    chosen: set[str] = set()
-    for names, count in zip(
-        strata, _shares([len(names) for names in strata], fraction), strict=True
-    ):
-        order = rng.permutation(len(names))
-        chosen |= {names[index] for index in order[:count]}
-    return chosen
+    counts = _shares([len(names) for names in strata], fraction)
+    return {
+        names[index]
+        for names, count in zip(strata, counts, strict=True)
+        for index in rng.permutation(len(names))[:count]
+    }
 
 
 def _shares(sizes: Sequence[int], fraction: float) -> list[int]:
@@ -153,11 +154,8 @@ def _ends(
     samples: Sequence[Sample], split: EndsSplit, problems: list[Problem]
 ) -> tuple[list[int], list[int]]:
     if split.first + split.last > len(samples):
-        message = (
-            f"first: {split.first} and last: {split.last} overlap; "
-            f"the data set has {len(samples)} images"
-        )
-        problems.append(Problem("", message))
+        overlap = f"first: {split.first} and last: {split.last} overlap"
+        problems.append(Problem("", f"{overlap}; the data set has {len(samples)} images"))
         return [], []
     order = sorted(range(len(samples)), key=lambda index: samples[index].id)
     return sorted(order[: split.first]), sorted(order[-split.last :])
@@ -170,22 +168,11 @@ def _by_lists(
     sides = []
     for file in (lists.train, lists.val):
         side = set()
-        for line, name in _names(Path(file)):
+        lines = read_text(Path(file), MOST_BYTES).splitlines()
+        for line, name in enumerate(map(str.strip, lines), 1):
             if name in position:
                 side.add(position[name])
-            else:
+            elif name:
                 problems.append(Problem(f"{file}:{line}", f"no image is called {name!r}"))
         sides.append(sorted(side))
     return sides[0], sides[1]
-
-
-def _names(file: Path) -> list[tuple[int, str]]:
-    lines = read_text(file, MOST_BYTES).splitlines()
-    return [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
-
-
-def _refuse_empty(train: list[int], val: list[int], groups: int) -> None:
-    empty = " and ".join(n for n, side in (("training", train), ("validation", val)) if not side)
-    if empty:
-        message = f"the split leaves nothing for {empty}; the data set has {groups} patients"
-        raise user_error(message)

@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from hdf.data.decode import Decoded, attempted, decode
-from hdf.data.image_file import ImageFile
+from hdf.data.decode import attempted, decode, target_of
+from hdf.data.flat_file import TOGETHER, ImageFile
 from hdf.data.masks import Masks
 from hdf.data.resize import Resize
 from hdf.errors import Problem, UserError, user_error
@@ -25,32 +25,19 @@ from hdf.types import Geometry, Sample, Target, Targets, pad_targets
 Progress = Callable[[int, int], None]
 
 
-TOGETHER = 256
-"""Images that are copied at a time."""
-
-
-class Known(Protocol):
-    """What is known of an image beside its pixels."""
-
-    @property
-    def geometry(self) -> Geometry: ...
-
-    @property
-    def target(self) -> Target: ...
-
-
 @dataclass(frozen=True)
 class Store:
     """A data set, ready for training.
 
     Attributes:
         samples: in the order of `images`.
-        images: uint8 [N, 1, H, W], network pixels; both kinds are indexed with int64 [B].
+        images: uint8 [N, 1, H, W], network pixels; a tensor and a file alike are indexed with
+            int64 [B].
         targets: boxes in network pixels, without masks; labels are indices into `labels`.
         originals: the same boxes in the pixels of the original images.
-        geometry: how each image was placed.
+        geometry: where each original image lies in the network's.
         labels: the recipe's ``data.labels``.
-        masks: of the boxes of `targets`, or None where they were not asked for.
+        masks: of the boxes of `targets`; None if nothing needs them.
     """
 
     samples: list[Sample]
@@ -67,17 +54,30 @@ class Store:
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) of the network's image."""
-        images = self.images
-        if isinstance(images, ImageFile):
-            return images.size
-        return images.shape[-2], images.shape[-1]
+        return self.images.shape[-2], self.images.shape[-1]
+
+    @property
+    def files(self) -> list[ImageFile]:
+        """The images and masks that are not in memory."""
+        held = (self.images, self.masks and self.masks.packed)
+        return [item for item in held if isinstance(item, ImageFile)]
+
+    def read(self, index: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What is stored at int64 [B] (on the CPU).
+
+        Returns:
+            Images uint8 [B, 1, H, W], and packed masks uint8 [B, boxes, bytes] if there are any.
+        """
+        images = self.images[index.to(self.images.device)]
+        return images, self.masks.read(index) if self.masks else None
 
     def only(self, positions: Sequence[int]) -> Store:
         """The images at these positions, in order."""
         chosen = torch.tensor(positions)
+        images = self.images
         return Store(
             [self.samples[i] for i in positions],
-            _chosen(self.images, chosen),
+            images.only(positions) if isinstance(images, ImageFile) else images[chosen],
             self.targets[chosen.to(self.targets.valid.device)],
             [self.originals[i] for i in positions],
             [self.geometry[i] for i in positions],
@@ -85,49 +85,32 @@ class Store:
             self.masks and self.masks[chosen],
         )
 
-    def digest(self) -> str:
-        """Changes with any image's name, patient, source, labels, true boxes, pixels or masks."""
-        facts = [
+    def facts(self) -> str:
+        """Each image's name, patient, source, labels and true boxes, as JSON."""
+        rows = [
             (sample.id, sample.group, sample.source, target.labels, target.boxes.tolist())
             for sample, target in zip(self.samples, self.originals, strict=True)
         ]
-        found = hashlib.sha256(json.dumps(facts).encode())
+        return json.dumps(rows)
+
+    def digest(self) -> str:
+        """Changes with `facts`, and with any image's pixels or masks."""
+        found = hashlib.sha256(self.facts().encode())
         for chosen in torch.split(torch.arange(len(self)), TOGETHER):
-            found.update(taken(self.images, chosen).cpu().numpy().tobytes())
-            if self.masks:
-                found.update(self.masks.read(chosen).cpu().numpy().tobytes())
+            for part in self.read(chosen):
+                found.update(b"" if part is None else part.cpu().numpy().tobytes())
         return found.hexdigest()[:16]
 
     def to(self, device: torch.device) -> Store:
-        """The store with network targets on `device`, and images and masks as well where they fit.
+        """The store with targets on `device`; images and masks too, if its free memory has room.
 
-        Where they take more than a part of the device's free memory they stay in their files.
+        Otherwise they stay in their files.
         """
-        held = [self.images, *([self.masks.packed] if self.masks else [])]
-        files = [item for item in held if isinstance(item, ImageFile)]
-        resident = fits(sum(file.nbytes for file in files), device)
-        moved = [_moved(item, device) if resident else item for item in held]
-        masks = self.masks and replace(self.masks, packed=moved[-1])
-        return replace(self, images=moved[0], targets=self.targets.to(device), masks=masks)
-
-
-def taken(images: Tensor | ImageFile, index: Tensor) -> Tensor:
-    """Images at int64 [B] (on the CPU), wherever they are."""
-    return images[index.to(images.device)] if isinstance(images, Tensor) else images[index]
-
-
-def _chosen(images: Tensor | ImageFile, index: Tensor) -> Tensor | ImageFile:
-    return taken(images, index) if isinstance(images, Tensor) else images.only(index.tolist())
-
-
-def _moved(images: Tensor | ImageFile, device: torch.device) -> Tensor:
-    """A few at a time out of a file: the GPU may have more memory than the computer."""
-    if isinstance(images, Tensor):
-        return images.to(device)
-    moved = torch.empty(len(images), 1, *images.size, dtype=torch.uint8, device=device)
-    for chosen in torch.split(torch.arange(len(images)), TOGETHER):
-        moved[int(chosen[0]) : int(chosen[-1]) + 1] = images[chosen]
-    return moved
+        moved = replace(self, targets=self.targets.to(device))
+        if not fits(sum(file.nbytes for file in self.files), device):
+            return moved
+        masks = self.masks and replace(self.masks, packed=self.masks.packed.to(device))
+        return replace(moved, images=self.images.to(device), masks=masks)
 
 
 Skipped = tuple[str, UserError]
@@ -142,13 +125,7 @@ def build_store(
     *,
     progress: Progress = lambda done, total: None,
 ) -> Store:
-    """Read every sample into memory.
-
-    Args:
-        labels: the structures to keep, in order.
-        size: (height, width) of the network's image.
-        resize: ``letterbox`` or ``stretch``.
-        progress: called with (images done, images in all).
+    """As `read_usable`, for samples that must all be good.
 
     Raises:
         UserError: with all faults of all samples.
@@ -167,34 +144,38 @@ def read_usable(
     *,
     progress: Progress = lambda done, total: None,
 ) -> tuple[Store | None, list[Skipped]]:
-    """As `build_store`, with bad samples left out and listed instead of raised.
+    """Read samples into memory.
+
+    Args:
+        labels: the structures to keep, in order.
+        size: (height, width) of the network's image.
+        resize: ``letterbox`` or ``stretch``.
+        progress: called with the numbers of images done and in all.
 
     Returns:
-        The store, or None where no sample can be used; and the samples that were left out.
+        The store, or None if no sample can be used; and the samples that can't be used.
     """
-    one = partial(decode, labels=labels, size=size, resize=resize)
-    read = partial(attempted, one)
+    read = partial(attempted, partial(decode, size=size, resize=resize))
     pixels = torch.empty(len(samples), 1, *size, dtype=torch.uint8)
-    good: list[tuple[Sample, Decoded]] = []
+    usable: list[Usable] = []
     bad: list[Skipped] = []
-    for done, (sample, result) in enumerate(
-        zip(samples, map_samples(read, samples), strict=True), 1
-    ):
-        if isinstance(result, UserError):
-            bad.append((sample.id, result))
-        else:
-            # Into its place at once: a large data set would be in memory twice otherwise.
-            row = pixels[len(good)].copy_(result.image)
-            good.append((sample, replace(result, image=row)))
+    results = zip(samples, map_samples(read, samples), strict=True)
+    for done, (sample, result) in enumerate(results, 1):
+        try:
+            if isinstance(result, UserError):
+                raise result
+            image, geometry = result
+            target = target_of(sample, geometry.original_size, labels)
+            pixels[len(usable)] = image  # at once: a list of images would double the memory
+            usable.append(Usable(sample, geometry, target))
+        except UserError as error:
+            bad.append((sample.id, error))
         progress(done, len(samples))
-    if not good:
-        return None, bad
-    items = [item for _, item in good]
-    return collect([sample for sample, _ in good], items, pixels[: len(good)], labels), bad
+    return (collect(usable, pixels[: len(usable)], labels) if usable else None), bad
 
 
 def refuse_unusable(samples: Sequence[Sample]) -> None:
-    """Refuse a data set of no images, or of images that can't be told apart.
+    """Refuse a data set without images, or with an id that is there twice.
 
     Raises:
         UserError: naming every id that is there twice.
@@ -206,20 +187,30 @@ def refuse_unusable(samples: Sequence[Sample]) -> None:
         raise UserError(Problem(id, "two samples have this id; ids must differ") for id in repeated)
 
 
-def collect(
-    samples: list[Sample],
-    items: Sequence[Known],
-    images: Tensor | ImageFile,
-    labels: tuple[str, ...],
-) -> Store:
-    """Put images, and what is known of each, into one store."""
-    numbers = {label: index for index, label in enumerate(labels)}
-    targets = [item.target for item in items]
-    padded = pad_targets(
-        [item.geometry.to_network(item.target.boxes) for item in items],
-        [torch.tensor([numbers[name] for name in target.labels]).long() for target in targets],
+class Usable(NamedTuple):
+    """A sample whose image could be read, and its boxes in original pixels."""
+
+    sample: Sample
+    geometry: Geometry
+    target: Target
+
+
+def collect(usable: Sequence[Usable], images: Tensor | ImageFile, labels: tuple[str, ...]) -> Store:
+    """Put samples and their images, in the same order, into one store."""
+    targets = [item.target for item in usable]
+    geometry = [item.geometry for item in usable]
+    padded = network_targets(targets, geometry, labels)
+    return Store([item.sample for item in usable], images, padded, targets, geometry, labels)
+
+
+def network_targets(
+    targets: Sequence[Target], geometry: Sequence[Geometry], labels: tuple[str, ...]
+) -> Targets:
+    """Targets in original pixels as those of a batch, in network pixels."""
+    return pad_targets(
+        [at.to_network(item.boxes) for at, item in zip(geometry, targets, strict=True)],
+        [torch.tensor([labels.index(name) for name in item.labels]).long() for item in targets],
     )
-    return Store(samples, images, padded, targets, [item.geometry for item in items], labels)
 
 
 def refuse_absent_labels(store: Store) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from hdf.evaluation.metrics import Matches, joined_positions
+from hdf.evaluation.metrics import Columns, Matches
 from hdf.types import Detections
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _THRESHOLDS = {"ap": slice(None), "ap_50": slice(0, 1), "ap_75": slice(5, 6)}
 
 
 @dataclass(frozen=True)
-class Found:
+class Found(Columns):
     """Every detection, matched or not.
 
     Attributes:
@@ -49,21 +49,6 @@ class Found:
             torch.cat([item.boxes for item in detections]),
         )
 
-    @classmethod
-    def joined(cls, parts: Sequence[Found], images: Iterable[int]) -> Found:
-        """One after the other, of `images` images each."""
-        return cls(
-            joined_positions([item.image for item in parts], images),
-            [label for item in parts for label in item.label],
-            torch.cat([item.score for item in parts]),
-            torch.cat([item.box for item in parts]),
-        )
-
-    def part(self, rows: Tensor) -> Found:
-        """The detections where `rows`, bool [K], is set."""
-        labels = [self.label[index] for index in rows.nonzero()[:, 0].tolist()]
-        return Found(self.image[rows], labels, self.score[rows], self.box[rows])
-
 
 def average_precision(
     images: Sequence[str], matches: Matches, found: Found
@@ -73,7 +58,7 @@ def average_precision(
     Detections of equal score count in the order of the images' names.
 
     Args:
-        images: the name of each image; `matches` and `found` hold positions in it.
+        images: the name of each image; `matches` and `found` refer to them by position.
 
     Returns:
         For each label with a true box ``ap`` (the mean over the IoU thresholds 0.5, 0.55 … 0.95),
@@ -84,10 +69,10 @@ def average_precision(
     names = sorted(set(matches.label))
     wanted = found.part(torch.tensor([label in names for label in found.label], dtype=torch.bool))
     there = sorted({*matches.image.tolist(), *wanted.image.tolist()}, key=images.__getitem__)
-    with redirect_stdout(StringIO()):  # it talks
-        true = _in_coco(there, names, matches.image, matches.label, matches.true)
-        boxes = _in_coco(there, names, wanted.image, wanted.label, wanted.box, wanted.score)
-        judge = COCOeval(true, boxes, "bbox")
+    with redirect_stdout(StringIO()):  # it prints
+        ones = torch.ones(len(matches.true))
+        true = Found(matches.image, matches.label, ones, matches.true)
+        judge = COCOeval(_in_coco(there, names, true), _in_coco(there, names, wanted), "bbox")
         judge.params.iouThrs = torch.linspace(0.5, 0.95, 10).double().numpy()
         judge.params.recThrs = torch.linspace(0, 1, 101).double().numpy()
         judge.evaluate()
@@ -103,39 +88,26 @@ def average_precision(
     }
 
 
-def _in_coco(
-    there: Sequence[int],
-    names: Sequence[str],
-    image: Tensor,
-    label: Sequence[str],
-    box: Tensor,
-    score: Tensor | None = None,
-) -> COCO:
-    """Boxes as COCO's code reads them.
+def _in_coco(there: Sequence[int], names: Sequence[str], boxes: Found) -> COCO:
+    """Boxes as pycocotools reads them.
 
     Args:
-        there: the images, in the order in which those of equal scores count.
+        there: the images, in the order that breaks ties between scores.
         names: of the labels.
     """
     from pycocotools.coco import COCO
 
     number = {index: position for position, index in enumerate(there)}
-    sides = box[:, 2:] - box[:, :2]
-    scores = torch.ones(len(box)) if score is None else score
-    rows = zip(
-        image.tolist(),
-        label,
-        torch.cat([box[:, :2], sides], 1).tolist(),
-        scores.tolist(),
-        strict=True,
-    )
+    corners = boxes.box[:, :2]
+    edges = torch.cat([corners, boxes.box[:, 2:] - corners], 1).tolist()
+    rows = zip(boxes.image.tolist(), boxes.label, edges, boxes.score.tolist(), strict=True)
     data = COCO()
     data.dataset = {
         "images": [{"id": position} for position in number.values()],
         "categories": [{"id": position} for position in range(len(names))],
         "annotations": [
             {
-                "id": row + 1,  # 0 is COCO's word for no match
+                "id": row + 1,  # pycocotools takes 0 for no match
                 "image_id": number[index],
                 "category_id": names.index(name),
                 "bbox": corner_and_sides,

@@ -6,27 +6,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from hdf.evaluation.average_precision import PRECISIONS, Found, average_precision
 from hdf.evaluation.bootstrap import mean_interval
-from hdf.evaluation.metrics import Matches, box_metrics, iou_spread
+from hdf.evaluation.metrics import Matches, box_metrics, iou_spread, of_name
 from hdf.evaluation.ratio_metrics import ratio_metrics
 from hdf.types import Detections, Sample
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Every true box with the detector's and the constant answer, and every detection.
+    """Every true box with the detector's box and the constant one, and every detection.
 
     Attributes:
         images: the id of each image.
         sources: the data set that each image came from.
         matches: the detector's, M true boxes; `Matches.image` is a position in `images`.
-        constant: those of the mean training box, row by row for the same true boxes; nothing was
-            found where its label was not trained.
-        found: all detections, those without a true box included.
+        constant: those of the mean training box, row by row for the same true boxes; nothing is
+            found for a label without training boxes.
+        found: all detections, also those without a true box.
     """
 
     images: list[str]
@@ -49,15 +48,15 @@ class Comparison:
         return cls(ids, sources, matches, constant, Found.of(detections, labels))
 
     @classmethod
-    def joined(cls, parts: Sequence[Comparison]) -> Comparison:
+    def concatenate(cls, parts: Sequence[Comparison]) -> Comparison:
         """Comparisons of different images, one after the other."""
         counts = [len(part.images) for part in parts]
         return cls(
             [image for part in parts for image in part.images],
             [source for part in parts for source in part.sources],
-            Matches.joined([part.matches for part in parts], counts),
-            Matches.joined([part.constant for part in parts], counts),
-            Found.joined([part.found for part in parts], counts),
+            Matches.concatenate([part.matches for part in parts], counts),
+            Matches.concatenate([part.constant for part in parts], counts),
+            Found.concatenate([part.found for part in parts], counts),
         )
 
     def metrics(self, labels: Sequence[str]) -> dict[str, Any]:
@@ -79,14 +78,11 @@ class Comparison:
 
     def of_label(self, name: str) -> Comparison:
         """The true boxes and the detections of one label."""
-        return self._part(
-            torch.tensor([label == name for label in self.matches.label], dtype=torch.bool),
-            torch.tensor([label == name for label in self.found.label], dtype=torch.bool),
-        )
+        return self._part(of_name(self.matches.label, name), of_name(self.found.label, name))
 
     def of_source(self, name: str) -> Comparison:
         """The true boxes and the detections of one source's images."""
-        here = torch.tensor([source == name for source in self.sources])
+        here = of_name(self.sources, name)
         return self._part(here[self.matches.image], here[self.found.image])
 
     def _part(self, rows: Tensor, found: Tensor) -> Comparison:
@@ -115,13 +111,8 @@ class Comparison:
             **box_metrics(self.matches),
             **{key: sum(item[key] for item in labels) / len(labels) for key in PRECISIONS},
             "constant_box_iou": float(constant.mean()),
-            **_of_constant(iou_spread(self.constant)),
+            **{f"constant_box_{key}": x for key, x in iou_spread(self.constant).items()},
             "above_constant_box": float(above.mean()),
             "above_constant_box_95": mean_interval(above, self.matches.image),
             **({} if ratio is None else {"ratio": ratio}),
         }
-
-
-def _of_constant(scores: Mapping[str, float]) -> dict[str, float]:
-    """``iou_at_50`` as ``constant_box_iou_at_50``, and so on."""
-    return {f"constant_box_{key}": value for key, value in scores.items()}

@@ -1,4 +1,4 @@
-"""Calibrating a detector's spreads by its matches, and how often the boxes then hold the truth."""
+"""Calibrating a detector's spreads on its matches, and the coverage of the calibrated boxes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hdf.boxes import area
 from hdf.evaluation.bootstrap import mean_interval
-from hdf.evaluation.metrics import Matches
+from hdf.evaluation.metrics import Columns, Matches, of_name
 from hdf.evaluation.ratio_metrics import Ratios, ratios_of
 from hdf.models.calibration import LEVELS, Calibration, EdgeErrors, fit_calibration
 
@@ -20,11 +20,11 @@ LEVEL = 0.9
 
 
 def calibrate(matches: Matches, levels: Sequence[float] = LEVELS) -> Calibration | None:
-    """The calibration of what was found on images that the detector was not trained on.
+    """A calibration from the matches on images that the detector was not trained on.
 
     Returns:
-        The quantiles of every label, and of the ratio where there are enough; None where there are
-        too few boxes for the lowest level.
+        The quantiles of every label, and of the ratio if there are enough; None if there are too
+        few boxes for the lowest level.
     """
     found = matches.part(matches.found)
     errors = {}
@@ -39,10 +39,10 @@ def calibrate(matches: Matches, levels: Sequence[float] = LEVELS) -> Calibration
 
 
 def with_spread(matches: Matches, calibration: Calibration) -> Matches:
-    """The matches with the spreads that are calibrated; NaN where there is none."""
+    """The matches with calibrated spreads; NaN where there is none."""
     spread = torch.full_like(matches.spread, torch.nan)
     for label in calibration.edges:
-        rows = torch.tensor([name == label for name in matches.label], dtype=torch.bool)
+        rows = of_name(matches.label, label)
         spread[rows] = calibration.spread(matches.box[rows], matches.spread[rows], label)
     return replace(matches, spread=spread)
 
@@ -52,52 +52,48 @@ def _known(ratios: Ratios) -> Ratios:
 
 
 @dataclass(frozen=True)
-class Covered:
-    """Whether calibrated boxes and ratio intervals hold the truth, for what was found.
+class Covered(Columns):
+    """Whether calibrated boxes, or ratio intervals, contain the truth, for what was found.
 
     Attributes:
-        image: int64 [M], the image of each box.
-        label: M names.
-        holds: bool [M], whether all four true edges lie within their margins.
-        growth: float [M], the outer box's area over the true one's.
-        ratio_image: int64 [R], the image of each ratio.
-        ratio_holds: bool [R].
-        ratio_width: float [R], of the interval.
+        image: int64 [M], the image of each.
+        label: M names; ``ratio`` for an interval.
+        holds: bool [M], whether all four true edges, or the true ratio, lie within their margins.
+        size: float64 [M], the outer box's area over the true one's, or the interval's width.
     """
 
     image: Tensor
     label: list[str]
     holds: Tensor
-    growth: Tensor
-    ratio_image: Tensor
-    ratio_holds: Tensor
-    ratio_width: Tensor
+    size: Tensor
 
 
-def covered(matches: Matches, calibration: Calibration, level: float = LEVEL) -> Covered:
-    """Hold a calibration against the truth.
+def covered(
+    matches: Matches, calibration: Calibration, level: float = LEVEL
+) -> tuple[Covered, Covered]:
+    """Check a calibration against the truth.
+
+    Returns:
+        The boxes, and the ratios.
 
     Raises:
-        ValueError: it does not have the level.
+        ValueError: it lacks the level.
     """
     known = with_spread(matches, calibration)
     known = known.part(known.found & ~known.spread.isnan().any(-1))
-    growth = torch.zeros(len(known.label))
+    growth = torch.zeros(len(known.label), dtype=torch.float64)
     holds = torch.zeros(len(known.label), dtype=torch.bool)
     for label in dict.fromkeys(known.label):
-        rows = torch.tensor([name == label for name in known.label])
+        rows = of_name(known.label, label)
         arguments = (known.box[rows], known.spread[rows], label, level)
-        growth[rows] = area(calibration.outer(*arguments)) / area(known.true[rows])
+        growth[rows] = (area(calibration.outer(*arguments)) / area(known.true[rows])).double()
         error = known.edge_error[rows].abs()
         holds[rows] = (error <= calibration.margin(*arguments)).all(-1)
-    inside, width, image = _ratio_covered(known, calibration, level)
-    return Covered(known.image, known.label, holds, growth, image, inside, width)
+    boxes = Covered(known.image, known.label, holds, growth)
+    return boxes, _covered_ratios(known, calibration, level)
 
 
-def _ratio_covered(
-    matches: Matches, calibration: Calibration, level: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Whether each ratio's interval holds the truth, bool [R], its width, and its image."""
+def _covered_ratios(matches: Matches, calibration: Calibration, level: float) -> Covered:
     ratios = _known(ratios_of(matches))
     if not calibration.ratio:
         ratios = ratios.part(torch.zeros(len(ratios.true), dtype=torch.bool))
@@ -107,7 +103,7 @@ def _ratio_covered(
     ]
     low, high = torch.tensor(intervals, dtype=torch.float64).view(-1, 2).unbind(-1)
     inside = (low <= ratios.true) & (ratios.true <= high)
-    return inside, high - low, ratios.image
+    return Covered(ratios.image, ["ratio"] * len(inside), inside, high - low)
 
 
 def coverage(matches: Matches, calibration: Calibration) -> dict[str, Any] | None:
@@ -136,33 +132,27 @@ def cross_coverage(matches: Matches, fold: Tensor) -> dict[str, Any] | None:
     return _report(parts) if parts else None
 
 
-def _report(parts: Sequence[Covered]) -> dict[str, Any]:
-    image, holds, growth = (
-        torch.cat([getattr(part, name) for part in parts]) for name in ("image", "holds", "growth")
-    )
-    names = [label for part in parts for label in part.label]
+def _report(parts: Sequence[tuple[Covered, Covered]]) -> dict[str, Any]:
+    same = [0] * len(parts)  # all parts count images alike
+    every, ratios = (Covered.concatenate(item, same) for item in zip(*parts, strict=True))
     labels = {}
-    for label in dict.fromkeys(names):
-        rows = torch.tensor([name == label for name in names])
+    for label in dict.fromkeys(every.label):
+        boxes = every.part(of_name(every.label, label))
         labels[label] = {
-            **_share(holds[rows], image[rows]),
-            "outer_area_mean": float(growth[rows].double().mean()),
-            "outer_area_median": float(growth[rows].double().quantile(0.5)),
+            **_share(boxes),
+            "outer_area_mean": float(boxes.size.mean()),
+            "outer_area_median": float(boxes.size.quantile(0.5)),
         }
     found: dict[str, Any] = {"level": LEVEL, "labels": labels}
-    inside, width = (
-        torch.cat([getattr(part, name) for part in parts])
-        for name in ("ratio_holds", "ratio_width")
-    )
-    if len(inside):
-        places = torch.cat([part.ratio_image for part in parts])
-        found["ratio"] = {**_share(inside, places), "width_mean": float(width.mean())}
+    if ratios.label:
+        found["ratio"] = {**_share(ratios), "width_mean": float(ratios.size.mean())}
     return found
 
 
-def _share(holds: Tensor, image: Tensor) -> dict[str, Any]:
+def _share(covered: Covered) -> dict[str, Any]:
+    holds = covered.holds.double()
     return {
         "n": len(holds),
-        "coverage": float(holds.double().mean()),
-        "coverage_95": mean_interval(holds.double(), image),
+        "coverage": float(holds.mean()),
+        "coverage_95": mean_interval(holds, covered.image),
     }

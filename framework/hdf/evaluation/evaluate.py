@@ -48,9 +48,9 @@ class Evaluator:
     Args:
         index: positions in the store.
         constant: the mean training boxes [L, 4], network pixels.
-        world: the processes that share the work; each runs the detector over a part of the images,
-            and all get all answers.
-        cache: of the maps of a backbone that learns nothing.
+        world: the processes that share the work; each runs the detector on some of the images, and
+            all of them get all answers.
+        cache: the feature maps of a frozen backbone.
     """
 
     def __init__(
@@ -114,12 +114,12 @@ def match_constant(
     geometry: Sequence[Geometry],
     labels: tuple[str, ...],
 ) -> Matches:
-    """Always answering the mean boxes, mapped to each image like a prediction.
+    """The mean boxes as the answer to every image, mapped to it like a prediction.
 
     Args:
         targets: true boxes in original pixels.
         constant: the mean boxes float32 [L, 4], network pixels; NaN for a label that has none.
-        geometry: how each image goes into the network's.
+        geometry: where each image lies in the network's.
     """
     answers = [constant_detections(constant)] * len(targets)
     return match(targets, _to_original(answers, geometry), labels)
@@ -128,11 +128,10 @@ def match_constant(
 def _to_original(
     detections: Sequence[Detections], geometry: Sequence[Geometry]
 ) -> list[Detections]:
-    return [
-        _within(place.original_size, place.detections_to_original(item))
-        for place, item in zip(geometry, detections, strict=True)
+    mapped = [
+        at.detections_to_original(item) for at, item in zip(geometry, detections, strict=True)
     ]
-
-
-def _within(size: tuple[int, int], detections: Detections) -> Detections:
-    return replace(detections, boxes=clip(detections.boxes, size))
+    return [
+        replace(item, boxes=clip(item.boxes, at.original_size))
+        for at, item in zip(geometry, mapped, strict=True)
+    ]

@@ -1,4 +1,4 @@
-"""A model on a labelled folder that it has not seen: every metric that a run has."""
+"""A model on a labelled folder that it has not seen, with every metric of a run."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from hdf.data.dataset import samples_of
 from hdf.data.decode import attempted, fault_of, read_pixels, target_of
-from hdf.data.resize import place
+from hdf.data.resize import fit
+from hdf.data.store import network_targets
 from hdf.errors import UserError, user_error
 from hdf.evaluation.comparison import Comparison
 from hdf.evaluation.coverage import coverage
 from hdf.evaluation.evaluate import constant_boxes, match_constant
-from hdf.evaluation.metrics import Matches, match
+from hdf.evaluation.metrics import match
 from hdf.inference.predictor import Predictor
 from hdf.models.build import build
 from hdf.models.detector import ModelSpec
 from hdf.recipe.check import part_of
 from hdf.registry.registry import Registry
 from hdf.runtime.workers import map_samples
-from hdf.types import Detections, Sample, Target, pad_targets
+from hdf.types import Detections, Sample, Target
 
 TOGETHER = 16
 """Images in memory at a time."""
@@ -33,7 +33,7 @@ TOGETHER = 16
 
 @dataclass(frozen=True)
 class Assessment:
-    """What a model says of a labelled folder, in the pixels of the original images.
+    """A model's answers for a labelled folder, in the pixels of the original images.
 
     Attributes:
         labels: what the model finds.
@@ -59,7 +59,7 @@ def list_folder(registry: Registry, images: Path, table: Path) -> list[Sample]:
     use = {"use": "csv_boxes", "images": str(images), "table": str(table), "unlisted": "ignore"}
     part = part_of(registry, "loader", use, str(table))
     samples = samples_of(part, build(part))
-    faults = [fault for sample in samples if (fault := fault_of(sample)) is not None]
+    faults = [fault for sample in samples if (fault := fault_of(sample))]
     if faults:
         raise UserError.joined(faults)
     return samples
@@ -70,14 +70,14 @@ def assess(
     samples: Sequence[Sample],
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Assessment:
-    """Read every image once, and let the model answer.
+    """Read every image once and run the model on it.
 
     Args:
         progress: called with (images done, images in all).
 
     Raises:
-        UserError: with all images that can't be read and all boxes that can't be right, or where
-            no box is of the model's labels.
+        UserError: with all images that can't be read and all impossible boxes, or if no box has one
+            of the model's labels.
     """
     found = Assessment(predictor.labels)
     faults: list[UserError] = []
@@ -87,7 +87,12 @@ def assess(
         results = list(map_samples(read, chosen))
         faults += [result for result in results if isinstance(result, UserError)]
         if not faults:
-            _answer(predictor, chosen, results, found)
+            read_well = [result for result in results if not isinstance(result, UserError)]
+            images, targets = zip(*read_well, strict=True)
+            found.samples.extend(chosen)
+            found.sizes.extend((image.shape[-2], image.shape[-1]) for image in images)
+            found.targets.extend(targets)
+            found.detections.extend(item.detections for item in predictor.predict(images))
         progress(start + len(chosen), len(samples))
     if faults:
         raise UserError.joined(faults)
@@ -101,20 +106,6 @@ def _read(sample: Sample, labels: tuple[str, ...]) -> tuple[Tensor, Target]:
     return image, target_of(sample, (height, width), labels)
 
 
-def _answer(
-    predictor: Predictor,
-    samples: Sequence[Sample],
-    results: Sequence[tuple[Tensor, Target] | UserError],
-    found: Assessment,
-) -> None:
-    read = [result for result in results if not isinstance(result, UserError)]
-    found.samples.extend(samples)
-    found.sizes.extend((image.shape[-2], image.shape[-1]) for image, _ in read)
-    found.targets.extend(target for _, target in read)
-    answers = predictor.predict([image for image, _ in read])
-    found.detections.extend(answer.detections for answer in answers)
-
-
 def _refuse_no_boxes(samples: Sequence[Sample], found: Assessment) -> None:
     if not any(target.labels for target in found.targets):
         there = sorted({label for item in samples if item.target for label in item.target.labels})
@@ -126,34 +117,21 @@ def _refuse_no_boxes(samples: Sequence[Sample], found: Assessment) -> None:
 
 
 def compare(found: Assessment, spec: ModelSpec) -> Comparison:
-    """The answers beside the constant box: here the mean of these very true boxes.
+    """The answers beside the constant box, which is here the mean of these same true boxes.
 
     Args:
         spec: of the model; the constant box is a mean in the pixels of its network image.
     """
     matches = match(found.targets, found.detections, found.labels)
-    constant = _constant(found, spec)
+    geometry = [fit(size, spec.image_size, spec.resize)[0] for size in found.sizes]
+    targets = network_targets(found.targets, geometry, found.labels)
+    mean = constant_boxes(targets, len(found.labels))
+    constant = match_constant(found.targets, mean, geometry, found.labels)
     return Comparison.of(found.samples, matches, constant, found.detections, found.labels)
 
 
-def _constant(found: Assessment, spec: ModelSpec) -> Matches:
-    geometry = [place(size, spec.image_size, spec.resize)[0] for size in found.sizes]
-    targets = pad_targets(
-        [
-            item.to_network(target.boxes)
-            for item, target in zip(geometry, found.targets, strict=True)
-        ],
-        [
-            torch.tensor([found.labels.index(name) for name in target.labels]).long()
-            for target in found.targets
-        ],
-    )
-    mean = constant_boxes(targets, len(found.labels))
-    return match_constant(found.targets, mean, geometry, found.labels)
-
-
 def score(comparison: Comparison, predictor: Predictor) -> dict[str, Any]:
-    """The metrics of a run, and ``coverage`` where the model is calibrated."""
+    """The metrics of a run, and ``coverage`` if the model is calibrated."""
     metrics = comparison.metrics(predictor.labels)
     if predictor.calibration is None:
         return metrics

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import accumulate
-from typing import Any
+from dataclasses import dataclass, fields
+from itertools import accumulate, chain
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -17,11 +17,51 @@ from hdf.types import Detections, Target
 
 SHARES = {"iou_at_50": 0.5, "iou_at_75": 0.75, "iou_at_90": 0.9}
 LOW = 0.02
-"""The quantile that tells how bad the bad ones are."""
+"""The quantile that stands for the worst boxes."""
 
 
 @dataclass(frozen=True)
-class Matches:
+class Columns:
+    """A table: every field is a column, a tensor or a list, with one value a row."""
+
+    def part(self, rows: Tensor) -> Self:
+        """The rows where `rows`, bool [M], is set, or those at the positions int64 [K]."""
+        chosen = rows.nonzero()[:, 0] if rows.dtype == torch.bool else rows
+        columns = [getattr(self, field.name) for field in fields(self)]
+        return type(self)(
+            *(
+                column[chosen]
+                if isinstance(column, Tensor)
+                else [column[row] for row in chosen.tolist()]
+                for column in columns
+            )
+        )
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Self], images: Iterable[int]) -> Self:
+        """One after the other; the column `image` becomes a position among all parts' images.
+
+        Args:
+            images: how many images each part has.
+        """
+        found: list[Any] = []
+        starts = list(accumulate(images, initial=0))
+        for name in (field.name for field in fields(cls)):
+            columns = [getattr(part, name) for part in parts]
+            if name == "image":
+                columns = [column + at for column, at in zip(columns, starts, strict=False)]
+            tensors = isinstance(columns[0], Tensor)
+            found.append(torch.cat(columns) if tensors else [*chain(*columns)])
+        return cls(*found)
+
+
+def of_name(names: Sequence[str], name: str) -> Tensor:
+    """Where a column of names holds one of them, bool [M]."""
+    return torch.tensor([item == name for item in names], dtype=torch.bool)
+
+
+@dataclass(frozen=True)
+class Matches(Columns):
     """Every true box and the best prediction of its label.
 
     Attributes:
@@ -32,7 +72,7 @@ class Matches:
         edge_error: float32 [M, 4], predicted minus true edge in pixels; NaN where nothing was
             found.
         spread: float32 [M, 4], one standard deviation of each predicted edge in pixels; NaN where
-            nothing was found or the head gives none.
+            nothing was found or the head has no spread.
     """
 
     image: Tensor
@@ -49,46 +89,12 @@ class Matches:
 
     @property
     def found(self) -> Tensor:
-        """Where something was found, bool [M]."""
+        """Whether something was found, bool [M]."""
         return ~self.edge_error.isnan().any(-1)
 
     def of_label(self, name: str) -> Matches:
         """The true boxes of one label."""
-        return self.part(torch.tensor([label == name for label in self.label], dtype=torch.bool))
-
-    def part(self, rows: Tensor) -> Matches:
-        """The true boxes where `rows`, bool [M], is set."""
-        labels = [self.label[index] for index in rows.nonzero()[:, 0].tolist()]
-        return Matches(
-            self.image[rows],
-            labels,
-            self.true[rows],
-            self.iou[rows],
-            self.edge_error[rows],
-            self.spread[rows],
-        )
-
-    @classmethod
-    def joined(cls, parts: Sequence[Matches], images: Iterable[int]) -> Matches:
-        """One after the other, of `images` images each."""
-        return cls(
-            joined_positions([item.image for item in parts], images),
-            [label for item in parts for label in item.label],
-            torch.cat([item.true for item in parts]),
-            torch.cat([item.iou for item in parts]),
-            torch.cat([item.edge_error for item in parts]),
-            torch.cat([item.spread for item in parts]),
-        )
-
-
-def joined_positions(parts: Sequence[Tensor], images: Iterable[int]) -> Tensor:
-    """Positions of images, int64 [M_i] a part, as those of all parts' images in one row.
-
-    Args:
-        images: how many each part has.
-    """
-    starts = accumulate(images, initial=0)
-    return torch.cat([part + start for part, start in zip(parts, starts, strict=False)])
+        return self.part(of_name(self.label, name))
 
 
 def match(
@@ -129,7 +135,7 @@ def box_metrics(matches: Matches) -> dict[str, Any]:
     """The metrics of ``summary.json``; docs/evaluation.md defines each.
 
     Args:
-        matches: one true box at least.
+        matches: at least one true box.
 
     Returns:
         ``iou_mean``, ``iou_median``, ``iou_p2`` (2nd percentile), ``iou_at_50``, ``iou_at_75`` and

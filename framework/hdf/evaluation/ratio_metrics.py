@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hdf.boxes import area
 from hdf.evaluation.bootstrap import mean_interval, variation_interval
-from hdf.evaluation.metrics import Matches
+from hdf.evaluation.metrics import Columns, Matches
 from hdf.ratio import RATIO_LABELS, cardiothoracic_ratio, ratio_spread
 
 LIMITS = 1.96
@@ -20,8 +20,8 @@ LIMITS = 1.96
 
 
 @dataclass(frozen=True)
-class Ratios:
-    """The ratio of every image that has a true one.
+class Ratios(Columns):
+    """The ratio of every image with a true one.
 
     Attributes:
         image: int64 [R], position of the image.
@@ -35,13 +35,9 @@ class Ratios:
     found: Tensor
     spread: Tensor
 
-    def part(self, rows: Tensor) -> Ratios:
-        """The images where `rows`, bool [R], is set."""
-        return Ratios(self.image[rows], self.true[rows], self.found[rows], self.spread[rows])
-
 
 def ratios_of(matches: Matches) -> Ratios:
-    """The ratios from the largest true box of each label, and from what was found for it."""
+    """The ratios of each image's largest true boxes, and of the boxes found for them."""
     rows = []
     for image, chosen in _largest(matches).items():
         true = cardiothoracic_ratio({label: matches.true[row] for label, row in chosen.items()})
@@ -64,8 +60,8 @@ def _largest(matches: Matches) -> dict[int, dict[str, int]]:
 
 def _found(matches: Matches, chosen: dict[str, int]) -> tuple[float, float]:
     """The ratio of the predicted boxes and its spread; NaN where there is none."""
-    box = {label: matches.true[row] + matches.edge_error[row] for label, row in chosen.items()}
-    boxes = {label: item for label, item in box.items() if not item.isnan().any()}
+    answers = {label: matches.true[row] + matches.edge_error[row] for label, row in chosen.items()}
+    boxes = {label: box for label, box in answers.items() if not box.isnan().any()}
     ratio = cardiothoracic_ratio(boxes)
     spread = ratio_spread(boxes, {label: matches.spread[row] for label, row in chosen.items()})
     return math.nan if ratio is None else ratio, math.nan if spread is None else spread
@@ -79,10 +75,10 @@ def ratio_metrics(matches: Matches, constant: Matches) -> dict[str, Any] | None:
         constant: the constant box's, for the same true boxes.
 
     Returns:
-        ``n`` images with both ratios, ``missed`` with a true one alone; over the `n`: ``mae`` with
+        ``n`` images with both ratios, ``missed`` with only a true one; over the `n`: ``mae`` with
         ``mae_95``, ``bias`` (predicted minus true), ``sd`` of the differences, ``limits`` of
         agreement, ``cv`` with ``cv_95``, Pearson's ``r``, ``mean`` true ratio and
-        ``constant_box_mae``. What two images at least are needed for is None with one.
+        ``constant_box_mae``. What needs at least two images is None for one.
     """
     every = ratios_of(matches)
     both = ~every.found.isnan()

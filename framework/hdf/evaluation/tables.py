@@ -1,4 +1,4 @@
-"""``matches.csv`` and ``predictions.csv``: all that the metrics are computed from."""
+"""``matches.csv`` and ``predictions.csv``, from which all metrics can be computed again."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def write_predictions(
     detections: Sequence[Detections],
     labels: tuple[str, ...],
 ) -> None:
-    """One row a predicted box, in the original image's pixel edges, beside the nearest true one."""
+    """One row for each predicted box, in original pixels, beside the nearest true box."""
     rows = [
         [sample.id, sample.source, *row]
         for sample, target, found in zip(samples, targets, detections, strict=True)
@@ -52,7 +52,7 @@ def _prediction_rows(
     for index, (box, number) in enumerate(zip(found.boxes, found.labels.tolist(), strict=True)):
         spread = [""] * 4 if found.spread is None else _cells(found.spread[index])
         truth = [""] * 5
-        same = [place for place, name in enumerate(target.labels) if name == labels[number]]
+        same = [index for index, name in enumerate(target.labels) if name == labels[number]]
         if same:
             overlap = iou(box, target.boxes[same])
             true = target.boxes[same][overlap.argmax()]
@@ -61,7 +61,7 @@ def _prediction_rows(
 
 
 def write_matches(path: Path, comparison: Comparison) -> None:
-    """One row a true box; with the predictions, `read_comparison` gives the same figures."""
+    """One row for each true box; with the predictions, all that `read_comparison` needs."""
     write_table(path, MATCH_COLUMNS, _match_rows(comparison))
 
 
@@ -90,9 +90,9 @@ def _exact(value: Tensor) -> str:
 
 
 def read_comparison(folder: Path) -> Comparison:
-    """What `write_matches` and `write_predictions` wrote, to the last bit, of one fold or of all.
+    """What `write_matches` and `write_predictions` wrote, to the last bit, for one fold or all.
 
-    Images with neither a true box nor a detection are not in it.
+    Images with neither a true box nor a detection are missing.
 
     Raises:
         UserError: a file can't be read.

@@ -1,4 +1,4 @@
-"""All that is said of one radiograph: boxes, their intervals, the ratio, and warnings."""
+"""The answer for one radiograph: boxes, their intervals, the ratio, and warnings."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ FRONTAL = ("PA", "AP")
 
 @dataclass(frozen=True)
 class Answer:
-    """What is found in one radiograph, and what that means.
+    """What is found in one radiograph, and what follows from it.
 
     Attributes:
         size: (height, width) of the image.
         prediction: the boxes, in its pixels.
-        facts: what its file says.
-        outer: the box that holds the true one, by label; only where there is a calibration.
-        inner: the box that the true one holds, likewise.
-        ratio: the cardiothoracic ratio, where heart and lungs were found.
-        ratio_interval: (low, high), only where it was calibrated.
-        width: of the heart in millimetres, where the file states a spacing.
+        facts: what its file states.
+        outer: the box that contains the true one, by label; empty without a calibration.
+        inner: the box that lies within the true one, likewise.
+        ratio: the cardiothoracic ratio, if heart and lungs were found.
+        ratio_interval: (low, high), if the ratio is calibrated.
+        width: of the heart in millimetres, if the file states a pixel spacing.
     """
 
     size: tuple[int, int]
@@ -42,7 +42,7 @@ class Answer:
 
     @property
     def warnings(self) -> list[str]:
-        """Why the boxes, or the ratio, may not mean what they seem to."""
+        """Reasons to distrust the boxes or the ratio."""
         view = self.facts.view
         found = {
             "nothing was found": not self.prediction.boxes,
@@ -61,7 +61,7 @@ def make_answer(
     calibration: Calibration | None,
     coverage: float,
 ) -> Answer:
-    """Put a prediction beside what the file says and what is known of the detector's errors.
+    """Combine a prediction with the facts of its file and the detector's calibration.
 
     Args:
         size: (height, width) of the image.
@@ -86,6 +86,9 @@ def _calibrated(answer: Answer, calibration: Calibration, level: float) -> Answe
         for label in calibration.edges.keys() & boxes.keys()
         if label in spreads or label in calibration.fallback_spread
     }
+    spread, interval = ratio_spread(boxes, known), None
+    if answer.ratio is not None and spread is not None and calibration.ratio:
+        interval = calibration.ratio_interval(answer.ratio, spread, level)
     return replace(
         answer,
         outer={
@@ -96,14 +99,5 @@ def _calibrated(answer: Answer, calibration: Calibration, level: float) -> Answe
             label: calibration.inner(boxes[label], spread, label, level)
             for label, spread in known.items()
         },
-        ratio_interval=_ratio_interval(answer, calibration, known, level),
+        ratio_interval=interval,
     )
-
-
-def _ratio_interval(
-    answer: Answer, calibration: Calibration, spreads: dict[str, Tensor], level: float
-) -> tuple[float, float] | None:
-    spread = ratio_spread(answer.prediction.boxes, spreads)
-    if answer.ratio is None or spread is None or not calibration.ratio:
-        return None
-    return calibration.ratio_interval(answer.ratio, spread, level)

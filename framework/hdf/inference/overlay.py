@@ -15,7 +15,7 @@ from hdf.drawing.png import save_png
 from hdf.drawing.shapes import HALO, HALO_ALPHA, LINE, as_grey, blend, frame, rectangle
 from hdf.drawing.text import ALARM, FAINT, FONT, INK, LINE_HEIGHT, PAPER, WARNING, shortened
 from hdf.inference.answer import Answer
-from hdf.inference.sources import Source
+from hdf.inference.sources import ImagePath
 from hdf.ratio import RATIO_LABELS
 
 MADE_BY = "hdf predict"
@@ -32,17 +32,17 @@ class _Stroke(NamedTuple):
     width: float
 
 
-def overlay_paths(sources: Sequence[Source], folder: Path) -> dict[Path, Path]:
+def overlay_paths(images: Sequence[ImagePath], folder: Path) -> dict[Path, Path]:
     """A PNG for each file, below `folder` as the file is below its own; none twice."""
     taken: set[Path] = set()
     found: dict[Path, Path] = {}
-    for source in sources:
-        path = bare = folder / source.name.with_suffix(".png")
+    for image in images:
+        path = bare = (folder / image.name).with_suffix(".png")
         number = 2
         while path in taken:
             path, number = bare.with_stem(f"{bare.stem}-{number}"), number + 1
         taken.add(path)
-        found[source.path] = path
+        found[image.path] = path
     return found
 
 

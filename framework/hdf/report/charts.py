@@ -1,4 +1,4 @@
-"""Charts as paths for an SVG of our own: small, sharp, and in the colours of the page."""
+"""Charts as SVG paths: small, sharp, and in the colours of the page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Style = Literal["model", "constant", "third", "faint", "limit"]
 
 @dataclass(frozen=True)
 class Axis:
-    """A range of values, and where it lies.
+    """A range of values, and where it is drawn.
 
     Attributes:
         name: with the unit.
@@ -35,20 +35,20 @@ class Axis:
     ticks: list[tuple[float, str]]
 
     def at(self, value: float) -> float:
-        """Where a value lies, to a tenth of a pixel."""
+        """The position of a value, to a tenth of a pixel."""
         share = (value - self.low) / (self.high - self.low)
         return round(self.start + share * (self.end - self.start), 1)
 
 
 @dataclass(frozen=True)
 class Mark:
-    """Something drawn.
+    """One mark of a chart.
 
     Attributes:
         path: SVG path data.
-        style: how, as a class of ``charts.html``.
+        style: a class of ``charts.html``.
         shape: ``line``, ``dots``, ``bars`` (filled) or ``thick`` (a short wide line).
-        name: in the legend; not there if empty.
+        name: in the legend, which leaves it out if empty.
     """
 
     path: str
@@ -59,16 +59,16 @@ class Mark:
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing, and the same in words.
+    """A drawing, and its text alternative.
 
     Attributes:
         title: above it.
-        said: what a person who can't see it should know.
-        height: in pixels of the drawing; `WIDTH` is that of all.
+        alt: the same in words, for people who can't see it.
+        height: in pixels; all are `WIDTH` wide.
     """
 
     title: str
-    said: str
+    alt: str
     x: Axis
     y: Axis
     marks: list[Mark]
@@ -79,8 +79,8 @@ def x_axis(name: str, low: float, high: float, *, rows: int = 0, percent: bool =
     """An axis along the lower edge.
 
     Args:
-        rows: of a chart with named rows instead of a second axis of numbers.
-        percent: whether the values are shares, to be written in per cent.
+        rows: the number of named rows; 0 if the other axis has numbers too.
+        percent: whether to write the values, which are shares, in per cent.
     """
     low, high, ticks = _ticks(low, high, percent, whole=name == "epoch")
     return Axis(name, low, high, ROW_LEFT if rows else LEFT, RIGHT, ticks)
@@ -93,7 +93,7 @@ def y_axis(name: str, low: float, high: float, *, percent: bool = False) -> Axis
 
 
 def row_axis(names: Sequence[str]) -> Axis:
-    """Named rows, the first on top; row i is the value i."""
+    """An axis of named rows, the first on top; row i is at the value i."""
     shown = [
         name if len(name) <= MOST_LETTERS else f"{name[: MOST_LETTERS - 1]}…" for name in names
     ]
@@ -101,16 +101,16 @@ def row_axis(names: Sequence[str]) -> Axis:
     return Axis("", -0.5, len(names) - 0.5, TOP, end, list(enumerate(shown)))
 
 
-def row_chart(title: str, said: str, x: Axis, y: Axis, marks: list[Mark]) -> Chart:
-    """A chart with named rows, as high as they need."""
-    return Chart(title, said, x, y, marks, y.end + HEIGHT - BOTTOM)
+def row_chart(title: str, alt: str, x: Axis, y: Axis, marks: list[Mark]) -> Chart:
+    """A chart with named rows, high enough for all of them."""
+    return Chart(title, alt, x, y, marks, y.end + HEIGHT - BOTTOM)
 
 
 def _ticks(
     low: float, high: float, percent: bool, whole: bool = False
 ) -> tuple[float, float, list[tuple[float, str]]]:
-    """A range that begins and ends with a round number, and round numbers in it."""
-    from matplotlib.ticker import MaxNLocator  # not above: matplotlib takes its time to import
+    """A range between round numbers, and the round numbers in it."""
+    from matplotlib.ticker import MaxNLocator  # not above: matplotlib is slow to import
 
     if high - low < 1e-9:
         low, high = low - 0.5, high + 0.5
@@ -129,17 +129,17 @@ def line(x: Axis, y: Axis, points: Iterable[Point]) -> str:
 
 
 def dots(x: Axis, y: Axis, points: Iterable[Point]) -> str:
-    """Lines of nearly no length, whose ends are the dots; some printers skip those of none."""
+    """Dots: the round ends of very short lines, as some printers skip lines of length 0."""
     return "".join(f"M{x.at(across):g} {y.at(up):g}h.01" for across, up in points)
 
 
 def across(x: Axis, y: Axis, level: float) -> str:
-    """A line at one height."""
+    """A horizontal line."""
     return f"M{x.start:g} {y.at(level):g}H{x.end:g}"
 
 
 def upright(x: Axis, y: Axis, value: float) -> str:
-    """A line at one place, from bottom to top."""
+    """A vertical line over the full height."""
     return f"M{x.at(value):g} {y.start:g}V{y.end:g}"
 
 

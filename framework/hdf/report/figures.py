@@ -1,4 +1,4 @@
-"""What is drawn of a comparison: from true boxes, answers and metrics to charts."""
+"""The charts of a comparison, from true boxes, predicted boxes and metrics."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ SCORES: tuple[tuple[str, str, Style], ...] = (
 
 
 def spoken(name: str) -> str:
-    """A label or a source for people."""
+    """The name of a label or a source, for people."""
     return name.replace("_", " ") or "(no name)"
 
 
 def learning(histories: Sequence[History]) -> Iterator[Chart]:
-    """Loss and IoU after each epoch; of several trainings the IoU alone, a line each."""
+    """Loss and IoU after each epoch; for several trainings only the IoU, one line each."""
     if len(histories) == 1:
         yield from _curves("Loss", "mean loss of an image", histories[0], LOSSES)
         yield from _curves("Mean IoU", "mean IoU", histories[0], SCORES)
@@ -42,8 +42,8 @@ def learning(histories: Sequence[History]) -> Iterator[Chart]:
         lines = [_points(history, "iou_mean") for history in histories]
         lasts = ", ".join(f"{points[-1][1]:.3f}" for points in lines if points)
         named = [(points, "faint", "" if n else "a fold") for n, points in enumerate(lines)]
-        said = f"A line for each of {len(lines)} folds; after the last epoch: {lasts}."
-        yield from _chart("Mean IoU of each fold", "mean IoU", named, said)
+        alt = f"A line for each of {len(lines)} folds; after the last epoch: {lasts}."
+        yield from _chart("Mean IoU of each fold", "mean IoU", named, alt)
 
 
 def _points(history: History, key: str) -> list[Point]:
@@ -59,12 +59,12 @@ def _curves(
         for points, _, name in lines
         if points
     ]
-    said = f"Over {len(history)} epochs: {', '.join(ends)}."
-    yield from _chart(title, unit, lines, said)
+    alt = f"Over {len(history)} epochs: {', '.join(ends)}."
+    yield from _chart(title, unit, lines, alt)
 
 
 def _chart(
-    title: str, unit: str, lines: Sequence[tuple[list[Point], Any, str]], said: str
+    title: str, unit: str, lines: Sequence[tuple[list[Point], Any, str]], alt: str
 ) -> Iterator[Chart]:
     known = [(points, style, name) for points, style, name in lines if points]
     every = [point for points, _, _ in known for point in points]
@@ -77,23 +77,22 @@ def _chart(
         single = len(points) == 1
         path = charts.dots(x, y, points) if single else charts.line(x, y, points)
         marks.append(Mark(path, style, "dots" if single else "line", name))
-    yield Chart(title, said, x, y, marks)
+    yield Chart(title, alt, x, y, marks)
 
 
 def scores(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Chart:
-    """Mean IoU with its interval beside the constant box.
+    """The mean IoU with its interval, beside the constant box.
 
     Args:
-        rows: a name and metrics each.
+        rows: names and metrics.
     """
-    lows = [min(item["iou_mean_95"][0], item["constant_box_iou"]) for _, item in rows]
-    highs = [max(item["iou_mean_95"][1], item["constant_box_iou"]) for _, item in rows]
+    ends = [end for _, item in rows for end in (*item["iou_mean_95"], item["constant_box_iou"])]
     y = charts.row_axis([name for name, _ in rows])
-    x = charts.x_axis("mean IoU", min(lows), max(highs), rows=len(rows))
+    x = charts.x_axis("mean IoU", min(ends), max(ends), rows=len(rows))
     intervals = [(row, *item["iou_mean_95"]) for row, (_, item) in enumerate(rows)]
     answers = [(item["iou_mean"], row) for row, (_, item) in enumerate(rows)]
     fixed = [(item["constant_box_iou"], row) for row, (_, item) in enumerate(rows)]
-    said = "; ".join(
+    alt = "; ".join(
         f"{name} {item['iou_mean']:.3f}, constant box {item['constant_box_iou']:.3f}"
         for name, item in rows
     )
@@ -102,41 +101,35 @@ def scores(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Chart:
         Mark(charts.dots(x, y, answers), "model", "dots", "detector"),
         Mark(charts.dots(x, y, fixed), "constant", "dots", "constant box"),
     ]
-    return charts.row_chart("Mean IoU", f"{said}.", x, y, marks)
+    return charts.row_chart("Mean IoU", f"{alt}.", x, y, marks)
 
 
 def iou_distributions(comparison: Comparison) -> Iterator[Chart]:
-    """For each label, how many true boxes reach which IoU, beside the constant box."""
+    """For each label the distribution of the IoU, beside the constant box's."""
     for label in dict.fromkeys(comparison.matches.label):
         part = comparison.of_label(label)
         found, fixed = part.matches.iou.numpy(), part.constant.iou.numpy()
-        counts, edges = np.histogram(found, BINS, (0, 1))
-        constant, _ = np.histogram(fixed, BINS, (0, 1))
-        x = charts.x_axis("IoU", 0, 1)
-        y = charts.y_axis(
-            "% of the true boxes", 0, max(*counts, *constant) / len(found), percent=True
+        edges = np.linspace(0, 1, BINS + 1).tolist()
+        shares, constant = (
+            (np.histogram(values, edges)[0] / len(values)).tolist() for values in (found, fixed)
         )
-        share, other = counts / len(found), constant / len(found)
+        x = charts.x_axis("IoU", 0, 1)
+        y = charts.y_axis("% of the true boxes", 0, max(*shares, *constant), percent=True)
         marks = [
-            Mark(charts.bars(x, y, edges.tolist(), share.tolist()), "model", "bars", "detector"),
-            Mark(
-                charts.steps(x, y, edges.tolist(), other.tolist()),
-                "constant",
-                "line",
-                "constant box",
-            ),
+            Mark(charts.bars(x, y, edges, shares), "model", "bars", "detector"),
+            Mark(charts.steps(x, y, edges, constant), "constant", "line", "constant box"),
         ]
         low, middle, high = np.quantile(found, [0.02, 0.5, 0.98])
-        said = (
+        alt = (
             f"Of {len(found)} true boxes half have an IoU of at least {middle:.3f}, 98 % of at "
             f"least {low:.3f}, 2 % of at least {high:.3f}; the constant box's median is "
             f"{np.median(fixed):.3f}."
         )
-        yield Chart(f"IoU, {spoken(label)}", said, x, y, marks)
+        yield Chart(f"IoU, {spoken(label)}", alt, x, y, marks)
 
 
 def edge_errors(comparison: Comparison) -> Iterator[Chart]:
-    """For each label, how far the four edges lie from the true ones, in % of the true side."""
+    """For each label the errors of the four edges, in % of the true side."""
     for label in dict.fromkeys(comparison.matches.label):
         matches = comparison.of_label(label).matches
         known = matches.part(matches.found)
@@ -153,21 +146,18 @@ def _edges(label: str, error: Tensor) -> Chart:
     title = "predicted − true edge, % of the true side"
     x = charts.x_axis(title, low.min(), high.max(), rows=4, percent=True)
     rows = range(4)
+    most, half = zip(rows, low, high, strict=True), zip(rows, first, third, strict=True)
     marks = [
         Mark(charts.upright(x, y, 0), "limit"),
-        Mark(_row_spans(x, y, low, high), "model", "line", "90 % of the boxes"),
-        Mark(_row_spans(x, y, first, third), "model", "thick", "half of them"),
+        Mark(charts.spans(x, y, most), "model", "line", "90 % of the boxes"),
+        Mark(charts.spans(x, y, half), "model", "thick", "half of them"),
         Mark(charts.dots(x, y, [(middle[row], row) for row in rows]), "model", "dots", "median"),
     ]
-    said = "; ".join(
+    alt = "; ".join(
         f"{name}: median {middle[row]:+.1%}, 90 % from {low[row]:+.1%} to {high[row]:+.1%}"
         for row, name in enumerate(EDGES)
     )
-    return charts.row_chart(f"Edges, {spoken(label)}", f"{said}.", x, y, marks)
-
-
-def _row_spans(x: charts.Axis, y: charts.Axis, low: Any, high: Any) -> str:
-    return charts.spans(x, y, [(row, low[row], high[row]) for row in range(len(low))])
+    return charts.row_chart(f"Edges, {spoken(label)}", f"{alt}.", x, y, marks)
 
 
 def agreement(comparison: Comparison, ratio: Mapping[str, Any]) -> Chart:
@@ -188,17 +178,17 @@ def agreement(comparison: Comparison, ratio: Mapping[str, Any]) -> Chart:
     marks += [Mark(charts.across(x, y, ratio["bias"]), "constant", "line", "bias")]
     for name, level in zip(("limits of agreement", ""), limits, strict=False):
         marks.append(Mark(charts.across(x, y, level), "limit", "line", name))
-    said = f"{len(points)} images, bias {ratio['bias']:+.4f}"
+    alt = f"{len(points)} images, bias {ratio['bias']:+.4f}"
     if limits:
-        said += f", limits of agreement {limits[0]:+.4f} to {limits[1]:+.4f}"
-    return Chart("Cardiothoracic ratio", f"{said}.", x, y, marks)
+        alt += f", limits of agreement {limits[0]:+.4f} to {limits[1]:+.4f}"
+    return Chart("Cardiothoracic ratio", f"{alt}.", x, y, marks)
 
 
 def coverage(rows: Sequence[tuple[str, Mapping[str, Any]]], level: float) -> Chart:
-    """How often calibrated boxes hold the truth, beside what is promised.
+    """How often calibrated boxes contain the truth, beside the promised level.
 
     Args:
-        rows: a name and ``coverage`` with ``coverage_95`` each.
+        rows: names, and ``coverage`` with ``coverage_95``.
     """
     y = charts.row_axis([name for name, _ in rows])
     lowest = min(level, *(item["coverage_95"][0] for _, item in rows))
@@ -210,5 +200,5 @@ def coverage(rows: Sequence[tuple[str, Mapping[str, Any]]], level: float) -> Cha
         Mark(charts.spans(x, y, intervals), "model", "line", "95 % interval"),
         Mark(charts.dots(x, y, shares), "model", "dots", "measured"),
     ]
-    said = "; ".join(f"{name} {item['coverage']:.1%}" for name, item in rows)
-    return charts.row_chart("Coverage", f"Promised {level:.0%}. {said}.", x, y, marks)
+    alt = "; ".join(f"{name} {item['coverage']:.1%}" for name, item in rows)
+    return charts.row_chart("Coverage", f"Promised {level:.0%}. {alt}.", x, y, marks)

@@ -1,4 +1,4 @@
-"""Radiographs in a page: few, small enough to be sent, each with its boxes."""
+"""The radiographs of a page: few, small enough to e-mail, each with its boxes."""
 
 from __future__ import annotations
 
@@ -14,23 +14,22 @@ from torch import Tensor
 from hdf.data.decode import attempted, read_pixels
 from hdf.drawing.colours import COLOURS, true_colours
 from hdf.drawing.shapes import as_grey
-from hdf.errors import UserError
 from hdf.evaluation.comparison import Comparison
 from hdf.report.figures import spoken
 from hdf.types import Sample
 
 MOST = 6
-"""Images of each kind: the worst, the typical and the best."""
+"""Images of each kind: worst, typical and best."""
 
 SIDES = (896, 768, 640, 512, 384, 256)
 QUALITY = 84
 MOST_BYTES = 80_000
-"""Of an image, before base64 makes a third more of them."""
+"""Of a JPEG, before base64 adds a third."""
 
 
 @dataclass(frozen=True)
 class Stroke:
-    """A box in pixels of the picture."""
+    """A box, in the units of its film."""
 
     x: float
     y: float
@@ -45,27 +44,28 @@ class Film:
     """A radiograph with boxes.
 
     Attributes:
-        number: in the page.
         name: the sample's id.
+        data: a JPEG in base64; empty if the image can't be read.
+        strokes: in units of which the film is `width` wide and `height` high.
+        number: in the page.
         caption: its scores.
-        data: a JPEG in base64; empty where the image could not be read.
     """
 
-    number: int
     name: str
-    caption: str
     data: str = ""
+    strokes: list[Stroke] = field(default_factory=list)
     width: int = 1
     height: int = 1
-    strokes: list[Stroke] = field(default_factory=list)
+    number: int = 0
+    caption: str = ""
 
 
 @dataclass(frozen=True)
 class Album:
-    """Films with something in common."""
+    """Films of one kind."""
 
     title: str
-    said: str
+    criterion: str
     films: list[Film]
 
 
@@ -80,10 +80,10 @@ def image_iou(comparison: Comparison) -> dict[int, float]:
 
 
 def albums(comparison: Comparison, samples: Mapping[str, Sample]) -> list[Album]:
-    """The worst, the typical and the best images; none is in two of them.
+    """The worst, the typical and the best images; none is shown twice.
 
     Args:
-        samples: by id; what is not there, or can't be read, is shown without its image.
+        samples: by id; one that is missing, or can't be read, is shown without its image.
     """
     scores = image_iou(comparison)
     order = sorted(scores, key=lambda index: (scores[index], comparison.images[index]))
@@ -98,8 +98,8 @@ def albums(comparison: Comparison, samples: Mapping[str, Sample]) -> list[Album]
     )
     painter = Painter(comparison, samples)
     return [
-        Album(title, said, [painter.film(index) for index in chosen])
-        for title, said, chosen in kinds
+        Album(title, criterion, [painter.film(index) for index in chosen])
+        for title, criterion, chosen in kinds
         if chosen
     ]
 
@@ -123,18 +123,13 @@ class Painter:
         matches, name = self.comparison.matches, self.comparison.images[index]
         caption = ", ".join(f"{spoken(matches.label[row])} {matches.iou[row]:.3f}" for row in rows)
         number, self.count = self.count, self.count + 1
-        image = self._image(name)
-        if image is None:
-            return Film(number, name, f"IoU {caption}; the image can't be read")
+        sample = self.samples.get(name)
+        image = attempted(read_pixels, sample) if sample else None
+        if not isinstance(image, Tensor):
+            return Film(name, number=number, caption=f"IoU {caption}; the image can't be read")
         data, scale, (width, height) = encoded(image)
         strokes = list(self._strokes(rows, scale))
-        return Film(number, name, f"IoU {caption}", data, width, height, strokes)
-
-    def _image(self, name: str) -> Tensor | None:
-        if name not in self.samples:
-            return None
-        image = attempted(read_pixels, self.samples[name])
-        return None if isinstance(image, UserError) else image
+        return Film(name, data, strokes, width, height, number, f"IoU {caption}")
 
     def _strokes(self, rows: list[int], scale: float) -> Iterator[Stroke]:
         matches = self.comparison.matches
@@ -149,10 +144,8 @@ def colours_of(labels: tuple[str, ...]) -> dict[str, tuple[str, str]]:
     """The colours of each label's predicted and true boxes, as in hdf's other pictures."""
     if len(labels) == 1:
         return {labels[0]: (COLOURS[0], COLOURS[1])}
-    return {
-        name: (colour, colour)
-        for name, colour in zip(labels, true_colours(len(labels)), strict=True)
-    }
+    colours = true_colours(len(labels))
+    return {name: (colour, colour) for name, colour in zip(labels, colours, strict=True)}
 
 
 def _stroke(box: Tensor, scale: float, colour: str, true: bool) -> Stroke:
@@ -167,13 +160,18 @@ def encoded(image: Tensor) -> tuple[str, float, tuple[int, int]]:
         image: float32 [1, H, W] in [0, 1].
 
     Returns:
-        The JPEG in base64, how many of its pixels an original one is wide, and (width, height).
+        The JPEG in base64, the width of an original pixel in it, and its (width, height).
     """
     for side in SIDES:
         grey, scale = as_grey(image, 1, side)
-        buffer = BytesIO()
-        Image.fromarray(grey).save(buffer, "JPEG", quality=QUALITY, optimize=True)
-        if buffer.tell() <= MOST_BYTES:
+        data = jpeg(Image.fromarray(grey))
+        if len(data) <= MOST_BYTES:
             break
-    text = base64.b64encode(buffer.getvalue()).decode()
-    return text, scale, (grey.shape[1], grey.shape[0])
+    return base64.b64encode(data).decode(), scale, (grey.shape[1], grey.shape[0])
+
+
+def jpeg(picture: Image.Image) -> bytes:
+    """A picture as a small JPEG."""
+    buffer = BytesIO()
+    picture.save(buffer, "JPEG", quality=QUALITY, optimize=True)
+    return buffer.getvalue()

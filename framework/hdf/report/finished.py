@@ -1,4 +1,4 @@
-"""Reading what a run, a cross-validation or an evaluation has left in its folder."""
+"""Reading the folder of a finished run, cross-validation or evaluation."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ KINDS = {"run": "Run", "crossval": "Cross-validation", "evaluation": "Evaluation
 
 @dataclass(frozen=True)
 class Finished:
-    """What was measured, and how.
+    """A finished run, cross-validation or evaluation.
 
     Attributes:
         path: the folder.
         kind: ``run``, ``crossval`` or ``evaluation``.
         summary: of ``summary.json``.
-        comparison: every true box with the detector's and the constant answer.
-        recipe: the resolved one as plain values; empty where there was none.
+        comparison: every true box with the detector's and the constant box.
+        recipe: the resolved one as plain values; empty if there was none.
     """
 
     path: Path
@@ -39,7 +39,7 @@ class Finished:
 
     @property
     def name(self) -> str:
-        """The recipe's name, or that of the models."""
+        """The recipe's name, or the models'."""
         if self.kind == "evaluation":
             return ", ".join(dict.fromkeys(Path(model).stem for model in self.summary["models"]))
         return str(self.summary["recipe"])
@@ -67,17 +67,17 @@ class Finished:
         ]
 
     def environment(self) -> dict[str, Any]:
-        """Of ``environment.json``, the first fold's; empty where there is none."""
+        """``environment.json``, of the first fold if there are folds; empty if there is none."""
         folder = self.trainings[0] if self.trainings else self.path
         path = folder / ENVIRONMENT
         return _json(path) if path.is_file() else {}
 
 
 def read_finished(folder: Path) -> Finished:
-    """What a folder holds.
+    """Read a folder.
 
     Raises:
-        UserError: it is not the folder of something that has finished, or can't be read.
+        UserError: nothing has finished in the folder, or it can't be read.
     """
     if not (folder / SUMMARY).is_file():
         message = (

@@ -24,9 +24,9 @@ def write_page(
 
     Args:
         template: its name; it extends ``base.html``.
-        made_by: a command, such as ``hdf audit``, by which the page is known.
-        package: whose ``templates`` it is in.
-        values: what it shows; text in them is escaped.
+        made_by: a command, such as ``hdf audit``, that marks the page as its own.
+        package: the one whose ``templates`` hold it.
+        values: of the template's variables; text is escaped.
 
     Raises:
         UserError: it can't be written.
@@ -40,6 +40,6 @@ def write_page(
     )
     text = environment.get_template(template).render(made_by=made_by, version=__version__, **values)
     try:
-        write_text(path, text.encode("utf-8", "replace").decode())  # file names may be no UTF-8
+        write_text(path, text.encode("utf-8", "replace").decode())  # file names need not be UTF-8
     except OSError as error:
         raise user_error(f"can't be written: {error.strerror or error}", str(path)) from error

@@ -1,4 +1,4 @@
-"""``report.html``: what came of a run, a cross-validation or an evaluation, for people."""
+"""``report.html``: the results of a run, a cross-validation or an evaluation, for people."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import Any
 
 from hdf.console.progress import Reporter
 from hdf.report.figures import spoken
-from hdf.report.films import Album, albums, colours_of
+from hdf.report.films import albums, colours_of
 from hdf.report.finished import KINDS, Finished, bare_path, read_finished, shown_recipe
-from hdf.report.headlines import Headline, headlines
 from hdf.report.page import write_page
-from hdf.report.sections import sections
+from hdf.report.sections import headlines, sections
 from hdf.types import Sample
 
 NAME = "report.html"
@@ -21,10 +20,10 @@ MADE_BY = "hdf report"
 
 
 def add_report(folder: Path, samples: Iterable[Sample], reporter: Reporter) -> None:
-    """Write `NAME` into a folder that is complete; where that fails it is told, and no more.
+    """Write `NAME` into a complete folder; a failure is reported, and nothing else.
 
     Args:
-        samples: the images, those that were not evaluated among them.
+        samples: the images; those that were not evaluated are ignored.
     """
     try:
         path = write_report(folder, samples)
@@ -35,7 +34,7 @@ def add_report(folder: Path, samples: Iterable[Sample], reporter: Reporter) -> N
 
 
 def write_report(folder: Path, samples: Iterable[Sample]) -> Path:
-    """Write the report of what is finished, from its files and the images.
+    """Write the report of a finished run, from its files and the images.
 
     Returns:
         Its path.
@@ -49,7 +48,7 @@ def write_report(folder: Path, samples: Iterable[Sample]) -> Path:
 
 
 def view(finished: Finished, samples: Iterable[Sample]) -> dict[str, Any]:
-    """What the page shows."""
+    """The values that the template shows."""
     comparison = finished.comparison
     labels = tuple(dict.fromkeys(comparison.matches.label))
     by_id = {sample.id: sample for sample in samples}
@@ -57,9 +56,9 @@ def view(finished: Finished, samples: Iterable[Sample]) -> dict[str, Any]:
         "kind": KINDS[finished.kind],
         "name": finished.name,
         "facts": list(_facts(finished)),
-        "headlines": list[Headline](headlines(finished.metrics)),
+        "headlines": list(headlines(finished.metrics)),
         "sections": list(sections(finished)),
-        "albums": list[Album](albums(comparison, by_id)),
+        "albums": albums(comparison, by_id),
         "colours": [(spoken(name), *pair) for name, pair in colours_of(labels).items()],
         "recipe": shown_recipe(finished.recipe),
         "environment": list(_environment(finished.environment())),
@@ -67,7 +66,7 @@ def view(finished: Finished, samples: Iterable[Sample]) -> dict[str, Any]:
 
 
 def _facts(finished: Finished) -> Iterator[tuple[str, str]]:
-    """What stands below the title."""
+    """The facts below the title."""
     summary = finished.summary
     sizes = summary["dataset"]
     if "train" in sizes:

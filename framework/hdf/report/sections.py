@@ -1,8 +1,8 @@
-"""The parts of a report that have charts and tables."""
+"""The parts of a report: its headline figures, and the sections with charts and tables."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,67 @@ from hdf.report.figures import spoken
 from hdf.report.finished import Finished
 
 MOST_ROWS = 40
-"""Of sources or folds in the table of scores."""
+"""The largest number of rows in the table of scores."""
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A figure in large type at the top of the report.
+
+    Attributes:
+        name: what it is.
+        value: the figure.
+        interval: its 95 % interval; empty if there is none.
+        beside: the constant box's figure, or what the figure means.
+    """
+
+    name: str
+    value: str
+    interval: str = ""
+    beside: str = ""
+
+
+def headlines(metrics: Mapping[str, Any]) -> Iterator[Headline]:
+    """The figures of ``metrics.val`` in a ``summary.json``."""
+    intervals = metrics["interval_95"]
+    yield Headline(
+        "mean IoU",
+        f"{metrics['iou_mean']:.3f}",
+        _range(metrics["iou_mean_95"], ".3f"),
+        f"constant box {metrics['constant_box_iou']:.3f}",
+    )
+    yield Headline(
+        "above the constant box",
+        f"{metrics['above_constant_box']:+.3f}",
+        _range(metrics["above_constant_box_95"], "+.3f"),
+        "on the same images",
+    )
+    for key, name, form in (
+        ("iou_median", "median IoU", ".3f"),
+        ("iou_p2", "2nd percentile of IoU", ".3f"),
+        ("iou_at_75", "IoU of at least 0.75", ".0%"),
+    ):
+        fixed = f"constant box {metrics[f'constant_box_{key}']:{form}}"
+        yield Headline(name, f"{metrics[key]:{form}}", _range(intervals[key], form), fixed)
+    yield Headline("average precision", f"{metrics['ap']:.3f}", "", "COCO, IoU 0.5 to 0.95")
+    if "ratio" in metrics:
+        yield _ratio_headline(metrics["ratio"])
+    if "coverage" in metrics:
+        yield from _coverage_headline(metrics["coverage"])
+
+
+def _ratio_headline(ratio: Mapping[str, Any]) -> Headline:
+    fixed = ratio["constant_box_mae"]
+    beside = "" if fixed is None else f"constant box {fixed:.4f}"
+    interval = _range(ratio["mae_95"], ".4f")
+    return Headline("error of the cardiothoracic ratio", f"{ratio['mae']:.4f}", interval, beside)
+
+
+def _coverage_headline(coverage: Mapping[str, Any]) -> Iterator[Headline]:
+    label, item = next(iter(coverage["labels"].items()))
+    name = f"calibrated {label.replace('_', ' ')} boxes that hold the truth"
+    promised = f"promised {coverage['level']:.0%}"
+    yield Headline(name, f"{item['coverage']:.1%}", _range(item["coverage_95"], ".1%"), promised)
 
 
 @dataclass(frozen=True)
@@ -35,7 +95,7 @@ class Section:
 
 
 def sections(finished: Finished) -> Iterator[Section]:
-    """Those that the metrics have something for."""
+    """The sections for which there are metrics."""
     metrics, comparison = finished.metrics, finished.comparison
     yield _scores(finished)
     yield Section(
@@ -56,7 +116,7 @@ def sections(finished: Finished) -> Iterator[Section]:
 
 
 def _scores(finished: Finished) -> Section:
-    """All together, and each label, source and fold."""
+    """Scores of all boxes, and of each label, source and fold."""
     metrics = finished.metrics
     every = f"{finished.summary['dataset']['val']}"
     rows = [("all", every, metrics)]
@@ -126,7 +186,7 @@ def _with_interval(value: float | None, ends: list[float] | None, form: str) -> 
     return "" if value is None else f"{value:{form}} ({_range(ends, form)})"
 
 
-def _range(ends: list[float] | None, form: str) -> str:
+def _range(ends: Sequence[float] | None, form: str) -> str:
     return "" if ends is None else f"{ends[0]:{form}} to {ends[1]:{form}}"
 
 

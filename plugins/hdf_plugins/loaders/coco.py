@@ -6,27 +6,27 @@ from collections import defaultdict
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from hdf import Sample, UserError, read_image
-from hdf.errors import Problem, user_error
+from hdf import Sample, UserError
+from hdf.errors import Problem
+from hdf.files import is_file
 from hdf.images import SUFFIXES
+from hdf_plugins.loaders.annotations import make_target
 from hdf_plugins.loaders.coco_file import Image, read_coco
-from hdf_plugins.loaders.folders import tried
-from hdf_plugins.loaders.patients import patient_group
-from hdf_plugins.loaders.placement import target_of
+from hdf_plugins.loaders.folders import image_sample, require_folder, tried
 
 
 class Coco:
     """Images, and boxes from the ``bbox`` of COCO's JSON; the categories' names are the labels.
 
-    Images of one patient, as an image's key ``patient`` or its own DICOM header names it, stay on
-    one side of a split. Where neither does, each image counts as a patient of its own. Crowds
-    (``iscrowd: 1``) are left out; polygons and run lengths (``segmentation``) are not read.
+    Images of one patient stay on one side of a split. An image's key ``patient``, or else its own
+    DICOM header, names the patient; without either each image counts as a patient of its own.
+    Crowds (``iscrowd: 1``) are left out; polygons and run lengths (``segmentation``) are not read.
 
     Args:
         images: the folder to which every ``file_name`` is relative; sub-folders may be named.
         annotations: the JSON file with images, annotations and categories. Its images are the data
-            set; one without an annotation is an image without a box. Boxes are rescaled where
-            ``width`` and ``height`` differ from the image's own.
+            set; an image without an annotation has no box. Boxes are rescaled if ``width`` and
+            ``height`` differ from the image's own.
     """
 
     def __init__(self, *, images: Path, annotations: Path) -> None:
@@ -35,65 +35,45 @@ class Coco:
         self.source = self.images.absolute().name
 
     def records(self) -> list[Sample]:
-        """One sample an image, in the order of their ids, and one an annotation of no image.
+        """One sample for each image, and for each annotation without an image, in the order of ids.
 
         Raises:
-            UserError: the folder or the file can't be used at all; all reasons at once.
+            UserError: the folder or the file can't be used; with all reasons.
         """
         problems: list[Problem] = []
-        tried(self._require_folder, problems)
+        tried(partial(require_folder, self.images), problems)
         found = tried(partial(read_coco, self.annotations), problems)
         if problems or found is None:
             raise UserError(problems)
         images, lost = found
         named: dict[str, list[Image]] = defaultdict(list)
         for image in images:
-            named[_id(image)].append(image)
+            stem = str(PurePosixPath(image.name).with_suffix("")) if image.name else image.where
+            named[stem].append(image)
         samples = [self._sample(id, group) for id, group in named.items()]
-        samples += [Sample.broken(place, fault) for place, fault in lost.items()]
+        samples += [Sample.broken(where, fault) for where, fault in lost.items()]
         return sorted(samples, key=lambda sample: sample.id)
-
-    def _require_folder(self) -> None:
-        if not self.images.is_dir():
-            raise user_error("there is no such folder", where=str(self.images))
 
     def _sample(self, id: str, images: list[Image]) -> Sample:
         image = images[0]
         path = self.images / image.name
         faults = [fault for item in images for fault in item.faults]
         faults += (
-            f"{item.place}: another image has this file_name, but for the suffix at most"
+            f"{item.where}: another image has this file_name, but for the suffix at most"
             for item in images[1:]
         )
         if image.name:
             faults += _file_faults(image, path)
-        problems: list[Problem] = []
-        if not faults:
-            group = tried(partial(patient_group, path, image.patient), problems)
-        faults += map(str, problems)
         if faults:
             return Sample.broken(id, *faults)
-        return Sample(
-            id,
-            read=partial(read_image, path),
-            files=(path,),
-            target=target_of(image.boxes, image.frame),
-            group=group or "",
-            source=self.source,
-            where=image.place,
+        target = make_target(image.boxes, image.frame)
+        return image_sample(
+            id, path, image.patient, target=target, source=self.source, where=image.where
         )
-
-
-def _id(image: Image) -> str:
-    return str(PurePosixPath(image.name).with_suffix("")) if image.name else image.place
 
 
 def _file_faults(image: Image, path: Path) -> list[str]:
     shown = repr(image.name[:80])
     if path.suffix.lower() not in SUFFIXES:
-        return [f"{image.place}: {shown} is no {', '.join(SUFFIXES)} file"]
-    try:
-        there = path.is_file()
-    except OSError:  # a name longer than the system allows
-        there = False
-    return [] if there else [f"{image.place}: there is no file {shown} in {path.parent}"]
+        return [f"{image.where}: {shown} is no {', '.join(SUFFIXES)} file"]
+    return [] if is_file(path) else [f"{image.where}: there is no file {shown} in {path.parent}"]

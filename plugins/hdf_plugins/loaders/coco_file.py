@@ -6,21 +6,18 @@ Source: Lin et al., Microsoft COCO: Common Objects in Context, 2014; https://coc
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
-from typing import Any
+from typing import Any, NoReturn
 
 from hdf.errors import Problem, UserError, user_error
+from hdf.files import read_text
 from hdf.types import Fault
-from hdf_plugins.loaders.json_file import read_json
-from hdf_plugins.loaders.placement import (
-    Box,
-    from_corner_and_size,
-    is_coordinate,
-    misplaced,
-)
+from hdf_plugins.loaders.annotations import Box, from_corner_and_size, is_coordinate, misplaced
 
+MAX_BYTES = 200_000_000
 MAX_SIDE = 1_000_000
 PATIENT = ("patient", "patient_id")
 Record = dict[str, Any]
@@ -32,7 +29,7 @@ class Image:
     """One entry of ``images``, and what is annotated in it.
 
     Attributes:
-        place: the file and the entry, for messages.
+        where: the file and the entry, for messages.
         name: ``file_name``; empty where it can't be used.
         frame: (height, width), or None where the entry doesn't say.
         patient: whose image it is; empty where the entry doesn't say.
@@ -40,7 +37,7 @@ class Image:
         faults: of the entry and of its annotations.
     """
 
-    place: str
+    where: str
     name: str
     frame: tuple[int, int] | None
     patient: str
@@ -52,13 +49,14 @@ def read_coco(path: Path) -> tuple[list[Image], dict[str, str]]:
     """The images of an annotation file.
 
     Returns:
-        The images in the order of the file, and the faults, by place, of annotations of no image.
+        The images in the order of the file; and the faults of annotations without an image, by
+        where they stand.
 
     Raises:
-        UserError: the file is missing, too large, or no JSON, or its lists or its categories are
-            not COCO's; with all reasons.
+        UserError: the file is missing, too large, no UTF-8 text or no JSON, or its lists or its
+            categories are not COCO's; with all reasons.
     """
-    lists = _lists(read_json(path), path)
+    lists = _lists(_read_json(path), path)
     labels = _labels(lists["categories"], path)
     images: dict[Key | None, Image] = {}
     listed: list[Image] = []
@@ -66,32 +64,48 @@ def read_coco(path: Path) -> tuple[list[Image], dict[str, str]]:
         image = _image(record, f"{path.name}: image {_shown(record, index)}")
         key = _key(record, "id")
         if key is None:
-            image.faults.append(f"{image.place}: the id is missing, or no whole number or text")
+            image.faults.append(f"{image.where}: the id is missing, or no whole number or text")
         elif key in images:
-            image.faults.append(f"{image.place}: the id is another image's too")
-            images[key].faults.append(f"{images[key].place}: the id is another image's too")
+            image.faults.append(f"{image.where}: the id is another image's too")
+            images[key].faults.append(f"{images[key].where}: the id is another image's too")
         else:
             images[key] = image
         listed.append(image)
     return listed, _annotate(images, lists["annotations"], labels, path)
 
 
+def _read_json(path: Path) -> Any:
+    """JSON by RFC 8259, which has no NaN."""
+    text = read_text(path, MAX_BYTES)
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        where = f"{path}:{error.lineno}"
+        message = f"is no JSON from here on: {error.msg} (column {error.colno})"
+        raise user_error(message, where) from error
+    except RecursionError as error:
+        raise user_error("is nested too deeply", where=str(path)) from error
+    except ValueError as error:  # NaN, or a number of thousands of digits
+        raise user_error(f"is no JSON: {error}", where=str(path)) from error
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON's")
+
+
 def _lists(content: Any, path: Path) -> dict[str, list[Any]]:
     if not isinstance(content, dict):
         raise user_error("expected an object with images, annotations and categories", str(path))
     names = ("images", "annotations", "categories")
-    problems = [
-        Problem(
-            str(path),
-            f"{name!r} must be a list, and is {'no list' if name in content else 'missing'}",
-        )
+    faults = [
+        f"{name!r} must be a list, and is {'no list' if name in content else 'missing'}"
         for name in names
         if not isinstance(content.get(name), list)
     ]
-    if not problems and not content["images"]:
-        problems = [Problem(str(path), "the list of images is empty")]
-    if problems:
-        raise UserError(problems)
+    if not faults and not content["images"]:
+        faults = ["the list of images is empty"]
+    if faults:
+        raise UserError(Problem(str(path), fault) for fault in faults)
     return {name: content[name] for name in names}
 
 
@@ -112,12 +126,12 @@ def _labels(categories: list[Any], path: Path) -> dict[Key | None, str]:
     return found
 
 
-def _image(record: Any, place: str) -> Image:
+def _image(record: Any, where: str) -> Image:
     if not isinstance(record, dict):
-        return Image(place, "", None, "", [], [f"{place}: expected an object"])
+        return Image(where, "", None, "", [], [f"{where}: expected an object"])
     faults: list[str] = []
     name, frame, patient = _name(record, faults), _frame(record, faults), _patient(record, faults)
-    return Image(place, name, frame, patient, [], [f"{place}: {fault}" for fault in faults])
+    return Image(where, name, frame, patient, [], [f"{where}: {fault}" for fault in faults])
 
 
 def _name(record: Record, faults: list[str]) -> str:
@@ -168,20 +182,20 @@ def _annotate(
     lost: dict[str, str] = {}
     seen: set[Key | None] = set()
     for index, record in enumerate(annotations):
-        place = f"{path.name}: annotation {_shown(record, index)}"
+        where = f"{path.name}: annotation {_shown(record, index)}"
         image = images.get(_key(record, "image_id"))
         if image is None:
-            place = f"{place} at position {index}" if place in lost else place
-            lost[place] = f"{place}: image_id is no image's id"
+            where = f"{where} at position {index}" if where in lost else where
+            lost[where] = f"{where}: image_id is no image's id"
             continue
         key = _key(record, "id")
         if key is not None and key in seen:
-            image.faults.append(f"{place}: the id is another annotation's too")
+            image.faults.append(f"{where}: the id is another annotation's too")
         seen.add(key)
         if record.get("iscrowd") in (1, True):
             continue
         faults = list(_add_box(image, record, labels))
-        image.faults += (Fault.at(place, fault) for fault in faults)
+        image.faults += (Fault.at(where, fault) for fault in faults)
     return lost
 
 
@@ -193,8 +207,7 @@ def _add_box(image: Image, record: Record, labels: dict[Key | None, str]) -> Ite
     if not (isinstance(numbers, list) and len(numbers) == 4 and all(map(_is_number, numbers))):
         yield "bbox must be [x, y, width, height], four numbers of pixels"
     elif label is not None:
-        x, y, width, height = map(float, numbers)
-        box = from_corner_and_size(x, y, width, height)
+        box = from_corner_and_size(*map(float, numbers))
         faults = list(misplaced(box, image.frame))
         yield from faults
         image.boxes += [] if faults else [(box, label)]

@@ -13,13 +13,12 @@ from hdf.types import Loader
 class Concat:
     """The samples of several loaders, one after the other.
 
-    Each keeps its source's name: ``rsna`` becomes the samples' source, and the start of their ids,
-    such as ``rsna/0004cfab``. Images of one patient stay on one side of a split even where they
-    are in two sources, if both sources know the patient; where none is known, each image counts as
-    a patient of its own.
+    The name of each source, such as ``rsna``, becomes its samples' source and the start of their
+    ids, as in ``rsna/0004cfab``. Images of one patient stay on one side of a split even if they are
+    in two sources, if both know the patient; otherwise each image counts as a patient of its own.
 
     Args:
-        sources: a loader with its options behind each name, as in
+        sources: each name with a loader and its options, as in
             ``{rsna: {use: csv_boxes, …}, ward: {use: coco, …}}``; a name holds no slash.
 
     Raises:

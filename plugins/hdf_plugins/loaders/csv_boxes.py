@@ -8,19 +8,26 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from hdf import Sample, UserError, read_image
+from hdf import Sample, UserError
 from hdf.errors import Problem
-from hdf_plugins.loaders.folders import Files, files_by_stem, mask_files, read_masks, stem_of, tried
-from hdf_plugins.loaders.patients import patient_group
-from hdf_plugins.loaders.placement import target_of
-from hdf_plugins.loaders.table import Row, Table, read_table
+from hdf_plugins.loaders.annotations import make_target
+from hdf_plugins.loaders.folders import (
+    Files,
+    files_by_stem,
+    image_sample,
+    mask_files,
+    read_masks,
+    stem_of,
+    tried,
+)
+from hdf_plugins.loaders.table import Row, read_table
 
 
 class CsvBoxes:
     """Images found by the stem of their file name, boxes from a table.
 
-    Images of one patient, as a column ``patient`` or the images' own DICOM headers name it, stay
-    on one side of a split. Where neither does, each image counts as a patient of its own.
+    Images of one patient stay on one side of a split. A column ``patient``, or else the image's own
+    DICOM header, names the patient; without either each image counts as a patient of its own.
 
     Args:
         images: folder of image files. Sub-folders are not searched; a table may name an image in
@@ -30,10 +37,10 @@ class CsvBoxes:
             ``[,patient]``, or the RSNA Pneumonia challenge's own,
             ``patientId,x,y,width,height,Target``. Boxes are in pixels of the image, or of a frame
             ``img_shape_x`` wide and ``img_shape_y`` high. A name may carry the file's suffix.
-        label: what the boxes are, where the table has no column ``label``; left out, they are
-            ``heart``, and ``opacity`` in the challenge's table.
-        masks: folder with one sub-folder for each label, holding masks of the images' stems;
-            inside is where a pixel is not zero.
+        label: of all boxes in a table without a column ``label``; if left out, ``heart``, and
+            ``opacity`` in the challenge's table.
+        masks: folder with one sub-folder for each label, which holds masks with the images' stems;
+            pixels other than zero are inside.
         unlisted: what to do with an image that the table does not name: report it, or leave it
             out.
     """
@@ -60,27 +67,25 @@ class CsvBoxes:
         """One sample for each image and for each name of the table, in the order of their ids.
 
         Raises:
-            UserError: a folder or the table can't be used at all; all reasons at once.
+            UserError: a folder or the table can't be used; with all reasons.
         """
         problems: list[Problem] = []
         table = tried(partial(read_table, self.table, self.label), problems)
         named = [row.name for row in table.rows] if table else []
         files = tried(partial(files_by_stem, self.images, named), problems)
-        masks = tried(partial(self._mask_files, table), problems)
+        labels = table.labels if table else ()
+        masks = tried(partial(mask_files, self.masks, labels), problems) if self.masks else {}
         if files is None or table is None or masks is None:
             raise UserError(problems)
-        rows_of = _rows_by_stem(table.rows, files)
+        rows_of: dict[str, list[Row]] = defaultdict(list)
+        for row in table.rows:
+            rows_of[stem_of(row.name, files) or row.where].append(row)
         listed = rows_of if self.unlisted == "ignore" else files.keys() | rows_of.keys()
         several = table.form.several and self.masks is None
         return [
             self._sample(stem, files.get(stem, []), rows_of.get(stem, []), masks, several)
             for stem in sorted(listed)
         ]
-
-    def _mask_files(self, table: Table | None) -> dict[str, Files]:
-        if self.masks is None:
-            return {}
-        return mask_files(self.masks, table.labels if table else ())
 
     def _sample(
         self,
@@ -93,22 +98,17 @@ class CsvBoxes:
         faults = [*self._unpaired(files, rows), *_table_faults(rows, several)]
         if self.masks is not None:
             faults += _mask_faults(self.masks, stem, rows, masks)
-        problems: list[Problem] = []
-        if not faults:
-            group = tried(partial(patient_group, files[0], rows[0].patient), problems)
-        faults += map(str, problems)
         if faults:
             return Sample.broken(stem, *faults)
         boxed = [(row.box, row.label) for row in rows if row.box]
         layers = [masks[label][stem][0] for _, label in boxed] if masks else []
-        return Sample(
+        return image_sample(
             stem,
-            read=partial(read_image, files[0]),
-            files=(files[0],),
-            target=target_of(boxed, rows[0].frame),
-            group=group or "",
+            files[0],
+            rows[0].patient,
+            target=make_target(boxed, rows[0].frame),
             source=self.source,
-            where=", ".join(row.place for row in rows),
+            where=", ".join(row.where for row in rows),
             read_masks=partial(read_masks, files[0], layers) if layers else None,
             mask_files=tuple(layers),
         )
@@ -124,14 +124,7 @@ class CsvBoxes:
             )
         if not files:
             for row in (row for row in rows if row.name):
-                yield f"{row.place}: no image for the name {row.name[:80]!r} in {self.images}"
-
-
-def _rows_by_stem(rows: list[Row], files: Files) -> dict[str, list[Row]]:
-    found: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        found[stem_of(row.name, files) or row.place].append(row)
-    return dict(found)
+                yield f"{row.where}: no image for the name {row.name[:80]!r} in {self.images}"
 
 
 def _table_faults(rows: list[Row], several: bool) -> Iterator[str]:
@@ -141,15 +134,15 @@ def _table_faults(rows: list[Row], several: bool) -> Iterator[str]:
         if row.faults or rows[0].faults:
             continue
         if (row.box is None) != (rows[0].box is None):
-            yield f"{row.place}: the image has a box and has none, see {rows[0].place}"
+            yield f"{row.where}: the image has a box and has none, see {rows[0].where}"
         if row.frame != rows[0].frame:
-            yield f"{row.place}: another img_shape than in {rows[0].place}, for one image"
+            yield f"{row.where}: another img_shape than in {rows[0].where}, for one image"
         if row.patient != rows[0].patient:
-            yield f"{row.place}: another patient than in {rows[0].place}, for one image"
+            yield f"{row.where}: another patient than in {rows[0].where}, for one image"
     for row in (row for row in rows if row.box and not several):
         earlier = first.setdefault(row.label, row)
         if earlier is not row and not row.faults:
-            yield f"{row.place}: a second {row.label!r} box of {row.name!r}, see {earlier.place}"
+            yield f"{row.where}: a second {row.label!r} box of {row.name!r}, see {earlier.where}"
 
 
 def _mask_faults(

@@ -1,26 +1,27 @@
-"""Images and masks found in folders by the stem of their file name."""
+"""Images and masks found in folders by the stem of their file name, and the samples they make."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from hdf import images
+from hdf import Sample, images
 from hdf.errors import Problem, UserError, user_error
-from hdf.files import is_file
-from hdf.images import SUFFIXES, image_size, read_mask
+from hdf.files import group_of, is_file
+from hdf.images import SUFFIXES, image_facts, image_size, read_image, read_mask
 
 Files = dict[str, list[Path]]  # by stem
 T = TypeVar("T")
 
 
 def tried(read: Callable[[], T], problems: list[Problem]) -> T | None:
-    """What `read` returns; None where it can't, its problems added to `problems`."""
+    """What `read` returns; None if it fails, with its problems added to `problems`."""
     try:
         return read()
     except UserError as error:
@@ -28,8 +29,28 @@ def tried(read: Callable[[], T], problems: list[Problem]) -> T | None:
         return None
 
 
+def image_sample(id: str, path: Path, patient: str = "", **known: Any) -> Sample:
+    """A sample of one image file, broken if the header of a DICOM can't be read.
+
+    Args:
+        patient: as a table states it, used before the DICOM's own; the group is its salted hash.
+        known: further fields of `Sample`.
+    """
+    try:
+        group = group_of(patient) or image_facts(path).patient
+    except UserError as error:
+        return Sample.broken(id, *map(str, error.problems))
+    return Sample(id, read=partial(read_image, path), files=(path,), group=group, **known)
+
+
+def require_folder(folder: Path) -> None:
+    """Raise a UserError if there is no such folder."""
+    if not folder.is_dir():
+        raise user_error("there is no such folder", where=str(folder))
+
+
 def is_image(path: Path) -> bool:
-    """Whether a path's suffix is one that can be read; hidden files are another system's."""
+    """Whether hdf reads files of this suffix; hidden ones belong to other systems."""
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
@@ -37,14 +58,13 @@ def files_by_stem(folder: Path, named: Iterable[str] = ()) -> Files:
     """The folder's image files; sub-folders are not searched.
 
     Args:
-        named: names from a table. Where none of the files has such a name, it may be the path of
-            an image below the folder, or a DICOM's without a suffix.
+        named: names from a table; one that no file has may be the path of an image below the
+            folder, or that of a DICOM without a suffix.
 
     Raises:
         UserError: there is no such folder, or no image in it.
     """
-    if not folder.is_dir():
-        raise user_error("there is no such folder", where=str(folder))
+    require_folder(folder)
     found: Files = defaultdict(list)
     for path in sorted(folder.iterdir()):
         if is_image(path) and path.is_file():
@@ -61,7 +81,7 @@ def files_by_stem(folder: Path, named: Iterable[str] = ()) -> Files:
 
 
 def stem_of(name: str, known: Container[str]) -> str:
-    """The stem by which a table names an image, with the file's suffix or without it."""
+    """The stem of an image that a table names with or without its suffix."""
     # Only a known suffix is cut: a DICOM's name, such as 1.2.840.113, is full of dots.
     if name not in known and Path(name).suffix.lower() in SUFFIXES:
         return name.rpartition(".")[0]
@@ -69,7 +89,7 @@ def stem_of(name: str, known: Container[str]) -> str:
 
 
 def _image_below(folder: Path, name: str) -> Path | None:
-    """The image of a path as it was written; nothing hidden, and nothing outside of the folder."""
+    """The image at a path below the folder; None if it is hidden or outside of the folder."""
     inside, path = PurePosixPath(name), folder / name
     hidden = any(part.startswith(".") for part in inside.parts)
     if hidden or inside.is_absolute() or name != str(inside):

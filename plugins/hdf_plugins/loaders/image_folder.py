@@ -1,18 +1,16 @@
-"""A folder of radiographs of which nothing is known."""
+"""A folder of radiographs without boxes."""
 
 from __future__ import annotations
 
 import os
 from collections import defaultdict
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
-from hdf import Sample, read_image
-from hdf.errors import Problem, user_error
+from hdf import Sample
+from hdf.errors import user_error
 from hdf.images import SUFFIXES
-from hdf_plugins.loaders.folders import is_image, tried
-from hdf_plugins.loaders.patients import patient_group
+from hdf_plugins.loaders.folders import image_sample, is_image, require_folder
 
 
 class ImageFolder:
@@ -30,13 +28,12 @@ class ImageFolder:
         self.source = self.images.absolute().name
 
     def records(self) -> list[Sample]:
-        """One sample an image, in the order of their ids.
+        """One sample for each image, in the order of their ids.
 
         Raises:
             UserError: there is no such folder, or no image in it.
         """
-        if not self.images.is_dir():
-            raise user_error("there is no such folder", where=str(self.images))
+        require_folder(self.images)
         found: dict[str, list[Path]] = defaultdict(list)
         for path in self._files():
             found[path.relative_to(self.images).with_suffix("").as_posix()].append(path)
@@ -56,15 +53,4 @@ class ImageFolder:
         if len(paths) > 1:
             names = ", ".join(path.name for path in paths)
             return Sample.broken(name, f"{self.source}: {names} have one stem; keep one of them")
-        problems: list[Problem] = []
-        group = tried(partial(patient_group, paths[0]), problems)
-        if problems:
-            return Sample.broken(name, *map(str, problems))
-        return Sample(
-            name,
-            read=partial(read_image, paths[0]),
-            files=(paths[0],),
-            group=group or "",
-            source=self.source,
-            where=str(paths[0]),
-        )
+        return image_sample(name, paths[0], source=self.source, where=str(paths[0]))

@@ -8,16 +8,22 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from hdf import Sample, Target, UserError, read_image
+from hdf import Sample, Target, UserError
 from hdf.boxes import mask_bounds
 from hdf.errors import Problem, user_error
 from hdf.images import read_mask
-from hdf_plugins.loaders.connected import largest_component
-from hdf_plugins.loaders.folders import Files, files_by_stem, mask_files, read_masks, tried
-from hdf_plugins.loaders.patients import patient_group
+from hdf_plugins.loaders.folders import (
+    Files,
+    files_by_stem,
+    image_sample,
+    mask_files,
+    read_masks,
+    tried,
+)
 
 
 class MaskBoxes:
@@ -26,14 +32,14 @@ class MaskBoxes:
     A box bounds the largest part of its mask whose pixels share sides, so that specks elsewhere
     don't count. An image without a mask of one label, or with an empty one, lacks that label. Only
     masks of the recipe's ``data.labels`` are read, whenever the images are listed. Images of one
-    patient, as the images' own DICOM headers name it, stay on one side of a split. Where they
-    don't, each image counts as a patient of its own.
+    patient stay on one side of a split. The image's DICOM header names the patient; without one
+    each image counts as a patient of its own.
 
     Args:
         images: folder of image files; sub-folders are not searched.
-        masks: folder with one sub-folder for each label, holding masks of the images' stems;
-            inside is where a pixel is not zero. Where a mask has another size than its image, the
-            boxes are rescaled; ``box_bounds: mask`` and heads that learn from masks refuse it.
+        masks: folder with one sub-folder for each label, which holds masks with the images' stems;
+            pixels other than zero are inside. If a mask has another size than its image, the boxes
+            are rescaled; ``box_bounds: mask`` and heads that learn from masks refuse it.
         unlisted: what to do with an image that has no mask at all: report it, or leave it out.
     """
 
@@ -55,7 +61,7 @@ class MaskBoxes:
         """One sample for each stem, in their order.
 
         Raises:
-            UserError: a folder can't be used at all; all reasons at once.
+            UserError: a folder can't be used; with all reasons.
         """
         problems: list[Problem] = []
         images = tried(partial(files_by_stem, self.images), problems)
@@ -101,17 +107,14 @@ class MaskBoxes:
 
     def _read(self, stem: str, image: Path, masks: dict[str, Path]) -> Sample:
         try:
-            group = patient_group(image)
             target = _target(masks)
         except UserError as error:
             return Sample.broken(stem, *map(str, error.problems))
         layers = [masks[label] for label in target.labels]
-        return Sample(
+        return image_sample(
             stem,
-            read=partial(read_image, image),
-            files=(image,),
+            image,
             target=target,
-            group=group,
             source=self.source,
             where=", ".join(map(str, masks.values())),
             read_masks=partial(_largest_parts, image, layers) if layers else None,
@@ -137,3 +140,22 @@ def _target(masks: dict[str, Path]) -> Target:
 
 def _largest_parts(image: Path, masks: list[Path]) -> Tensor:
     return torch.stack([largest_component(mask) for mask in read_masks(image, masks)])
+
+
+def largest_component(mask: Tensor) -> Tensor:
+    """The largest part of a mask whose pixels share sides; of equal ones the first from the top.
+
+    Args:
+        mask: bool [H, W].
+
+    Returns:
+        bool [H, W]; empty where `mask` is.
+    """
+    from scipy.ndimage import label  # a loader that reads no masks need not wait for scipy
+
+    numbers, count = label(mask.numpy())
+    if count < 2:
+        return mask
+    areas = np.bincount(numbers.ravel())
+    areas[0] = 0  # the background
+    return torch.from_numpy(numbers == areas.argmax())

@@ -147,7 +147,7 @@ FILES: dict[str, Any] = {
     "is no JSON: NaN": b'{"images": NaN}',
     "is no JSON": b'{"images": ' + b"1" * 5000 + b"}",
     "nested too deeply": b"[" * 200_000,
-    "is not UTF-8": b'{"\xff": 1}',
+    "not UTF-8 text": b'{"\xff": 1}',
     "expected an object with images": b"[]",
     "'images' must be a list, and is missing": b"{}",
     "'categories' must be a list, and is no list": {**content(), "categories": {"id": 1}},
@@ -178,8 +178,8 @@ def test_missing_files_are_told_together(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_too_large(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hdf_plugins.loaders.json_file.MAX_BYTES", 100)
-    assert "is larger than a file of boxes may be" in _refusal(folder, content())
+    monkeypatch.setattr("hdf_plugins.loaders.coco_file.MAX_BYTES", 100)
+    assert "larger than 0.0001 MB" in _refusal(folder, content())
 
 
 QUICK = settings(

@@ -11,9 +11,8 @@ import torch
 from PIL import Image
 
 from hdf import Sample, UserError
-from hdf_plugins.loaders.connected import largest_component
 from hdf_plugins.loaders.csv_boxes import CsvBoxes
-from hdf_plugins.loaders.mask_boxes import MaskBoxes
+from hdf_plugins.loaders.mask_boxes import MaskBoxes, largest_component
 
 LABELS = ("heart", "lung")
 

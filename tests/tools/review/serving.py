@@ -20,10 +20,10 @@ from torch import Tensor
 
 from hdf.inference.files import Told
 from hdf.inference.predictor import Prediction
+from hdf.inference.sources import ImagePath
 from hdf.models.calibration import Calibration
 from hdf.tools.review.desk import Desk
-from hdf.tools.review.films import Film
-from hdf.tools.review.pictures import Pictures
+from hdf.tools.review.jpeg_cache import Pictures
 from hdf.types import Detections
 
 LABELS = ("heart", "left_lung", "right_lung")
@@ -48,17 +48,17 @@ class Fixed:
         return [Prediction(found, float(image.mean()), LABELS) for image in images]
 
 
-def films(folder: Path, count: int = 4) -> list[Film]:
+def films(folder: Path, count: int = 4) -> list[ImagePath]:
     """PNGs film-0.png, …, each brighter than the one before and so more doubtful."""
     folder.mkdir(parents=True, exist_ok=True)
     columns = np.arange(SIZE[1])[None].repeat(SIZE[0], 0) / 4
     paths = [folder / f"film-{number}.png" for number in range(count)]
     for number, path in enumerate(paths):
         Image.fromarray((columns + 40 * number).astype(np.uint8)).save(path)
-    return [Film(path, path.name) for path in paths]
+    return [ImagePath(path, path.name) for path in paths]
 
 
-def told(films: Sequence[Film]) -> Iterator[Told]:
+def told(films: Sequence[ImagePath]) -> Iterator[Told]:
     from hdf.inference.files import predict_files
 
     yield from predict_files(Fixed(), [film.path for film in films], 0)

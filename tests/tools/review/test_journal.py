@@ -13,18 +13,18 @@ import pytest
 from PIL import Image
 
 from hdf.errors import UserError
-from hdf.inference.sources import find_sources
+from hdf.inference.sources import find_images
 from hdf.tools.review import table as tables
 from hdf.tools.review.desk import Desk
 from hdf.tools.review.entries import Change
-from hdf.tools.review.films import find_films
 from hdf.tools.review.journal import HEADER, Journal
+from hdf.tools.review.table import images_to_review
 from tests.dicom_files import write_dicom
 from tests.tools.review.serving import FOUND, LABELS, change, films, told
 
 
 def desk(tmp_path: Path, out: str = "out.csv") -> Desk:
-    made = Desk(find_films(tmp_path / "films"), LABELS, tmp_path / out)
+    made = Desk(images_to_review(tmp_path / "films"), LABELS, tmp_path / out)
     for item in told(made.films):
         made.tell(item)
     return made
@@ -227,7 +227,7 @@ def test_an_out_in_no_folder_is_told(tmp_path: Path) -> None:
 
 
 def test_another_models_boxes_stay(reviewed: Path, tmp_path: Path) -> None:
-    again = Desk(find_films(tmp_path / "films"), ("heart",), tmp_path / "out.csv")
+    again = Desk(images_to_review(tmp_path / "films"), ("heart",), tmp_path / "out.csv")
     for item in told(again.films):
         again.tell(item)
     save(again, "film-0.png", base=1, note="seen", id=uuid4().hex, boxes=FOUND)
@@ -245,12 +245,12 @@ def test_films_are_those_that_prediction_finds(tmp_path: Path) -> None:
     pixels = np.zeros((8, 8), np.uint16)
     for name in ("1.2.840.113", "ward b/IM0001"):
         write_dicom(folder / "dicom.dcm", pixels).rename(folder / name)
-    found = find_films(folder)
+    found = images_to_review(folder)
     assert [film.name for film in found] == [
         *("1.2.840.113", *(f"film-{n}.png" for n in range(11))),
         *("ward b/IM0001", "ward b/1/film-0.png"),
     ]
-    assert [film.path for film in found] == [source.path for source in find_sources([folder])]
+    assert [film.path for film in found] == [image.path for image in find_images([folder])]
 
 
 @pytest.mark.parametrize(
@@ -270,11 +270,11 @@ def test_films_that_a_table_can_t_name_are_refused(tmp_path: Path, name: str, re
     Image.new("L", (8, 8)).save(tmp_path / "ward" / "film.png")
     write_dicom(tmp_path / "dicom.dcm", np.zeros((8, 8), np.uint16)).rename(tmp_path / name)
     with pytest.raises(UserError, match=reason):
-        find_films(tmp_path)
+        images_to_review(tmp_path)
 
 
 def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no such folder"):
-        find_films(tmp_path / "none")
+        images_to_review(tmp_path / "none")
     with pytest.raises(UserError, match="file and no DICOM under another name"):
-        find_films(tmp_path)
+        images_to_review(tmp_path)

@@ -18,7 +18,7 @@ from hdf.errors import UserError
 from hdf.files.atomic import write_text
 from hdf.tools.review import table as tables
 from hdf.tools.review.desk import Desk
-from hdf.tools.review.pictures import Pictures
+from hdf.tools.review.jpeg_cache import Pictures
 from hdf.tools.review.serve import is_loopback, make_server, open_socket
 from tests.tools.review.serving import FOUND, LABELS, TOKEN, Served, change, films, served, told
 

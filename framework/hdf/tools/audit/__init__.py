@@ -1,5 +1,5 @@
 """Finding mistakes in a data set before it is trained on.
 
-`survey` looks at every image once; `records`, `sides`, `exposure`, `anatomy` and `duplicates` each
-find one sort of mistake; `audit` runs them all, and `page` shows what they found.
+`survey` reads every image once; it, `records`, `anatomy` and `duplicates` find one kind of mistake
+each; `audit` runs them all, and `cards` shows the findings on a page.
 """

@@ -1,4 +1,4 @@
-"""How alike two radiographs are once one is mirrored, zoomed, turned and shifted onto the other."""
+"""How alike two radiographs are, with one mirrored, zoomed, rotated and shifted onto the other."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 MOST_SHIFT = 0.125
-"""Of the side, in either direction."""
+"""The largest shift in either direction, as a share of the side."""
 
 NOISE = 0.2
-"""Standard deviations of grey below which a contrast is noise."""
+"""The contrast, in standard deviations of grey, below which it is noise."""
 
 
 class Pose(NamedTuple):
-    """How each of B images is laid onto another.
+    """The transform that lays each of B images onto another.
 
     Attributes:
-        zoom: float32 [B], above 1 where less is seen.
+        zoom: float32 [B], above 1 to enlarge.
         angle: float32 [B], degrees.
         mirrored: bool [B].
     """
@@ -34,7 +34,7 @@ class Pose(NamedTuple):
 
 
 def posed(images: Tensor, pose: Pose) -> Tensor:
-    """Images [B, N, N] seen in their poses; what lies beyond their edge is reflected."""
+    """Images [B, N, N] transformed by their poses, and reflected at their edges."""
     angle = torch.deg2rad(pose.angle)
     cosine, sine = torch.cos(angle) / pose.zoom, torch.sin(angle) / pose.zoom
     sign = torch.where(pose.mirrored, -1.0, 1.0)
@@ -46,13 +46,13 @@ def posed(images: Tensor, pose: Pose) -> Tensor:
 
 
 def structure(images: Tensor, sigma: float, smooth: float) -> Tensor:
-    """Edges and textures whatever the exposure, float32 [B, N, N] of mean 0.
+    """Edges and textures without the exposure, float32 [B, N, N] of mean 0.
 
-    Each pixel's difference from its neighbourhood, over the contrast there.
+    Each pixel's difference from its neighbourhood, divided by the contrast there.
 
     Args:
-        sigma: of the neighbourhood, in pixels.
-        smooth: of the result, in pixels.
+        sigma: of the neighbourhood's Gaussian, in pixels.
+        smooth: sigma of the Gaussian that blurs the result.
     """
     spread, mean = torch.std_mean(images, (1, 2), keepdim=True)
     images = (images - mean) / spread.clamp(min=1e-3)
@@ -73,14 +73,14 @@ def blurred(images: Tensor, sigma: float) -> Tensor:
 
 
 def correlation(first: Tensor, second: Tensor) -> Tensor:
-    """The correlation of what two structures share, at the best of all shifts, [B] in [-1, 1].
+    """The correlation of the overlap of two structures at the best shift, [B] in [-1, 1].
 
-    Its sign is negative where one shows the other's negative. Padfield, Masked object registration
+    Negative if one is the negative of the other. Padfield, Masked object registration
     in the Fourier domain, 2012, with whole images as masks.
 
     Args:
         first: float32 [B, N, N].
-        second: likewise.
+        second: float32 [B, N, N].
     """
     side = first.shape[-1]
     reach = round(side * MOST_SHIFT)
@@ -112,14 +112,14 @@ def refined(
     sigma: float,
     smooth: float,
 ) -> tuple[Tensor, Pose]:
-    """The best of the poses around `start`, and the correlation [B] there.
+    """The correlation [B] at the best of the poses around `start`, and these poses.
 
     Args:
         first: images that are laid onto `second`, float32 [B, N, N].
         zooms: factors to try.
         angles: degrees to add.
         sigma: as `structure` takes it.
-        smooth: likewise.
+        smooth: as `structure` takes it.
     """
     target = structure(second, sigma, smooth)
     best, pose = torch.zeros(len(first)), start

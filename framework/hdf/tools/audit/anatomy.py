@@ -1,4 +1,4 @@
-"""Boxes that lie where no organ lies, judged by the other boxes of the data set."""
+"""Boxes that lie where no organ does, judged by the other boxes of the data set."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from hdf.tools.audit.records import Box
 from hdf.tools.audit.survey import SIDE
 
 FEWEST = 10
-"""Boxes of one label and source from which on they say where such boxes lie."""
+"""The fewest boxes of one label and source to judge others by."""
 
 TINY, TINY_WHATEVER = 0.25, 0.02
-"""Sides below this part of the median side, or below this part of the image, are tiny."""
+"""A side below this share of the median side, or below this share of the image, is tiny."""
 
 UNUSUAL, FAR = 4.5, 6.0
-"""Robust standard deviations, for a warning and for more. 200 hearts reach 4.6, 400 lungs 4.4."""
+"""Robust standard deviations: a warning, severe. 200 hearts reach 4.6, 400 lungs 4.4."""
 
 USUAL = 2.5
-"""Robust standard deviations within which a box lies where the others do."""
+"""A box within this many robust standard deviations lies where the others do."""
 
 LEAST_SPREAD = torch.tensor([0.01, 0.01, 0.03, 0.03])
-"""Of the centre, as a fraction of the image, and of the logarithm of width and height."""
+"""The smallest spread of the centre, a share of the image, and of log width and log height."""
 
 OFF_CENTRE = 0.03
-"""A label whose median centre is nearer to the middle has no side."""
+"""A label has no side if its median centre is nearer than this to the middle."""
 
 MIRROR_GAIN = 3.0
-"""Standard deviations that mirroring must bring a box nearer, where the image says nothing."""
+"""Standard deviations by which mirroring must improve a box, without evidence in the image."""
 
 CONTRAST = 0.15
-"""Standard deviations of grey that count as evidence of the image's for a side."""
+"""The difference between the sides, in standard deviations of grey, that counts as evidence."""
 
 _WHAT = ("centre x", "centre y", "width", "height")
 
@@ -76,15 +76,15 @@ def _odd_ones(boxes: list[Box], small: Tensor, names: Sequence[str]) -> Iterator
 
 @dataclass(frozen=True)
 class _Crowd:
-    """All M boxes of one label and source, and where each lies among them.
+    """All M boxes of one label and source, and the position of each among them.
 
     Attributes:
         shape: float32 [M, 4]: centre, and logarithm of width and height.
         median: float32 [4], of these.
         deviation: float32 [M, 4], in robust standard deviations from the median.
         mirrored: the same for the mirrored boxes.
-        evidence: float32 [M], of the image's grey values; above 0 where the box lies on the side on
-            which most boxes lie, 0 where the image says nothing.
+        evidence: float32 [M], from the image's grey values; above 0 if the box lies on the side
+            where most do, 0 if the image gives no evidence.
     """
 
     edges: Tensor
@@ -121,10 +121,10 @@ class _Crowd:
         return self.is_known and bool((small & (self.deviation[row, 2:] < -UNUSUAL)).any())
 
     def wrong_side(self, row: int) -> str:
-        """What is on the wrong side, the box or the image; empty where nothing is."""
+        """``box_mirrored`` or ``image_mirrored`` if one is on the wrong side; else empty."""
         own, other = float(self.deviation[row, 0].abs()), float(self.mirrored[row, 0].abs())
         if float(self.deviation[row, 1:].abs().max()) >= UNUSUAL or min(own, other) >= UNUSUAL:
-            return ""  # not its side alone is wrong
+            return ""  # more than its side is wrong
         gain, evidence = own - other, float(self.evidence[row])
         if gain > 0 > evidence:
             return "box_mirrored"
@@ -159,9 +159,9 @@ def _robust(shape: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _evidence(boxes: list[Box], small: Tensor) -> Tensor:
-    """How much the box's own side differs from its mirror image's, as such boxes do, [N].
+    """How much the grey under each box differs from that under its mirror image, [N].
 
-    In standard deviations of the image's grey values; the sign is that of the median box.
+    In standard deviations of the image's grey values; positive if it differs as for most boxes.
     """
     found = torch.tensor([_contrast(box.edges, small[box.image]) for box in boxes])
     return found * torch.sign(found.median())
@@ -179,7 +179,7 @@ def _contrast(edges: Tensor, image: Tensor) -> float:
 
 
 def _covered(start: float, end: float) -> Tensor:
-    """The part of each of SIDE pixels between two fractions of the side."""
+    """The covered share of each of SIDE pixels between two fractions of the side."""
     left = torch.arange(SIDE)
     return ((left + 1).clamp(max=end * SIDE) - left.clamp(min=start * SIDE)).clamp(min=0)
 

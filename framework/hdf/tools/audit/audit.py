@@ -13,21 +13,26 @@ from hdf.recipe.check import CheckedRecipe
 from hdf.runtime.malloc import keep_freed_memory
 from hdf.tools.audit.anatomy import find_odd_boxes
 from hdf.tools.audit.duplicates import find_duplicates, same_radiographs
-from hdf.tools.audit.exposure import BLANK, find_bad_exposures, likeness_to_all, upright
 from hdf.tools.audit.finding import Finding, in_order
-from hdf.tools.audit.records import Box, find_absent_labels, find_bad_boxes, find_bad_records
-from hdf.tools.audit.sides import find_bad_splits, parts_of
-from hdf.tools.audit.survey import survey
+from hdf.tools.audit.records import (
+    Box,
+    find_absent_labels,
+    find_bad_boxes,
+    find_bad_records,
+    find_bad_splits,
+    parts_of,
+)
+from hdf.tools.audit.survey import BLANK, find_bad_exposures, likeness_to_all, survey, upright
 from hdf.types import Sample
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What was looked at, and what was found.
+    """A data set, and the findings in it.
 
     Attributes:
-        samples: all that the loader listed.
-        store: the images that can be read, without boxes; None where none can.
+        samples: all that the loader lists.
+        store: the images that can be read, without boxes; None if none can.
         findings: severe ones first.
     """
 
@@ -46,7 +51,7 @@ class Audit:
 
 
 def audit(checked: CheckedRecipe, loader: Any, reporter: Reporter) -> Audit:
-    """Look for mistakes in a recipe's data; no model is built.
+    """Look for mistakes in a recipe's data set; no model is built.
 
     Raises:
         UserError: the loader can list nothing, or the store can't be used.
@@ -58,8 +63,8 @@ def audit(checked: CheckedRecipe, loader: Any, reporter: Reporter) -> Audit:
     findings: list[Finding] = []
     boxes: list[Box] = []
     if store is not None:
-        targets = {sample.id: sample for sample in samples}
-        findings, boxes = find_bad_boxes(store, [targets[sample.id] for sample in store.samples])
+        by_id = {sample.id: sample for sample in samples}
+        findings, boxes = find_bad_boxes(store, [by_id[sample.id] for sample in store.samples])
     split, left_out = recipe.data.split, {name for name, _ in bad}
     left_out |= {finding.name for finding in findings}
     kept = [s for s in samples if recipe.data.on_bad == "error" or s.id not in left_out]

@@ -1,9 +1,8 @@
-"""Images that are there twice, or nearly so, whatever was done to one of them.
+"""Duplicates and near duplicates, even if one of them was edited.
 
-Radiographs of different people are alike, so likeness is measured in the structure that is left
-once exposure and contrast are taken out, and after one image has been laid onto the other. Images
-that can be the same are shortlisted at 32 px; few are laid onto each other at 48 px, and the rest
-decided at 112 px.
+Radiographs of different people are alike, so likeness is measured without exposure and contrast,
+and after one image has been laid onto the other. Candidates are shortlisted at 32 px, aligned at
+48 px and decided at 112 px.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,24 +23,30 @@ from torch import Tensor
 
 from hdf.data.store import Progress
 from hdf.runtime.workers import one_torch_thread, workers
-from hdf.tools.audit.alignment import refined
+from hdf.tools.audit.alignment import Pose, posed, refined, structure
 from hdf.tools.audit.finding import Finding, Severity
-from hdf.tools.audit.shortlist import QUERIES, Candidates, shortlist
-from hdf.tools.audit.survey import Survey
+from hdf.tools.audit.survey import Survey, standardised
 
 MIDDLE, FINE = (48, 4.0, 1.0), (112, 4.0, 0.8)
 """Side in pixels, and what `structure` takes."""
 
 TOGETHER = 64
-"""Pairs that are looked at together."""
+"""Pairs compared at a time."""
 
 WORTH_LAYING, WORTH_A_CLOSE_LOOK = 0.8, 0.89
 """Correlations at 48 px, before and after one image is laid onto the other."""
 
 ALIKE, SAME = 0.79, 0.84
-"""Correlations at 112 px, for a warning and for more. Of 200 radiographs no two reach the first. Of
-those re-encoded, re-windowed, mirrored, inverted, cropped by up to a tenth at each edge or turned
-by up to 5 degrees nearly all reach it, and nine in ten reach 0.86 whatever was done."""
+"""Correlations at 112 px: a warning, severe. Of 200 radiographs no two reach the first. Of copies
+re-encoded, re-windowed, mirrored, inverted, cropped by up to a tenth at each edge or rotated by up
+to 5 degrees nearly all do, and of each kind nine in ten reach 0.86."""
+
+
+ZOOMS = (1.0, 1.12, 1.25)
+MOST_LIKE = 3
+QUERIES = 256
+SIGMA, SMOOTH = 4.0, 1.0
+"""What the shortlist tries and takes, and what `structure` takes for it."""
 
 
 @dataclass(frozen=True)
@@ -62,12 +68,11 @@ class Pair:
 def find_duplicates(
     pairs: Sequence[Pair], names: Sequence[str], parts: Sequence[str]
 ) -> Iterator[Finding]:
-    """One finding for each image of a pair; severe where the two are surely the same, and are on
-    different sides.
+    """One finding for each image of a pair; severe if the same radiograph is on different sides.
 
     Args:
         names: of the images.
-        parts: where each belongs, as `hdf.tools.audit.sides.parts_of` gives it.
+        parts: of the split, as `hdf.tools.audit.records.parts_of` returns them.
     """
     partners: dict[int, list[tuple[int, Pair]]] = defaultdict(list)
     for pair in pairs:
@@ -78,16 +83,16 @@ def find_duplicates(
         of_one = sorted(partners[image], key=lambda item: -item[1].likeness)
         kind = "duplicate" if of_one[0][1].likeness == 1 else "near_duplicate"
         across = parts[image] != "unused" and len(sides[image]) > 1
-        told = ", ".join(_told(names[other], parts[other], pair) for other, pair in of_one[:4])
+        same = ", ".join(_described(names[other], parts[other], pair) for other, pair in of_one[:4])
         shows = "shows" if of_one[0][1].likeness >= SAME else "may show"
-        detail = f"{shows} the same radiograph as {told}; it is itself in {parts[image]}"
+        detail = f"{shows} the same radiograph as {same}; it is itself in {parts[image]}"
         severity: Severity = "severe" if across else "warning"
         others = tuple(names[other] for other, _ in of_one[:4])
         yield Finding(names[image], kind, severity, detail, others)
 
 
 def _sides_of_the_same(pairs: Sequence[Pair], parts: Sequence[str]) -> list[set[str]]:
-    """For each image the sides of all that are surely the same radiograph, by whatever steps."""
+    """For each image the parts with the same radiograph, found directly or through other pairs."""
     sure = [pair for pair in pairs if pair.likeness >= SAME]
     ends = ([pair.first for pair in sure], [pair.second for pair in sure])
     links = coo_array((np.ones(len(sure)), ends), shape=(len(parts), len(parts)))
@@ -98,7 +103,7 @@ def _sides_of_the_same(pairs: Sequence[Pair], parts: Sequence[str]) -> list[set[
     return [sides[group[image]] for image in range(len(parts))]
 
 
-def _told(name: str, part: str, pair: Pair) -> str:
+def _described(name: str, part: str, pair: Pair) -> str:
     how = f", likeness {pair.likeness:.2f}{pair.change}" if pair.likeness < 1 else ""
     return f"{name} ({part}{how})"
 
@@ -107,7 +112,7 @@ def same_radiographs(survey: Survey, usable: Tensor, progress: Progress) -> list
     """All pairs of images with equal pixels, and those that are nearly the same.
 
     Args:
-        usable: bool [N], the images that show enough to be compared.
+        usable: bool [N], the images that are not blank.
     """
     first_of: dict[bytes, int] = {}
     pairs = []
@@ -134,7 +139,7 @@ def _nearly_same(survey: Survey, alone: Tensor, progress: Progress) -> Iterator[
 
 
 def _decided(survey: Survey, given: Candidates) -> list[Pair]:
-    """The pairs among these that show the same radiograph."""
+    """The pairs among the candidates that show the same radiograph."""
     given, _ = _alike(survey, given, MIDDLE, (1.0,), (0.0,), WORTH_LAYING)
     zooms, angles = (0.95, 1.0, 1.05), (-4.0, -2.0, 0.0, 2.0, 4.0)
     given, _ = _alike(survey, given, MIDDLE, zooms, angles, WORTH_A_CLOSE_LOOK)
@@ -156,7 +161,7 @@ def _alike(
     angles: tuple[float, ...],
     least: float,
 ) -> tuple[Candidates, Tensor]:
-    """The candidates whose correlation is at least `least` once laid onto each other, and it.
+    """The candidates with a correlation of at least `least` once aligned, and the correlations.
 
     Args:
         how: side in pixels, and what `structure` takes.
@@ -170,3 +175,66 @@ def _alike(
     found, pose = refined(first, second, given.pose, zooms, angles, *filters)
     kept = (found.abs() >= least).nonzero()[:, 0]
     return given._replace(pose=pose).of(kept), found[kept]
+
+
+class Candidates(NamedTuple):
+    """Pairs of images, and the transform of each first one onto the second.
+
+    Attributes:
+        first: int64 [B], as is `second`.
+    """
+
+    first: Tensor
+    second: Tensor
+    pose: Pose
+
+    def of(self, index: Tensor) -> Candidates:
+        """The pairs at these positions."""
+        return Candidates(self.first[index], self.second[index], self.pose.of(index))
+
+    def pieces(self, count: int) -> list[Candidates]:
+        """The same pairs, at most `count` together."""
+        starts = range(0, len(self.first), count)
+        every = torch.arange(len(self.first))
+        return [self.of(every[start : start + count]) for start in starts]
+
+
+def shortlist(small: Tensor) -> Iterator[Candidates]:
+    """The most similar images of each, for `QUERIES` images at a time.
+
+    Every image is compared with all others, as it is, mirrored and zoomed.
+
+    Args:
+        small: float32 [N, SIDE, SIDE].
+    """
+    if not len(small):
+        return
+    pieces = (structure(piece, SIGMA, SMOOTH) for piece in torch.split(small, QUERIES))
+    rows = torch.cat([standardised(piece) for piece in pieces])
+    for start in range(0, len(small), QUERIES):
+        queries = torch.arange(start, min(start + QUERIES, len(small)))
+        likeness, variant = _best_variant(small[queries], rows)
+        likeness[torch.arange(len(queries)), queries] = -1  # no image is its own copy
+        others = likeness.topk(min(MOST_LIKE, len(small) - 1), 1).indices
+        chosen = variant.gather(1, others).flatten().long()
+        first = queries[:, None].expand(others.shape).flatten()
+        yield Candidates(first, others.flatten(), _poses(chosen))
+
+
+def _best_variant(queries: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """The best likeness of each query to each row, [Q, N], and its variant, uint8 [Q, N]."""
+    likeness = torch.full((len(queries), len(rows)), -1.0)
+    variant = torch.zeros(likeness.shape, dtype=torch.uint8)
+    for number in range(2 * len(ZOOMS)):
+        pose = _poses(torch.full((len(queries),), number))
+        seen = standardised(structure(posed(queries, pose), SIGMA, SMOOTH))
+        found = torch.mm(seen, rows.T).abs()
+        variant[found > likeness] = number
+        likeness = likeness.maximum(found)
+    return likeness, variant
+
+
+def _poses(variant: Tensor) -> Pose:
+    """The poses of variants: each a zoom, mirrored or not."""
+    zoom = torch.tensor(ZOOMS)[variant % len(ZOOMS)]
+    return Pose(zoom, torch.zeros(len(variant)), variant >= len(ZOOMS))

@@ -1,4 +1,4 @@
-"""What an audit finds."""
+"""A finding of an audit, and the kinds of them."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ KINDS = {
     "clipped": "Clipped exposures",
     "unlike": "Images unlike the others",
 }
-"""Every kind of finding, and what people call it."""
+"""Every kind of finding, with its heading."""
 
 
 class Finding(NamedTuple):
-    """One thing that is probably wrong.
+    """Something that is probably wrong.
 
     Attributes:
-        name: the sample's id; empty where it concerns the whole data set.
+        name: the sample's id; empty if it concerns the whole data set.
         kind: a key of `KINDS`.
-        severity: ``severe`` where a training would suffer or be reported wrongly, ``warning`` where
-            a person should look.
+        severity: ``severe`` if training or its scores would suffer, ``warning`` if a person should
+            look.
         detail: what was seen, in a sentence.
-        others: the ids of images to look at beside it.
+        others: the ids of images to compare it with.
     """
 
     name: str
@@ -54,6 +54,6 @@ def in_order(findings: list[Finding]) -> list[Finding]:
 
 
 def as_json(findings: list[Finding]) -> dict[str, list[dict[str, str]]]:
-    """``{"findings": [{"name", "kind", "severity", "detail"}]}``."""
+    """Findings as ``hdf audit --json`` prints them."""
     keys = ("name", "kind", "severity", "detail")
     return {"findings": [{key: getattr(item, key) for key in keys} for item in findings]}

@@ -1,14 +1,18 @@
-"""What a run would refuse: bad records, unreadable files, boxes that can't be."""
+"""What a run refuses: bad records, unreadable files, impossible boxes, mistakes in the split."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from hdf.data.decode import box_fault, in_original_pixels
+from hdf.data.split import Split, assign, shared_groups
 from hdf.data.store import Skipped, Store
+from hdf.errors import UserError
+from hdf.recipe.splits import AnySplit, FoldSplit
 from hdf.tools.audit.finding import KINDS, Finding
 from hdf.types import Sample, kind_of
 
@@ -29,7 +33,7 @@ class Box:
 
 
 def find_bad_records(samples: Sequence[Sample], bad: Iterable[Skipped]) -> Iterator[Finding]:
-    """What the loader could not use, and the files that it could not read."""
+    """Faults that the loader states, and images that can't be read."""
     for sample in samples:
         for fault in sample.faults:
             kind = kind_of(fault) if kind_of(fault) in KINDS else "record"
@@ -41,7 +45,7 @@ def find_bad_records(samples: Sequence[Sample], bad: Iterable[Skipped]) -> Itera
 
 
 def find_bad_boxes(store: Store, samples: Sequence[Sample]) -> tuple[list[Finding], list[Box]]:
-    """Boxes without area or outside their image, and the rest, for further checks.
+    """Boxes without area or outside their image; and the others, for further checks.
 
     Args:
         store: the images.
@@ -67,9 +71,67 @@ def find_bad_boxes(store: Store, samples: Sequence[Sample]) -> tuple[list[Findin
 
 
 def find_absent_labels(labels: Sequence[str], boxes: Iterable[Box]) -> Iterator[Finding]:
-    """Wanted labels of which no image has a sound box."""
+    """Labels of the recipe without a sound box."""
     found = {box.label for box in boxes}
     for label in labels:
         if label not in found:
             detail = f"no image has a box of {label!r} that can be used"
             yield Finding("", "label", "severe", detail)
+
+
+def parts_of(samples: Sequence[Sample], split: AnySplit, seed: int) -> list[str]:
+    """The part of each sample: ``fold 0``, ``fold 1`` …, or ``train``, ``val``, ``inner``.
+
+    Samples of different folds are on different sides in a cross-validation. ``unused`` if the
+    split can't be made.
+    """
+    if isinstance(split, FoldSplit):
+        parts = [""] * len(samples)
+        for fold in range(split.folds):
+            sides, _ = assign(samples, split.model_copy(update={"fold": fold, "inner": None}), seed)
+            for index in sides.val:
+                parts[index] = f"fold {fold}"
+        return parts
+    try:
+        return assign(samples, split, seed)[0].sides(len(samples))
+    except UserError:
+        return ["unused"] * len(samples)
+
+
+def find_bad_splits(samples: Sequence[Sample], split: AnySplit, seed: int) -> Iterator[Finding]:
+    """Names without an image, empty sides, and patients on both sides."""
+    try:
+        sides, problems = assign(samples, split, seed)
+    except UserError as error:
+        for problem in error.problems:
+            yield Finding("", "split", "severe", str(problem))
+        return
+    for problem in problems:
+        yield Finding("", "split", "severe", str(problem))
+    parts = set(parts_of(samples, split, seed))
+    folds = [f"fold {fold}" for fold in range(split.folds if isinstance(split, FoldSplit) else 0)]
+    for name in folds or ("train", "val"):
+        if not problems and name not in parts:
+            yield Finding("", "split", "severe", f"the side {name} is empty")
+    yield from _shared_patients(samples, sides)
+
+
+def _shared_patients(samples: Sequence[Sample], sides: Split) -> Iterator[Finding]:
+    images: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for sample, side in zip(samples, sides.sides(len(samples)), strict=True):
+        if side != "unused":
+            images[sample.group].append((sample.id, side))
+    shared = set(shared_groups(samples, sides))
+    for of_one in (images[group] for group in images if group in shared):
+        for name, side in of_one:
+            others = {other: where for other, where in of_one if where != side}
+            names = _listed([f"{other} in {where}" for other, where in others.items()])
+            detail = f"is in {side}; the same patient has {names}"
+            detail = detail if others else "is in the training and in the validation list"
+            yield Finding(name, "patient_on_both_sides", "severe", detail, tuple(others))
+
+
+def _listed(names: Sequence[str], most: int = 4) -> str:
+    """Names in a sentence; the first few of many."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")

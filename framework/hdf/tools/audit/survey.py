@@ -1,9 +1,12 @@
-"""Every image looked at once: what the checks need of it, without its padding."""
+"""The figures of every image, computed in one pass without padding, and what they tell alone.
+
+That is blank, clipped, inverted and unusual images.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -11,21 +14,33 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hdf.data.store import Progress, Store
+from hdf.tools.audit.finding import Finding
 from hdf.types import Geometry
 
 SIDE = 32
 BATCH = 256
 ENDS = (2, 253)
-"""Grey values of 256 from which on, outwards, a pixel counts as clipped."""
+"""A pixel is clipped if its grey value of 256 is at most the first or at least the second."""
+BLANK = 0.04
+"""An image with a smaller spread is blank. The flattest of 200 radiographs has 0.10."""
+
+CLIPPED, BADLY_CLIPPED = 0.05, 0.2
+"""Clipped shares of the middle quarter: a warning, severe. 200 radiographs have 0.003."""
+
+INVERTED, UNLIKE = -0.2, 0.3
+"""Upper limits of the likeness. 200 radiographs have 0.51 to 0.93, their negatives the opposite."""
+
+FEWEST = 10
+"""The fewest images to call one unlike the others."""
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What is known of N images.
+    """The figures of N images.
 
     Attributes:
         store: where they are; without boxes.
-        digest: of each image's pixels, for finding equal ones.
+        digest: of each image's pixels, to find equal ones.
         spread: float32 [N], the 95th less the 5th percentile of the grey values, in [0, 1].
         clipped: float32 [N], the share of black and white among the pixels of the middle quarter.
         small: float32 [N, SIDE, SIDE] in [0, 1], stretched to a square.
@@ -52,7 +67,7 @@ class Survey:
 
 
 def survey(store: Store, progress: Progress) -> Survey:
-    """Look at every image of a store."""
+    """Compute the figures of every image of a store."""
     digest: list[bytes] = []
     numbers: list[tuple[float, float]] = []
     small: list[Tensor] = []
@@ -69,7 +84,7 @@ def survey(store: Store, progress: Progress) -> Survey:
 
 
 def unpadded(image: Tensor, geometry: Geometry) -> Tensor:
-    """What a network image [H, W] shows of the original, without a letterbox's padding."""
+    """The part of a network image [H, W] that shows the original, without a letterbox's padding."""
     left, top = map(int, geometry.offset)
     height, width = (
         max(1, round(side * scale))
@@ -100,7 +115,60 @@ def standardised(small: Tensor) -> Tensor:
     return F.normalize(rows, dim=1, eps=1e-6)
 
 
-def listed(names: Sequence[str], most: int = 4) -> str:
-    """Names in a sentence; the first few of many."""
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+def find_bad_exposures(survey: Survey, likeness: Tensor) -> Iterator[Finding]:
+    """Blank, clipped, inverted and unusual images.
+
+    Args:
+        likeness: of each image, as `likeness_to_all` returns it.
+    """
+    for row, name in enumerate(survey.names):
+        if survey.spread[row] < BLANK:
+            spread = f"{float(survey.spread[row]):.1%} of the grey scale"
+            yield Finding(name, "blank", "severe", f"nine tenths of its pixels lie within {spread}")
+            continue
+        yield from _clipped(name, float(survey.clipped[row]))
+        if likeness[row] < INVERTED:
+            detail = "bone is dark and air is bright, against the other images"
+            yield Finding(name, "inverted", "severe", detail)
+        elif likeness[row] < UNLIKE and len(survey.names) >= FEWEST:
+            detail = f"resembles a frontal chest like the others little ({likeness[row]:.2f} of 1)"
+            yield Finding(name, "unlike", "warning", detail)
+
+
+def _clipped(name: str, share: float) -> Iterator[Finding]:
+    if share >= CLIPPED:
+        detail = f"{share:.0%} of the pixels in its middle are black or white"
+        yield Finding(name, "clipped", "severe" if share >= BADLY_CLIPPED else "warning", detail)
+
+
+def likeness_to_all(small: Tensor, usable: Tensor) -> Tensor:
+    """The correlation of each image with the first principal component of all, [N] in [-1, 1].
+
+    A few inverted images do not change the component; its sign is such that lungs are dark.
+
+    Args:
+        small: [N, SIDE, SIDE].
+        usable: bool [N], the images to compute the component from.
+    """
+    rows = standardised(small)
+    if not usable.any():
+        return torch.zeros(len(small))
+    common = torch.linalg.eigh(rows[usable].T @ rows[usable]).eigenvectors[:, -1]
+    weights, inside = _dark_lungs()
+    shown = common[inside] - common[inside].mean()
+    common = common if shown @ (weights - weights.mean()) >= 0 else -common
+    return torch.mv(rows, common)
+
+
+def upright(small: Tensor, likeness: Tensor) -> Tensor:
+    """The images, [N, SIDE, SIDE], with inverted ones inverted back."""
+    return torch.where((likeness < INVERTED)[:, None, None], 1 - small, small)
+
+
+def _dark_lungs() -> tuple[Tensor, Tensor]:
+    """An idealised chest: M values, and the mask bool [SIDE x SIDE] of their pixels."""
+    centre = (torch.arange(SIDE) + 0.5) / SIDE
+    y, x = torch.meshgrid(centre, centre, indexing="ij")
+    lungs = sum((((x - at) / 0.14) ** 2 + ((y - 0.42) / 0.27) ** 2 <= 1) for at in (0.29, 0.71))
+    inside = (x - 0.5).abs().lt(0.4) & y.gt(0.08) & y.lt(0.85)
+    return -torch.as_tensor(lungs).float()[inside], inside.flatten()

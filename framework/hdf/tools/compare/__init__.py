@@ -1,1 +1,4 @@
-"""What differs between runs: answers on the same images, recipes, and pictures of both."""
+"""What differs between finished runs: boxes on the same images, recipes, and the images themselves.
+
+`paired` compares true box by true box, `compare` whole runs, and `html` writes the page.
+"""

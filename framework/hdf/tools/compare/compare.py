@@ -1,4 +1,4 @@
-"""All that a comparison of runs says."""
+"""Comparing finished runs, and finding their images again."""
 
 from __future__ import annotations
 
@@ -7,12 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hdf.data.dataset import list_samples
+from hdf.errors import UserError
+from hdf.evaluation.labelled_folder import list_folder
+from hdf.models.components import build_components
+from hdf.recipe.check import check_recipe
 from hdf.recipe.differences import differences
+from hdf.recipe.merge import resolve
+from hdf.registry.registry import Registry
 from hdf.report.finished import Finished, read_finished
-from hdf.tools.compare.differences import Paired, changed, compared, pair
+from hdf.tools.compare.paired import Paired, changed, compared, pair
+from hdf.types import Sample
 
 ABOUT = ("models", "images", "table", "device", "precision")
-"""What an evaluation has instead of a recipe."""
+"""Keys of an evaluation's summary that stand for its recipe."""
 
 
 @dataclass(frozen=True)
@@ -20,14 +28,14 @@ class Compared:
     """What differs between runs.
 
     Attributes:
-        names: the shortest that tell the folders apart.
-        finished: what was read, the reference first.
-        paired: their answers for the common true boxes.
-        rows: the paired differences (`hdf.tools.compare.differences.compared`).
-        changed: positions of the images whose mean IoU differs, with it in each run; the most
+        names: the folders', as short as they can be told apart.
+        finished: the runs, the reference first.
+        paired: their boxes for the common true boxes.
+        rows: the paired differences (`hdf.tools.compare.paired.compared`).
+        changed: positions of the images whose mean IoU differs, with each run's mean IoU; the most
             changed first.
-        recipe: key paths whose values differ, with all values as JSON; of evaluations, what was
-            evaluated. None where some have a recipe and others none.
+        recipe: key paths whose values differ, with all values as JSON; for evaluations, the keys
+            `ABOUT`. None if only some have a recipe.
     """
 
     names: list[str]
@@ -39,10 +47,10 @@ class Compared:
 
 
 def compare_runs(folders: Sequence[Path]) -> Compared:
-    """Compare what folders hold with the first of them.
+    """Compare finished runs with the first of them.
 
     Raises:
-        UserError: a folder is not that of something finished, or they have nothing in common.
+        UserError: nothing has finished in a folder, or the runs have no true box in common.
     """
     finished = [read_finished(folder) for folder in folders]
     paired = pair([item.comparison for item in finished])
@@ -61,13 +69,13 @@ def _recipes(finished: Sequence[Finished]) -> list[tuple[str, list[str]]] | None
 
 
 def short_names(folders: Sequence[Path]) -> list[str]:
-    """As many of the last names of each path as tell them apart; folders above may name people."""
+    """The fewest last names of each path that differ; folders above may name people."""
     paths = [folder.absolute() for folder in folders]
     longest = max(len(path.parts) for path in paths)
     for count in range(1, longest + 1):
         names = [str(Path(*path.parts[-count:])) for path in paths]
         if len(set(names)) == len(set(paths)):
-            return names
+            break
     return names
 
 
@@ -88,3 +96,21 @@ def as_json(found: Compared) -> dict[str, Any]:
         "unchanged": len(paired.images) - len(found.changed),
         "changed": [{"image": paired.images[index], "iou": ious} for index, ious in found.changed],
     }
+
+
+def find_samples(finished: Sequence[Finished], registry: Registry) -> dict[str, Sample]:
+    """The images of the first run whose loader still finds its data; none if no loader does."""
+    for item in finished:
+        try:
+            return {sample.id: sample for sample in _samples(item, registry)}
+        except UserError:
+            continue
+    return {}
+
+
+def _samples(finished: Finished, registry: Registry) -> list[Sample]:
+    if finished.kind == "evaluation":
+        images, table = (Path(finished.summary[key]) for key in ("images", "table"))
+        return list_folder(registry, images, table)
+    checked = check_recipe(resolve(finished.path / "resolved.yaml", ()), registry)
+    return list_samples(checked, build_components(checked).loader)

@@ -1,4 +1,4 @@
-"""Looking at everything; nothing that names a person or a machine is told."""
+"""Running every check, and removing what names a person or the machine."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pathlib import Path
 
 from hdf.registry.discovery import uncollected
 from hdf.registry.registry import Registry
-from hdf.tools.doctor.files import decoders, weights
-from hdf.tools.doctor.finding import Finding
+from hdf.tools.doctor import Check
+from hdf.tools.doctor.decoders import decoders, weights
 from hdf.tools.doctor.installation import extras, versions
 from hdf.tools.doctor.machine import devices, processor, room
 from hdf.tools.doctor.plugins import plugins
 
-Look = Callable[[], Iterable[Finding]]
+Run = Callable[[], Iterable[Check]]
 
 
-def examine(registry: Registry) -> list[Finding]:
-    """All findings, section by section; what fails to be looked at is broken."""
-    looks: dict[str, Look] = {
+def examine(registry: Registry) -> list[Check]:
+    """All checks, section by section; one that fails is broken."""
+    checks: dict[str, Run] = {
         "versions": versions,
         "extras": extras,
         "devices": devices,
@@ -34,22 +34,20 @@ def examine(registry: Registry) -> list[Finding]:
         "plugins": partial(plugins, registry),
     }
     with uncollected():
-        found = [finding for section, look in looks.items() for finding in _looked(section, look)]
-    return [_nameless(finding) for finding in found]
+        found = [check for section, run in checks.items() for check in _run(section, run)]
+    return [
+        replace(item, value=_without_names(item.value), advice=_without_names(item.advice))
+        for item in found
+    ]
 
 
-def _looked(section: str, look: Look) -> list[Finding]:
+def _run(section: str, run: Run) -> list[Check]:
     try:
-        return list(look())
+        return list(run())
     except Exception as error:  # a broken installation raises whatever it likes
         value = f"can't be looked at: {type(error).__name__}: {error}"
         advice = "reinstall hdf and torch into a new virtual environment"
-        return [Finding(section, section, "broken", value, advice)]
-
-
-def _nameless(finding: Finding) -> Finding:
-    value, advice = (_without_names(text) for text in (finding.value, finding.advice))
-    return replace(finding, value=value, advice=advice)
+        return [Check(section, section, "broken", value, advice)]
 
 
 def _without_names(text: str) -> str:
@@ -64,5 +62,5 @@ def _without_names(text: str) -> str:
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (OSError, KeyError):  # nobody, as in some containers
+    except (OSError, KeyError):  # no user, as in some containers
         return ""

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from packaging.requirements import Requirement
 
 from hdf import __version__
-from hdf.tools.doctor.finding import Finding
+from hdf.tools.doctor import Check
 
 DISTRIBUTION = "heart-detection-framework"
 EXTRAS = {
@@ -21,22 +21,22 @@ EXTRAS = {
 }
 
 
-def versions() -> Iterator[Finding]:
+def versions() -> Iterator[Check]:
     """hdf, Python, the system, and each package that hdf needs."""
-    yield Finding("versions", "hdf", "ok", __version__)
-    yield Finding("versions", "python", "ok", platform.python_version())
-    yield Finding("versions", "system", "ok", f"{platform.system()} {platform.machine()}")
+    yield Check("versions", "hdf", "ok", __version__)
+    yield Check("versions", "python", "ok", platform.python_version())
+    yield Check("versions", "system", "ok", f"{platform.system()} {platform.machine()}")
     for requirement in requirements(""):
         value, fits = _installed(requirement)
         if fits:
-            yield Finding("versions", requirement.name, "ok", value)
+            yield Check("versions", requirement.name, "ok", value)
             continue
         advice = f"hdf needs it: pip install '{requirement.name}{requirement.specifier}'"
-        yield Finding("versions", requirement.name, "broken", value, advice)
+        yield Check("versions", requirement.name, "broken", value, advice)
 
 
-def extras() -> Iterator[Finding]:
-    """Which of the optional packages are there."""
+def extras() -> Iterator[Check]:
+    """The optional packages, and which of them are missing."""
     for extra, use in EXTRAS.items():
         missing: list[str] = []
         found: list[str] = []
@@ -45,11 +45,11 @@ def extras() -> Iterator[Finding]:
             (found if fits else missing).append(f"{requirement.name} {value}")
         advice = f"for {use}: pip install '{DISTRIBUTION}[{extra}]'" if missing else ""
         value = ", ".join([*found, *missing])
-        yield Finding("extras", extra, "note" if missing else "ok", value, advice)
+        yield Check("extras", extra, "note" if missing else "ok", value, advice)
 
 
 def requirements(extra: str) -> list[Requirement]:
-    """What hdf needs on this machine, or what one of its extras adds to that."""
+    """The packages that hdf needs on this machine, or those that an extra adds."""
     known = [Requirement(text) for text in requires(DISTRIBUTION) or []]
     plain = [item for item in known if item.marker is None or item.marker.evaluate({"extra": ""})]
     if not extra:
@@ -62,7 +62,7 @@ def requirements(extra: str) -> list[Requirement]:
 
 
 def _installed(requirement: Requirement) -> tuple[str, bool]:
-    """The version of a package, and whether it will do."""
+    """The version of a package, and whether hdf accepts it."""
     try:
         found = version(requirement.name)
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""What hdf runs on: devices, precision, cores, memory and room."""
+"""The hardware: devices, precision, cores, memory and disk space."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from hdf.tools.doctor.finding import Finding, State
+from hdf.tools.doctor import Check, State
 
 GIB = 2**30
 ENOUGH_MEMORY = 4 * GIB
@@ -15,8 +15,8 @@ ENOUGH_ROOM = 5 * GIB
 LEAST_ROOM = GIB // 10
 
 
-def devices() -> Iterator[Finding]:
-    """The processor and each accelerator, with the number format that ``auto`` takes."""
+def devices() -> Iterator[Check]:
+    """The processor and each accelerator, with the precision that ``auto`` chooses."""
     import torch
 
     from hdf.runtime.device import choose_compute
@@ -34,38 +34,38 @@ def devices() -> Iterator[Finding]:
             if name.startswith("cuda"):
                 value = f"{torch.cuda.get_device_name(name)}, {value}"
             advice = "" if works else "it computes wrongly; install another build of torch"
-            yield Finding("devices", name, "ok" if works else "broken", value, advice)
+            yield Check("devices", name, "ok" if works else "broken", value, advice)
     finally:
         torch.set_float32_matmul_precision(tf32[0])
         torch.backends.cudnn.allow_tf32 = tf32[1]
 
 
-def processor() -> Iterator[Finding]:
+def processor() -> Iterator[Check]:
     """Cores, what other programs leave of them, and memory that this process may use."""
     from hdf.runtime.workers import cores
 
-    yield Finding("machine", "cores", "ok", str(cores()))
+    yield Check("machine", "cores", "ok", str(cores()))
     if hasattr(os, "getloadavg"):  # not on Windows
         yield _load(cores())
     total, available = _memory()
     small = available is not None and available < ENOUGH_MEMORY
     value = f"{_gib(total)}, of which {_gib(available)} are free" if available else _gib(total)
     advice = "take a smaller train.batch_size or data.image_size, or end other programs"
-    yield Finding("machine", "memory", "note" if small else "ok", value, advice if small else "")
+    yield Check("machine", "memory", "note" if small else "ok", value, advice if small else "")
 
 
-def _load(count: int) -> Finding:
-    """Threads that wait for one another wait long where other programs hold their cores."""
+def _load(count: int) -> Check:
+    """Threads that wait for one another are slow while other programs use their cores."""
     load, everywhere = os.getloadavg()[0], os.cpu_count() or count
     value = f"{load:.1f} in the last minute, on {everywhere} cores"
     free = everywhere - load
     if count == 1 or free > count - 0.5:
-        return Finding("machine", "load", "ok", value)
+        return Check("machine", "load", "ok", value)
     threads = max(1, min(int(free), count - 1))
     advice = (
         f"beside other programs an epoch may take many times as long; try OMP_NUM_THREADS={threads}"
     )
-    return Finding("machine", "load", "note", value, advice)
+    return Check("machine", "load", "note", value, advice)
 
 
 def _memory() -> tuple[int | None, int | None]:
@@ -86,8 +86,8 @@ def _memory() -> tuple[int | None, int | None]:
     return min(total, limit), min(available, max(0, limit - used))
 
 
-def room() -> Iterator[Finding]:
-    """The folders that hdf fills: whether they can be written, and how much fits."""
+def room() -> Iterator[Check]:
+    """The folders that hdf writes into: whether it can, and the free space."""
     from hdf.files.atomic import cache_folder
 
     runs, cache = Path("runs"), cache_folder()
@@ -95,17 +95,17 @@ def room() -> Iterator[Finding]:
     yield _folder("cache folder", cache, "note", "set HDF_CACHE, or data.store: memory in a recipe")
 
 
-def _folder(name: str, path: Path, worst: State, advice: str) -> Finding:
+def _folder(name: str, path: Path, worst: State, advice: str) -> Check:
     nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        return Finding("room", name, worst, f"{path} can't be written", advice)
+        return Check("room", name, worst, f"{path} can't be written", advice)
     free = shutil.disk_usage(nearest).free
     value = f"{path}, {_gib(free)} free"
     if free < LEAST_ROOM:
-        return Finding("room", name, worst, value, f"make room; {advice}")
+        return Check("room", name, worst, value, f"make room; {advice}")
     if free < ENOUGH_ROOM:
-        return Finding("room", name, "note", value, "a run takes some hundred MiB, a store more")
-    return Finding("room", name, "ok", value)
+        return Check("room", name, "note", value, "a run takes some hundred MiB, a store more")
+    return Check("room", name, "ok", value)
 
 
 def _gib(size: int | None) -> str:

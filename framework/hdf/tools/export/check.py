@@ -1,21 +1,23 @@
-"""Whether an exported file answers as PyTorch does."""
+"""Exporting a model, and checking that the file answers as PyTorch does."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from hdf.errors import user_error
+from hdf.files.atomic import replacing
 from hdf.inference.onnx import answer_of
 from hdf.inference.predictor import Prediction, Predictor, joined
 from hdf.models.detector import Detector
 from hdf.registry.registry import Registry
 from hdf.runtime.device import choose_compute
-from hdf.tools.export.formats import Answers
+from hdf.tools.export.formats import FORMATS, Answers
 
 SIZES = ((512, 512), (700, 420), (301, 640), (96, 96), (900, 1100))
 """(height, width) of the phantoms: portrait and landscape, odd, small and large."""
@@ -46,6 +48,25 @@ def phantoms(registry: Registry) -> Iterator[Tensor]:
     for seed, size in enumerate(SIZES):
         (sample,) = loader(count=1, seed=seed, size=size).records()
         yield sample.read()
+
+
+def export_model(
+    detector: Detector, path: Path, kind: str, images: Sequence[Tensor] | Iterator[Tensor]
+) -> Difference:
+    """Write a detector, whole and checked or not at all.
+
+    Args:
+        kind: one of `FORMATS`.
+        images: float32 [1, H, W] in [0, 1], of any sizes, for which the file must answer as
+            PyTorch does.
+
+    Raises:
+        UserError: the detector can't be exported, or the file answers otherwise.
+    """
+    detector = detector.to(choose_compute("cpu", "float32").device).eval()
+    with replacing(path) as temporary:
+        FORMATS[kind].write(detector, temporary)
+        return check_answers(detector, FORMATS[kind].read(temporary), images)
 
 
 def check_answers(

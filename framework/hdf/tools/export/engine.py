@@ -14,8 +14,7 @@ from hdf.inference.onnx import OnnxModel, OnnxPredictor
 from hdf.models.file import load_model
 from hdf.models.weights import DEFAULT, find_models
 from hdf.registry.registry import discover
-from hdf.tools.export.check import phantoms
-from hdf.tools.export.export import export_model
+from hdf.tools.export.check import export_model, phantoms
 
 
 def load_onnx_predictor(

@@ -13,19 +13,19 @@ from zipfile import BadZipFile, ZipFile
 import torch
 from torch import Tensor
 
+from hdf.console import NOTICE
 from hdf.errors import UserError, user_error
 from hdf.inference.onnx import EXTRA, OnnxModel
 from hdf.models.detector import Detector
 from hdf.models.file import describe
 from hdf.tools.export.graph import PredictionGraph
 
-NOTE = "For research only: hdf is not a medical device."
 OPSET = 18
 Answers = Callable[[Tensor], dict[str, Tensor]]
 """From an image float32 [1, H, W] to the outputs of `PredictionGraph`."""
 
 
-class Format(NamedTuple):
+class ExportFormat(NamedTuple):
     """A format of files.
 
     Attributes:
@@ -57,7 +57,7 @@ def _write_onnx(detector: Detector, path: Path) -> None:
             verbose=False,
         )
         written.model.metadata_props.update(_about(detector))
-        written.model.doc_string = NOTE
+        written.model.doc_string = NOTICE
         written.save(path)
 
 
@@ -78,7 +78,7 @@ def _program(detector: Detector) -> torch.export.ExportedProgram:
 
 
 def _about(detector: Detector) -> dict[str, str]:
-    return {"hdf": describe(detector.spec), "note": NOTE}
+    return {"hdf": describe(detector.spec), "note": NOTICE}
 
 
 @contextmanager
@@ -127,6 +127,6 @@ def _is_own_pt2(path: Path) -> bool:
 
 
 FORMATS = {
-    "onnx": Format(_write_onnx, OnnxModel, _is_own_onnx),
-    "pt2": Format(_write_pt2, _read_pt2, _is_own_pt2),
+    "onnx": ExportFormat(_write_onnx, OnnxModel, _is_own_onnx),
+    "pt2": ExportFormat(_write_pt2, _read_pt2, _is_own_pt2),
 }

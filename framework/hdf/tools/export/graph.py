@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from hdf.data.resize_tensors import resize_any
+from hdf.data.resize import resize_any
 from hdf.errors import user_error
 from hdf.models.detector import Detector
 from hdf.models.optional import exportable
@@ -41,10 +41,10 @@ class PredictionGraph(nn.Module):
             deviation of each edge, if the head has one; ``doubt`` float32 [1], if the model has it.
         """
         spec, height, width = self.detector.spec, image.shape[2], image.shape[3]
-        placed = resize_any(image, spec.image_size, spec.resize)
-        maps = self.detector.features(placed.image)
+        resized = resize_any(image, spec.image_size, spec.resize)
+        maps = self.detector.features(resized.image)
         boxes, scores, spread = self.detector.answers(self.detector.run_head(maps))
-        scale, offset = placed.scale.tile(2), placed.offset.tile(2)
+        scale, offset = resized.scale.tile(2), resized.offset.tile(2)
         missing = boxes.isnan()  # which engines lose in a minimum
         limit = torch.stack([boxes.new_full((), side) for side in (width, height)]).tile(2)
         boxes = ((boxes - offset) / scale).clamp(min=0).minimum(limit)

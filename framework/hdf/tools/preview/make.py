@@ -13,7 +13,7 @@ from hdf.augmentation.pipeline import Augment
 from hdf.console.progress import Reporter
 from hdf.data.batches import Batches
 from hdf.data.dataset import read_dataset
-from hdf.data.image_file import ImageFile
+from hdf.data.flat_file import ImageFile
 from hdf.data.store import Store
 from hdf.drawing import WARNING, Shown, draw_sheet, most_cells, panel_of
 from hdf.drawing.sheet import zoom_of

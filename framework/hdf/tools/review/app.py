@@ -17,7 +17,7 @@ from hdf.errors import UserError
 from hdf.ratio import RATIO_LABELS
 from hdf.tools.review.desk import ConflictError, Desk, RefusedError, shown
 from hdf.tools.review.entries import Change
-from hdf.tools.review.pictures import Pictures
+from hdf.tools.review.jpeg_cache import Pictures
 
 PAGE = Path(__file__).parent / "page"
 TYPES = {
@@ -31,7 +31,7 @@ LARGEST_CHANGE = 65_536
 
 
 def make_app(desk: Desk, pictures: Pictures) -> Starlette:
-    """The application, without `hdf.tools.review.guard.Guard`."""
+    """The application, without `hdf.tools.review.serve.Guard`."""
     files = {path.name: path for path in PAGE.iterdir() if path.suffix in TYPES}
 
     async def page(request: Request) -> Response:

@@ -12,8 +12,8 @@ from typing import Any
 from hdf.errors import Problem, UserError
 from hdf.inference.answer import Answer
 from hdf.inference.files import Told
+from hdf.inference.sources import ImagePath
 from hdf.tools.review.entries import Boxes, Change, Entry, fault_of
-from hdf.tools.review.films import Film
 from hdf.tools.review.journal import Journal
 from hdf.tools.review.table import (
     edited,
@@ -67,7 +67,7 @@ class Desk:
         UserError: the table or the journal is not this review's, or can't be used.
     """
 
-    def __init__(self, films: Sequence[Film], labels: tuple[str, ...], table: Path) -> None:
+    def __init__(self, films: Sequence[ImagePath], labels: tuple[str, ...], table: Path) -> None:
         refuse_tables(table)
         self.films, self.labels, self.table = list(films), labels, table
         self.problem = ""

@@ -26,7 +26,7 @@ class Decision(_Model):
 
     Attributes:
         id: made by the page, so that a change that is sent twice counts once.
-        name: of the image, as `hdf.tools.review.films.Film` has it.
+        name: of the image, as `hdf.inference.sources.ImagePath` has it.
         boxes: by label, (x0, y0, x1, y1) on pixel edges of the original image.
         note: what the person wrote about it.
     """

@@ -13,7 +13,7 @@ from torch import Tensor
 from hdf.inference.answer import Answer
 from hdf.inference.files import Answering, predict_files
 from hdf.tools.review.desk import Desk
-from hdf.tools.review.pictures import Pictures
+from hdf.tools.review.jpeg_cache import Pictures
 
 Count = Callable[[int, int], None]
 """Called with how many are done, and how many there are."""

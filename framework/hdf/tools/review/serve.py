@@ -1,9 +1,13 @@
-"""The server: one socket, of this machine alone unless another host is asked for."""
+"""The server: one socket, of this machine unless another host is given, and who may talk to it.
+
+Only a browser that was given the address may, and no other page in it.
+"""
 
 from __future__ import annotations
 
 import errno
 import html
+import secrets
 import socket
 import threading
 import webbrowser
@@ -11,15 +15,77 @@ from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hdf.errors import user_error
-from hdf.tools.review.guard import Guard
 
 LOOPBACK = "127.0.0.1"
 LOCAL_NAMES = frozenset({"localhost", LOOPBACK, "::1"})
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "content-security-policy": POLICY,
+    "cache-control": "no-store",  # no radiograph stays in the browser's folder
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+}
+
+
+class Guard:
+    """Passes on what comes below ``/TOKEN/``, without that part, and refuses everything else.
+
+    A Host that this server does not have comes from a name that leads here by trickery (DNS
+    rebinding); an Origin other than the Host, from another site's page.
+
+    Args:
+        names: the hosts that the server answers to; None for any address that is a number.
+    """
+
+    def __init__(self, app: ASGIApp, token: str, names: frozenset[str] | None) -> None:
+        self.app, self.token, self.names = app, token, names
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        token, _, rest = scope["path"].removeprefix("/").partition("/")
+        if reason := self._reason(Headers(scope=scope), scope["method"]):
+            await PlainTextResponse(reason, 403)(scope, receive, guarded)
+        elif not secrets.compare_digest(token.encode(), self.token.encode()):
+            text = "Open the address that hdf review printed."
+            await PlainTextResponse(text, 404)(scope, receive, guarded)
+        else:
+            await self.app({**scope, "path": f"/{rest}", "raw_path": None}, receive, guarded)
+
+    def _reason(self, headers: Headers, method: str) -> str:
+        host, origin = headers.get("host", ""), headers.get("origin")
+        if not self._is_known(host):
+            return "This server has another name."
+        foreign = origin is not None and urlsplit(origin).netloc != host
+        if foreign or (origin is None and method not in ("GET", "HEAD")):
+            return "Another site may not do this."
+        return ""
+
+    def _is_known(self, host: str) -> bool:
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+            return name in self.names if self.names is not None else bool(ip_address(name))
+        except ValueError:
+            return False
 
 
 def is_loopback(host: str) -> bool:

@@ -161,7 +161,7 @@ def _pool(folder: CrossvalFolder) -> dict[str, Any]:
 def _pooled_metrics(folder: CrossvalFolder, labels: tuple[str, ...]) -> dict[str, Any]:
     """Score all folds' answers together, and calibrate by them."""
     parts = [read_comparison(folder.fold(number)) for number in range(len(folder.folds))]
-    comparison = Comparison.joined(parts)
+    comparison = Comparison.concatenate(parts)
     counts = torch.tensor([len(part.matches.label) for part in parts])
     fold = torch.arange(len(parts)).repeat_interleave(counts)
     calibration = calibrate(comparison.matches)

@@ -1,4 +1,4 @@
-"""Which images can be decoded, and which weights need no download."""
+"""Which DICOM files can be decoded, and which weights need no download."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import urlparse
 from packaging.requirements import Requirement
 
 from hdf.registry.registry import Registry
-from hdf.tools.doctor.finding import Finding
+from hdf.tools.doctor import Check
 from hdf.tools.doctor.installation import requirements
 
 SYNTAXES = (
@@ -43,29 +43,29 @@ MODELS = re.compile(r"^def (\w+)\(\s*\*,\s*weights: Optional\[(\w+)\]", re.MULTI
 """A model, and its class of weights."""
 
 
-def decoders() -> Iterator[Finding]:
-    """For each transfer syntax of DICOM, what decodes it."""
+def decoders() -> Iterator[Check]:
+    """The decoder of each DICOM transfer syntax."""
     try:
         from pydicom import uid
         from pydicom.pixels.decoders.base import get_decoder
     except ImportError as error:
-        yield Finding("dicom", "pydicom", "broken", f"can't be imported: {error}", _anew("pydicom"))
+        yield Check("dicom", "pydicom", "broken", f"can't be imported: {error}", _anew("pydicom"))
         return
     for name in SYNTAXES:
         syntax = getattr(uid, name)
         decoder = get_decoder(syntax)
         by = ", ".join(decoder.available_plugins) or "pydicom"
         if decoder.is_available:
-            yield Finding("dicom", syntax.name, "ok", by)
+            yield Check("dicom", syntax.name, "ok", by)
         else:
             yield _undecoded(syntax.name, decoder.missing_dependencies)
 
 
-def _undecoded(syntax: str, missing: Iterable[str]) -> Finding:
-    """What to do about a syntax without a decoder; broken where hdf brings one that fails.
+def _undecoded(syntax: str, missing: Iterable[str]) -> Check:
+    """A syntax without a decoder; broken if the one that hdf installs fails.
 
     Args:
-        missing: pydicom's words on what would decode it, such as ``gdcm - requires gdcm>=3.0.10``.
+        missing: pydicom's descriptions of decoders, such as ``gdcm - requires gdcm>=3.0.10``.
     """
     choices = [text.partition("requires ")[2] for text in missing]
     own = {item.name for item in requirements("")}
@@ -74,11 +74,11 @@ def _undecoded(syntax: str, missing: Iterable[str]) -> Finding:
         if own.issuperset(names):
             decoders = [name for name in names if name != "numpy"]
             value = f"{' or '.join(decoders)} can't be imported"
-            return Finding("dicom", syntax, "broken", value, _anew(*decoders))
-    # pylibjpeg-libjpeg is under the GPL; python-gdcm is what gdcm's wheels are called.
+            return Check("dicom", syntax, "broken", value, _anew(*decoders))
+    # pylibjpeg-libjpeg is under the GPL; the wheels of gdcm are called python-gdcm.
     free = [text.replace("gdcm>", "python-gdcm>") for text in choices if "-libjpeg" not in text]
     advice = f"convert such files, or install {', or '.join(free)}"
-    return Finding("dicom", syntax, "note", "no decoder", advice)
+    return Check("dicom", syntax, "note", "no decoder", advice)
 
 
 def _anew(*names: str) -> str:
@@ -88,11 +88,11 @@ def _anew(*names: str) -> str:
 def weight_files() -> dict[str, str]:
     """The file of each model's first ImageNet weights, as torchvision's source states it.
 
-    torchvision's own answer takes as long as to import torch once more. Its operators are loaded
-    all the same, which fails where it was built for another torch.
+    Importing torchvision to ask takes as long as importing torch. Its operators are loaded all the
+    same, which fails if it was built for another torch.
 
     Raises:
-        ImportError: there is no torchvision.
+        ImportError: torchvision is not installed.
         OSError, AttributeError: its operators do not fit torch.
     """
     import torch
@@ -109,19 +109,18 @@ def weight_files() -> dict[str, str]:
     return {model: urls[name] for model, name in MODELS.findall(text) if name in urls}
 
 
-def weights(registry: Registry) -> Iterator[Finding]:
-    """The ImageNet weights in torch's cache, of the backbones whose names torchvision knows."""
+def weights(registry: Registry) -> Iterator[Check]:
+    """The ImageNet weights in torch's cache, for the backbones that torchvision has too."""
     import torch
 
     folder = Path(torch.hub.get_dir(), "checkpoints")
     known = weight_files()
-    there: list[str] = []
-    absent: list[str] = []
-    for name in (item.name for item in registry.of_kind("backbone") if item.name in known):
-        (there if (folder / known[name]).is_file() else absent).append(name)
-    yield Finding("weights", "cache", "ok", str(folder))
+    names = [item.name for item in registry.of_kind("backbone") if item.name in known]
+    there = [name for name in names if (folder / known[name]).is_file()]
+    absent = [name for name in names if name not in there]
+    yield Check("weights", "cache", "ok", str(folder))
     if there:
-        yield Finding("weights", "ImageNet, there", "ok", ", ".join(there))
+        yield Check("weights", "ImageNet, there", "ok", ", ".join(there))
     if absent:
         advice = "weights: imagenet downloads them; offline, give the path of a file as weights"
-        yield Finding("weights", "ImageNet, not there", "note", ", ".join(absent), advice)
+        yield Check("weights", "ImageNet, not there", "note", ", ".join(absent), advice)

@@ -1,4 +1,4 @@
-"""Whether a box that somebody wrote down can be one."""
+"""Boxes as files of annotations state them: checked, then made into targets."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Box = tuple[float, float, float, float]
 """(x0, y0, x1, y1) on pixel edges."""
 
 MAX_COORDINATE = 1e7
-TOLERANCE = 1.0  # pixels that a box may reach over its frame: rounding, not a mistake
+TOLERANCE = 1.0  # pixels by which rounding may put a box outside its frame
 
 
 def is_coordinate(number: float) -> bool:
-    """Whether a number can be one of pixels: finite, and no larger than any image."""
-    return abs(number) <= MAX_COORDINATE  # NaN is not, either
+    """Whether a number of pixels is finite, and no larger than any image."""
+    return abs(number) <= MAX_COORDINATE  # False for NaN
 
 
 def from_corner_and_size(x0: float, y0: float, width: float, height: float) -> Box:
@@ -27,27 +27,27 @@ def from_corner_and_size(x0: float, y0: float, width: float, height: float) -> B
 
 
 def from_corners(x0: float, y0: float, x1: float, y1: float) -> Box:
-    """A box rounded to float32, as it will be compared and stored."""
+    """A box rounded to float32, as it is compared and stored."""
     x0, y0, x1, y1 = torch.tensor([x0, y0, x1, y1], dtype=torch.float32).tolist()
     return x0, y0, x1, y1
 
 
 def misplaced(box: Box, frame: tuple[int, int] | None) -> Iterator[Fault]:
-    """What is wrong with a box in a frame of (height, width) pixels, where that is known."""
+    """Faults of a box: no area, or outside its frame of (height, width) pixels, if known."""
     x0, y0, x1, y1 = box
-    told = f"the box (left {x0:g}, top {y0:g}, right {x1:g}, bottom {y1:g})"
+    shown = f"the box (left {x0:g}, top {y0:g}, right {x1:g}, bottom {y1:g})"
     if x1 <= x0 or y1 <= y0:
-        yield Fault(f"{told} has no area", "box_empty")
+        yield Fault(f"{shown} has no area", "box_empty")
     if frame is None:
         return
     height, width = frame
     if max(-x0, -y0, x1 - width, y1 - height) > TOLERANCE:
-        message = f"{told} leaves its frame, {width} pixels wide and {height} high"
+        message = f"{shown} leaves its frame, {width} pixels wide and {height} high"
         yield Fault(message, "box_outside")
 
 
-def target_of(boxes: Sequence[tuple[Box, str]], frame: tuple[int, int] | None) -> Target:
-    """Boxes with their labels, cut to their frame, over which rounding may have put them."""
+def make_target(boxes: Sequence[tuple[Box, str]], frame: tuple[int, int] | None) -> Target:
+    """A target of labelled boxes, clipped to their frame."""
     edges = torch.tensor([box for box, _ in boxes], dtype=torch.float32).reshape(-1, 4)
     edges = edges if frame is None else clip(edges, frame)
     return Target(edges, tuple(label for _, label in boxes), frame=frame)

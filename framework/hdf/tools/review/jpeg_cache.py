@@ -44,7 +44,7 @@ class Pictures:
         self._lock = Lock()
 
     def offer(self, path: Path, image: Tensor) -> None:
-        """Encode a file's image that is at hand, if there is room for it."""
+        """Encode a file's image, which was read already, if there is room for it."""
         if self._size >= self.room:
             return
         self._keep(path, encode(image))

@@ -1,4 +1,4 @@
-"""Answers as rows of a table, or as JSON."""
+"""Writing predictions as CSV or JSON."""
 
 from __future__ import annotations
 
@@ -12,60 +12,47 @@ from typing import Any
 
 from torch import Tensor
 
-from hdf.files.atomic import write_text
+from hdf.console import NOTICE
+from hdf.files.atomic import write_json, write_text
 from hdf.inference.answer import Answer
 from hdf.inference.files import Told
 
 EDGES = ("x0", "y0", "x1", "y1")
-OF_A_BOX = (
-    "label",
-    "score",
-    *EDGES,
+COLUMNS = (
+    *("image", "label", "score", *EDGES),
     *(f"{kind}_{edge}" for kind in ("spread", "outer", "inner") for edge in EDGES),
+    *("ctr", "ctr_low", "ctr_high", "heart_width_mm", "spacing_at", "view", "doubt", "warning"),
 )
-OF_AN_IMAGE = (
-    "ctr",
-    "ctr_low",
-    "ctr_high",
-    "heart_width_mm",
-    "spacing_at",
-    "view",
-    "doubt",
-    "warning",
-)
-COLUMNS = ("image", *OF_A_BOX, *OF_AN_IMAGE)
-NOTE = "For research only: hdf is not a medical device."
 
 
 def as_csv(told: Iterable[Told]) -> str:
-    """One row a box; for an image without any, one with an empty label; none for a failed file."""
+    """One row for each box; an image without boxes has one without a label, a failed file none."""
     text = StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
     for item in told:
         if item.answer is not None:
             writer.writerows(_rows(str(item.path), item.answer))
     return text.getvalue()
 
 
-def _rows(image: str, answer: Answer) -> Iterator[list[Any]]:
+def _rows(image: str, answer: Answer) -> Iterator[dict[str, Any]]:
     about = _of_image(answer)
     about["warning"] = "; ".join(about["warning"])
     for box in _of_boxes(answer) or [{}]:
-        values = {"image": image, **box, **about}
-        yield ["" if (value := values.get(name)) is None else value for name in COLUMNS]
+        yield {"image": image, **box, **about}
 
 
 def as_json(told: Iterable[Told], models: Sequence[str], coverage: float | None) -> dict[str, Any]:
-    """The same as one object; what has no value is null.
+    """The same as one object, with null for what is not known.
 
     Args:
-        models: the names that were given.
-        coverage: of the intervals; None where there are none.
+        models: their names, as the user gave them.
+        coverage: of the intervals; None without intervals.
     """
     told = list(told)
     return {
-        "note": NOTE,
+        "note": NOTICE,
         "models": list(models),
         "coverage": coverage,
         "images": [
@@ -82,17 +69,16 @@ def as_json(told: Iterable[Told], models: Sequence[str], coverage: float | None)
 def _of_image(answer: Answer) -> dict[str, Any]:
     low, high = answer.ratio_interval or (None, None)
     width, doubt = answer.width, answer.prediction.doubt
-    values = (
-        _rounded(answer.ratio, 4),
-        _rounded(low, 4),
-        _rounded(high, 4),
-        None if width is None else _rounded(width.mm, 2),
-        None if width is None else width.measured_at,
-        answer.facts.view or None,
-        None if math.isnan(doubt) else _rounded(doubt, 4),
-        answer.warnings,
-    )
-    return dict(zip(OF_AN_IMAGE, values, strict=True))
+    return {
+        "ctr": _rounded(answer.ratio, 4),
+        "ctr_low": _rounded(low, 4),
+        "ctr_high": _rounded(high, 4),
+        "heart_width_mm": None if width is None else _rounded(width.mm, 2),
+        "spacing_at": None if width is None else width.measured_at,
+        "view": answer.facts.view or None,
+        "doubt": _rounded(doubt, 4),
+        "warning": answer.warnings,
+    }
 
 
 def _of_boxes(answer: Answer) -> list[dict[str, Any]]:
@@ -124,15 +110,14 @@ def write_answers(
 ) -> None:
     """Write ``.json`` or, with any other suffix, CSV."""
     if path.suffix.lower() == ".json":
-        text = json.dumps(as_json(told, models, coverage), indent=2, allow_nan=False) + "\n"
+        write_json(path, as_json(told, models, coverage))
     else:
-        text = as_csv(told)
-    write_text(path, text)
+        write_text(path, as_csv(told))
 
 
 def is_answers(path: Path) -> bool:
     """Whether a file was made by `write_answers`."""
-    beginnings = (",".join(COLUMNS[:6]), json.dumps({"note": NOTE}, indent=2)[:-2])
+    beginnings = (",".join(COLUMNS[:6]), json.dumps({"note": NOTICE}, indent=2)[:-2])
     try:
         with path.open(encoding="utf-8") as file:
             begin = file.read(200)

@@ -1,10 +1,11 @@
-"""A comparison as a page: one file that needs no other."""
+"""A comparison as a page."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from hdf.recipe.differences import ABSENT
@@ -14,24 +15,20 @@ from hdf.report.figures import spoken
 from hdf.report.films import Film, Painter, colours_of
 from hdf.report.finished import bare
 from hdf.tools.compare.compare import Compared
-from hdf.tools.compare.differences import METRICS
+from hdf.tools.compare.paired import METRICS
 from hdf.types import Sample
 
 MADE_BY = "hdf compare"
+is_page = partial(page.is_page, made_by=MADE_BY)
 MOST_FILMS = 18
-"""Over all runs; a page stays below 3 MB."""
-
-
-def is_page(path: Path) -> bool:
-    """Whether a file was made by `write_page`."""
-    return page.is_page(path, MADE_BY)
+"""Of all runs together, so that a page stays below 3 MB."""
 
 
 def write_page(path: Path, found: Compared, samples: Mapping[str, Sample]) -> None:
     """Write the differences, and the images that changed most.
 
     Args:
-        samples: by id; images that are not there are left out.
+        samples: by id; images without one are left out.
 
     Raises:
         UserError: it can't be written.
@@ -54,7 +51,7 @@ def write_page(path: Path, found: Compared, samples: Mapping[str, Sample]) -> No
 
 
 def _recipe(differing: Sequence[tuple[str, list[str]]]) -> Iterator[tuple[str, list[str]]]:
-    """Without the folders of absolute paths, which may name people."""
+    """Absolute paths without their folders, which may name people."""
     for key, values in differing:
         yield key, [value if value == ABSENT else _bare(value) for value in values]
 
@@ -64,7 +61,7 @@ def _bare(text: str) -> str:
 
 
 def _charts(found: Compared) -> Iterator[Chart]:
-    """For each metric the differences with their intervals, beside none."""
+    """For each metric the differences with their intervals, beside a line at 0."""
     for metric, title in METRICS.items():
         rows = [row for row in found.rows if row["metric"] == metric]
         if not rows:
@@ -73,17 +70,17 @@ def _charts(found: Compared) -> Iterator[Chart]:
         ends = [end for row in rows for end in row["difference_95"]]
         y = charts.row_axis(names)
         x = charts.x_axis("difference from run 1", min(0, *ends), max(0, *ends), rows=len(rows))
-        spans = [(place, *row["difference_95"]) for place, row in enumerate(rows)]
-        dots = [(row["difference"], place) for place, row in enumerate(rows)]
+        spans = [(number, *row["difference_95"]) for number, row in enumerate(rows)]
+        dots = [(row["difference"], number) for number, row in enumerate(rows)]
         marks = [
             Mark(charts.upright(x, y, 0), "constant", "line", "no difference"),
             Mark(charts.spans(x, y, spans), "model", "line", "95 % interval"),
             Mark(charts.dots(x, y, dots), "model", "dots", "run minus run 1"),
         ]
-        said = "; ".join(
+        alt = "; ".join(
             f"{name} {row['difference']:+.4f}" for name, row in zip(names, rows, strict=True)
         )
-        yield charts.row_chart(title, f"{said}.", x, y, marks)
+        yield charts.row_chart(title, f"{alt}.", x, y, marks)
 
 
 def _films(found: Compared, samples: Mapping[str, Sample]) -> Iterator[tuple[str, list[Film]]]:

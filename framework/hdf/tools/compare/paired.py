@@ -1,10 +1,10 @@
-"""Paired differences: the same true boxes, answered by two detectors."""
+"""Paired differences between the boxes of two detectors for the same true boxes."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -19,22 +19,22 @@ from hdf.report.films import image_iou
 
 Key = tuple[str, str, int]
 METRICS = {"iou": "IoU", "edge_error_px": "edge error, px", "ratio_error": "ratio error"}
-"""Of which a larger IoU is better, and a smaller error."""
+"""A larger IoU is better, and a smaller error."""
 
 TOLERANCE = 0.01
-"""Pixels by which true boxes may differ that went through a table."""
+"""Pixels by which the rounding of a table may move a true box."""
 
 
 @dataclass(frozen=True)
 class Paired:
-    """Comparisons cut to the true boxes that all of them have, row by row the same.
+    """Comparisons restricted to their common true boxes, in the same rows.
 
     Attributes:
         images: the ids of the common images; each comparison's `images` are these.
         labels: of the common boxes.
         parts: one for each run.
-        left_out: how many images each run has beside the common ones.
-        moved: how many of the common true boxes are not where the first run has them.
+        left_out: how many more images each run has.
+        moved: how many common true boxes differ from the first run's.
     """
 
     images: list[str]
@@ -48,7 +48,7 @@ def pair(comparisons: Sequence[Comparison]) -> Paired:
     """Match true boxes by image, label and their order from left to right.
 
     Raises:
-        UserError: no true box is in all of them, or those that are lie in a single image.
+        UserError: no true box is in all of them, or only those of a single image.
     """
     rows = [_rows(item) for item in comparisons]
     common = [key for key in rows[0] if all(key in other for other in rows[1:])]
@@ -58,9 +58,9 @@ def pair(comparisons: Sequence[Comparison]) -> Paired:
     if len(images) < 2:
         raise user_error("the runs have one validation image in common; an interval needs two")
     position = {image: index for index, image in enumerate(images)}
-    places = torch.tensor([position[image] for image, _, _ in common])
+    at = torch.tensor([position[image] for image, _, _ in common])
     parts = [
-        _cut(item, images, places, torch.tensor([own[key] for key in common]))
+        _cut(item, images, at, torch.tensor([own[key] for key in common]))
         for item, own in zip(comparisons, rows, strict=True)
     ]
     true = torch.stack([part.matches.true for part in parts])
@@ -71,7 +71,7 @@ def pair(comparisons: Sequence[Comparison]) -> Paired:
 
 
 def _rows(comparison: Comparison) -> dict[Key, int]:
-    """The row of each true box by image, label, and number among those of that label there."""
+    """The row of each true box, by image, label and number among the image's boxes of the label."""
     matches = comparison.matches
     order = matches.true[:, 0].argsort(stable=True).tolist()
     seen: dict[tuple[str, str], int] = defaultdict(int)
@@ -91,22 +91,15 @@ def _nothing_in_common(comparisons: Sequence[Comparison]) -> str:
     return f"the runs have no true box in common; their labels are: {labels}"
 
 
-def _cut(comparison: Comparison, images: list[str], places: Tensor, rows: Tensor) -> Comparison:
+def _cut(comparison: Comparison, images: list[str], at: Tensor, rows: Tensor) -> Comparison:
     sources = dict(zip(comparison.images, comparison.sources, strict=True))
-    nothing = torch.zeros(len(comparison.found.label), dtype=torch.bool)
     return Comparison(
         images,
         [sources[image] for image in images],
-        _chosen(comparison.matches, places, rows),
-        _chosen(comparison.constant, places, rows),
-        comparison.found.part(nothing),
+        replace(comparison.matches.part(rows), image=at),
+        replace(comparison.constant.part(rows), image=at),
+        comparison.found.part(rows[:0]),
     )
-
-
-def _chosen(matches: Matches, places: Tensor, rows: Tensor) -> Matches:
-    labels = [matches.label[row] for row in rows.tolist()]
-    values = (matches.true, matches.iou, matches.edge_error, matches.spread)
-    return Matches(places, labels, *(value[rows] for value in values))
 
 
 def compared(paired: Paired) -> Iterator[dict[str, Any]]:
@@ -159,7 +152,7 @@ def _values(first: Matches, other: Matches, metric: str) -> tuple[Tensor, Tensor
 
 
 def changed(paired: Paired) -> list[tuple[int, list[float]]]:
-    """Each image's position with its mean IoU in each run, the one that changed most first.
+    """Each image's position and its mean IoU in each run, the most changed image first.
 
     Images whose mean IoU is the same in all runs are left out.
     """

@@ -1,12 +1,11 @@
-"""An audit as a page with pictures: one file that needs no other."""
+"""An audit as a page: a card for each finding, with its images."""
 
 from __future__ import annotations
 
 import base64
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
-from io import BytesIO
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -16,48 +15,20 @@ from PIL import Image
 from hdf.data.decode import in_original_pixels
 from hdf.drawing.colours import true_colours
 from hdf.report import page
+from hdf.report.films import Film, Stroke, jpeg
 from hdf.tools.audit.audit import Audit
 from hdf.tools.audit.finding import KINDS, Finding
 from hdf.tools.audit.survey import unpadded
 
 SIDE = 208
-QUALITY = 82
 MADE_BY = "hdf audit"
+is_page = partial(page.is_page, made_by=MADE_BY)
 MOST_CARDS = 100
-"""Of each kind; further ones are told without pictures."""
-
-
-@dataclass(frozen=True)
-class Frame:
-    """A box as fractions of its image."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-    colour: str
-
-
-@dataclass(frozen=True)
-class Picture:
-    """An image in a card.
-
-    Attributes:
-        data: a JPEG in base64.
-    """
-
-    name: str
-    data: str
-    frames: list[Frame]
-
-
-def is_page(path: Path) -> bool:
-    """Whether a file was made by `write_page`."""
-    return page.is_page(path, MADE_BY)
+"""Of each kind; further findings have no images."""
 
 
 def write_page(path: Path, title: str, found: Audit) -> None:
-    """Write the findings, those of images with pictures; the page holds images of the data set.
+    """Write the findings, with the images that they are about.
 
     Raises:
         UserError: it can't be written.
@@ -81,43 +52,40 @@ def write_page(path: Path, title: str, found: Audit) -> None:
 
 
 class _Album:
-    """The pictures of an audit's images."""
+    """The films of an audit's images."""
 
     def __init__(self, found: Audit) -> None:
         self.store = found.store
-        self.labels = found.store.labels if found.store else ()
+        self.labels, there = (self.store.labels, self.store.samples) if self.store else ((), [])
         self.colours = true_colours(len(self.labels))
-        there = found.store.samples if found.store else []
-        self.place = {sample.id: place for place, sample in enumerate(there)}
+        self.position = {sample.id: index for index, sample in enumerate(there)}
         self.samples = {sample.id: sample for sample in found.samples}
 
-    def cards(self, findings: list[Finding]) -> Iterator[tuple[Finding, list[Picture]]]:
-        """Each finding with its pictures, the image itself first."""
+    def cards(self, findings: list[Finding]) -> Iterator[tuple[Finding, list[Film]]]:
+        """Each finding with its films, the image itself first."""
         for finding in islice(findings, MOST_CARDS):
             names = (finding.name, *finding.others[:2])
-            yield finding, [self._picture(name) for name in names if name in self.place]
+            yield finding, [self._film(name) for name in names if name in self.position]
         for finding in findings[MOST_CARDS:]:
             yield finding, []
 
-    def _picture(self, name: str) -> Picture:
+    def _film(self, name: str) -> Film:
         assert self.store is not None
-        place = self.place[name]
-        [image] = self.store.images[torch.tensor([place])]
-        film = Image.fromarray(unpadded(image[0], self.store.geometry[place]).numpy())
-        film.thumbnail((SIDE, SIDE))
-        buffer = BytesIO()
-        film.save(buffer, "JPEG", quality=QUALITY)
-        return Picture(name, base64.b64encode(buffer.getvalue()).decode(), self._frames(name))
+        position = self.position[name]
+        [image] = self.store.images[torch.tensor([position])]
+        picture = Image.fromarray(unpadded(image[0], self.store.geometry[position]).numpy())
+        picture.thumbnail((SIDE, SIDE))
+        return Film(name, base64.b64encode(jpeg(picture)).decode(), self._strokes(name))
 
-    def _frames(self, name: str) -> list[Frame]:
-        target, frames = self.samples[name].target, []
+    def _strokes(self, name: str) -> list[Stroke]:
+        target, strokes = self.samples[name].target, []
         if target is None or self.store is None:
             return []
-        height, width = self.store.geometry[self.place[name]].original_size
+        height, width = self.store.geometry[self.position[name]].original_size
         boxes = in_original_pixels(target, (height, width))
         for (x0, y0, x1, y1), label in zip(boxes.tolist(), target.labels, strict=True):
             if label in self.labels:
                 colour = self.colours[self.labels.index(label)]
                 sizes = (max(0, x1 - x0) / width, max(0, y1 - y0) / height)
-                frames.append(Frame(x0 / width, y0 / height, *sizes, colour))
-        return frames
+                strokes.append(Stroke(x0 / width, y0 / height, *sizes, colour, True))
+        return strokes
