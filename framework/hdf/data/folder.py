@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from hdf.data.image_file import ImageFile
 from hdf.data.masks import packed_size
 from hdf.errors import user_error
 from hdf.files.atomic import write_json, write_text
+from hdf.files.lock import locked
 from hdf.types import Geometry, Sample
 
 VERSION = 1
@@ -178,11 +178,9 @@ class StoreFolder:
         with ExitStack() as open_files:
             with self.told():
                 lock = open_files.enter_context((self.path / "lock").open("w"))
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
+                if not locked(lock.fileno()):
                     on_wait()
-                    fcntl.flock(lock, fcntl.LOCK_EX)
+                    locked(lock.fileno(), wait=True)
                 appender = open_files.enter_context(file.appending())
             yield appender
 
