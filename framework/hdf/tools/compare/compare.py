@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hdf.recipe.differences import differences
+from hdf.recipe.merge import differences
 from hdf.report.finished import Finished, read_finished
 from hdf.tools.compare.differences import Paired, changed, compared, pair
 

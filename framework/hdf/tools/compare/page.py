@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from hdf.recipe.differences import ABSENT
+from hdf.recipe.merge import ABSENT
 from hdf.report import charts, page
 from hdf.report.charts import Chart, Mark
 from hdf.report.figures import spoken
