@@ -29,8 +29,10 @@ P = ParamSpec("P")
 AHEAD = 8
 """Samples under way for each worker."""
 MOST_WORKERS = 16
-WORTH_PROCESSES = 16.0
-"""Seconds of reading that must remain: starting processes takes two to four."""
+WORTH_PROCESSES = 8.0
+"""Seconds that processes must save, about twice what starting them takes."""
+BY_THREADS = 0.75
+"""The time that several threads take for Python's own work, as a part of one thread's."""
 
 
 class _UnsendableError(Exception):
@@ -56,8 +58,8 @@ def _map_alike(read: Callable[[Sample], Result], samples: Sequence[Sample]) -> I
         result = read(sample)
         seconds = time.thread_time() - began
         yield result
-    done = 0
-    if samples[0].reads_in == "processes" and seconds * len(rest) > WORTH_PROCESSES:
+    done, saved = 0, seconds * len(rest) * (BY_THREADS - 1 / workers())
+    if samples[0].reads_in == "processes" and saved > WORTH_PROCESSES:
         with suppress(BrokenProcessPool, _UnsendableError):
             for result in _by_processes(read, rest):
                 done += 1
