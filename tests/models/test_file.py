@@ -14,7 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from hdf import UserError
-from hdf.files.checksum import checksum
+from hdf.files.tensors import checksum
 from hdf.models.calibration import Calibration
 from hdf.models.detector import Detector
 from hdf.models.file import load_model, read_tensors, save_calibration, save_model
@@ -148,7 +148,7 @@ def test_renamed_and_lost_tensors_are_named(
     first = next(iter(tensors))
     tensors["other"] = tensors.pop(first)
     save_file(tensors, saved, metadata={"hdf": json.dumps(described_as(detector))})
-    assert f"{first} (missing); other (unknown)" in refused(saved, registry)
+    assert f"{first} (missing); other (unexpected)" in refused(saved, registry)
 
 
 def described_as(detector: Detector) -> dict[str, Any]:

@@ -64,6 +64,16 @@ def test_a_resolved_recipe_resolves_to_itself(
     assert yaml.safe_load(first)["train"]["optimizer"]["lr"] == 0.0001
 
 
+def test_names_that_look_like_numbers_stay_names(
+    good: Path, registry: Registry, tmp_path: Path
+) -> None:
+    changes = ["name='0918'", "data.labels=['08', '1e5', 'on']"]
+    again = tmp_path / "resolved.yaml"
+    again.write_text(check_recipe(resolve(good, changes), registry).resolved_yaml())
+    recipe = check_recipe(resolve(again, []), registry).recipe
+    assert (recipe.name, recipe.data.labels) == ("0918", ("08", "1e5", "on"))
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hdf.errors import UserError
-from hdf.recipe.load import parse, read_text
+from hdf.recipe.load import dump, parse, read_text
 
 
 @pytest.mark.parametrize(
@@ -114,3 +114,23 @@ def test_any_text_gives_values_or_a_clean_error(text: str) -> None:
 def test_half_a_character_is_refused(text: str) -> None:
     with pytest.raises(UserError, match=r"r\.yaml:1: half a character"):
         parse(text, "r.yaml")
+
+
+ODD = (
+    "0918", "08", "1e5", "0o17", "0x1F", "1_0", "on", "y", "No", "null", "~", "", "12:30:00", "=",
+    "|", "2026-01-01", ".inf", "-.INF", ".NaN", ".5", "5.", "+1", "<<", "a: b", "- a", "#", " a",
+    "a ", "a\nb\n", "\n a", "a\r\n", "a\tb", "\x85", "\u2028", "\ufeff", "---", "...", "*a", "!a",
+)  # fmt: skip
+texts = st.sampled_from(ODD) | st.text(max_size=40) | st.text("ab0.:#-'\"\\ \t\r\n\x85\u2029")
+values = st.recursive(
+    texts | st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(values, st.integers(20, 100))
+def test_what_is_written_reads_back_equal(value: Any, width: int) -> None:
+    found = parse(dump(value, width), "r.yaml").plain()
+    assert repr(found) == repr(value)  # of the same types, and with keys in the same order

@@ -28,8 +28,11 @@ def read(sample: Sample) -> tuple[str, int]:
     return f"{float(sample.read()[0, 0, 0]) * 100:.0f}", os.getpid()
 
 
-def samples(count: int) -> list[Sample]:
-    return [Sample(str(n), partial(image, n)) for n in range(count)]
+def samples(count: int, start: int = 0) -> list[Sample]:
+    return [slow(str(n), partial(image, n)) for n in range(start, count)]
+
+
+slow = partial(Sample, reads_in="processes")
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 60])
@@ -43,10 +46,8 @@ def test_files_are_read_in_order_in_this_process(count: int) -> None:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> int:
     """Let processes take over at once; how many samples are read before."""
     monkeypatch.setattr(workers, "WORTH_PROCESSES", -1.0)
-    monkeypatch.setattr(workers, "IDLE", -1.0)
-    monkeypatch.setattr(workers, "JUDGED_AFTER", 0.0)
     monkeypatch.setattr(workers, "workers", lambda: 2)
-    return 1 + 2 * workers.AHEAD
+    return 2
 
 
 def test_slow_samples_are_read_by_processes(impatient: int) -> None:
@@ -56,19 +57,23 @@ def test_slow_samples_are_read_by_processes(impatient: int) -> None:
     assert os.getpid() not in {process for _, process in found[impatient:]}
 
 
-def test_samples_that_keep_threads_busy_stay(
-    impatient: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(workers, "IDLE", 0.3)
-    monkeypatch.setattr(workers, "_idle_seconds", lambda: 0.0)
-    found = map_samples(read, samples(40))
-    assert {process for _, process in found} == {os.getpid()}
+def test_each_source_is_read_where_it_says(impatient: int) -> None:
+    files = [Sample(str(n), partial(image, n)) for n in range(20)]
+    found = list(map_samples(read, [*files, *samples(40, 20), *files]))
+    assert [text for text, _ in found] == [*map(str, range(40)), *map(str, range(20))]
+    elsewhere = [process != os.getpid() for _, process in found]
+    assert elsewhere == [False] * (20 + impatient) + [True] * (20 - impatient) + [False] * 20
+
+
+def test_a_few_slow_samples_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "workers", lambda: 2)
+    assert {process for _, process in map_samples(read, samples(40))} == {os.getpid()}
 
 
 @pytest.mark.parametrize("first", [0, 20, 30])
 def test_what_cannot_be_pickled_is_read_by_threads(impatient: int, first: int) -> None:
     given = samples(first)
-    given += [Sample(str(n), lambda n=n: image(n)) for n in range(first, 40)]  # type: ignore[misc]
+    given += [slow(str(n), lambda n=n: image(n)) for n in range(first, 40)]  # type: ignore[misc]
     assert [text for text, _ in map_samples(read, given)] == [str(n) for n in range(40)]
 
 
@@ -86,9 +91,9 @@ from hdf import Sample
 from hdf.runtime import workers
 from tests.runtime.test_workers import endless
 if __name__ == "__main__":
-    workers.WORTH_PROCESSES, workers.IDLE, workers.JUDGED_AFTER = -1.0, -1.0, 0.0
+    workers.WORTH_PROCESSES = -1.0
     workers.workers = lambda: 2
-    given = [Sample(str(n), partial(endless, n)) for n in range(10**6)]
+    given = [Sample(str(n), partial(endless, n), reads_in="processes") for n in range(10**6)]
     for number in workers.map_samples(endless, given):
         print(number, flush=True)
 """
@@ -127,7 +132,7 @@ def die(parent: int, number: int) -> Tensor:
 
 
 def test_a_worker_that_dies_loses_nothing(impatient: int) -> None:
-    given = [Sample(str(n), partial(die, os.getpid(), n)) for n in range(40)]
+    given = [slow(str(n), partial(die, os.getpid(), n)) for n in range(40)]
     found = list(map_samples(read, given))
     assert [text for text, _ in found] == [str(n) for n in range(40)]
     assert {process for _, process in found} == {os.getpid()}
@@ -138,7 +143,8 @@ def test_single_file_plugins_stay_in_this_process(impatient: int, tmp_path: Path
         "import torch\nfrom functools import partial\nimport hdf\n"
         "def image(n): return torch.full((1, 4, 4), n / 100)\n"
         "class Slow:\n"
-        "    def records(self): return [hdf.Sample(str(n), partial(image, n)) for n in range(40)]\n"
+        "    def records(self): return [hdf.Sample(str(n), partial(image, n),"
+        " reads_in='processes') for n in range(40)]\n"
         "@hdf.hookimpl\ndef hdf_loaders(register): register('slow', Slow)\n"
     )
     loader = discover(tmp_path).find("loader", "slow").load()()

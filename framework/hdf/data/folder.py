@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from hdf.data.resize import Resize
 from hdf.data.store import Progress, Skipped, Store, Usable, collect
 from hdf.errors import UserError, user_error
 from hdf.files.atomic import write_json, write_text
+from hdf.files.lock import locked
 from hdf.runtime.workers import map_samples
 from hdf.types import Geometry, Sample
 
@@ -161,11 +161,9 @@ class StoreFolder:
         with ExitStack() as open_files:
             with self._refusing():
                 lock = open_files.enter_context((self.path / "lock").open("w"))
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
+                if not locked(lock.fileno()):
                     on_wait()
-                    fcntl.flock(lock, fcntl.LOCK_EX)
+                    locked(lock.fileno(), wait=True)
                 append = open_files.enter_context(file.appending())
 
             def add(line: L, content: bytes) -> L:

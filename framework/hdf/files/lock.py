@@ -32,7 +32,7 @@ class FolderLock:
         file = os.open(folder / NAME, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
         self._release = weakref.finalize(self, os.close, file)
         until = time.monotonic() + PATIENCE
-        while not _locked(file):
+        while not locked(file):
             if time.monotonic() > until:
                 self.close()
                 return False
@@ -53,14 +53,23 @@ def is_held(folder: Path) -> bool | None:
     except OSError:
         return None
     try:
-        return not _locked(file)
+        return not locked(file)
     finally:
         os.close(file)
 
 
-def _locked(file: int) -> bool:
+def locked(file: int, wait: bool = False) -> bool:
+    """Lock an open file until its process closes it or ends; on file systems without locks nothing.
+
+    Args:
+        file: its descriptor.
+        wait: whether to wait for the process that has it.
+
+    Returns:
+        False where another process has it.
+    """
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:  # no locks here

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import zipfile
 from math import prod
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 Pixels = NDArray[Any]
@@ -24,32 +24,22 @@ class _NpyHeader(NamedTuple):
     offset: int
 
 
-_DTYPE = re.compile(r"'descr'\s*:\s*'([<>|=]?[biuf]\d+)'")
-_FORTRAN = re.compile(r"'fortran_order'\s*:\s*(True|False)")
-_SHAPE = re.compile(r"'shape'\s*:\s*\(([\dL, ]*)\)")
+_READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
 def _header(file: IO[bytes], end: int) -> _NpyHeader:
-    # numpy's own reader evaluates the header as Python, and warns on standard error about a damaged
-    # one. https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
-    start = file.read(8)
-    if start[:6] != b"\x93NUMPY":
-        raise ValueError("the file does not begin as one")
-    prefix = file.read(2 if start[6:7] == b"\x01" else 4)
-    length = int.from_bytes(prefix, "little")
-    header = file.read(min(length, 10_000)).decode("latin-1")
-    offset = len(start) + len(prefix) + len(header)
-    if re.search(r"'\|?O\d*'", header):
+    try:
+        shape, fortran, dtype = _READERS[npy.read_magic(file)](file)
+    except Exception as error:  # numpy would quote up to 10 kB of it
+        raise ValueError("it does not begin with a header of NumPy's") from error
+    if dtype.hasobject:
         raise ValueError("it holds pickled Python objects, which are never loaded")
-    dtype, fortran, shape = (part.search(header) for part in (_DTYPE, _FORTRAN, _SHAPE))
-    if not (dtype and fortran and shape):
+    if dtype.kind not in "biuf" or min(shape, default=0) < 0:
         raise ValueError("its header describes no array of integers, floats or booleans")
-    sides = tuple(int(side) for side in re.findall(r"\d+", shape[1]))
-    found = _NpyHeader(np.dtype(dtype[1]), fortran[1] == "True", sides, offset)
-    expected = prod(sides) * found.dtype.itemsize
+    offset, expected = file.tell(), prod(shape) * dtype.itemsize
     if end - offset != expected:
         raise ValueError(f"the header promises {expected} bytes of pixels, not {end - offset}")
-    return found
+    return _NpyHeader(dtype, fortran, shape, offset)
 
 
 def _bytes(header: _NpyHeader) -> int:

@@ -20,11 +20,11 @@ from torch import Tensor
 from hdf import __version__
 from hdf.errors import user_error
 from hdf.files.atomic import replacing
-from hdf.files.checksum import checksum
+from hdf.files.tensors import checksum, misfits
 from hdf.models.build import build_detector
 from hdf.models.calibration import Calibration
 from hdf.models.detector import Detector, ModelSpec
-from hdf.models.file_checks import misfits, promised_tensors, refuse_impossible
+from hdf.models.file_checks import promised_tensors, refuse_impossible
 from hdf.models.optional import without_weights
 from hdf.recipe.check import part_of
 from hdf.registry.registry import Registry

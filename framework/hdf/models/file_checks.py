@@ -1,9 +1,9 @@
-"""What a model file promises: whether it can be, and whether the file's tensors are those."""
+"""What a model file promises: whether it can be, and which tensors it takes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -18,7 +18,6 @@ from hdf.recipe.check import Part
 
 SIDES = range(1, 4097)
 MOST_AXES = 1000
-SHOWN = 3
 RANDOM = (Tensor.normal_, Tensor.uniform_)
 
 
@@ -52,29 +51,6 @@ def _faults(spec: ModelSpec) -> Iterator[str]:
             yield f"its {name} is {values}; expected a finite number, or one a channel"
     if not all(spec.std):
         yield "its std is 0"
-
-
-def misfits(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
-    """In what a file's tensors differ from a detector's, the first few of each kind; or nothing."""
-    kinds = {
-        "missing": [name for name in expected if name not in found],
-        "unknown": [name for name in found if name not in expected],
-        "of another shape": [
-            f"{name} is {_shape(found[name])} instead of {_shape(value)}"
-            for name, value in expected.items()
-            if name in found and found[name].shape != value.shape
-        ],
-    }
-    return "; ".join(f"{_first_of(names)} ({what})" for what, names in kinds.items() if names)
-
-
-def _shape(tensor: Tensor) -> str:
-    return " x ".join(map(str, tensor.shape)) or "a number"
-
-
-def _first_of(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
 
 
 def promised_tensors(backbone: Part, head: Part, spec: ModelSpec) -> dict[str, Tensor] | None:

@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from hdf.errors import UserError, placed, user_error
-from hdf.recipe.load import Node, parse
+from hdf.recipe.load import Node, dump, parse
 from hdf.recipe.merge import Source, merge, relabel
 from hdf.recipe.problems import problems
 from hdf.recipe.schema import DEFAULTS, Recipe
@@ -102,9 +101,7 @@ class CheckedRecipe:
 
     def resolved_yaml(self) -> str:
         """`resolved`, as YAML."""
-        return yaml.safe_dump(
-            self.resolved(), sort_keys=False, default_flow_style=None, width=100, allow_unicode=True
-        )
+        return dump(self.resolved())
 
 
 def check_recipe(source: Source, registry: Registry) -> CheckedRecipe:

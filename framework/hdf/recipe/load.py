@@ -1,4 +1,4 @@
-"""Strict YAML with a line number for every value.
+"""Strict YAML with a line number for every value, and values as such YAML.
 
 PyYAML's defaults read ``1e-4`` as a string, ``on`` as True and ``0123`` as 83, and drop all but the
 last of equal keys. Recipes use the core schema of YAML 1.2 (section 10.3.2) and refuse duplicate
@@ -90,6 +90,37 @@ _Loader.yaml_implicit_resolvers = {}
 for _name, (_pattern, _first) in _CORE_SCHEMA.items():
     _tag, _exact = f"{_CORE_TAG}{_name}", re.compile(rf"^(?:{_pattern})$")
     _Loader.add_implicit_resolver(_tag, _exact, [*_first, ""])
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes exactly what the loader would take for something else than a text."""
+
+    yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
+
+    def represent_str(self, text: str) -> yaml.ScalarNode:
+        """A text; PyYAML loses line breaks other than \\n unless it escapes them."""
+        style = '"' if any(end in text for end in "\x85\u2028\u2029") else None
+        return self.represent_scalar(f"{_CORE_TAG}str", text, style)
+
+
+_Dumper.add_representer(str, _Dumper.represent_str)
+
+
+def dump(value: Any, width: int = 100) -> str:
+    """Dicts, lists and scalars as YAML that `parse` reads as the same values.
+
+    Args:
+        width: of the lines, in characters, where a value can be broken.
+    """
+    text: str = yaml.dump(
+        value,
+        Dumper=_Dumper,
+        sort_keys=False,
+        default_flow_style=None,
+        width=width,
+        allow_unicode=True,
+    )
+    return text
 
 
 def read_text(path: Path) -> str:

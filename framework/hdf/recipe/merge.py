@@ -1,19 +1,26 @@
-"""``extends`` and ``key.path=value``: mappings merge, lists replace.
+"""``extends`` and ``key.path=value``: mappings merge, lists replace. And where recipes differ.
 
 A changed ``use`` drops the old component's options, and one form of ``split`` replaces the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hdf.errors import user_error
 from hdf.files.atomic import is_file
 from hdf.recipe.load import DEEPEST, Node, parse, read_text
 from hdf.recipe.packaged import find_recipe
 from hdf.recipe.splits import SPLIT_FORMS
+
+ABSENT = "—"
+"""For a key that a recipe does not have."""
+
+_NOTHING = object()
 
 
 @dataclass(frozen=True)
@@ -160,3 +167,21 @@ def _position(key: str, count: int, where: str) -> int:
     if not key.isdigit() or int(key) >= count:
         raise user_error(f"{key!r} is no position in a list of {count}; the first is 0", where)
     return int(key)
+
+
+def differences(recipes: Sequence[Any], key: str = "") -> Iterator[tuple[str, list[str]]]:
+    """The innermost keys that differ, such as ``train.epochs``, each with all values as JSON.
+
+    Args:
+        recipes: plain values.
+    """
+    if all(isinstance(recipe, dict) for recipe in recipes):
+        for name in dict.fromkeys(name for recipe in recipes for name in recipe):
+            below = f"{key}.{name}" if key else str(name)
+            yield from differences([recipe.get(name, _NOTHING) for recipe in recipes], below)
+    elif any(recipe != recipes[0] for recipe in recipes):
+        yield key, [_shown(recipe) for recipe in recipes]
+
+
+def _shown(value: Any) -> str:
+    return ABSENT if value is _NOTHING else json.dumps(value, ensure_ascii=False)

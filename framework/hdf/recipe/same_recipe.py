@@ -7,8 +7,8 @@ from typing import Any
 
 from hdf.errors import Problem, UserError, user_error
 from hdf.recipe.check import CheckedRecipe
-from hdf.recipe.differences import differences
 from hdf.recipe.load import parse, read_text
+from hdf.recipe.merge import differences
 
 
 def same_recipe(folder: Path, checked: CheckedRecipe) -> bool:

@@ -6,8 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from hdf.recipe.splits import Split
-from hdf.recipe.strict import Strict, Use
+from hdf.recipe.splits import Split, Strict, Use
 
 Pixels = Annotated[int, Field(ge=16, le=4096)]
 

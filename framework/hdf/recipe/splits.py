@@ -1,14 +1,25 @@
-"""The forms that ``data.split`` takes in a recipe."""
+"""What all parts of a recipe have in common, and the forms that ``data.split`` takes."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import Discriminator, Field, PositiveInt, Tag, model_validator
-
-from hdf.recipe.strict import Strict
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, PositiveInt, Tag, model_validator
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Strict(BaseModel):
+    """Unknown keys are errors, types are not converted, values don't change."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Use(BaseModel):
+    """A registered component and its options: ``{use: name, option: value}``."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+    use: str
 
 
 class FractionSplit(Strict):

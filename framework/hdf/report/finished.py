@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from hdf.errors import user_error
 from hdf.evaluation.comparison import Comparison
 from hdf.evaluation.tables import read_comparison
-from hdf.recipe.load import parse, read_text
+from hdf.recipe.load import dump, parse, read_text
 from hdf.runs.run_folder import ENVIRONMENT, METRICS, RESOLVED, SUMMARY
 
 KINDS = {"run": "Run", "crossval": "Cross-validation", "evaluation": "Evaluation"}
@@ -106,11 +104,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 def shown_recipe(recipe: Mapping[str, Any]) -> str:
     """A recipe as YAML that may be passed on: folders before a file's name may name a person."""
-    if not recipe:
-        return ""
-    return yaml.safe_dump(
-        bare(recipe), sort_keys=False, default_flow_style=None, width=78, allow_unicode=True
-    )
+    return dump(bare(recipe), width=78) if recipe else ""
 
 
 def bare(value: Any) -> Any:

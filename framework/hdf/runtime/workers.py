@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
-from itertools import chain, islice, takewhile
-from pathlib import Path
+from itertools import chain, groupby, islice
 from typing import ParamSpec, TypeVar
 
 import torch
@@ -30,16 +29,10 @@ P = ParamSpec("P")
 AHEAD = 8
 """Samples under way for each worker."""
 MOST_WORKERS = 16
-JUDGED_AFTER = 1.0
-"""Seconds of reading from which it is judged whether threads do."""
 WORTH_PROCESSES = 8.0
-"""Seconds that other processes must save, about twice what starting them takes."""
-
-IDLE = 0.22
-"""The part of the cores from which threads are thought to wait for Python's lock.
-
-On two cores, decoders leave a sixth idle, and phantoms, which are Python's own work, a third.
-"""
+"""Seconds that processes must save, about twice what starting them takes."""
+BY_THREADS = 0.75
+"""The time that several threads take for Python's own work, as a part of one thread's."""
 
 
 class _UnsendableError(Exception):
@@ -47,66 +40,31 @@ class _UnsendableError(Exception):
 
 
 def map_samples(read: Callable[[Sample], Result], samples: Sequence[Sample]) -> Iterator[Result]:
-    """`read` of every sample, in order.
+    """`read` of every sample, in order, where `Sample.reads_in` says.
 
-    Threads serve decoders that let go of Python's lock, as those of files do. Where they leave
-    cores idle, as with generated samples, and much remains, processes take over. A sample that no
-    other process can load, such as one of a single-file plugin, is read by threads all the same,
-    and so are those after it.
+    Processes take over only where much remains to be read. A sample that no other process can
+    load, such as one of a single-file plugin, is read by threads all the same, and so are those
+    after it.
     """
-    done = 0
-    suffice = _Judge(len(samples)).threads_suffice
-    readers: list[Callable[[Sequence[Sample]], Iterator[Result]]] = [
-        lambda rest: map(read, rest[:1]),  # one thread imports the decoders
-        lambda rest: _by_threads(read, takewhile(suffice, rest)),
-        lambda rest: _by_processes(read, rest),
-        lambda rest: _by_threads(read, rest),
-    ]
     with one_torch_thread():
-        while done < len(samples):
-            with suppress(BrokenProcessPool, _UnsendableError):
-                for result in readers.pop(0)(samples[done:]):
-                    done += 1
-                    yield result
+        for _, alike in groupby(samples, key=lambda sample: sample.reads_in):
+            yield from _map_alike(read, list(alike))
 
 
-class _Judge:
-    """Whether threads keep the cores busy, judged again and again.
-
-    Args:
-        total: the number of samples.
-    """
-
-    def __init__(self, total: int) -> None:
-        self.total, self.asked = total, 0
-        self.last = (0, 0.0, 0.0, 0.0)
-
-    def threads_suffice(self, sample: Sample) -> bool:
-        """To be asked before each sample is given to a thread."""
-        self.asked += 1
-        now = (self.asked, time.perf_counter(), time.process_time(), _idle_seconds())
-        count, seconds, used, idle = (b - a for a, b in zip(self.last, now, strict=True))
-        if self.asked <= AHEAD * workers():  # which are given at once
-            self.last = now
-        elif seconds > JUDGED_AFTER:
-            self.last = now
-            unused = min(1 - used / seconds / workers(), idle / seconds / workers())
-            saved = seconds / count * (self.total - self.asked) * unused
-            return unused < IDLE or saved <= WORTH_PROCESSES
-        return True
-
-
-def _idle_seconds() -> float:
-    """Seconds that the machine's cores had nothing to do, whoever wanted them; see proc(5).
-
-    What others do at low priority counts as nothing: it makes room.
-    """
-    try:
-        ticks = Path("/proc/stat").read_text(encoding="ascii").split(maxsplit=6)
-    except OSError:  # not Linux: nobody else is known
-        return time.perf_counter() * workers()
-    low = int(ticks[2]) if os.getpriority(os.PRIO_PROCESS, 0) <= 0 else 0
-    return (int(ticks[4]) + low) / os.sysconf("SC_CLK_TCK")
+def _map_alike(read: Callable[[Sample], Result], samples: Sequence[Sample]) -> Iterator[Result]:
+    seconds, rest = 0.0, samples[2:]
+    for sample in samples[:2]:  # one thread imports the decoders, then the time of one is known
+        began = time.thread_time()  # what others take of a busy machine is no work
+        result = read(sample)
+        seconds = time.thread_time() - began
+        yield result
+    done, saved = 0, seconds * len(rest) * (BY_THREADS - 1 / workers())
+    if samples[0].reads_in == "processes" and saved > WORTH_PROCESSES:
+        with suppress(BrokenProcessPool, _UnsendableError):
+            for result in _by_processes(read, rest):
+                done += 1
+                yield result
+    yield from in_order(ThreadPoolExecutor(workers()), read, rest[done:])
 
 
 @contextmanager
@@ -138,10 +96,6 @@ def in_order(
             under_way.extend(pool.submit(call, item) for item in islice(waiting, 1))
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _by_threads(read: Callable[[Sample], Result], samples: Iterable[Sample]) -> Iterator[Result]:
-    return in_order(ThreadPoolExecutor(workers()), read, samples)
 
 
 def _by_processes(read: Callable[[Sample], Result], samples: Sequence[Sample]) -> Iterator[Result]:

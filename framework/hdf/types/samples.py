@@ -98,6 +98,8 @@ class Sample:
             them can be shown at once.
         files: what the image is read from; their size and date tell whether a prepared copy is
             still right. Empty for an image that no file holds.
+        reads_in: ``threads`` for decoders that let go of Python's lock, as those of files do;
+            ``processes`` for images that Python computes: `read` can be pickled then.
     """
 
     id: str
@@ -110,6 +112,7 @@ class Sample:
     faults: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
     mask_files: tuple[Path, ...] = ()
+    reads_in: Literal["threads", "processes"] = "threads"
 
     def __post_init__(self) -> None:
         if not self.group:

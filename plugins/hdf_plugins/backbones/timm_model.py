@@ -10,8 +10,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from hdf.errors import user_error
-from hdf_plugins.backbones.timm_weights import check_names, hub_file, source_channels
-from hdf_plugins.backbones.weights import check_source, read_state
+from hdf_plugins.backbones.timm_weights import hub_file, source_channels
+from hdf_plugins.backbones.weights import averaged, check_source, read_state, refuse_misfits
 
 
 class Timm(nn.Module):
@@ -65,10 +65,13 @@ class Timm(nn.Module):
             path = hub_file(name, about) if weights == "imagenet" else Path(weights).expanduser()
             state = read_state(path)
             if weights != "imagenet":
-                check_names(state, _build(name, num_classes=0, **options), name, path)
+                whole = _build(name, num_classes=0, **options).state_dict()
+                # Timm adapts shapes, and would leave random what is missing.
+                held = {key: whole[key] for key in whole if key in state}
+                refuse_misfits(whole, held, f"timm's {name}", path)
             source = source_channels(state, about.first_conv)
             if source != 1:
-                self.mean, self.std = _averaged(about.mean, about.std, in_channels)
+                self.mean, self.std = averaged(about.mean, about.std, in_channels)
             input_size = (source, *about.input_size[1:])
             options["pretrained_cfg_overlay"] = {"file": str(path), "input_size": input_size}
         self.net = _build(name, features_only=True, pretrained=weights != "none", **options)
@@ -113,11 +116,3 @@ def _build(name: str, **options: Any) -> Any:
     except Exception as error:  # each model of timm has its own way of refusing
         reason = shorten(str(error), 300) or type(error).__name__
         raise user_error(f"timm can't make a backbone of {name}: {reason}") from error
-
-
-def _averaged(
-    mean: tuple[float, ...], std: tuple[float, ...], in_channels: int
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    if in_channels == 1:
-        return (sum(mean) / len(mean),), (sum(std) / len(std),)
-    return mean, std

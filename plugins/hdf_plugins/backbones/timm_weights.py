@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from hdf.errors import user_error
 from hdf_plugins.backbones.imagenet import check_reachable
-from hdf_plugins.backbones.weights import first_of
+from hdf_plugins.backbones.weights import brief
 
 
 def hub_file(name: str, about: Any) -> Path:
@@ -39,35 +39,10 @@ def hub_file(name: str, about: Any) -> Path:
         print(f"downloading {url}", file=sys.stderr)
         return Path(huggingface_hub.hf_hub_download(*place))
     except Exception as error:  # of its own kinds, and of those of the library below it
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise user_error(
-            f"can't download the imagenet weights of {name}: {reason}. Download {url} "
+            f"can't download the imagenet weights of {name}: {brief(error)}. Download {url} "
             f"and give it as a local file: model.backbone.weights=/path/to/{name}.safetensors"
         ) from error
-
-
-def check_names(state: Mapping[str, Tensor], model: nn.Module, name: str, path: Path) -> None:
-    """Refuse a state dict that lacks parameters of a model, since timm would leave them random.
-
-    Args:
-        state: tensors by name.
-        model: without its classifier.
-        name: timm's name of the model.
-        path: of the file.
-
-    Raises:
-        hdf.UserError: with the first names that are missing.
-    """
-    missing = [
-        key
-        for key in model.state_dict()
-        if key not in state and not key.endswith("num_batches_tracked")
-    ]
-    if missing:
-        raise user_error(
-            f"the weights in {path} do not fit: {first_of(missing)} (missing). Expected the "
-            f"parameters of timm's {name}: give a file of that model, or change the name"
-        )
 
 
 def source_channels(state: Mapping[str, Tensor], first: str | tuple[str, ...] | None) -> int:

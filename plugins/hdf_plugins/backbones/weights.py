@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from hdf.errors import UserError, user_error
+from hdf.files import misfits
 from hdf_plugins.backbones.eight_bits import from_eight_bits
 from hdf_plugins.backbones.imagenet import imagenet_file
 
@@ -74,15 +75,16 @@ def load_pretrained(model: nn.Module, weights: str, name: str, *, first: str) ->
         hdf.UserError: nothing to download from, or the file is missing, unreadable or unfit.
     """
     path = _weight_file(weights, name)
+    expected = model.state_dict()
     state = from_eight_bits(read_state(path))
     state = {k: v for k, v in state.items() if not k.startswith(CLASSIFIERS)}
-    channels = model.state_dict()[first].shape[1]
+    channels = expected[first].shape[1]
     made_for_rgb = first in state and state[first].shape[1:2] == (3,)
     if first in state and state[first].ndim == 4:
         state[first] = _adapt_channels(state[first], channels)
-    _check_fit(model, state, name, path)
+    refuse_misfits(expected, state, f"torchvision's {name}", path)
     model.load_state_dict(state)
-    return _normalization(channels) if made_for_rgb else (None, None)
+    return averaged(IMAGENET_MEAN, IMAGENET_STD, channels) if made_for_rgb else (None, None)
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
@@ -99,7 +101,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
         raise _refused(path) from error
     except Exception as error:  # a damaged archive raises almost anything
         raise user_error(
-            f"can't read the weights in {path}: {_brief(error)}. "
+            f"can't read the weights in {path}: {brief(error)}. "
             "The file is damaged or of another format: replace it"
         ) from error
     if not _holds_tensors(state):
@@ -128,7 +130,8 @@ def _refused(path: Path) -> UserError:
     )
 
 
-def _brief(error: Exception) -> str:
+def brief(error: Exception) -> str:
+    """The first line of what an error says, or its kind."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
@@ -141,36 +144,27 @@ def _adapt_channels(filters: Tensor, channels: int) -> Tensor:
     return filters
 
 
-def _normalization(channels: int) -> Normalization:
+def averaged(
+    mean: tuple[float, ...], std: tuple[float, ...], channels: int
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """What weights for RGB expect of images with so many channels: one average for grey ones."""
     if channels == 1:
-        return (sum(IMAGENET_MEAN) / 3,), (sum(IMAGENET_STD) / 3,)
-    return IMAGENET_MEAN, IMAGENET_STD
+        return (sum(mean) / len(mean),), (sum(std) / len(std),)
+    return mean, std
 
 
-def _check_fit(model: nn.Module, state: dict[str, Tensor], name: str, path: Path) -> None:
-    expected = model.state_dict()
+def refuse_misfits(
+    expected: dict[str, Tensor], state: dict[str, Tensor], model: str, path: Path
+) -> None:
+    """Refuse a file's tensors where they are not those of a model.
+
+    Raises:
+        hdf.UserError: with the first names that are missing, unexpected or of another shape.
+    """
     # Files older than PyTorch 0.4 have no batch counters, and nothing needs them.
-    missing = [k for k in expected if k not in state and not k.endswith("num_batches_tracked")]
-    unexpected = [k for k in state if k not in expected]
-    misfit = [
-        f"{k} is {_shape(state[k])} instead of {_shape(expected[k])}"
-        for k in expected
-        if k in state and state[k].shape != expected[k].shape
-    ]
-    faults = {"missing": missing, "unexpected": unexpected, "of another shape": misfit}
-    found = "; ".join(f"{first_of(keys)} ({what})" for what, keys in faults.items() if keys)
-    if found:
+    counters = {k: v for k, v in expected.items() if k.endswith("num_batches_tracked")}
+    if found := misfits(expected, counters | state):
         raise user_error(
-            f"the weights in {path} do not fit: {found}. Expected the parameters of torchvision's "
-            f"{name}: give a file of that architecture, or change the backbone and its options"
+            f"the weights in {path} do not fit: {found}. Expected the parameters of {model}: "
+            "give a file of that architecture, or change the backbone and its options"
         )
-
-
-def _shape(tensor: Tensor) -> str:
-    return "x".join(map(str, tensor.shape)) or "a number"
-
-
-def first_of(keys: list[str]) -> str:
-    """The first three names, and how many more there are."""
-    more = len(keys) - 3
-    return ", ".join(keys[:3]) + (f" and {more} more" if more > 0 else "")

@@ -59,6 +59,7 @@ class Phantom:
             target=Target(mask_bounds(masks), LABELS),
             source="phantom",
             read_masks=partial(read_masks, self.seed, index, self.size),
+            reads_in="processes",
         )
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -188,6 +191,16 @@ def test_two_reviews_of_one_table_are_refused(reviewed: Path, tmp_path: Path) ->
     with pytest.raises(UserError, match="another hdf review has this table open"):
         desk(tmp_path)
     first.close()
+    desk(tmp_path).close()
+
+
+def test_a_file_system_without_locks_is_no_mistake(
+    reviewed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(file: int, operation: int) -> NoReturn:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
     desk(tmp_path).close()
 
 

@@ -12,8 +12,7 @@ from hdf.errors import UserError
 from hdf.evaluation.labelled_folder import list_folder
 from hdf.models.components import build_components
 from hdf.recipe.check import check_recipe
-from hdf.recipe.differences import differences
-from hdf.recipe.merge import resolve
+from hdf.recipe.merge import differences, resolve
 from hdf.registry.registry import Registry
 from hdf.report.finished import Finished, read_finished
 from hdf.tools.compare.paired import Paired, changed, compared, pair

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from hdf.recipe.differences import ABSENT
+from hdf.recipe.merge import ABSENT
 from hdf.report import charts, page
 from hdf.report.charts import Chart, Mark
 from hdf.report.figures import spoken

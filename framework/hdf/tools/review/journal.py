@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from hdf.errors import user_error
+from hdf.files.lock import locked
 from hdf.tools.review.entries import Entry, Written
 
 HEADER = (json.dumps({"made_by": "hdf review", "format": 1}) + "\n").encode()
@@ -40,7 +40,9 @@ class Journal:
         except OSError as error:
             raise user_error(f"can't be written: {error.strerror}", str(path)) from error
         try:
-            self._lock()
+            if not locked(self._file):
+                message = "another hdf review has this table open; end it, or give another --out"
+                raise user_error(message, str(path))
             lines = self._replayed()
         except BaseException:
             self.close()
@@ -69,13 +71,6 @@ class Journal:
     def close(self) -> None:
         """Let another process have it."""
         os.close(self._file)
-
-    def _lock(self) -> None:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            message = "another hdf review has this table open; end it, or give another --out"
-            raise user_error(message, str(self.path)) from error
 
     def _replayed(self) -> list[Entry | Written]:
         with os.fdopen(os.dup(self._file), "rb") as file:
