@@ -8,10 +8,8 @@ from torch import Tensor
 
 from hdf.boxes import mask_bounds
 from hdf.types import Sample, Target
-from hdf_plugins.phantom.patient import make_phantom
-from hdf_plugins.phantom.radiograph import render_image
-from hdf_plugins.phantom.silhouettes import LABELS, organ_masks
-from hdf_plugins.phantom.view import make_view
+from hdf_plugins.phantom.patient import make_phantom, make_view
+from hdf_plugins.phantom.radiograph import LABELS, organ_masks, render_image
 
 SMALLEST = 32
 
