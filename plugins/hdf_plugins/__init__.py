@@ -52,44 +52,44 @@ def hdf_augmentations(register: Register) -> None:
     register(
         "random_crop", f"{home}.random_crop:random_crop", summary="Crop, and zoom back to size"
     )
-    register("gamma", f"{home}.gamma:gamma", summary="Exposure: raise the grey values to a power")
+    register("gamma", f"{home}.gamma:Gamma", summary="Exposure: raise the grey values to a power")
     register("brightness", f"{home}.brightness:brightness", summary="Add to the grey values")
-    register("contrast", f"{home}.contrast:contrast", summary="Stretch or squeeze the grey values")
+    register("contrast", f"{home}.contrast:Contrast", summary="Stretch or squeeze the grey values")
     register(
-        "gaussian_noise", f"{home}.gaussian_noise:gaussian_noise", summary="Add independent noise"
+        "gaussian_noise", f"{home}.gaussian_noise:GaussianNoise", summary="Add independent noise"
     )
     register("gaussian_blur", f"{home}.gaussian_blur:gaussian_blur", summary="Soften the image")
     register("erasing", f"{home}.erasing:erasing", summary="Cover a random rectangle")
-    register("aspect", f"{home}.aspect:aspect", summary="Stretch along one axis, squeeze the other")
+    register("aspect", f"{home}.aspect:Aspect", summary="Stretch along one axis, squeeze the other")
     register(
         "tone_curve",
-        f"{home}.tone_curve:tone_curve",
+        f"{home}.tone_curve:ToneCurve",
         summary="Bend the grey values along a random smooth rising curve",
     )
     register(
         "histogram_matching",
-        f"{home}.histogram_matching:histogram_matching",
+        f"{home}.histogram_matching:HistogramMatching",
         summary="Spread the grey values as in another image of the batch",
     )
     register("inversion", f"{home}.inversion:inversion", summary="Swap black and white")
     register(
         "low_frequency",
-        f"{home}.low_frequency:low_frequency",
+        f"{home}.low_frequency:LowFrequency",
         summary="Shade smoothly, as the heel effect and scatter do",
     )
     register(
         "collimation",
-        f"{home}.collimation:collimation",
+        f"{home}.collimation:Collimation",
         summary="Cover strips along the sides, as shutters do",
     )
     register(
         "burnt_in_letters",
-        f"{home}.burnt_in_letters:burnt_in_letters",
+        f"{home}.burnt_in_letters:BurntInLetters",
         summary="Write side letters and numbers near the borders",
     )
     register(
         "devices",
-        f"{home}.devices:devices",
+        f"{home}.devices:Devices",
         summary="Draw wires, tubes, electrodes and pacemakers over the image",
     )
 
