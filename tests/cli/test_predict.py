@@ -161,7 +161,7 @@ def test_what_cannot_be_read_is_told_and_the_others_go_on(tmp_path: Path, model:
     assert {row["image"] for row in rows(shown.stdout)} == {str(images[n]) for n in (0, 2, 3)}
     errors = [line for line in shown.stderr.splitlines() if line.startswith("error: ")]
     assert errors[0].startswith(f"error: {images[1]}: can't be read as a PNG image: ")
-    assert errors[1].startswith(f"error: {tmp_path / 'table.xlsx'}: '.xlsx' is no image format")
+    assert errors[1].startswith(f"error: {tmp_path / 'table.xlsx'}: '.xlsx' is not")
     told = json.loads(predict(images[0], images[1], "--model", model, "--json").stdout)
     assert [item["image"] for item in told["failed"]] == [str(images[1])]
 

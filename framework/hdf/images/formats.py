@@ -1,19 +1,18 @@
-"""The image file formats: for each, a way to its size and a way to its pixels.
+"""The image file formats: how the size and the pixels of each are read.
 
-A further format joins by a line in `FORMATS`.
+A new format is a row in `FORMATS`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from numpy.typing import NDArray
+from typing import NamedTuple
 
 from hdf.images.dicom import dicom_pixels, dicom_size
 from hdf.images.numpy_files import npy_pixels, npy_size, npz_pixels, npz_size
 from hdf.images.pillow import (
+    Pixels,
     jpeg_pixels,
     jpeg_size,
     png_pixels,
@@ -22,19 +21,17 @@ from hdf.images.pillow import (
     tiff_size,
 )
 
-Pixels = NDArray[Any]
-
 
 class Format(NamedTuple):
-    """How one kind of file is read; both functions may raise anything on a damaged file.
+    """How one format is read; both functions may raise anything on a damaged file.
 
     Attributes:
-        name: what people call it.
+        name: the format's name in messages.
         size: (height, width), from the header alone.
-        pixels: bool, integer or float [H, W], or [H, W, 3] in red, green and blue; the values as
-            stored, floats in [0, 1] where the format itself says what is black and white.
-        quotes: whether what a reader raises may quote the file's content, where a patient's name
-            may stand; then only an `hdf.errors.UnreadableError` is shown.
+        pixels: bool, integer or float [H, W], or [H, W, 3] as red, green and blue; the values as
+            stored, or floats in [0, 1] if the format itself defines black and white.
+        quotes: whether an error may quote the file's content, which may name the patient; then
+            only the message of an `hdf.errors.UnreadableError` is shown.
     """
 
     name: str
