@@ -120,7 +120,7 @@ def test_another_file_is_no_model(tmp_path: Path) -> None:
     (tmp_path / "m.onnx").write_bytes(b"something else")
     arguments = ("--model", tmp_path / "m.onnx", "--engine", "onnx")
     shown = hdf("predict", png(tmp_path / "a.png"), *arguments)
-    assert str(shown.exception).startswith(f"{tmp_path / 'm.onnx'}: no readable ONNX file: ")
+    assert str(shown.exception).startswith(f"{tmp_path / 'm.onnx'}: not a readable ONNX file: ")
 
 
 @pytest.mark.parametrize(

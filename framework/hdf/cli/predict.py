@@ -16,7 +16,7 @@ from hdf.cli.completion import complete_model
 from hdf.cli.screen import console, show_json, show_table
 
 if TYPE_CHECKING:
-    from hdf.inference.files import Answering, Draw, Told
+    from hdf.inference.files import AnyPredictor, Draw, FileResult
     from hdf.inference.sources import Source
     from hdf.models.calibration import Calibration
 
@@ -119,7 +119,7 @@ def predict(
     draw = None if overlay is None else _drawing(sources, overlay, overwrite)
     load = partial(load_predictor, *models, precision=precision, tta=tta, plugins_dir=plugins_dir)
     reporter = Reporter(console(sys.stderr), Forecast(began))
-    predictor: Answering
+    predictor: AnyPredictor
     slow = False
     if engine == "onnx":
         from hdf.tools.export.engine import load_onnx_predictor
@@ -130,7 +130,7 @@ def predict(
         slow = precision == "float32" and computes_bfloat16(compute.device)
         predictor = load(device=device if nproc == 1 else "cpu")
     level = _level(predictor.calibration, coverage)
-    told: list[Told] = []
+    results: list[FileResult] = []
     paths = [source.path for source in sources]
     if nproc == 1:
         answers = predict_files(predictor, paths, level, draw)
@@ -139,19 +139,19 @@ def predict(
     shorter = list(_what_shortens(models, tta, slow))
     with reporter.counting("predicting", shorter=shorter) as count:
         for item in answers:
-            told.append(item)
-            count(len(told), len(sources))
+            results.append(item)
+            count(len(results), len(sources))
     stated = None if predictor.calibration is None else level
     if out is not None:
-        write_answers(out, told, models, stated)
+        write_answers(out, results, models, stated)
         click.echo(out)
     if json_wanted:
-        show_json(as_json(told, models, stated))
+        show_json(as_json(results, models, stated))
     elif out is None and _is_terminal():
-        _show(told)
+        _show(results)
     elif out is None:
-        click.echo(as_csv(told), nl=False)
-    _close(told, overlay, reporter.say)
+        click.echo(as_csv(results), nl=False)
+    _close(results, overlay, reporter.say)
 
 
 def _check_engine(
@@ -210,12 +210,12 @@ def _drawing(sources: Sequence[Source], folder: Path, overwrite: bool) -> Draw:
     return partial(save_overlay, paths)
 
 
-def _show(told: Sequence[Told]) -> None:
+def _show(results: Sequence[FileResult]) -> None:
     columns = ("image", "found", "x0", "y0", "x1", "y1", "score", "CTR", "doubt", "warning")
-    show_table(columns, (row for item in told for row in _rows(item)))
+    show_table(columns, (row for item in results for row in _rows(item)))
 
 
-def _rows(item: Told) -> list[tuple[str, ...]]:
+def _rows(item: FileResult) -> list[tuple[str, ...]]:
     if item.answer is None:
         return []
     answer, found = item.answer, item.answer.prediction
@@ -229,7 +229,7 @@ def _rows(item: Told) -> list[tuple[str, ...]]:
     return [(str(item.path), *first, *about), *(("", *row, "", "", "") for row in others)]
 
 
-def _ratio(item: Told) -> str:
+def _ratio(item: FileResult) -> str:
     answer = item.answer
     if answer is None or answer.ratio is None:
         return ""
@@ -239,14 +239,14 @@ def _ratio(item: Told) -> str:
     return text
 
 
-def _close(told: Sequence[Told], overlay: Path | None, say: Callable[[str], None]) -> None:
+def _close(results: Sequence[FileResult], overlay: Path | None, say: Callable[[str], None]) -> None:
     from hdf.cli.screen import show_error
     from hdf.errors import Problem, UserError
 
     if overlay is not None:
         say(f"{overlay}: contains the images; treat it as you treat them")
     say("For research only: hdf is not a medical device.")
-    failed = [Problem(str(item.path), item.reason) for item in told if item.answer is None]
+    failed = [Problem(str(item.path), item.reason) for item in results if item.answer is None]
     if failed:
         show_error(UserError(failed))
         sys.exit(1)

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from hdf.errors import UnreadableError, UserError, user_error
 from hdf.images.dicom import dicom_facts, is_dicom
-from hdf.images.formats import DICOM, FORMATS, Format, Pixels
+from hdf.images.formats import DICOM, FORMATS, Format
+from hdf.images.pillow import Pixels
 from hdf.types import ImageFacts
 
 SUFFIXES = tuple(FORMATS)

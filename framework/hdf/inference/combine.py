@@ -23,15 +23,15 @@ def combine(answers: Sequence[Detections], labels: int) -> Detections:
         labels: the number of labels, L.
 
     Returns:
-        At most one box a label, in the labels' order. A score is the mean over all answers, those
-        without a box counting 0. Without a spread where a lone answer has none.
+        At most one box per label, in the order of the labels. A score is the mean over all answers,
+        with 0 for those without a box. The spread is None if the only answer has none.
     """
     if len(answers) == 1 and _ascending(answers[0].labels.tolist()):
         return answers[0]
     found = [(label, _best(answers, label)) for label in range(labels)]
-    rows = [(label, _joined(boxes, len(answers))) for label, boxes in found if boxes]
+    rows = [(label, _mean(boxes, len(answers))) for label, boxes in found if boxes]
     if not rows:
-        return _nothing(answers[0])
+        return _empty(answers[0])
     boxes, scores, spreads = zip(*(row for _, row in rows), strict=True)
     known = [spread for spread in spreads if spread is not None]
     return Detections(
@@ -61,7 +61,7 @@ def _best(answers: Sequence[Detections], label: int) -> list[Box]:
     return found
 
 
-def _joined(found: Sequence[Box], answers: int) -> Box:
+def _mean(found: Sequence[Box], answers: int) -> Box:
     boxes = torch.stack([box for box, _, _ in found])
     score = torch.stack([score for _, score, _ in found]).sum() / answers
     variances = [spread.square() for _, _, spread in found if spread is not None]
@@ -71,7 +71,7 @@ def _joined(found: Sequence[Box], answers: int) -> Box:
     return boxes.mean(0), score, (own + boxes.var(0, correction=0)).sqrt()
 
 
-def _nothing(like: Detections) -> Detections:
+def _empty(like: Detections) -> Detections:
     return Detections(
         like.boxes.new_zeros(0, 4),
         like.labels.new_zeros(0),

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from hdf.files.atomic import write_text
 from hdf.inference.answer import Answer
-from hdf.inference.files import Told
+from hdf.inference.files import FileResult
 
 EDGES = ("x0", "y0", "x1", "y1")
 OF_A_BOX = (
@@ -37,7 +37,7 @@ COLUMNS = ("image", *OF_A_BOX, *OF_AN_IMAGE)
 NOTE = "For research only: hdf is not a medical device."
 
 
-def as_csv(told: Iterable[Told]) -> str:
+def as_csv(told: Iterable[FileResult]) -> str:
     """One row a box; for an image without any, one with an empty label; none for a failed file."""
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -56,7 +56,9 @@ def _rows(image: str, answer: Answer) -> Iterator[list[Any]]:
         yield ["" if (value := values.get(name)) is None else value for name in COLUMNS]
 
 
-def as_json(told: Iterable[Told], models: Sequence[str], coverage: float | None) -> dict[str, Any]:
+def as_json(
+    told: Iterable[FileResult], models: Sequence[str], coverage: float | None
+) -> dict[str, Any]:
     """The same as one object; what has no value is null.
 
     Args:
@@ -120,7 +122,7 @@ def _rounded(value: float | None, digits: int) -> float | None:
 
 
 def write_answers(
-    path: Path, told: Sequence[Told], models: Sequence[str], coverage: float | None
+    path: Path, told: Sequence[FileResult], models: Sequence[str], coverage: float | None
 ) -> None:
     """Write ``.json`` or, with any other suffix, CSV."""
     if path.suffix.lower() == ".json":

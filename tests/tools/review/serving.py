@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from hdf.inference.files import Told
+from hdf.inference.files import FileResult
 from hdf.inference.predictor import Prediction
 from hdf.models.calibration import Calibration
 from hdf.tools.review.desk import Desk
@@ -58,7 +58,7 @@ def films(folder: Path, count: int = 4) -> list[Film]:
     return [Film(path, path.name) for path in paths]
 
 
-def told(films: Sequence[Film]) -> Iterator[Told]:
+def told(films: Sequence[Film]) -> Iterator[FileResult]:
     from hdf.inference.files import predict_files
 
     yield from predict_files(Fixed(), [film.path for film in films], 0)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hdf.errors import user_error
 from hdf.inference.onnx import answer_of
-from hdf.inference.predictor import Prediction, Predictor, joined
+from hdf.inference.predictor import Prediction, Predictor, merge_answers
 from hdf.models.detector import Detector
 from hdf.registry.registry import Registry
 from hdf.runtime.device import choose_compute
@@ -71,7 +71,7 @@ def check_answers(
 def _difference(predictor: Predictor, answers: Answers, image: Tensor) -> Difference:
     (expected,) = predictor.predict([image])
     size = (image.shape[-2], image.shape[-1])
-    found = joined([answer_of(answers(image))], size, predictor.labels)
+    found = merge_answers([answer_of(answers(image))], size, predictor.labels)
     doubt = 0.0 if math.isnan(expected.doubt) else abs(found.doubt - expected.doubt)
     return Difference(_pixels(found, expected), math.inf if math.isnan(doubt) else doubt)
 

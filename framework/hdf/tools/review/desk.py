@@ -11,7 +11,7 @@ from typing import Any
 
 from hdf.errors import Problem, UserError
 from hdf.inference.answer import Answer
-from hdf.inference.files import Told
+from hdf.inference.files import FileResult
 from hdf.tools.review.entries import Boxes, Change, Entry, fault_of
 from hdf.tools.review.films import Film
 from hdf.tools.review.journal import Journal
@@ -71,7 +71,7 @@ class Desk:
         refuse_tables(table)
         self.films, self.labels, self.table = list(films), labels, table
         self.problem = ""
-        self._told: list[tuple[int, Told]] = []
+        self._told: list[tuple[int, FileResult]] = []
         self._answers: dict[str, Answer] = {}
         self._lock = Lock()
         self._journal = Journal(journal_path(table))
@@ -91,7 +91,7 @@ class Desk:
         """Let another process have the table."""
         self._journal.close()
 
-    def tell(self, told: Told) -> None:
+    def tell(self, told: FileResult) -> None:
         """Take what the model says of the next file; they come in the order of `films`."""
         with self._lock:
             number = len(self._told)
@@ -190,7 +190,7 @@ class Desk:
             more = [f"and {len(told) - SHOWN_MISSING} more"] * (len(told) > SHOWN_MISSING)
             raise UserError([Problem(folder, text) for text in (*told[:SHOWN_MISSING], *more)])
 
-    def _image(self, number: int, told: Told) -> dict[str, Any]:
+    def _image(self, number: int, told: FileResult) -> dict[str, Any]:
         name, answer = self.films[number].name, told.answer
         if answer is None:
             return {"number": number, "name": name, "reason": told.reason}

@@ -11,7 +11,7 @@ from threading import Event, Thread
 from torch import Tensor
 
 from hdf.inference.answer import Answer
-from hdf.inference.files import Answering, predict_files
+from hdf.inference.files import AnyPredictor, predict_files
 from hdf.tools.review.desk import Desk
 from hdf.tools.review.pictures import Pictures
 
@@ -21,7 +21,7 @@ Count = Callable[[int, int], None]
 
 @contextmanager
 def predicting(
-    predictor: Answering, desk: Desk, pictures: Pictures, count: Count
+    predictor: AnyPredictor, desk: Desk, pictures: Pictures, count: Count
 ) -> Iterator[Thread]:
     """Tell the desk what the predictor says of each of its films; stops at the block's end."""
     ended = Event()
@@ -36,7 +36,7 @@ def predicting(
 
 
 def _predict(
-    predictor: Answering, desk: Desk, pictures: Pictures, count: Count, ended: Event
+    predictor: AnyPredictor, desk: Desk, pictures: Pictures, count: Count, ended: Event
 ) -> None:
     levels = () if predictor.calibration is None else predictor.calibration.levels
 
