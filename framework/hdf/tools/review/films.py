@@ -1,4 +1,4 @@
-"""Which images are reviewed, and by which names a table tells them apart."""
+"""The images under review, and their names in the table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may talk to the server: a browser that was given the address, and no other page in it."""
+"""Access control: the browser with the secret address, and no other site's page in it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ POLICY = (
 )
 HEADERS = {
     "content-security-policy": POLICY,
-    "cache-control": "no-store",  # no radiograph stays in the browser's folder
+    "cache-control": "no-store",  # keeps radiographs out of the browser's cache
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
     "cross-origin-resource-policy": "same-origin",
@@ -25,13 +25,13 @@ HEADERS = {
 
 
 class Guard:
-    """Passes on what comes below ``/TOKEN/``, without that part, and refuses everything else.
+    """Forwards requests below ``/TOKEN/``, without that prefix, and refuses all others.
 
-    A Host that this server does not have comes from a name that leads here by trickery (DNS
-    rebinding); an Origin other than the Host, from another site's page.
+    An unknown Host is a sign of DNS rebinding; an Origin other than the Host, of another site's
+    page.
 
     Args:
-        names: the hosts that the server answers to; None for any address that is a number.
+        names: the host names that the server answers to; None for any numeric address.
     """
 
     def __init__(self, app: ASGIApp, token: str, names: frozenset[str] | None) -> None:

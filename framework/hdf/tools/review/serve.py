@@ -1,4 +1,4 @@
-"""The server: one socket, of this machine alone unless another host is asked for."""
+"""The server: one socket, which only this machine reaches unless another host is given."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ LOCAL_NAMES = frozenset({"localhost", LOOPBACK, "::1"})
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches a host."""
+    """Whether only this machine can reach a host."""
     return host in LOCAL_NAMES or host.startswith("127.")
 
 
 def open_socket(host: str, port: int) -> socket.socket:
-    """A socket that listens.
+    """A listening socket.
 
     Args:
-        port: 0 for a free one.
+        port: 0 for any free port.
 
     Raises:
-        UserError: the port is taken, or there is no such host on this machine.
+        UserError: the port is in use, or this machine has no such host.
     """
     place = f"{host}:{port}"
     try:
@@ -48,22 +48,22 @@ def open_socket(host: str, port: int) -> socket.socket:
         listening.listen(128)
     except OSError as error:
         listening.close()
-        reason = f"can't be listened on: {error.strerror}"
+        reason = f"can't listen here: {error.strerror}"
         if error.errno == errno.EADDRINUSE:
-            reason = "this port is taken; give another --port, or 0 for a free one"
+            reason = "this port is in use; give another --port, or 0 for any free one"
         raise user_error(reason, place) from error
     return listening
 
 
 def address_of(host: str, listening: socket.socket, token: str) -> str:
-    """What a person opens; a wildcard stands for this machine."""
+    """The address to open; for a wildcard host, that of this machine."""
     name = LOOPBACK if _is_wildcard(host) else host
     port = listening.getsockname()[1]
     return f"http://{f'[{name}]' if ':' in name else name}:{port}/{token}/"
 
 
 def make_server(app: ASGIApp, host: str, token: str) -> uvicorn.Server:
-    """A server that answers below ``/TOKEN/`` alone; `run(sockets=[…])` returns at Ctrl-C."""
+    """A server that answers below ``/TOKEN/`` only; its `run(sockets=[…])` returns at Ctrl-C."""
     names = None if _is_wildcard(host) else LOCAL_NAMES | {host}
     config = uvicorn.Config(
         Guard(app, token, names),
@@ -81,9 +81,9 @@ def make_server(app: ASGIApp, host: str, token: str) -> uvicorn.Server:
 
 
 def show(address: str) -> Callable[[], None]:
-    """Open a browser; what is returned removes the page that leads it to the address.
+    """Open a browser; the returned function removes the page that redirects it to the address.
 
-    The address is secret, and what a command line holds is not: the browser is given a file.
+    The address is secret, but command lines are not: the browser opens a file instead.
     """
     folder = TemporaryDirectory(prefix="hdf-review-")
     page = Path(folder.name) / "open.html"
