@@ -171,8 +171,8 @@ def test_what_cannot_be_read_is_told_and_the_others_go_on(tmp_path: Path, model:
     [
         (["nowhere"], "nowhere: there is no such file or folder"),
         (["empty"], r"empty: holds no \.npy, .* file and no DICOM under another name"),
-        (["a.png", "--model", "hart"], "hart: no shipped model is called so, .*; there are"),
-        (["a.png", "--model", "a.png"], "a.png: no readable model file"),
+        (["a.png", "--model", "hart"], "hart: no shipped model has this name, .*; there are"),
+        (["a.png", "--model", "a.png"], "a.png: not a readable model file"),
         (["a.png", "--model", "m.safetensors", "--device", "cuda:99"], "there is no device"),
     ],
 )

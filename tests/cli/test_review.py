@@ -178,10 +178,10 @@ def test_no_patient_gets_to_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyP
     [
         ((MODEL, "nowhere"), "nowhere: there is no such folder of images"),
         ((MODEL, "empty"), "empty: holds no .npy, "),
-        (("hart", "films"), "hart: no shipped model is called so"),
+        (("hart", "films"), "hart: no shipped model has this name"),
         (
             (MODEL, "films", "--out", "there.csv"),
-            "there.csv: exists, and was not written by hdf review",
+            "there.csv: exists, and was not",
         ),
         ((MODEL, "films", "--out", "no/t.csv"), "is no folder that can be written into"),
     ],

@@ -200,9 +200,9 @@ def test_models_are_found_by_name_folder_and_file(
     folds[1].unlink()
     with pytest.raises(UserError, match=r"is not finished: .*fold-1.best.safetensors is missing"):
         find_models(str(tmp_path / "cv"))
-    with pytest.raises(UserError, match=r"holds neither best.safetensors nor"):
+    with pytest.raises(UserError, match=r"contains neither best.safetensors nor"):
         find_models(str(tmp_path))
-    with pytest.raises(UserError, match=r"no shipped model is called so, .*did you mean 'small'"):
+    with pytest.raises(UserError, match=r"no shipped model has this name, .*did you mean 'small'"):
         find_models("smal")
     with pytest.raises(UserError, match="there are: small"):
         find_models("elsewhere/best.pt")

@@ -16,12 +16,12 @@ SHOWN = 3
 
 
 def refuse_impossible(spec: ModelSpec, where: str) -> None:
-    """Refuse a description that no detector of hdf's can have.
+    """Refuse a description that no detector can have.
 
     Raises:
-        UserError: with all that can't be.
+        UserError: with everything that is impossible.
     """
-    found = [Problem(where, f"no model that hdf wrote: {fault}") for fault in _faults(spec)]
+    found = [Problem(where, f"not a model that hdf wrote: {fault}") for fault in _faults(spec)]
     if found:
         raise UserError(found)
 
@@ -31,7 +31,7 @@ def _faults(spec: ModelSpec) -> Iterator[str]:
         if not isinstance(use.get("use"), str):
             yield f"its {name} has no name"
     if spec.backbone.get("weights", "none") != "none":
-        yield "its backbone wants weights from elsewhere"
+        yield "its backbone needs weights from elsewhere"
     if not spec.labels or len(set(spec.labels)) < len(spec.labels):
         yield f"its labels {', '.join(spec.labels) or 'are missing'}; expected different names"
     if not set(spec.image_size) <= set(SIDES):
@@ -48,7 +48,7 @@ def _faults(spec: ModelSpec) -> Iterator[str]:
 
 
 def misfits(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
-    """In what a file's tensors differ from a detector's, the first few of each kind; or nothing."""
+    """The differences between a file's tensors and a detector's, the first few of each kind."""
     kinds = {
         "missing": [name for name in expected if name not in found],
         "unknown": [name for name in found if name not in expected],
