@@ -174,7 +174,7 @@ def test_what_can_t_be_calibrated_is_told(crossval: Path, tmp_path: Path) -> Non
     assert "holds no calibration.json" in refusal("calibrate", model, crossval / "fold-0")
     (tmp_path / "calibration.json").write_text('{"levels": [2.0], "edges": {}}')
     assert "is not a calibration that hdf wrote" in refusal("calibrate", model, tmp_path)
-    assert "holds several models" in refusal("calibrate", crossval, crossval)
+    assert "contains several models" in refusal("calibrate", crossval, crossval)
     assert "is there already" in refusal("calibrate", model, crossval, "--out", model)
 
 

@@ -32,8 +32,8 @@ SUFFIXES = (".csv", ".json")
     multiple=True,
     shell_complete=complete_model,
     metavar="NAME|RUN|FILE",
-    help="A shipped model (heart-lungs if left out), a run's or cross-validation's folder, or a "
-    "model file. Several answer together.",
+    help="A shipped model (by default heart-lungs), the folder of a run or cross-validation, or a "
+    "model file. Several form an ensemble.",
 )
 @click.option(
     "--out",
@@ -46,13 +46,13 @@ SUFFIXES = (".csv", ".json")
     "--overlay",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Draw what was found, a PNG for each image; they contain the images.",
+    help="Draw the boxes, one PNG per image; they contain the images.",
 )
 @click.option("--tta", type=click.IntRange(1, 64), default=1, help="Average this many views.")
 @click.option(
     "--coverage",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help=f"How often the intervals hold the truth; {COVERAGE} if left out.",
+    help=f"How often the intervals contain the truth; by default {COVERAGE}.",
 )
 @click.option(
     "--engine",
@@ -68,9 +68,9 @@ SUFFIXES = (".csv", ".json")
     help="auto (the default) is bfloat16 where the processor or GPU computes in it.",
 )
 @click.option(
-    "--overwrite", is_flag=True, help="Replace files that hdf predict did not write, too."
+    "--overwrite", is_flag=True, help="Replace files even if hdf predict did not write them."
 )
-@nproc_option("Work in N processes: one for each GPU, or sharing the cores.")
+@nproc_option("Use N processes: one for each GPU, or sharing the cores.")
 @plugins_dir_option
 def predict(
     images: tuple[Path, ...],
@@ -89,10 +89,10 @@ def predict(
 ) -> None:
     """Find heart and lungs in radiographs.
 
-    IMAGES are files, or folders with all that is in them: DICOM, PNG, JPEG, TIFF or NumPy. On a
+    IMAGES are files, or folders including their sub-folders: DICOM, PNG, JPEG, TIFF or NumPy. On a
     terminal a table is shown; elsewhere CSV is printed. Exit code 1: some images can't be read.
 
-    For research only: hdf is not a medical device, and what it prints is no diagnosis.
+    For research only: hdf is not a medical device, and its output is no diagnosis.
     """
     began = time.monotonic()
     if out is not None and out.suffix.lower() not in SUFFIXES:
@@ -126,7 +126,7 @@ def predict(
 
         predictor = load_onnx_predictor(*models, tta=tta, plugins_dir=plugins_dir, say=reporter.say)
     else:
-        compute = choose_compute(device, precision)  # refuses a device that is not there
+        compute = choose_compute(device, precision)  # refuses a missing device
         slow = precision == "float32" and computes_bfloat16(compute.device)
         predictor = load(device=device if nproc == 1 else "cpu")
     level = _level(predictor.calibration, coverage)
@@ -169,10 +169,10 @@ def _check_engine(
 
 
 def _what_shortens(models: Sequence[str], tta: int, slow: bool) -> Iterator[str]:
-    """What in the command would make it quicker.
+    """Changes of the command that would make it faster.
 
     Args:
-        slow: whether it computes in float32 where bfloat16 is quicker.
+        slow: whether it computes in float32 although bfloat16 is faster here.
     """
     if tta > 1:
         yield f"a smaller --tta than {tta}"
@@ -187,7 +187,7 @@ def _is_terminal() -> bool:
 
 
 def _level(calibration: Calibration | None, coverage: float | None) -> float:
-    """The level of the intervals: the one asked for, or the highest up to 0.9."""
+    """The level of the intervals: `coverage`, or by default the highest up to 0.9."""
     levels = () if calibration is None else calibration.levels
     if coverage is None:
         return max((level for level in levels if level <= COVERAGE), default=min(levels, default=0))
@@ -199,7 +199,7 @@ def _level(calibration: Calibration | None, coverage: float | None) -> float:
 
 
 def _drawing(sources: Sequence[Source], folder: Path, overwrite: bool) -> Draw:
-    """What draws an overlay; refuses to replace another's file beforehand."""
+    """The function that draws overlays; refuses to replace other files beforehand."""
     from hdf.drawing.png import is_png_of
     from hdf.files.atomic import refuse_path
     from hdf.inference.overlay import MADE_BY, overlay_paths, save_overlay
