@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from hdf.types import Batch, Detections
 from hdf_plugins.heads.answers import Answers, as_detections, one_each
 from hdf_plugins.heads.decoder import PyramidDecoder
-from hdf_plugins.heads.edges import EdgeDistributions, edge_losses, read_edges
+from hdf_plugins.heads.edges import EdgePredictor, edge_losses, read_edges
 from hdf_plugins.heads.losses import LossName
 
 
@@ -54,7 +54,7 @@ class EdgeSoftargmax(nn.Module):
             raise ValueError(f"focal is a weight, at least 0, not {focal}")
         self.labels, self.loss_name, self.focal = labels, loss, focal
         self.decoder = PyramidDecoder(channels, strides, stride, width)
-        self.edges = EdgeDistributions(width, len(labels))
+        self.edges = EdgePredictor(width, len(labels))
 
     def forward(self, features: Sequence[Tensor]) -> dict[str, Tensor]:
         """Maps [B, C_i, h_i, w_i] to logits ``x`` [B, L, 2, w] and ``y`` [B, L, 2, h]."""

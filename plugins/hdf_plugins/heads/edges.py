@@ -17,7 +17,7 @@ UNIT = 20.0
 """Positions are compared in units of a twentieth of the image's side."""
 
 
-class EdgeDistributions(nn.Module):
+class EdgePredictor(nn.Module):
     """Predicts, from a feature map, a distribution over the position of each edge of each box.
 
     A convolution gives four heat maps per label, one per edge, which are high where the outline
@@ -55,7 +55,7 @@ def read_edges(raw: dict[str, Tensor], size: tuple[int, int]) -> tuple[Tensor, T
     """The expectations of the edges, and their standard deviations.
 
     Args:
-        raw: from `EdgeDistributions`.
+        raw: from `EdgePredictor`.
         size: (height, width) of the images in pixels.
 
     Returns:
@@ -77,7 +77,7 @@ def edge_losses(
     """The losses of the distributions and of the boxes that they give.
 
     Args:
-        raw: from `EdgeDistributions`.
+        raw: from `EdgePredictor`.
         boxes: the true ones, float32 [B, L, 4] in pixels.
         present: bool [B, L], whether there is a true box.
         size: (height, width) of the images.

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from hdf.types import Batch, Detections
 from hdf_plugins.heads.answers import Answers, as_detections, one_each
 from hdf_plugins.heads.decoder import PyramidDecoder
-from hdf_plugins.heads.edges import EdgeDistributions, edge_losses, read_edges
+from hdf_plugins.heads.edges import EdgePredictor, edge_losses, read_edges
 from hdf_plugins.heads.losses import (
     LossName,
     dice_cross_entropy,
@@ -72,7 +72,7 @@ class Mask(nn.Module):
         self.labels, self.loss_name, self.focal = labels, loss, focal
         self.decoder = PyramidDecoder(channels, strides, stride, width)
         self.masks = nn.Conv2d(width, len(labels), kernel_size=1)
-        self.edges = EdgeDistributions(width, len(labels)) if edges else None
+        self.edges = EdgePredictor(width, len(labels)) if edges else None
 
     def forward(self, features: Sequence[Tensor]) -> dict[str, Tensor]:
         """Maps [B, C_i, h_i, w_i] to logits.

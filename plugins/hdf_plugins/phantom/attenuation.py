@@ -10,7 +10,7 @@ from hdf_plugins.phantom.anatomy import Thorax
 from hdf_plugins.phantom.beam import Beam
 from hdf_plugins.phantom.film import smooth
 from hdf_plugins.phantom.lungs import BOWEL, lung_density, texture
-from hdf_plugins.phantom.patient import Phantom
+from hdf_plugins.phantom.patient import Examination
 from hdf_plugins.phantom.skeleton import TISSUE
 from hdf_plugins.phantom.solids import Ellipsoids, hull, path_scale, union
 from hdf_plugins.phantom.strokes import stroke
@@ -18,9 +18,9 @@ from hdf_plugins.phantom.strokes import stroke
 DEEP = 22.0  # cm; at this depth the body is as thick as its ellipsoids
 
 
-def attenuation(phantom: Phantom, noise: torch.Generator) -> Tensor:
+def attenuation(phantom: Examination, noise: torch.Generator) -> Tensor:
     """Line integrals of the attenuation coefficient along all rays, float32 [H, W]."""
-    beam, thorax = phantom.view.beam, phantom.view.thorax
+    beam, thorax = phantom.placed.beam, phantom.placed.thorax
     scale = path_scale(beam)
     body = _body(beam, thorax)
     air = smooth(_lung_air(beam, thorax) * scale, phantom.exposure.motion / beam.spacing)

@@ -17,18 +17,18 @@ from hdf_plugins.phantom.strokes import Tubes
 
 
 @dataclass(frozen=True)
-class View:
+class PlacedPatient:
     """One patient and one projection."""
 
     thorax: Thorax
     beam: Beam
 
 
-def make_view(seed: int, index: int, size: tuple[int, int]) -> View:
+def place_patient(seed: int, index: int, size: tuple[int, int]) -> PlacedPatient:
     """Patient number `index` of a series, on an image of `size` (height, width)."""
     random = stream(seed, index, 0)
     thorax = make_thorax(random)
-    return View(thorax, _beam(random, thorax, size))
+    return PlacedPatient(thorax, _beam(random, thorax, size))
 
 
 def stream(seed: int, index: int, use: int) -> np.random.Generator:
@@ -60,7 +60,7 @@ def _beam(random: np.random.Generator, thorax: Thorax, size: tuple[int, int]) ->
 
 
 @dataclass(frozen=True)
-class Phantom:
+class Examination:
     """One patient before the detector, and how the image is taken.
 
     Attributes:
@@ -68,7 +68,7 @@ class Phantom:
         noise: seed of the quantum noise, collimation and marker.
     """
 
-    view: View
+    placed: PlacedPatient
     exposure: Exposure
     bones: list[Tubes]
     vessels: list[Tubes]
@@ -79,14 +79,14 @@ class Phantom:
     noise: int
 
 
-def make_phantom(seed: int, index: int, size: tuple[int, int]) -> Phantom:
+def make_phantom(seed: int, index: int, size: tuple[int, int]) -> Examination:
     """Phantom number `index` of a series; it depends on nothing else in the series."""
-    view = make_view(seed, index, size)
+    placed = place_patient(seed, index, size)
     inside, film = stream(seed, index, 1), stream(seed, index, 2)
-    scale = view.thorax.scale
-    return Phantom(
-        view=view,
-        exposure=draw_exposure(film, view.thorax.habitus),
+    scale = placed.thorax.scale
+    return Examination(
+        placed=placed,
+        exposure=draw_exposure(film, placed.thorax.habitus),
         bones=[part.scaled(scale) for part in make_skeleton(inside)],
         vessels=[part.scaled(scale) for part in make_vessels(inside)],
         airways=[part.scaled(scale) for part in make_airways(inside)],

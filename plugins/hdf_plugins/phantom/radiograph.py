@@ -15,7 +15,7 @@ from hdf_plugins.phantom.anatomy import Thorax
 from hdf_plugins.phantom.attenuation import attenuation
 from hdf_plugins.phantom.beam import Beam
 from hdf_plugins.phantom.film import burn_marker, collimate, expose
-from hdf_plugins.phantom.patient import Phantom, make_phantom
+from hdf_plugins.phantom.patient import Examination, make_phantom
 from hdf_plugins.phantom.solids import fill, spans, union
 
 LABELS = ("heart", "left_lung", "right_lung")
@@ -33,14 +33,14 @@ def render(
 
     def draw(index: int) -> tuple[Tensor, Tensor]:
         phantom = make_phantom(seed, index, size)
-        return render_image(phantom), organ_masks(phantom.view.thorax, phantom.view.beam)
+        return render_image(phantom), organ_masks(phantom.placed.thorax, phantom.placed.beam)
 
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         images, masks = zip(*pool.map(draw, indices), strict=True)
     return torch.stack(images), torch.stack(masks)
 
 
-def render_image(phantom: Phantom) -> Tensor:
+def render_image(phantom: Examination) -> Tensor:
     """The radiograph, float32 [1, H, W] in [0, 1], bone bright."""
     noise = torch.Generator().manual_seed(phantom.noise)
     with _ONE_THREAD, torch.inference_mode():
