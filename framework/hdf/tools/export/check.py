@@ -1,4 +1,4 @@
-"""Whether an exported file answers as PyTorch does."""
+"""Whether an exported file agrees with PyTorch."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ MOST_DOUBT = 0.01
 
 
 class Difference(NamedTuple):
-    """How far two answers are apart.
+    """The difference between two predictions.
 
     Attributes:
-        pixels: the largest distance of two edges, in pixels of the image; infinite where one
-            answer has a box that the other lacks.
-        doubt: of the doubt scores.
+        pixels: the largest difference of an edge, in pixels of the image; infinite if only one has
+            a box.
+        doubt: the difference of the novelty scores.
     """
 
     pixels: float

@@ -1,4 +1,4 @@
-"""The names that a new plugin goes by, and whether they are free."""
+"""The names of a new plugin, and whether they are free."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Names:
 
     Attributes:
         kind: one of `hdf.registry.registry.KINDS`.
-        component: what a recipe writes behind ``use``, such as ``tiny_conv``.
+        component: the name in recipes, such as ``tiny_conv``.
         distribution: what pip installs, such as ``hdf-tiny-conv`` (PEP 503).
         module: what Python imports, such as ``hdf_tiny_conv``.
         class_name: such as ``TinyConvBackbone``.
@@ -36,8 +36,8 @@ def choose_names(kind: str, name: str, registry: Registry) -> Names:
     """The names that follow from one.
 
     Raises:
-        UserError: there is no such kind; the name can't be one of a package and a component; or
-            something that is installed has it.
+        UserError: there is no such kind, the name is not valid for a package and a component, or it
+            is already installed.
     """
     if kind not in KINDS:
         raise user_error(f"no kind is called {kind!r}{suggest(kind, KINDS)}")
