@@ -14,7 +14,7 @@ from hdf import Detections, UserError
 from hdf.boxes import mask_bounds
 from hdf.inference import Predictor, load_predictor
 from hdf.inference.calibrations import widest
-from hdf.inference.combine import combine
+from hdf.inference.predictor import combine
 from hdf.inference.views import GAMMA, SHIFT, ZOOM, TtaView, tta_views
 from hdf.models import weights
 from hdf.models.calibration import Calibration

@@ -70,7 +70,7 @@ class OnnxPredictor:
         calibration: that of the models, the widest of several; None if a model has none.
 
     Args:
-        models: at least one; several form an ensemble (`hdf.inference.combine`).
+        models: at least one; several form an ensemble (`hdf.inference.predictor.combine`).
         tta: number of views of each image that are averaged (`hdf.inference.views`).
 
     Raises:

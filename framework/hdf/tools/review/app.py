@@ -31,7 +31,7 @@ LARGEST_CHANGE = 65_536
 
 
 def make_app(desk: Desk, pictures: Pictures) -> Starlette:
-    """The application, without `hdf.tools.review.guard.Guard`."""
+    """The application, without `hdf.tools.review.serve.Guard`."""
     files = {path.name: path for path in PAGE.iterdir() if path.suffix in TYPES}
 
     async def page(request: Request) -> Response:
