@@ -28,7 +28,7 @@ from hdf.registry.registry import discover
 from hdf.tools.preview.make import Choice, make_preview
 from hdf.types import Target
 from hdf_plugins.loaders.phantom import Phantom
-from hdf_plugins.phantom.contact import contact_sheet
+from hdf_plugins.phantom.radiograph import render
 
 IMAGES = Path(__file__).parent / "images"
 PREVIEW = (
@@ -206,10 +206,17 @@ def terminals() -> None:
         terminal(IMAGES / "crossval.png", copy.folder, CROSSVAL)
 
 
+def phantoms(path: Path) -> None:
+    """Write three rows of four phantoms."""
+    images, _ = render(0, range(12), (240, 240))
+    grey = (images.view(3, 4, 240, 240).transpose(1, 2).reshape(720, 960) * 255).round()
+    Image.fromarray(grey.to(torch.uint8).numpy()).save(path)
+
+
 def main(run: Path) -> None:
     """Write all pictures; the run's ``overlay.png`` as a smaller copy."""
     IMAGES.mkdir(exist_ok=True)
-    contact_sheet(IMAGES / "phantoms.png", pixels=240)
+    phantoms(IMAGES / "phantoms.png")
     preview(IMAGES / "preview.png")
     audit(IMAGES / "audit.png")
     report(IMAGES / "report.png")

@@ -19,8 +19,8 @@ from hdf.augmentation.pipeline import Augment
 from hdf.runtime.malloc import keep_freed_memory
 from hdf.types import Batch, Targets
 from hdf_plugins.augmentations.affine import affine
-from hdf_plugins.augmentations.gamma import gamma
-from hdf_plugins.augmentations.gaussian_noise import gaussian_noise
+from hdf_plugins.augmentations.gamma import Gamma
+from hdf_plugins.augmentations.gaussian_noise import GaussianNoise
 from hdf_plugins.augmentations.horizontal_flip import horizontal_flip
 from hdf_plugins.augmentations.random_crop import random_crop
 
@@ -57,8 +57,8 @@ def _modules() -> list[nn.Module]:
         affine(scale=(0.85, 1.2)),
         affine(shear=5.0),
         random_crop(image_size=SIZE),
-        gamma(),
-        gaussian_noise(p=1.0),
+        Gamma(),
+        GaussianNoise(p=1.0),
     ]
 
 

@@ -36,7 +36,7 @@ def main() -> None:
     print(json.dumps({"images_per_second": len(paths) / second}))
 
 
-def _answers(answering: Predictor, paths: list[Path]) -> list[files.Told]:
+def _answers(answering: Predictor, paths: list[Path]) -> list[files.FileResult]:
     return list(files.predict_files(answering, paths, 0.9))
 
 

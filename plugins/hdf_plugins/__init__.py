@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import hdf
 from hdf.hookspecs import Register
 from hdf_plugins.trackers.tensorboard import (
@@ -12,60 +14,56 @@ from hdf_plugins.trackers.tensorboard import (
 
 __all__ = ["hdf_epoch_finished", "hdf_run_finished", "hdf_run_started"]
 
+LOADERS = {
+    "csv_boxes:CsvBoxes": "A folder of images and a CSV table of boxes",
+    "coco:Coco": "A folder of images and boxes in COCO's JSON",
+    "mask_boxes:MaskBoxes": "A folder of images and folders of masks, whose bounds are the boxes",
+    "image_folder:ImageFolder": "A folder of images without boxes, to predict on",
+    "concat:Concat": "Several sources as one data set",
+    "phantom:Phantom": "Synthetic chest radiographs from anatomy, with exact boxes and masks",
+}
+AUGMENTATIONS = {
+    "affine:affine": "Rotate, shift, scale and shear",
+    "horizontal_flip:horizontal_flip": "Mirror left and right; makes a mirrored heart",
+    "random_crop:random_crop": "Crop, and zoom back to size",
+    "gamma:Gamma": "Exposure: raise the grey values to a power",
+    "brightness:brightness": "Add to the grey values",
+    "contrast:Contrast": "Stretch or squeeze the grey values",
+    "gaussian_noise:GaussianNoise": "Add independent noise",
+    "gaussian_blur:gaussian_blur": "Soften the image",
+    "erasing:erasing": "Cover a random rectangle",
+    "aspect:Aspect": "Stretch along one axis, squeeze the other",
+    "tone_curve:ToneCurve": "Bend the grey values along a random smooth rising curve",
+    "histogram_matching:HistogramMatching": "Match the grey values with another image of the batch",
+    "inversion:inversion": "Swap black and white",
+    "low_frequency:LowFrequency": "Shade smoothly, as the heel effect and scatter do",
+    "collimation:Collimation": "Cover strips along the sides, as shutters do",
+    "burnt_in_letters:BurntInLetters": "Write side letters and numbers near the borders",
+    "devices:Devices": "Draw wires, tubes, electrodes and pacemakers over the image",
+}
+HEADS = {
+    "box_regression:BoxRegression": "Fully connected layers that regress one box per label",
+    "edge_softargmax:EdgeSoftargmax": "A distribution over the position of each edge of the boxes",
+    "mask:Mask": "A mask per label, learnt from masks or boxes, and its bounding box",
+}
+VISUALIZERS = {
+    "overlay:Overlay": "Predicted and true boxes on the images",
+    "curves:Curves": "Loss and IoU over epochs",
+    "worst:Worst": "The worst predictions, worst first",
+    "edge_distributions:EdgeDistributions": "How certain the head is of each edge of a box",
+    "gradcam:GradCam": "Heat maps of where the edges of a box are decided (extra explain)",
+    "augmentations:Augmentations": "Training images, each beside several random augmentations",
+}
+
 
 @hdf.hookimpl
 def hdf_loaders(register: Register) -> None:
-    home = "hdf_plugins.loaders"
-    register(
-        "csv_boxes",
-        f"{home}.csv_boxes:CsvBoxes",
-        summary="A folder of images and a CSV table of boxes",
-    )
-    register("coco", f"{home}.coco:Coco", summary="A folder of images and boxes in COCO's JSON")
-    register(
-        "mask_boxes",
-        f"{home}.mask_boxes:MaskBoxes",
-        summary="A folder of images and folders of masks, whose bounds are the boxes",
-    )
-    register(
-        "image_folder",
-        f"{home}.image_folder:ImageFolder",
-        summary="A folder of images without boxes, to predict on",
-    )
-    register("concat", f"{home}.concat:Concat", summary="Several sources as one data set")
-    register(
-        "phantom",
-        f"{home}.phantom:Phantom",
-        summary="Synthetic chest radiographs from anatomy, with exact boxes and masks",
-    )
-
-
-AUGMENTATIONS = {
-    "affine": "Rotate, shift, scale and shear",
-    "horizontal_flip": "Mirror left and right; makes a mirrored heart",
-    "random_crop": "Crop, and zoom back to size",
-    "gamma": "Exposure: raise the grey values to a power",
-    "brightness": "Add to the grey values",
-    "contrast": "Stretch or squeeze the grey values",
-    "gaussian_noise": "Add independent noise",
-    "gaussian_blur": "Soften the image",
-    "erasing": "Cover a random rectangle",
-    "aspect": "Stretch along one axis, squeeze the other",
-    "tone_curve": "Bend the grey values along a random smooth rising curve",
-    "histogram_matching": "Spread the grey values as in another image of the batch",
-    "inversion": "Swap black and white",
-    "low_frequency": "Shade smoothly, as the heel effect and scatter do",
-    "collimation": "Cover strips along the sides, as shutters do",
-    "burnt_in_letters": "Write side letters and numbers near the borders",
-    "devices": "Draw wires, tubes, electrodes and pacemakers over the image",
-}
-"""Their names, which are those of their modules and functions as well, and their summaries."""
+    _register(register, "loaders", LOADERS)
 
 
 @hdf.hookimpl
 def hdf_augmentations(register: Register) -> None:
-    for name, summary in AUGMENTATIONS.items():
-        register(name, f"hdf_plugins.augmentations.{name}:{name}", summary=summary)
+    _register(register, "augmentations", AUGMENTATIONS)
 
 
 @hdf.hookimpl
@@ -97,41 +95,16 @@ def hdf_backbones(register: Register) -> None:
 
 @hdf.hookimpl
 def hdf_heads(register: Register) -> None:
-    register(
-        "box_regression",
-        "hdf_plugins.heads.box_regression:BoxRegression",
-        summary="Fully connected layers that regress one box a label",
-    )
-    register(
-        "edge_softargmax",
-        "hdf_plugins.heads.edge_softargmax:EdgeSoftargmax",
-        summary="A distribution over the position of each edge of a label's box",
-    )
-    register(
-        "mask",
-        "hdf_plugins.heads.mask:Mask",
-        summary="A mask a label, learnt from masks or boxes, and the box that it bounds",
-    )
+    _register(register, "heads", HEADS)
 
 
 @hdf.hookimpl
 def hdf_visualizers(register: Register) -> None:
-    home = "hdf_plugins.visualizers"
-    register("overlay", f"{home}.overlay:Overlay", summary="Predicted and true boxes on the images")
-    register("curves", f"{home}.curves:Curves", summary="Loss and IoU over epochs")
-    register("worst", f"{home}.worst:Worst", summary="The worst predictions, worst first")
-    register(
-        "edge_distributions",
-        f"{home}.edge_distributions:EdgeDistributions",
-        summary="How sure the head is of each edge, along the image's sides",
-    )
-    register(
-        "gradcam",
-        f"{home}.gradcam:GradCam",
-        summary="Which places hold the edges of a box (extra explain)",
-    )
-    register(
-        "augmentations",
-        f"{home}.augmentations:Augmentations",
-        summary="Training images, and what several draws of augmentation make of them",
-    )
+    _register(register, "visualizers", VISUALIZERS)
+
+
+def _register(register: Register, package: str, summaries: Mapping[str, str]) -> None:
+    """Register components that are called like their module, each by ``module:attribute``."""
+    for target, summary in summaries.items():
+        name = target.partition(":")[0]
+        register(name, f"hdf_plugins.{package}.{target}", summary=summary)

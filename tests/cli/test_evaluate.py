@@ -173,8 +173,8 @@ def test_what_can_t_be_calibrated_is_told(crossval: Path, tmp_path: Path) -> Non
     model = crossval / "fold-0" / "best.safetensors"
     assert "holds no calibration.json" in refusal("calibrate", model, crossval / "fold-0")
     (tmp_path / "calibration.json").write_text('{"levels": [2.0], "edges": {}}')
-    assert "is no calibration that hdf wrote" in refusal("calibrate", model, tmp_path)
-    assert "holds several models" in refusal("calibrate", crossval, crossval)
+    assert "is not a calibration that hdf wrote" in refusal("calibrate", model, tmp_path)
+    assert "contains several models" in refusal("calibrate", crossval, crossval)
     assert "is there already" in refusal("calibrate", model, crossval, "--out", model)
 
 

@@ -36,7 +36,7 @@ def test_a_file_is_written_checked_and_replaced(tmp_path: Path, save: Save) -> N
         assert shown.exit_code == 0, shown.exception
         assert out.is_file()
         assert shown.stderr.startswith("exporting ")  # it takes a while
-        assert shown.stdout.startswith(f"{out}: answers as PyTorch does, edges within ")
+        assert shown.stdout.startswith(f"{out}: agrees with PyTorch, edges within ")
     out.write_text("something else")
     refused = hdf("export", model, "--format", "pt2", *check, "--out", out)
     assert "is there already, and is no exported pt2 model" in str(refused.exception)
@@ -56,7 +56,7 @@ def test_several_models_are_no_graph(tmp_path: Path, save: Save) -> None:
     for fold in range(2):
         save(tmp_path / "cv" / f"fold-{fold}" / "best.safetensors")
     shown = hdf("export", tmp_path / "cv", "--format", "pt2", "--out", tmp_path / "m.pt2")
-    assert "holds several models" in str(shown.exception)
+    assert "contains several models" in str(shown.exception)
 
 
 def test_an_exported_file_predicts_the_same(tmp_path: Path, save: Save) -> None:
@@ -120,7 +120,7 @@ def test_another_file_is_no_model(tmp_path: Path) -> None:
     (tmp_path / "m.onnx").write_bytes(b"something else")
     arguments = ("--model", tmp_path / "m.onnx", "--engine", "onnx")
     shown = hdf("predict", png(tmp_path / "a.png"), *arguments)
-    assert str(shown.exception).startswith(f"{tmp_path / 'm.onnx'}: no readable ONNX file: ")
+    assert str(shown.exception).startswith(f"{tmp_path / 'm.onnx'}: not a readable ONNX file: ")
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,7 @@ def test_what_cannot_be_read_is_told_and_the_others_go_on(tmp_path: Path, model:
     assert {row["image"] for row in rows(shown.stdout)} == {str(images[n]) for n in (0, 2, 3)}
     errors = [line for line in shown.stderr.splitlines() if line.startswith("error: ")]
     assert errors[0].startswith(f"error: {images[1]}: can't be read as a PNG image: ")
-    assert errors[1].startswith(f"error: {tmp_path / 'table.xlsx'}: '.xlsx' is no image format")
+    assert errors[1].startswith(f"error: {tmp_path / 'table.xlsx'}: '.xlsx' is not")
     told = json.loads(predict(images[0], images[1], "--model", model, "--json").stdout)
     assert [item["image"] for item in told["failed"]] == [str(images[1])]
 
@@ -171,8 +171,8 @@ def test_what_cannot_be_read_is_told_and_the_others_go_on(tmp_path: Path, model:
     [
         (["nowhere"], "nowhere: there is no such file or folder"),
         (["empty"], r"empty: holds no \.npy, .* file and no DICOM under another name"),
-        (["a.png", "--model", "hart"], "hart: no shipped model is called so, .*; there are"),
-        (["a.png", "--model", "a.png"], "a.png: no readable model file"),
+        (["a.png", "--model", "hart"], "hart: no shipped model has this name, .*; there are"),
+        (["a.png", "--model", "a.png"], "a.png: not a readable model file"),
         (["a.png", "--model", "m.safetensors", "--device", "cuda:99"], "there is no device"),
     ],
 )

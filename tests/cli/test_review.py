@@ -178,8 +178,11 @@ def test_no_patient_gets_to_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyP
     [
         ((MODEL, "nowhere"), "nowhere: there is no such folder of images"),
         ((MODEL, "empty"), "empty: holds no .npy, "),
-        (("hart", "films"), "hart: no shipped model is called so"),
-        ((MODEL, "films", "--out", "there.csv"), "there.csv: is there already, and hdf review did"),
+        (("hart", "films"), "hart: no shipped model has this name"),
+        (
+            (MODEL, "films", "--out", "there.csv"),
+            "there.csv: exists, and was not",
+        ),
         ((MODEL, "films", "--out", "no/t.csv"), "is no folder that can be written into"),
     ],
 )
@@ -201,7 +204,7 @@ def test_a_taken_port_is_told(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         shown = hdf("review", MODEL, "films", "--port", str(port))
-    assert str(shown.exception).startswith(f"127.0.0.1:{port}: this port is taken; give another")
+    assert str(shown.exception).startswith(f"127.0.0.1:{port}: this port is in use; give another")
 
 
 def test_misuse_is_told(tmp_path: Path) -> None:

@@ -32,6 +32,6 @@ def test_how_much_corners_inflate_a_heart_box() -> None:
     overlap = iou(corners, ellipse).mean()
     figures = (
         f"{100 * (wider - 1):.0f} % wider and {100 * (higher - 1):.0f} % higher "
-        f"than those of the ellipse, and their IoU with it is {overlap:.2f}"
+        f"than those of the ellipse, and their IoU is {overlap:.2f}"
     )
     assert figures in " ".join((DOCS / "conventions.md").read_text(encoding="utf-8").split())

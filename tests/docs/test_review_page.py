@@ -22,7 +22,7 @@ def test_every_option_is_told() -> None:
     told = set(re.findall(r"^\| `(--[\w-]+)", TEXT, re.MULTILINE))
     options = [item for item in review.params if isinstance(item, click.Option)]
     assert told == {item.opts[0] for item in options if item.name != "help"}
-    assert f"| `--port N` | {PORT} without it" in TEXT
+    assert f"| `--port N` | by default {PORT}" in TEXT
 
 
 def test_the_keys_are_those_that_the_page_lists() -> None:

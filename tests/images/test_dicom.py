@@ -280,7 +280,7 @@ def test_a_dicom_is_known_without_its_suffix(tmp_path: Path, name: str) -> None:
         assert torch.equal(read_image(renamed), read_image(plain))
         assert image_facts(renamed).view == "PA"
     else:
-        with pytest.raises(UserError, match=r"'.suffix' is no image format"):
+        with pytest.raises(UserError, match=r"'.suffix' is not a supported image format"):
             read_image(renamed)
 
 

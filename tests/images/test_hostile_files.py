@@ -19,7 +19,7 @@ from PIL import Image
 
 from hdf import UserError, read_image
 from hdf.images import SUFFIXES, image_facts, image_size
-from hdf.images.formats import DICOM, FORMATS
+from hdf.images.reading import DICOM, FORMATS
 from tests.dicom_files import LOSSLESS, write_dicom
 from tests.faults.images import GREY
 from tests.faults.watched import SLOWEST

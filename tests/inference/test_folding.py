@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from hdf.inference.folding import fold_batch_norms
-from hdf.inference.predictor import Predictor
+from hdf.inference.predictor import Predictor, fold_batch_norms
 from hdf.models.detector import Detector, ModelSpec
 from hdf.runtime.device import choose_compute
 from hdf_plugins.backbones.vgg import VGG11

@@ -14,8 +14,8 @@ from hdf import Detections, UserError
 from hdf.boxes import mask_bounds
 from hdf.inference import Predictor, load_predictor
 from hdf.inference.calibrations import widest
-from hdf.inference.combine import combine
-from hdf.inference.views import GAMMA, SHIFT, ZOOM, View, views
+from hdf.inference.predictor import combine
+from hdf.inference.views import GAMMA, SHIFT, ZOOM, TtaView, tta_views
 from hdf.models import weights
 from hdf.models.calibration import Calibration
 from hdf.models.weights import find_models, shipped_models
@@ -41,13 +41,14 @@ def test_boxes_are_in_pixels_of_the_original_image(tta: int, resize: str) -> Non
         assert math.isnan(prediction.doubt)
 
 
-@pytest.mark.parametrize("view", views(9))
-def test_a_view_maps_back_exactly(view: View) -> None:
+@pytest.mark.parametrize("view", tta_views(9))
+def test_a_view_maps_back_exactly(view: TtaView) -> None:
     box, size = (40, 30, 200, 90), (160, 320)
     image = painted(box, size)
-    seen = view.see(image, size, "stretch")
+    seen = view.apply(image, size, "stretch")
     height, width = seen.geometry.original_size
-    again = View.see(replace(view, gamma=1.0), image, (height, width), "stretch")  # no resampling
+    plain = replace(view, gamma=1.0)
+    again = plain.apply(image, (height, width), "stretch")  # no resampling
     assert torch.equal(again.geometry.to_original(torch.zeros(4)), torch.zeros(4))
     there = mask_bounds(again.image[0] > 0.5)
     answer = Detections(there[None], torch.zeros(1).long(), torch.ones(1))
@@ -57,10 +58,10 @@ def test_a_view_maps_back_exactly(view: View) -> None:
 
 
 def test_views_are_the_same_every_time_and_small() -> None:
-    found = views(64)
-    assert found == views(64)
-    assert found[:5] == views(5)
-    assert found[0] == View()
+    found = tta_views(64)
+    assert found == tta_views(64)
+    assert found[:5] == tta_views(5)
+    assert found[0] == TtaView()
     assert len(set(found)) == 64
     assert max(abs(side) for view in found for side in view.shift) <= SHIFT
     assert max(abs(view.zoom) for view in found) <= ZOOM
@@ -156,7 +157,7 @@ def test_nothing_found_is_an_answer() -> None:
 
 
 def test_members_must_find_the_same() -> None:
-    with pytest.raises(UserError, match="must find the same labels, not"):
+    with pytest.raises(UserError, match="must detect the same labels, not"):
         Predictor([painted_detector(), painted_detector(labels=("lung",))], CPU)
 
 
@@ -199,9 +200,9 @@ def test_models_are_found_by_name_folder_and_file(
     folds[1].unlink()
     with pytest.raises(UserError, match=r"is not finished: .*fold-1.best.safetensors is missing"):
         find_models(str(tmp_path / "cv"))
-    with pytest.raises(UserError, match=r"holds neither best.safetensors nor"):
+    with pytest.raises(UserError, match=r"contains neither best.safetensors nor"):
         find_models(str(tmp_path))
-    with pytest.raises(UserError, match=r"no shipped model is called so, .*did you mean 'small'"):
+    with pytest.raises(UserError, match=r"no shipped model has this name, .*did you mean 'small'"):
         find_models("smal")
     with pytest.raises(UserError, match="there are: small"):
         find_models("elsewhere/best.pt")

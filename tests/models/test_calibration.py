@@ -70,11 +70,11 @@ def test_the_interval_of_the_ratio() -> None:
 
 
 def test_what_was_not_calibrated_is_refused() -> None:
-    with pytest.raises(ValueError, match="'lung' was not calibrated; there are: heart"):
+    with pytest.raises(ValueError, match="'lung' was not calibrated, but only heart"):
         CALIBRATION.outer(BOX, BOX, "lung", 0.9)
     with pytest.raises(ValueError, match=r"not calibrated at 0\.95"):
         CALIBRATION.inner(BOX, BOX, "heart", 0.95)
-    with pytest.raises(ValueError, match="this detector gives none"):
+    with pytest.raises(ValueError, match="this detector predicts none"):
         CALIBRATION.outer(BOX, None, "heart", 0.9)
     with pytest.raises(ValueError, match="ratio was not calibrated"):
         Calibration((0.5,), {}).ratio_interval(0.5, 0.01, 0.5)

@@ -185,14 +185,14 @@ def test_files_that_are_no_model_are_told(
         with pytest.raises(UserError, match=message):
             load_model(path, registry)
 
-    refused("no readable model file")
+    refused("not a readable model file")
     path.write_bytes(pickle.dumps({"a": 1}))
-    refused("no readable model file")
+    refused("not a readable model file")
     save_file({"a": torch.zeros(1)}, path)
-    refused("no model that hdf wrote")
+    refused("not a model that hdf wrote")
     save_model(built, path)
     path.write_bytes(path.read_bytes()[:-100])
-    refused("no readable model file")
+    refused("not a readable model file")
     about = {"format": 99, "hdf": "9.9", "labels": [], "image_size": []}
     save_file({"a": torch.zeros(1)}, path, metadata={"hdf": json.dumps(about)})
     refused("written by hdf 9.9, a later one")

@@ -112,7 +112,7 @@ def test_a_model_of_which_nothing_fits_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("source", "told"), [("nowhere", "no shipped model is called so"), (".", "holds neither")]
+    ("source", "told"), [("nowhere", "no shipped model has this name"), (".", "contains neither")]
 )
 def test_a_model_that_is_not_there_is_told(
     tiny_recipe: Path, tmp_path: Path, source: str, told: str
@@ -124,7 +124,7 @@ def test_a_model_that_is_not_there_is_told(
 def test_another_file_is_told(tiny_recipe: Path, tmp_path: Path) -> None:
     (tmp_path / "other.safetensors").write_bytes(b"no such thing")
     source = f"train.init_from={tmp_path / 'other.safetensors'}"
-    with pytest.raises(UserError, match=r"other\.safetensors: no readable model file"):
+    with pytest.raises(UserError, match=r"other\.safetensors: not a readable model file"):
         run(tiny_recipe, tmp_path / "run", source)
 
 

@@ -29,27 +29,27 @@ from hdf.types import Batch, Targets
 BoxBounds = Literal["ellipse", "rectangle", "mask"]
 
 MIN_SIDE = 1.0
-"""Pixels; a box with a shorter side is dropped."""
+"""The least side of a box, pixels; smaller boxes are dropped."""
 
 MIN_VISIBLE = 0.1
-"""A box is dropped where the image shows less than this share of it."""
+"""The least visible share of a box; boxes with less are dropped."""
 
 
 class Augment:
     """Runs Kornia augmentation modules on whole batches, on the device that holds them.
 
-    All geometric modules are composed into one matrix an image, and the images and masks are
-    resampled once (bilinear, black beyond the image), at the place of the first geometric module.
-    Intensity modules run in their own order, before or after that place. The geometric modules'
-    own `resample`, `padding_mode` and `align_corners` settings have no part in it.
+    All geometric modules are composed into one matrix per image, and images and masks are resampled
+    once (bilinear, black outside the image), in place of the first geometric module. Intensity
+    modules run in their order, before or after it. The settings `resample`, `padding_mode` and
+    `align_corners` of the geometric modules are ignored.
 
-    An image that no geometric module moves keeps its pixels, boxes and masks bit for bit. A box is
-    cut to what the image shows of its shape; one that is shorter than `MIN_SIDE` or shows less than
-    `MIN_VISIBLE` of itself becomes padding.
+    An image that no geometric module moves keeps its pixels, boxes and masks bit for bit. A box
+    bounds the visible part of its shape; one with a side below `MIN_SIDE`, or with a visible share
+    below `MIN_VISIBLE`, becomes padding.
 
     Args:
         modules: Kornia 2D augmentation modules, in the recipe's order.
-        image_size: (height, width) of the images to come.
+        image_size: (height, width) of the images.
         box_bounds: what a box bounds after a warp. ``ellipse``: the ellipse that the box was drawn
             around, right for organs; ``rectangle``: the corners of the box, which inflates the box
             of a rotated organ; ``mask``: the warped mask, for objects that have one, and the
@@ -85,8 +85,8 @@ class Augment:
             batch: images float32 [B, 1, H, W] in [0, 1] and their targets; left as it is.
             key: non-negative integers, such as (seed, epoch, step). All random numbers follow from
                 it: the same key gives the same result, and the global generators stay untouched.
-            share: which part of a larger batch is wanted. `batch` holds that part where the chain
-                `divides`, else the whole; each image becomes what it would in the whole batch.
+            share: which part of a larger batch is wanted. `batch` is that part if the chain
+                `divides`, else the whole; each image gets the same result as in the whole batch.
 
         Returns:
             A new batch with images in [0, 1], those of `share`.
@@ -108,7 +108,7 @@ class Augment:
 
     @property
     def divides(self) -> bool:
-        """Whether a part of a batch can be augmented without the rest of it."""
+        """Whether a part of a batch can be augmented without the rest."""
         return all(names is not None for names in self._names.values())
 
     @cached_property
@@ -185,8 +185,8 @@ def compose(modules: Sequence[RigidAffineAugmentationBase2D], shape: torch.Size)
     Returns:
         float64 [B, 3, 3] on the CPU, for pixel edges; the identity for an image that is skipped.
     """
-    # Kornia asks the images for nothing but shape, device and dtype: a stand-in without storage
-    # keeps these small matrices on the CPU and in double precision.
+    # Kornia needs only shape, device and dtype of images: a stand-in without storage keeps these
+    # small matrices on the CPU and in double precision.
     stand_in = torch.zeros((), dtype=torch.float64).expand(shape)
     total = torch.eye(3, dtype=torch.float64).expand(shape[0], 3, 3)
     for module in modules:

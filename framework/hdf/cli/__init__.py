@@ -1,1 +1,1 @@
-"""The command line; one file a command, and nothing imported before it is needed."""
+"""The command line: one file per command, which imports nothing before it is needed."""

@@ -58,43 +58,43 @@ def plugins_dir_option(command: Command) -> Command:
 
 
 def out_options(help: str) -> Callable[[Command], Command]:
-    """``--out DIR`` and ``--overwrite``, for what fills a folder.
+    """``--out DIR`` and ``--overwrite``, for commands that fill a folder.
 
     Args:
-        help: what ``--out`` does.
+        help: the help text of ``--out``.
     """
 
     def add(command: Command) -> Command:
         out = click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help=help)
-        text = "Replace what is in --out already."
+        text = "Replace the contents of --out."
         return out(click.option("--overwrite", is_flag=True, help=text)(command))
 
     return add
 
 
 def nproc_option(help: str) -> Callable[[Command], Command]:
-    """``--nproc N``, 1 if left out."""
+    """``--nproc N``, 1 by default."""
     return click.option("--nproc", type=click.IntRange(1), default=1, metavar="N", help=help)
 
 
 def is_one_of_many() -> bool:
-    """Whether torchrun has started this process and others; asked before torch is imported."""
+    """Whether torchrun has started several processes; known without importing torch."""
     return os.environ.get("WORLD_SIZE", "1") != "1" and "RANK" in os.environ
 
 
 def checked_recipe(
     recipe: Path, overrides: tuple[str, ...], plugins_dir: Path | None
 ) -> tuple[CheckedRecipe, Registry]:
-    """The recipe of `recipe_arguments`, in order, and what is installed.
+    """The checked recipe of `recipe_arguments`, and the installed components.
 
     Raises:
-        UserError: with all that is wrong with it.
+        UserError: with all of its errors.
     """
     from hdf.recipe.check import check_recipe
     from hdf.recipe.merge import resolve
     from hdf.registry.registry import discover
 
-    source = resolve(recipe, overrides)  # a mistake in the YAML is told before plugins are loaded
+    source = resolve(recipe, overrides)  # errors in the YAML are reported before plugins load
     registry = discover(plugins_dir)
     return check_recipe(source, registry), registry
 

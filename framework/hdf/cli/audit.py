@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     "--html",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE.html",
-    help="Write a page with the images that were found as well; it contains these images.",
+    help="Also write a page with the images that have findings; it contains these images.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace a file that is no audit's page, too.")
-@click.option("--strict", is_flag=True, help="End with exit code 1 where a finding is severe.")
+@click.option("--overwrite", is_flag=True, help="Replace FILE.html even if it is no audit's page.")
+@click.option("--strict", is_flag=True, help="Exit with code 1 if a finding is severe.")
 @plugins_dir_option
 def audit(
     recipe: Path,
@@ -37,10 +37,10 @@ def audit(
     strict: bool,
     plugins_dir: Path | None,
 ) -> None:
-    """Look for mistakes in a recipe's data set.
+    """Look for errors in a recipe's data set.
 
-    Duplicates, patients on both sides of the split, boxes where no organ lies, inverted, blank and
-    clipped images, and all that hdf run would refuse. No model is built.
+    Finds duplicates, patients on both sides of the split, boxes away from any organ, inverted,
+    blank and clipped images, and everything that hdf run would refuse. No model is built.
     """
     checked, _ = checked_recipe(recipe, overrides, plugins_dir)
 
@@ -73,7 +73,7 @@ def _show(found: Audit) -> None:
         show_table(("severity", "kind", "image", "what was seen"), rows)
         click.echo()
     kinds = Counter(item.kind for item in found.findings)
-    told = ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "nothing"
+    counts = ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "nothing"
     severe = f"{found.severe_images} of them with severe findings"
-    click.echo(f"{len(found.samples)} images, {severe}; found: {told}")
+    click.echo(f"{len(found.samples)} images, {severe}; found: {counts}")
     click.echo("A finding is a place to look, not a verdict.")

@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 @recipe_arguments()
 @plugins_dir_option
 def check(recipe: Path, overrides: tuple[str, ...], plugins_dir: Path | None) -> None:
-    """Check a recipe, and print it with every default filled in.
+    """Check a recipe, and print it with all defaults.
 
-    Everything but the model is built, unless it was found to be in order before and nothing has
-    changed since; no data are read and no weights fetched.
+    Everything but the model is built, unless the recipe was checked before and nothing has changed
+    since. No data are read and no weights downloaded.
     """
     from hdf.recipe.check import read_recipe
     from hdf.recipe.merge import resolve
     from hdf.recipe.verdict import Verdict
     from hdf.registry.registry import discover
 
-    source = resolve(recipe, overrides)  # a mistake in the YAML is told before plugins are loaded
+    source = resolve(recipe, overrides)  # errors in the YAML are reported before plugins load
     checked = read_recipe(source, discover(plugins_dir))
     verdict = Verdict(checked)
     if not verdict.stands():

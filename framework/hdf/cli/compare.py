@@ -20,14 +20,14 @@ MOST_CHANGED = 5
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN ...")
-@click.option("--json", "json_wanted", is_flag=True, help="Print all of it as JSON.")
+@click.option("--json", "json_wanted", is_flag=True, help="Print everything as JSON.")
 @click.option(
     "--html",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE.html",
-    help="Write a page with the images that changed most as well; it contains these images.",
+    help="Also write a page with the images that changed most; it contains these images.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace a file that is no comparison, too.")
+@click.option("--overwrite", is_flag=True, help="Replace FILE.html even if it is not a comparison.")
 @plugins_dir_option
 def compare(
     runs: tuple[Path, ...],
@@ -36,10 +36,10 @@ def compare(
     overwrite: bool,
     plugins_dir: Path | None,
 ) -> None:
-    """Compare finished runs, image by image, with the first.
+    """Compare finished runs with the first, image by image.
 
-    RUN is the folder of a run, a cross-validation or an evaluation. Of different images, or labels,
-    those that all have are compared.
+    RUN is the folder of a run, a cross-validation or an evaluation. Only images and labels that all
+    of them have are compared.
     """
     if len(runs) < 2:
         raise click.UsageError("name two folders or more; the first is the reference")
@@ -80,7 +80,7 @@ def _show(found: Compared) -> None:
         click.echo("the recipes are the same")
     click.echo()
     if not found.changed:
-        click.echo("no image has changed: the mean IoU of each is the same in all runs")
+        click.echo("no image has changed: its mean IoU is the same in all runs")
         return
     shown = [
         (found.paired.images[index], *(f"{iou:.3f}" for iou in ious))
@@ -115,9 +115,9 @@ def _write(html: Path, found: Compared, plugins_dir: Path | None) -> None:
     samples = find_samples(found.finished, discover(plugins_dir)) if found.changed else {}
     write_page(html, found, samples)
     if not found.changed:
-        told = "without images: none has changed"
+        content = "without images: none has changed"
     elif samples:
-        told = "contains images of the data set; treat it as you treat them"
+        content = "contains images of the data set; treat it as you treat them"
     else:
-        told = "without images: they are not where the runs have read them"
-    click.echo(f"{html}: {told}", err=True)
+        content = "without images: they are no longer where the runs read them"
+    click.echo(f"{html}: {content}", err=True)

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @plugins_dir_option
 def doctor(as_json: bool, plugins_dir: Path | None) -> None:
-    """Find what is missing here, with advice.
+    """Check the installation, with advice.
 
-    Versions, devices, decoders, weights, plugins, memory and room are looked at. The output names
-    neither you nor this machine. The exit code is 1 where something is broken that hdf needs.
+    Checks versions, devices, decoders, weights, plugins, memory and disk space. The output
+    identifies neither you nor this machine. The exit code is 1 if something is broken that hdf
+    needs.
     """
     from dataclasses import asdict
 

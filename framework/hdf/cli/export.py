@@ -24,13 +24,13 @@ KINDS = ("onnx", "pt2")
     "--format",
     "kind",
     type=click.Choice(KINDS),
-    help="onnx for ONNX Runtime and others, pt2 for torch.export.load; FILE's ending if left out.",
+    help="onnx for ONNX Runtime and others, pt2 for torch.export.load; by default FILE's suffix.",
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="What to write; the model's name with .onnx or .pt2 if left out.",
+    help="The file to write; by default the model's name with .onnx or .pt2.",
 )
 @click.option(
     "--check",
@@ -38,9 +38,9 @@ KINDS = ("onnx", "pt2")
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="IMAGE|FOLDER",
-    help="Compare with PyTorch on these images; on phantoms if left out. May be repeated.",
+    help="Compare with PyTorch on these images; by default on phantoms. May be repeated.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace a file that hdf export did not write.")
+@click.option("--overwrite", is_flag=True, help="Replace FILE even if hdf export did not write it.")
 @plugins_dir_option
 def export(
     model: str,
@@ -50,11 +50,11 @@ def export(
     overwrite: bool,
     plugins_dir: Path | None,
 ) -> None:
-    """Write a model as a graph that needs no hdf.
+    """Export a model as a graph that does not need hdf.
 
-    MODEL is a shipped model, a run's folder or a model file. The graph takes one grey image
-    [1, 1, H, W] in [0, 1] of any size and gives boxes in its pixels. It is compared with PyTorch
-    before the file is there.
+    MODEL is a shipped model, the folder of a run or a model file. The graph takes one grey image
+    [1, 1, H, W] in [0, 1] of any size, and returns boxes in its pixels. It is compared with PyTorch
+    before the file is written.
 
     For research only: hdf is not a medical device.
     """
@@ -71,11 +71,11 @@ def export(
     registry = discover(plugins_dir)
     detector, *others = load_detectors([model], registry)
     if others:
-        raise user_error("holds several models; name the folder or file of one", model)
+        raise user_error("contains several models; name the folder or file of one", model)
     click.echo(f"exporting {model} to {out}", err=True)
     shown = _read(images) if images else phantoms(registry)
     difference = export_model(detector, out, kind, shown)
-    click.echo(f"{out}: answers as PyTorch does, edges within {difference.pixels:.2g} px")
+    click.echo(f"{out}: agrees with PyTorch, edges within {difference.pixels:.2g} px")
 
 
 def _kind_of(out: Path | None) -> str:

@@ -26,12 +26,12 @@ COLUMNS = ("kind", "name", "summary", "distribution", "version", "status")
     shell_complete=complete_kind,
     help="Only components of this kind.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Everything, options included, as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything, with options, as JSON.")
 @plugins_dir_option
 def list_plugins(
     name: str | None, kind: str | None, as_json: bool, plugins_dir: Path | None
 ) -> None:
-    """List what is installed, or show the options of NAME."""
+    """List the installed components, or show the options of NAME."""
     from hdf.registry.registry import discover
 
     registry = discover(plugins_dir)

@@ -13,10 +13,10 @@ from hdf.cli.arguments import complete_kind
 @click.argument("kind", shell_complete=complete_kind)
 @click.argument("name")
 def new_plugin(kind: str, name: str) -> None:
-    """Write a plugin to start from.
+    """Create a plugin package to start from.
 
-    KIND is loader, augmentation, backbone, head or visualizer. NAME is what recipes will write
-    behind use. The package hdf-NAME works, with a test and a recipe of its own; nothing is
+    KIND is loader, augmentation, backbone, head or visualizer. NAME is the component's name in
+    recipes. The package hdf-NAME works, with a test and a recipe of its own; nothing is
     overwritten.
     """
     from hdf.registry.registry import discover

@@ -16,7 +16,7 @@ from hdf.cli.screen import console, show_json, show_table
 from hdf.console import NOTICE
 
 if TYPE_CHECKING:
-    from hdf.inference.files import Answering, Draw, Told
+    from hdf.inference.files import AnyPredictor, Draw, FileResult
     from hdf.inference.sources import ImagePath
     from hdf.models.calibration import Calibration
 
@@ -32,8 +32,8 @@ SUFFIXES = (".csv", ".json")
     multiple=True,
     shell_complete=complete_model,
     metavar="NAME|RUN|FILE",
-    help="A shipped model (heart-lungs if left out), a run's or cross-validation's folder, or a "
-    "model file. Several answer together.",
+    help="A shipped model (by default heart-lungs), the folder of a run or cross-validation, or a "
+    "model file. Several form an ensemble.",
 )
 @click.option(
     "--out",
@@ -46,13 +46,13 @@ SUFFIXES = (".csv", ".json")
     "--overlay",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Draw what was found, a PNG for each image; they contain the images.",
+    help="Draw the boxes, one PNG per image; they contain the images.",
 )
 @click.option("--tta", type=click.IntRange(1, 64), default=1, help="Average this many views.")
 @click.option(
     "--coverage",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help=f"How often the intervals hold the truth; {COVERAGE} if left out.",
+    help=f"How often the intervals contain the truth; by default {COVERAGE}.",
 )
 @click.option(
     "--engine",
@@ -68,9 +68,9 @@ SUFFIXES = (".csv", ".json")
     help="auto (the default) is bfloat16 where the processor or GPU computes in it.",
 )
 @click.option(
-    "--overwrite", is_flag=True, help="Replace files that hdf predict did not write, too."
+    "--overwrite", is_flag=True, help="Replace files even if hdf predict did not write them."
 )
-@nproc_option("Work in N processes: one for each GPU, or sharing the cores.")
+@nproc_option("Use N processes: one for each GPU, or sharing the cores.")
 @plugins_dir_option
 def predict(
     images: tuple[Path, ...],
@@ -89,10 +89,10 @@ def predict(
 ) -> None:
     """Find heart and lungs in radiographs.
 
-    IMAGES are files, or folders with all that is in them: DICOM, PNG, JPEG, TIFF or NumPy. On a
+    IMAGES are files, or folders including their sub-folders: DICOM, PNG, JPEG, TIFF or NumPy. On a
     terminal a table is shown; elsewhere CSV is printed. Exit code 1: some images can't be read.
 
-    For research only: hdf is not a medical device, and what it prints is no diagnosis.
+    For research only: hdf is not a medical device, and its output is no diagnosis.
     """
     began = time.monotonic()
     if out is not None and out.suffix.lower() not in SUFFIXES:
@@ -119,18 +119,18 @@ def predict(
     draw = None if overlay is None else _drawing(sources, overlay, overwrite)
     load = partial(load_predictor, *models, precision=precision, tta=tta, plugins_dir=plugins_dir)
     reporter = Reporter(console(sys.stderr), Forecast(began))
-    predictor: Answering
+    predictor: AnyPredictor
     slow = False
     if engine == "onnx":
         from hdf.tools.export.engine import load_onnx_predictor
 
         predictor = load_onnx_predictor(*models, tta=tta, plugins_dir=plugins_dir, say=reporter.say)
     else:
-        compute = choose_compute(device, precision)  # refuses a device that is not there
+        compute = choose_compute(device, precision)  # refuses a missing device
         slow = precision == "float32" and computes_bfloat16(compute.device)
         predictor = load(device=device if nproc == 1 else "cpu")
     level = _level(predictor.calibration, coverage)
-    told: list[Told] = []
+    results: list[FileResult] = []
     paths = [source.path for source in sources]
     if nproc == 1:
         answers = predict_files(predictor, paths, level, draw)
@@ -139,19 +139,19 @@ def predict(
     shorter = list(_what_shortens(models, tta, slow))
     with reporter.counting("predicting", shorter=shorter) as count:
         for item in answers:
-            told.append(item)
-            count(len(told), len(sources))
+            results.append(item)
+            count(len(results), len(sources))
     stated = None if predictor.calibration is None else level
     if out is not None:
-        write_answers(out, told, models, stated)
+        write_answers(out, results, models, stated)
         click.echo(out)
     if json_wanted:
-        show_json(as_json(told, models, stated))
+        show_json(as_json(results, models, stated))
     elif out is None and _is_terminal():
-        _show(told)
+        _show(results)
     elif out is None:
-        click.echo(as_csv(told), nl=False)
-    _close(told, overlay, reporter.say)
+        click.echo(as_csv(results), nl=False)
+    _close(results, overlay, reporter.say)
 
 
 def _check_engine(
@@ -169,10 +169,10 @@ def _check_engine(
 
 
 def _what_shortens(models: Sequence[str], tta: int, slow: bool) -> Iterator[str]:
-    """What in the command would make it quicker.
+    """Changes of the command that would make it faster.
 
     Args:
-        slow: whether it computes in float32 where bfloat16 is quicker.
+        slow: whether it computes in float32 although bfloat16 is faster here.
     """
     if tta > 1:
         yield f"a smaller --tta than {tta}"
@@ -187,7 +187,7 @@ def _is_terminal() -> bool:
 
 
 def _level(calibration: Calibration | None, coverage: float | None) -> float:
-    """The level of the intervals: the one asked for, or the highest up to 0.9."""
+    """The level of the intervals: `coverage`, or by default the highest up to 0.9."""
     levels = () if calibration is None else calibration.levels
     if coverage is None:
         return max((level for level in levels if level <= COVERAGE), default=min(levels, default=0))
@@ -210,12 +210,12 @@ def _drawing(sources: Sequence[ImagePath], folder: Path, overwrite: bool) -> Dra
     return partial(save_overlay, paths)
 
 
-def _show(told: Sequence[Told]) -> None:
+def _show(results: Sequence[FileResult]) -> None:
     columns = ("image", "found", "x0", "y0", "x1", "y1", "score", "CTR", "doubt", "warning")
-    show_table(columns, (row for item in told for row in _rows(item)))
+    show_table(columns, (row for item in results for row in _rows(item)))
 
 
-def _rows(item: Told) -> list[tuple[str, ...]]:
+def _rows(item: FileResult) -> list[tuple[str, ...]]:
     if item.answer is None:
         return []
     answer, found = item.answer, item.answer.prediction
@@ -229,7 +229,7 @@ def _rows(item: Told) -> list[tuple[str, ...]]:
     return [(str(item.path), *first, *about), *(("", *row, "", "", "") for row in others)]
 
 
-def _ratio(item: Told) -> str:
+def _ratio(item: FileResult) -> str:
     answer = item.answer
     if answer is None or answer.ratio is None:
         return ""
@@ -239,14 +239,14 @@ def _ratio(item: Told) -> str:
     return text
 
 
-def _close(told: Sequence[Told], overlay: Path | None, say: Callable[[str], None]) -> None:
+def _close(results: Sequence[FileResult], overlay: Path | None, say: Callable[[str], None]) -> None:
     from hdf.cli.screen import show_error
     from hdf.errors import Problem, UserError
 
     if overlay is not None:
         say(f"{overlay}: contains the images; treat it as you treat them")
     say(NOTICE)
-    failed = [Problem(str(item.path), item.reason) for item in told if item.answer is None]
+    failed = [Problem(str(item.path), item.reason) for item in results if item.answer is None]
     if failed:
         show_error(UserError(failed))
         sys.exit(1)

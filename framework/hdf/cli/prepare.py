@@ -18,7 +18,8 @@ from hdf.cli.screen import console
 def prepare(recipe: Path, overrides: tuple[str, ...], plugins_dir: Path | None) -> None:
     """Decode a recipe's images into its store.
 
-    hdf run then starts at once. No model is built. A prepare that was stopped goes on where it was.
+    Afterwards hdf run starts at once. No model is built. An interrupted command continues where it
+    was.
     """
     began = time.monotonic()
     checked, _ = checked_recipe(recipe, overrides, plugins_dir)
@@ -34,7 +35,7 @@ def prepare(recipe: Path, overrides: tuple[str, ...], plugins_dir: Path | None) 
         click.echo(f"left out: {id}: {reason}", err=True)
     count, folder = len(dataset.store), dataset.folder
     if folder is None:
-        click.echo(f"memory: {count} images are read anew by each run; nothing was kept")
+        click.echo(f"memory: {count} images are read again by each run; nothing was stored")
         return
     mebibytes = folder.nbytes / 2**20
     click.echo(

@@ -26,12 +26,12 @@ MADE_BY = "hdf preview"
     "--out",
     type=click.Path(path_type=Path),
     metavar="FILE.png",
-    help="The picture; NAME-preview.png here if left out.",
+    help="The picture; by default NAME-preview.png here.",
 )
 @click.option(
     "--count",
     type=click.IntRange(min=1),
-    help=f"The most images; {COUNT} if left out, fewer of large ones.",
+    help=f"The most images; by default {COUNT}, or fewer large ones.",
 )
 @click.option(
     "--side",
@@ -39,9 +39,9 @@ MADE_BY = "hdf preview"
     default="train",
     help="Training images (the default), or validation images.",
 )
-@click.option("--epoch", type=click.IntRange(min=1), help="The epoch of training; 1 if left out.")
-@click.option("--plain", is_flag=True, help="Leave augmentation out.")
-@click.option("--overwrite", is_flag=True, help="Replace a file that is no preview, too.")
+@click.option("--epoch", type=click.IntRange(min=1), help="The epoch of training; by default 1.")
+@click.option("--plain", is_flag=True, help="Do not augment.")
+@click.option("--overwrite", is_flag=True, help="Replace FILE.png even if it is not a preview.")
 @plugins_dir_option
 def preview(
     recipe: Path,
@@ -54,10 +54,10 @@ def preview(
     overwrite: bool,
     plugins_dir: Path | None,
 ) -> None:
-    """Draw the images that training will see, with boxes.
+    """Draw the images that training will use, with their boxes.
 
-    Each training image stands there twice: as it was read, resized and stored, and beside it
-    as the given epoch augments it. No model is built.
+    Each training image is shown twice: as stored after reading and resizing, and beside it as
+    augmented in the given epoch. No model is built.
     """
     if side == "val" and epoch is not None:
         raise click.UsageError("--epoch goes with --side train: validation is not augmented")
@@ -79,7 +79,7 @@ def preview(
 
 
 def _fitting(checked: CheckedRecipe, choice: Choice, asked: int | None) -> Choice:
-    """The choice, with no more images than fit where no number was asked for."""
+    """The choice, limited to the images that fit unless the user gave a number."""
     from dataclasses import replace
 
     from hdf.tools.preview.make import most_images

@@ -12,17 +12,17 @@ from hdf.errors import user_error
 from hdf.recipe.packaged import packaged_recipes
 
 SCHEMA = "hdf-recipe.schema.json"
-"""What the third line of a packaged recipe tells editors, as a file beside it."""
+"""The schema that the third line of a packaged recipe names for editors, a file beside it."""
 
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME ...]", shell_complete=complete_packaged)
 @click.option(
-    "--to", type=click.Path(path_type=Path), default=Path(), metavar="DIR", help="Where copies go."
+    "--to", type=click.Path(path_type=Path), default=Path(), metavar="DIR", help="Copy to DIR."
 )
-@click.option("--overwrite", is_flag=True, help="Replace files that are there.")
+@click.option("--overwrite", is_flag=True, help="Replace existing files.")
 def recipes(names: tuple[str, ...], to: Path, overwrite: bool) -> None:
-    """List the packaged recipes, or copy those that are named."""
+    """List the packaged recipes, or copy the named ones."""
     found = {path.stem: path for path in packaged_recipes()}
     if not names:
         _show(list(found.values()))
@@ -33,7 +33,7 @@ def recipes(names: tuple[str, ...], to: Path, overwrite: bool) -> None:
     for name in names:
         _copy(found[name.removesuffix(".yaml")], to, overwrite)
     if not (to / SCHEMA).exists():
-        click.echo(f"editors complete and check it after: hdf schema --out {to / SCHEMA}", err=True)
+        click.echo(f"for completion in editors run: hdf schema --out {to / SCHEMA}", err=True)
 
 
 def _show(found: list[Path]) -> None:

@@ -24,15 +24,18 @@ LOOPBACK = "127.0.0.1"
     "--out",
     type=click.Path(path_type=Path),
     metavar="FILE.csv",
-    help="The table of accepted boxes; IMAGES-corrections.csv beside the folder if left out.",
+    help="The table of accepted boxes; by default IMAGES-corrections.csv beside the folder.",
 )
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=PORT, help=f"{PORT} if left out; 0: any free."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=PORT,
+    help=f"By default {PORT}; 0 for any free port.",
 )
 @click.option(
-    "--host", default=LOOPBACK, help="Where to listen; this machine alone if left out (127.0.0.1)."
+    "--host", default=LOOPBACK, help="Where to listen; by default this machine only (127.0.0.1)."
 )
-@click.option("--no-browser", is_flag=True, help="Print the address, and open no browser.")
+@click.option("--no-browser", is_flag=True, help="Print the address without opening a browser.")
 @plugins_dir_option
 def review(
     model: str,
@@ -45,9 +48,9 @@ def review(
 ) -> None:
     """Correct a model's boxes by eye, doubtful images first.
 
-    MODEL is a shipped model, a run's folder or a model file; IMAGES is a folder. A page in the
-    browser shows boxes to drag, to accept or to flag. Accepted ones become a table that trains the
-    next run. Ctrl-C ends it; started again, it goes on where it was.
+    MODEL is a shipped model, the folder of a run or a model file; IMAGES is a folder. Boxes can be
+    dragged; images are accepted or flagged. The accepted boxes become a table for training.
+    Ctrl-C ends the review; the same command continues it.
 
     For research only: hdf is not a medical device.
     """
@@ -86,7 +89,7 @@ def review(
         server = make_server(make_app(desk, pictures), host, token)
         address = address_of(host, listening, token)
         if not is_loopback(host):
-            reporter.say(f"warning: whoever reaches {host} and has the address sees the images")
+            reporter.say(f"warning: anyone who reaches {host} and has the address sees the images")
         click.echo(address)
         count = stack.enter_context(reporter.counting("predicting"))
         stack.enter_context(predicting(predictor, desk, pictures, count))

@@ -16,15 +16,15 @@ from hdf.cli.screen import show_json
     "--out",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write into this file; a schema that hdf wrote is replaced.",
+    help="Write to this file; a schema that hdf wrote is replaced.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace a file that hdf schema did not write.")
+@click.option("--overwrite", is_flag=True, help="Replace FILE even if hdf schema did not write it.")
 @plugins_dir_option
 def schema(out: Path | None, overwrite: bool, plugins_dir: Path | None) -> None:
     """Print the JSON Schema of recipes, for editors.
 
-    It knows the options of every component that is installed. A component that can't be imported
-    is left out, and told on stderr.
+    It includes the options of all installed components. A component that can't be imported is
+    omitted, and named on stderr.
     """
     from hdf.files.atomic import refuse_path, write_json
     from hdf.recipe.json_schema import recipe_schema

@@ -1,4 +1,4 @@
-"""How long a process will take, from what the pieces of its work have taken so far."""
+"""Forecasts of how long a process will take, from the pace of its work so far."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from datetime import datetime, timedelta
 from math import inf
 
 SURE = 20
-"""Pieces after which a pace is trusted…"""
+"""The number of pieces after which a pace is reliable…"""
 SLOW, FEW = 30.0, 5
-"""…or so many, once they have taken so many seconds."""
+"""…or the number of seconds after which this many pieces are enough."""
 LONG = 600.0
-"""Seconds from which people are told what would shorten it."""
+"""Seconds above which a forecast suggests how to shorten the process."""
 FAR_OFF, WORTH = 0.25, 60.0
-"""A forecast that was wrong by this share is corrected, where so many seconds are left."""
+"""A forecast is corrected once if it was off by this share, and so many seconds are left."""
 
 
 class Pace:
-    """Seconds that a piece of work takes.
+    """The mean time of a piece of work.
 
-    The first piece warms up, and counts only until there is another.
+    The first piece includes the warm-up, and is used only until there is another.
 
     Args:
-        guess: until a piece has been timed.
+        guess: seconds per piece, until one has been timed.
     """
 
     def __init__(self, guess: float = 0.0) -> None:
@@ -35,7 +35,7 @@ class Pace:
         self._mark = time.monotonic()
 
     def took(self, seconds: float, pieces: float = 1.0) -> None:
-        """So many pieces took so many seconds together."""
+        """Record that some pieces took some seconds in total."""
         if not self._timed:
             self._timed, self.each = True, seconds / pieces
             return
@@ -44,36 +44,36 @@ class Pace:
         self.each = self.seconds / self.pieces
 
     def start(self) -> None:
-        """The next piece begins now."""
+        """Mark the beginning of the next piece."""
         self._mark = time.monotonic()
 
     def lap(self) -> None:
-        """A piece is done, and the next one begins."""
+        """Record a piece, and mark the beginning of the next."""
         now = time.monotonic()
         self.took(now - self._mark)
         self._mark = now
 
     @contextmanager
     def timing(self, pieces: float = 1.0) -> Iterator[None]:
-        """Time the block, unless it raises."""
+        """Record the time of the block, unless it raises."""
         began = time.monotonic()
         yield
         self.took(time.monotonic() - began, pieces)
 
     @property
     def is_sure(self) -> bool:
-        """Whether there were enough pieces to tell how long many of them will take."""
+        """Whether there were enough pieces for a forecast."""
         done = self.pieces + 1
         return done >= SURE or (done >= FEW and self.seconds >= SLOW)
 
 
 @dataclass
 class Forecast:
-    """What people are told of a process's time: once, and once more where that was far off.
+    """Announces how long a process will take: once, and again if that was far off.
 
     Attributes:
-        began: when the process did, on the clock of `time.monotonic`.
-        later: runs as long as the present one that follow in the same process.
+        began: start of the process, on the clock of `time.monotonic`.
+        later: number of runs of the same length that follow in this process.
         told: the forecasts so far, in seconds.
     """
 
@@ -82,11 +82,11 @@ class Forecast:
     told: list[float] = field(default_factory=list)
 
     def lines(self, left: float, shorter: Sequence[str] = (), at_most: bool = False) -> list[str]:
-        """What is to be said now, if anything.
+        """The lines to print now, if any.
 
         Args:
             left: seconds until the process ends.
-            shorter: what would shorten it; told where it takes more than ten minutes.
+            shorter: what would shorten it; suggested if it takes more than ten minutes.
             at_most: whether it may end earlier.
         """
         whole = time.monotonic() - self.began + left
@@ -105,7 +105,7 @@ class Forecast:
 
 
 def spoken(seconds: float) -> str:
-    """A duration for people, to about a twentieth: ``45 s``, ``3 min 20 s``, ``2 h 10 min``."""
+    """A duration rounded to about 5 %: ``45 s``, ``3 min 20 s``, ``2 h 10 min``."""
     steps = ((20, 1), (100, 5), (600, 10), (6000, 60), (inf, 600))
     step = next(step for below, step in steps if seconds < below)
     whole = max(1, round(seconds / step)) * step
@@ -117,7 +117,7 @@ def spoken(seconds: float) -> str:
 
 
 def _clock(left: float) -> str:
-    """The time of day in `left` seconds, with the date where it is another day's."""
+    """The time of day in `left` seconds, with the date unless it is today."""
     now = datetime.now()
     end = now + timedelta(seconds=left)
     return f"{end:%H:%M}" if end.date() == now.date() else f"{end:%Y-%m-%d %H:%M}"

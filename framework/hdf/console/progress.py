@@ -1,4 +1,4 @@
-"""What people see while a run goes on: a live display on a terminal, plain lines elsewhere."""
+"""Progress of a command: a live display on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from hdf.files.atomic import naming
 REFRESH_SECONDS = 0.25
 LINE_SECONDS = 10.0
 FORECAST_SECONDS = 3.0
-"""How long images must have come in for a forecast, and how much must be left for it to be told."""
+"""The least time of measurement before a forecast, and the least time left to announce one."""
 
 
 class Reporter:
-    """Writes to the console and, once there is one, to the run's log.
+    """Writes to the console and, once there is one, to the log of the run.
 
     Args:
-        console: where people read; the command line's stderr.
-        forecast: of the process's time; one that begins now if left out.
+        console: the command line's stderr.
+        forecast: of the process's time; by default one that begins now.
     """
 
     def __init__(self, console: Console, forecast: Forecast | None = None) -> None:
@@ -37,12 +37,12 @@ class Reporter:
         self._unlogged: list[str] = []
 
     def say(self, text: str) -> None:
-        """One line of plain text."""
+        """Print and log one line of plain text."""
         self.console.print(text, soft_wrap=True, markup=False, highlight=False)
         self.record(text)
 
     def record(self, text: str) -> None:
-        """A line for the log alone; lines from before there was a log are written first."""
+        """Log a line without printing it, after all lines from before there was a log."""
         self._unlogged.append(text)
         if self.log is not None:
             with naming(self.log), self.log.open("a", encoding="utf-8") as file:
@@ -53,17 +53,17 @@ class Reporter:
     def counting(
         self, what: str, then: float = 0.0, shorter: Sequence[str] = ()
     ) -> Iterator[Callable[[int, int], None]]:
-        """A bar for `what`; the function that it gives takes (done, total).
+        """Show the progress of `what`; yields a function of (done, total).
 
         Args:
-            then: how long what follows takes, as a share of this.
+            then: duration of the work that follows, as a multiple of this work's.
             shorter: what would shorten it.
         """
-        foretell = self._foretelling(what, then, shorter)
+        forecast = self._forecasting(what, then, shorter)
         with self._counted(what) as show:
 
             def count(done: int, total: int) -> None:
-                foretell(done, total)
+                forecast(done, total)
                 show(done, total)
 
             yield count
@@ -80,7 +80,7 @@ class Reporter:
             )
 
     def _counted_in_lines(self, what: str) -> Callable[[int, int], None]:
-        """A line now and then, where there is no terminal."""
+        """Print a line every `LINE_SECONDS`, without a terminal."""
         last = time.perf_counter()
 
         def count(done: int, total: int) -> None:
@@ -91,13 +91,13 @@ class Reporter:
 
         return count
 
-    def _foretelling(
+    def _forecasting(
         self, what: str, then: float, shorter: Sequence[str]
     ) -> Callable[[int, int], None]:
-        """Tells, when enough pieces are done, how long all will take.
+        """A function of (done, total) that announces the total time once enough is done.
 
-        The later half of what is done sets the pace: the first pieces warm up, and other processes
-        may have taken over since.
+        The pace is that of the later half: the first pieces include the warm-up, and the load of
+        the machine may have changed since.
         """
         forecast, seen = Forecast(self.forecast.began), list[tuple[float, int]]()
 
@@ -119,10 +119,10 @@ class Reporter:
     def training(
         self, epochs: int, steps: int, left: Callable[[], float | None] = lambda: None
     ) -> Iterator[TrainingDisplay]:
-        """A bar for a whole training, `steps` batches an epoch.
+        """Show the progress of a training with `steps` batches per epoch.
 
         Args:
-            left: seconds until the process ends, where that is known.
+            left: seconds until the process ends, or None if unknown.
         """
         with self._bar(TextColumn("{task.fields[left]}", style="progress.remaining")) as bar:
             task = bar.add_task("training", total=epochs * steps, info="", left="")
@@ -130,7 +130,7 @@ class Reporter:
 
     @contextmanager
     def _bar(self, time_left: ProgressColumn) -> Iterator[Progress]:
-        # Without a bar all of it fits a terminal of 80 columns.
+        # Without a bar everything fits into a terminal of 80 columns.
         columns = (TextColumn("{task.description}"), TextColumn("{task.fields[info]}"))
         progress = Progress(*columns, time_left, console=self.console, transient=True)
         if not self.console.is_terminal:
@@ -165,7 +165,7 @@ class TrainingDisplay:
         self._began = time.perf_counter()
 
     def step(self, done: int, loss: Tensor, images: int) -> None:
-        """One batch is done; the loss is fetched from the device only when it is shown."""
+        """Record a batch; the loss is fetched from the device only when it is shown."""
         self._images += images
         now = time.perf_counter()
         if now - self._shown < REFRESH_SECONDS and done < self.steps:
@@ -182,7 +182,7 @@ class TrainingDisplay:
         )
 
     def end_epoch(self, metrics: Mapping[str, float], seconds: float, rate: float) -> None:
-        """Print the epoch's line; the last score stays on the bar until there is another."""
+        """Print the line of the epoch; its score stays in the display until the next."""
         line = f"epoch {self.epoch}/{self.epochs}  loss {metrics['train_loss']:.4f}"
         if "iou_mean" in metrics:
             iou, constant = metrics["iou_mean"], metrics["constant_box_iou"]

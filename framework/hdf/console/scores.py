@@ -1,4 +1,4 @@
-"""Metrics for people: the lines and the tables that several commands end with."""
+"""Metrics as tables and lines of text, for several commands."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ COLUMNS = (
 
 
 def score_rows(name: str, images: str, metrics: dict[str, Any]) -> Iterator[tuple[str, ...]]:
-    """Rows for `COLUMNS`: all together, then labels and sources where there are several.
+    """Rows for `COLUMNS`: for all boxes, then for each label and source if there are several.
 
     Args:
-        name: of the first row.
-        images: how many, for the first row.
-        metrics: as `Comparison.metrics` gives them.
+        name: name of the first row.
+        images: number of images, for the first row.
+        metrics: those of `Comparison.metrics`.
     """
     yield score_row(name, images, metrics)
     for kind in ("labels", "sources"):
@@ -42,7 +42,7 @@ def score_row(name: str, images: str, scores: dict[str, Any]) -> tuple[str, ...]
 
 
 def more_lines(metrics: dict[str, Any]) -> Iterator[str]:
-    """Lines on the cardiothoracic ratio and on coverage, where they were measured."""
+    """Lines about the cardiothoracic ratio and about coverage, if they were measured."""
     if "ratio" in metrics:
         yield _ratio_line(metrics["ratio"])
     coverage = metrics.get("coverage")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from itertools import cycle, islice
 
-# M. Okabe and K. Ito, Color Universal Design (2008): told apart by colour-blind people, too.
+# M. Okabe and K. Ito, Color Universal Design (2008): distinguishable for colour-blind people, too.
 COLOURS = ("#E69F00", "#56B4E9", "#CC79A7", "#009E73", "#F0E442", "#D55E00")
 
 
 def true_colours(labels: int) -> list[str]:
     """The colour of each label's true boxes, as ``#RRGGBB``.
 
-    A single label has the second colour: the first is that of its predicted boxes.
+    A single label has the second colour: the first is for its predicted boxes.
     """
     return [COLOURS[1]] if labels == 1 else list(islice(cycle(COLOURS), labels))

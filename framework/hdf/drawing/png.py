@@ -1,4 +1,4 @@
-"""PNG files that say who made them; hdf replaces its own, and no other."""
+"""PNG files marked with the command that made them, so that no other file is replaced."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from hdf.errors import user_error
 from hdf.files.atomic import replacing
 
 MADE_BY = "Software"
-"""The text in the PNG, by which it is known."""
+"""The key of the text chunk with the command."""
 
 
 def save_png(picture: Image, path: Path, made_by: str) -> None:
-    """Write a PNG, whole or not at all.
+    """Write a PNG atomically.
 
     Args:
-        made_by: a command, such as ``hdf preview``.
+        made_by: the command, such as ``hdf preview``.
 
     Raises:
         UserError: it can't be written.

@@ -1,4 +1,4 @@
-"""Boxes and bars on pictures, where they are to a fraction of a pixel."""
+"""Boxes and bars on pictures, with subpixel positions."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ Picture = NDArray[np.uint8]
 Alpha = NDArray[np.float32]
 
 LINE = 2.0
-"""Width of a box's line in pixels of the picture: half of it outside, half inside the box."""
+"""Line width of a box in pixels of the picture: half outside, half inside the box."""
 
 HALO = 4.0
 HALO_ALPHA = 0.5
 SAMPLED = 4
-"""Every fourth row and column tells black and white as well as all of them do."""
+"""Black and white are measured on every fourth row and column, which is accurate enough."""
 
 
 def as_grey(image: Tensor, smallest: int, largest: int) -> tuple[Picture, float]:
-    """A radiograph for people, black and white at its 0.5th and 99.5th percentile.
+    """A radiograph for display, with black and white at its 0.5th and 99.5th percentiles.
 
     Args:
         image: float32 [1, H, W] in [0, 1].
-        smallest: the longer side of the picture is at least so many pixels.
-        largest: and at most so many.
+        smallest: the least length of the picture's longer side, pixels.
+        largest: its greatest length.
 
     Returns:
-        uint8 [H, W], and how many of its pixels an original one is wide.
+        uint8 [H, W], and the number of its pixels per original pixel along each axis.
     """
     height, width = image.shape[-2:]
     side = max(height, width)
@@ -46,7 +46,7 @@ def as_grey(image: Tensor, smallest: int, largest: int) -> tuple[Picture, float]
 
 
 def blend(picture: Picture, alpha: Alpha, colour: str) -> None:
-    """Lay a colour, ``#RRGGBB``, on a picture [H, W, 3], as much of it as alpha [H, W] says."""
+    """Blend a colour, ``#RRGGBB``, into a picture [H, W, 3] with opacity alpha [H, W], in place."""
     rows, columns = np.nonzero(alpha)
     share = alpha[rows, columns, None]
     mixed = picture[rows, columns] * (1 - share) + np.array(ImageColor.getrgb(colour)) * share
@@ -54,7 +54,7 @@ def blend(picture: Picture, alpha: Alpha, colour: str) -> None:
 
 
 def frame(box: Sequence[float], width: float, shape: tuple[int, ...]) -> Alpha:
-    """The part of each pixel [H, W] that a line of this width around a box covers."""
+    """The share of each pixel [H, W] that the outline of a box covers."""
     x0, y0, x1, y1 = box
     half = width / 2
     outer = rectangle((x0 - half, y0 - half, x1 + half, y1 + half), shape)
@@ -62,13 +62,13 @@ def frame(box: Sequence[float], width: float, shape: tuple[int, ...]) -> Alpha:
 
 
 def rectangle(box: Sequence[float], shape: tuple[int, ...]) -> Alpha:
-    """The part of each pixel [H, W] that a box covers."""
+    """The share of each pixel [H, W] that a box covers."""
     x0, y0, x1, y1 = box
     return np.outer(_covered(y0, y1, shape[0]), _covered(x0, x1, shape[1]))
 
 
 def _covered(start: float, end: float, count: int) -> Alpha:
-    """The part of each of `count` pixels in a row that lies between two edges."""
+    """The share of each of `count` pixels in a row between two edges."""
     left = np.arange(count, dtype=np.float32)
     covered = np.minimum(left + 1, end) - np.maximum(left, start)
     return covered.clip(0, 1).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Texts on pictures."""
+"""Text on pictures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import ImageFont
 
-# Pillow's own font lacks all letters beyond ASCII; matplotlib takes its time to import.
+# Pillow's own font has ASCII letters only; matplotlib itself is slow to import.
 _SPEC = find_spec("matplotlib")
 _FOLDER = Path(_SPEC.origin).parent if _SPEC and _SPEC.origin else Path()
 FONT = ImageFont.truetype(_FOLDER / "mpl-data/fonts/ttf/DejaVuSans.ttf", 12)
@@ -18,7 +18,7 @@ WARNING = "Contains images of the data set; not for diagnosis."
 
 
 def shortened(text: str, width: float) -> str:
-    """One line that is no wider than `width` pixels; what is too long lacks its middle."""
+    """One line of at most `width` pixels; an ellipsis replaces the middle of a longer text."""
     text = "".join(letter if letter.isprintable() else "?" for letter in text)
     if FONT.getlength(text) <= width:
         return text

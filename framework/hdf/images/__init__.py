@@ -1,7 +1,7 @@
-"""Radiographs from files of any format, in one pixel scale.
+"""Radiographs from files of all formats, on one pixel scale.
 
-A format comes in as a row of `formats` with a module that reads its size and its pixels; nothing
-here knows of loaders, recipes or models.
+A new format is a row of `reading.FORMATS`, with functions for its size and its pixels; nothing here
+depends on loaders, recipes or models.
 """
 
 from hdf.images.dicom import is_dicom

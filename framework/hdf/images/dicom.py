@@ -1,4 +1,4 @@
-"""Radiographs in DICOM: the pixels as a viewer shows them, and what the header says of them."""
+"""Radiographs in DICOM: the pixels as a viewer shows them, and facts from the header."""
 
 from __future__ import annotations
 
@@ -14,19 +14,18 @@ import numpy as np
 
 from hdf.errors import UnreadableError, user_error
 from hdf.files.pseudonyms import group_of
-from hdf.images.dicom_codestreams import check_codestream
-from hdf.images.dicom_display import Pixels, shown
-from hdf.images.limited_reader import SteppedFile
+from hdf.images.dicom_display import Pixels, display_values
+from hdf.images.limits import LimitedFile, check_codestream
 from hdf.types import ImageFacts
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
 MAX_BYTES = 700_000_000
-"""Of a file, and of what a deflated one holds."""
+"""The largest file, and the largest content of a deflated one."""
 
 MAX_READS = 100_000
-"""Each element takes a few; a radiograph has some hundred elements."""
+"""The most calls of `read`: a radiograph has some hundred elements, which take a few each."""
 
 HEADER = (
     "Rows",
@@ -50,8 +49,8 @@ SHADES = ("MONOCHROME1", "MONOCHROME2")
 COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 MAX_SPACING = 100.0  # mm
 
-# DICOM PS3.16, CIDs 4010 (views) and 19 and 20 (how the patient is oriented); the codes in SNOMED
-# CT and in the older SNOMED RT.
+# DICOM PS3.16, CIDs 4010 (views), 19 and 20 (orientation of the patient); codes of SNOMED CT and of
+# the older SNOMED RT.
 VIEW_CODES = {
     **dict.fromkeys(("399348003", "R-10206"), "AP"),
     **dict.fromkeys(("272479007", "R-10214", "R-40888"), "PA"),
@@ -69,8 +68,8 @@ LYING_POSITIONS = re.compile("(HF|FF)(S|P|DL|DR)")  # PS3.3, C.7.3.1.1.2
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether a file begins as a DICOM; a DICOMDIR does, but holds no image."""
-    if not path.is_file() or path.name == "DICOMDIR":  # a pipe would be waited for
+    """Whether a file begins like a DICOM; a DICOMDIR does, but holds no image."""
+    if not path.is_file() or path.name == "DICOMDIR":  # reading a pipe would block
         return False
     try:
         with path.open("rb") as file:
@@ -83,7 +82,7 @@ def dicom_size(path: Path) -> tuple[int, int]:
     """(height, width), from the header alone.
 
     Raises:
-        UnreadableError: the object is no single image of grey or true colour.
+        UnreadableError: it is no single image in grey or true colour.
     """
     header = _read(path, HEADER)
     kind = str(header.get("PhotometricInterpretation", ""))
@@ -101,7 +100,7 @@ def dicom_size(path: Path) -> tuple[int, int]:
 def dicom_pixels(path: Path) -> Pixels:
     """The image after modality LUT, VOI LUT or window, and inversion.
 
-    `hdf.images.dicom_display.shown` says what they do.
+    See `hdf.images.dicom_display.display_values`.
 
     Raises:
         UnreadableError: the pixels are missing, damaged, or in a compression that can't be read.
@@ -124,12 +123,12 @@ def dicom_pixels(path: Path) -> Pixels:
         raise UnreadableError(message) from error
     if pixels.shape[:2] != (dataset.Rows, dataset.Columns):
         raise UnreadableError("its pixels have another size than Rows and Columns say")
-    with np.errstate(all="ignore"):  # values that are not finite are refused by whoever reads them
-        return pixels if pixels.ndim == 3 else shown(pixels, dataset)
+    with np.errstate(all="ignore"):  # the caller refuses values that are not finite
+        return pixels if pixels.ndim == 3 else display_values(pixels, dataset)
 
 
 def dicom_facts(path: Path, *, patient: bool = True) -> ImageFacts:
-    """What the header says; the patient as a salted hash, or not at all.
+    """Facts from the header; the patient as a salted hash, or not at all.
 
     ImagerPixelSpacing is measured at the detector; PixelSpacing is calibrated to the patient where
     PixelSpacingCalibrationType says so or where the two differ (DICOM PS3.3, 10.7.1.3).
@@ -158,7 +157,7 @@ def _group(header: Dataset) -> str:
 
 
 def _view(header: Dataset) -> str:
-    """ViewPosition, in which old files hold any text, or what the ViewCodeSequence says."""
+    """ViewPosition, which may be any text in old files, or the view of ViewCodeSequence."""
     view = str(header.get("ViewPosition") or "").strip()
     if view:
         return view if view.isalnum() and len(view) <= 16 else ""
@@ -191,17 +190,17 @@ def _spacing(header: Dataset, name: str) -> tuple[float, float] | None:
 
 
 def _read(path: Path, tags: tuple[str, ...] | None = None) -> Dataset:
-    """The data set, or these elements of it; never more than `MAX_BYTES`."""
+    """The data set, or the elements `tags` of it; at most `MAX_BYTES`."""
     try:
         from pydicom import dcmread
     except ImportError as error:
-        message = f"pydicom, which reads it, is missing or broken ({error}); install it anew"
+        message = f"pydicom, which reads it, is missing or broken ({error}); reinstall it"
         advice = "pip install --force-reinstall --no-deps 'pydicom>=3.0'"
         raise user_error(f"{message}: {advice}", str(path)) from error
-    # A damaged header makes pydicom warn; what matters of it is checked here.
+    # pydicom warns about damaged headers; what matters is checked here.
     warnings.filterwarnings("ignore", module=r"pydicom\b")
     logger = logging.getLogger("pydicom")
-    if logger.level != logging.CRITICAL:  # to set it takes longer than to look
+    if logger.level != logging.CRITICAL:  # setting it is slower than comparing
         logger.setLevel(logging.CRITICAL)
     if path.stat().st_size > MAX_BYTES:
         raise UnreadableError(f"it is larger than {MAX_BYTES // 10**6} MB")
@@ -211,13 +210,13 @@ def _read(path: Path, tags: tuple[str, ...] | None = None) -> Dataset:
             raise UnreadableError("the file does not begin as one")
         found: Dataset = dcmread(file, specific_tags=wanted, stop_before_pixels=tags is not None)
     if "TransferSyntaxUID" not in found.file_meta:
-        raise UnreadableError("it does not say its transfer syntax")
+        raise UnreadableError("it does not state its transfer syntax")
     return found
 
 
-class _File(SteppedFile):
+class _File(LimitedFile):
     def read(self, size: int | None = -1, /) -> Any:
-        """As a file's; all that is left is asked for only to inflate it, without a limit."""
+        """As of a file; pydicom reads the rest only to inflate it, without a limit."""
         content = super().read(size)
         if size is None or size < 0:
             _refuse_bomb(content)
@@ -225,7 +224,7 @@ class _File(SteppedFile):
 
 
 def _refuse_bomb(rest: bytes) -> None:
-    """Inflate a deflated data set, which pydicom does without a limit, up to ours."""
+    """Refuse a deflated data set whose content is larger than `MAX_BYTES`."""
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     size = 0
     while rest and size <= MAX_BYTES:

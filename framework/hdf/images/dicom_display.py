@@ -1,4 +1,4 @@
-"""From a DICOM's stored values to what is shown (PS3.3, C.11 and C.7.6.3.1.2)."""
+"""From a DICOM's stored values to display values (PS3.3, C.11 and C.7.6.3.1.2)."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 Pixels = NDArray[Any]
 
 
-def shown(pixels: Pixels, dataset: Dataset) -> Pixels:
-    """Modality LUT, VOI LUT or window, and one inversion.
+def display_values(pixels: Pixels, dataset: Dataset) -> Pixels:
+    """Apply the modality LUT, the VOI LUT or window, and at most one inversion.
 
-    PresentationLUTShape decides on the inversion; where it is absent, MONOCHROME1 asks for it
-    (PS3.3, C.11.6 and C.7.6.3.1.2). Pixels of PixelPaddingValue (C.7.5.1.1.2) become black.
+    PresentationLUTShape decides about the inversion; without it, MONOCHROME1 is inverted (PS3.3,
+    C.11.6 and C.7.6.3.1.2). Pixels of PixelPaddingValue (C.7.5.1.1.2) become black.
 
     Args:
         pixels: integers [H, W], as stored.
 
     Returns:
-        uint8 [H, W] for 8 bits that no LUT or window changes; float64 in [0, 1] after a VOI LUT or
-        window; the values of the modality LUT, for whoever knows no window, in all other cases.
+        uint8 [H, W] for 8-bit pixels without LUT or window; float64 [H, W] in [0, 1] after a VOI
+        LUT or window; the values of the modality LUT, of any range, in all other cases.
 
     Raises:
         UnreadableError: a LUT or window is not usable.
@@ -52,7 +52,7 @@ def _is_inverse(dataset: Dataset) -> bool:
 
 
 def _modality(pixels: Pixels, dataset: Dataset) -> Pixels:
-    """PS3.3, C.11.1; the pixels themselves where it changes nothing."""
+    """PS3.3, C.11.1; the same array if nothing changes."""
     from pydicom.pixels.processing import apply_modality_lut
 
     if dataset.get("ModalityLUTSequence"):
@@ -64,7 +64,7 @@ def _modality(pixels: Pixels, dataset: Dataset) -> Pixels:
 
 
 def _voi(values: Pixels, dataset: Dataset) -> Pixels | None:
-    """PS3.3, C.11.2; the first LUT or, where there is none, the first window."""
+    """PS3.3, C.11.2; by the first LUT, else by the first window, else None."""
     from pydicom.pixels.processing import apply_voi
 
     if dataset.get("VOILUTSequence"):
@@ -106,7 +106,7 @@ def _without_padding(values: Pixels, stored: Pixels, dataset: Dataset) -> Pixels
 
 
 def _number(dataset: Dataset, name: str, default: float) -> float:
-    """The first value of an element that is a number or several."""
+    """The first value of an element with one or several numbers."""
     value = dataset.get(name)
     if value is None or value == "":
         return default

@@ -1,4 +1,4 @@
-"""PNG, JPEG and TIFF through Pillow, in all of their 8 and 16 bits."""
+"""PNG, JPEG and TIFF by Pillow, with all of their 8 or 16 bits."""
 
 from __future__ import annotations
 
@@ -18,16 +18,15 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from hdf.images.dicom_codestreams import refuse_many_scans
-from hdf.images.limited_reader import SteppedFile
+from hdf.images.limits import LimitedFile, refuse_many_scans
 
 Pixels = NDArray[Any]
 
 MAX_READS = 1_000_000
-"""A marker of a JPEG and a chunk of a PNG take a few."""
+"""The most calls of `read`: each marker of a JPEG and each chunk of a PNG takes a few."""
 
 MAX_JPEG_BYTES = 400_000_000
-"""More than the most pixels that are read take in colour at the best quality."""
+"""More than the largest allowed image takes in colour at the best quality."""
 
 _PHOTOMETRIC = 262  # TIFF 6.0, section 8: 0 is WhiteIsZero
 _NATIVE = "N" if sys.byteorder == "little" else ""
@@ -35,30 +34,30 @@ _NATIVE = "N" if sys.byteorder == "little" else ""
 
 class _Jpeg(JpegImageFile):
     def _read_dpi_from_exif(self) -> None:
-        """Not needed here, and a damaged EXIF block would put warnings on standard error."""
+        """Not needed here; a damaged EXIF block would make Pillow warn on standard error."""
 
 
-# Pillow's classes are used without Image.open, which would read a PNG under the name of a JPEG, and
-# warn about a large image where hdf refuses it.
+# Image.open is not used: it would read a PNG that is named as a JPEG, and warn about large images
+# that hdf refuses.
 
 
 def png_size(path: Path) -> tuple[int, int]:
     """(height, width) of a PNG."""
-    with SteppedFile(path, MAX_READS) as file, PngImageFile(file) as image:
+    with LimitedFile(path, MAX_READS) as file, PngImageFile(file) as image:
         return image.height, image.width
 
 
 def png_pixels(path: Path) -> Pixels:
-    """The pixels of a PNG, at 8 or 16 bits, on black."""
-    with SteppedFile(path, MAX_READS) as file, PngImageFile(file) as image:
+    """The pixels of a PNG at 8 or 16 bits, on a black background."""
+    with LimitedFile(path, MAX_READS) as file, PngImageFile(file) as image:
         raw_mode = str(image.tile[0][3])
         pixels = _decoded(image)
     if raw_mode == "LA;16B":
         raise ValueError("grey with alpha at 16 bits is not supported; save it without alpha")
     if raw_mode not in ("RGB;16B", "RGBA;16B"):
         return _on_black(pixels)
-    # Pillow decodes the high bytes of 16-bit colours alone.
-    with SteppedFile(path, MAX_READS) as file, PngImageFile(file) as image:
+    # Pillow decodes only the high bytes of 16-bit colours.
+    with LimitedFile(path, MAX_READS) as file, PngImageFile(file) as image:
         low_bytes = raw_mode.replace("16B", "16L")
         image.tile = [(*image.tile[0][:3], low_bytes)]  # type: ignore[list-item]
         low = np.asarray(image)
@@ -67,7 +66,7 @@ def png_pixels(path: Path) -> Pixels:
 
 def jpeg_size(path: Path) -> tuple[int, int]:
     """(height, width) of a JPEG."""
-    with SteppedFile(path, MAX_READS) as file, _Jpeg(file) as image:
+    with LimitedFile(path, MAX_READS) as file, _Jpeg(file) as image:
         return image.height, image.width
 
 
@@ -76,12 +75,12 @@ def jpeg_pixels(path: Path) -> Pixels:
     if path.stat().st_size > MAX_JPEG_BYTES:
         raise ValueError(f"it is larger than {MAX_JPEG_BYTES // 10**6} MB")
     refuse_many_scans(path.read_bytes())
-    with SteppedFile(path, MAX_READS) as file, _Jpeg(file) as image:
+    with LimitedFile(path, MAX_READS) as file, _Jpeg(file) as image:
         return _on_black(_decoded(image))
 
 
 def _tiff(path: Path) -> TiffImageFile:
-    # A damaged header makes Pillow warn; what matters of it is checked here.
+    # Pillow warns about damaged headers; what matters is checked here.
     warnings.filterwarnings("ignore", module=r"PIL\b")
     _silence_libtiff()
     return TiffImageFile(path)
@@ -89,7 +88,7 @@ def _tiff(path: Path) -> TiffImageFile:
 
 @cache
 def _silence_libtiff() -> None:
-    """libtiff writes to standard error, past Python, what Pillow raises as an error anyway."""
+    """Keep libtiff from writing errors to standard error that Pillow raises anyway."""
     handler = getattr(ctypes.CDLL(_imaging.__file__), "TIFFSetErrorHandler", None)
     if handler is not None:  # Pillow's libtiff can be found
         handler.argtypes, handler.restype = [ctypes.c_void_p], ctypes.c_void_p
@@ -97,20 +96,20 @@ def _silence_libtiff() -> None:
 
 
 def tiff_size(path: Path) -> tuple[int, int]:
-    """(height, width) of a TIFF of one page."""
+    """(height, width) of a TIFF with one page."""
     with _tiff(path) as image:
-        if image.is_animated:  # to count its pages takes time that grows with their square
+        if image.is_animated:  # counting the pages takes quadratic time
             raise ValueError("it holds several pages; a radiograph has one")
         return image.height, image.width
 
 
 def tiff_pixels(path: Path) -> Pixels:
-    """The pixels of a TIFF, at 8 or 16 bits, on black."""
+    """The pixels of a TIFF at 8 or 16 bits, on a black background."""
     with _tiff(path) as image:
         raw_mode = _raw_mode(image)
         inverse = image.tag_v2.get(_PHOTOMETRIC) == 0 and image.mode.startswith("I;16")
         pixels = _decoded(image)
-    if inverse:  # Pillow does so itself at 1 and 8 bits
+    if inverse:  # Pillow inverts 1 and 8 bits itself
         pixels = np.iinfo(np.uint16).max - pixels
     if not raw_mode.startswith("RGB;16"):
         return _on_black(pixels)
@@ -122,7 +121,7 @@ def tiff_pixels(path: Path) -> Pixels:
 
 
 def _args(args: Any, raw_mode: str) -> Any:
-    """A Pillow tile's decoder arguments, which begin with the raw mode."""
+    """The decoder arguments of a Pillow tile, which begin with the raw mode."""
     return (raw_mode, *args[1:]) if isinstance(args, tuple) else raw_mode
 
 

@@ -1,8 +1,10 @@
-"""Every image file into one pixel scale, for loaders and prediction alike."""
+"""Reading image files of all formats on one pixel scale, for loaders and prediction."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,40 +12,84 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hdf.errors import UnreadableError, UserError, user_error
-from hdf.images.dicom import dicom_facts, is_dicom
-from hdf.images.formats import DICOM, FORMATS, Format, Pixels
+from hdf.images.dicom import dicom_facts, dicom_pixels, dicom_size, is_dicom
+from hdf.images.numpy_files import npy_pixels, npy_size, npz_pixels, npz_size
+from hdf.images.pillow import (
+    Pixels,
+    jpeg_pixels,
+    jpeg_size,
+    png_pixels,
+    png_size,
+    tiff_pixels,
+    tiff_size,
+)
 from hdf.types import ImageFacts
 
-SUFFIXES = tuple(FORMATS)
 MAX_PIXELS = 100_000_000
 PERCENTILES = (0.5, 99.5)
 LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
+class Format(NamedTuple):
+    """How one format is read; both functions may raise anything on a damaged file.
+
+    Attributes:
+        name: the format's name in messages.
+        size: (height, width), from the header alone.
+        pixels: bool, integer or float [H, W], or [H, W, 3] as red, green and blue; the values as
+            stored, or floats in [0, 1] if the format itself defines black and white.
+        quotes: whether an error may quote the file's content, which may name the patient; then
+            only the message of an `hdf.errors.UnreadableError` is shown.
+    """
+
+    name: str
+    size: Callable[[Path], tuple[int, int]]
+    pixels: Callable[[Path], Pixels]
+    quotes: bool = False
+
+
+_JPEG = Format("JPEG image", jpeg_size, jpeg_pixels)
+_TIFF = Format("TIFF image", tiff_size, tiff_pixels)
+DICOM = Format("DICOM image", dicom_size, dicom_pixels, quotes=True)
+
+FORMATS = {
+    ".npy": Format("NumPy array", npy_size, npy_pixels),
+    ".npz": Format("NumPy archive", npz_size, npz_pixels),
+    ".png": Format("PNG image", png_size, png_pixels),
+    ".jpg": _JPEG,
+    ".jpeg": _JPEG,
+    ".tif": _TIFF,
+    ".tiff": _TIFF,
+    ".dcm": DICOM,
+    ".dicom": DICOM,
+}
+SUFFIXES = tuple(FORMATS)
+
+
 def read_image(path: Path) -> Tensor:
     """One radiograph in [0, 1], whatever the file.
 
-    Booleans become 0 and 1, 8-bit pixels are divided by 255, floats that lie within [0, 1] stay as
-    they are. A DICOM is shown through its modality LUT, its VOI LUT or window and its presentation
-    shape (`hdf.images.dicom_display`). Everything else (16-bit files and DICOMs without a window;
-    integers and other floats in NumPy's files) is stretched: the 0.5th percentile of the image
-    becomes 0 and the 99.5th becomes 1, with clipping; where those two coincide the smallest and
-    largest value take their places. Colours become the luminance of ITU-R BT.601 and transparency
-    is laid on black. A JPEG's orientation tag is not applied.
+    Booleans become 0 and 1, 8-bit pixels are divided by 255, floats in [0, 1] stay as they are. The
+    modality LUT, VOI LUT or window and presentation shape of a DICOM are applied
+    (`hdf.images.dicom_display`). Everything else (16-bit files and DICOMs without a window;
+    integers and other floats in NumPy files) is stretched: the 0.5th percentile of the image
+    becomes 0 and the 99.5th becomes 1, with clipping; if both are equal, the smallest and the
+    largest value are used instead. Colours become the luminance of ITU-R BT.601; transparent
+    pixels are put on black. A JPEG's orientation tag is ignored.
 
     Args:
-        path: ``.npy`` ([H, W] of integers, floats or booleans, or one or three channels in front
-            or behind), ``.npz`` (one such array, or one called ``image``), ``.png``, ``.jpg``,
-            ``.jpeg``, ``.tif``, ``.tiff``, ``.dcm`` or ``.dicom``; a DICOM may also have no suffix,
-            or one of digits, as where its name is a UID.
+        path: ``.npy`` (integers, floats or booleans [H, W], [C, H, W] or [H, W, C] with one or
+            three channels), ``.npz`` (one such array, or one called ``image``), ``.png``,
+            ``.jpg``, ``.jpeg``, ``.tif``, ``.tiff``, ``.dcm`` or ``.dicom``; a DICOM may also have
+            no suffix, or one of digits, as a UID has.
 
     Returns:
         float32 [1, H, W] in [0, 1].
 
     Raises:
-        UserError: the file is missing, damaged, not what its suffix says, empty or beyond
-            `MAX_PIXELS`; a pixel is NaN or infinite; or one value fills an image that would have to
-            be stretched, so that no contrast is known.
+        UserError: the file is missing, damaged, not of the format of its suffix, empty or larger
+            than `MAX_PIXELS`; a pixel is NaN or infinite; or all pixels of an image that would have
+            to be stretched are equal.
     """
     pixels = _read_pixels(Path(path))
     try:
@@ -53,10 +99,10 @@ def read_image(path: Path) -> Tensor:
 
 
 def read_mask(path: Path) -> Tensor:
-    """A mask, bool [H, W]: inside is where any channel is not zero.
+    """A mask, bool [H, W]: True where any channel is not zero.
 
     Raises:
-        UserError: as `read_image` does for the file.
+        UserError: the file can't be read, as for `read_image`.
     """
     inside = _read_pixels(Path(path)) != 0
     return torch.from_numpy(np.ascontiguousarray(inside.any(-1) if inside.ndim == 3 else inside))
@@ -66,7 +112,7 @@ def image_size(path: Path) -> tuple[int, int]:
     """(height, width) in pixels, from the file's header.
 
     Raises:
-        UserError: the header can't be read, or the image is empty or beyond `MAX_PIXELS`.
+        UserError: the header can't be read, or the image is empty or larger than `MAX_PIXELS`.
     """
     path = Path(path)
     _refuse_special(path)
@@ -86,10 +132,10 @@ def image_size(path: Path) -> tuple[int, int]:
 
 
 def image_facts(path: Path, *, patient: bool = True) -> ImageFacts:
-    """What the file says beside its pixels, from the header alone; nothing but for a DICOM.
+    """Facts from the header, such as spacing and view; none unless the file is a DICOM.
 
     Args:
-        patient: whether to say who it is, as a hash; the user's key is made at the first need.
+        patient: whether to include a hash of the patient; the user's key is created on first use.
 
     Raises:
         UserError: the header can't be read.
@@ -107,12 +153,12 @@ def image_facts(path: Path, *, patient: bool = True) -> ImageFacts:
 
 
 def is_image(path: Path) -> bool:
-    """Whether a file is one to read, by its suffix or, for a DICOM, by its content."""
+    """Whether a file is an image, by its suffix or, for a DICOM, by its content."""
     return _known_format(path) is not None
 
 
 def _refuse_special(path: Path) -> None:
-    """A pipe would be waited for, and a device has no end."""
+    """Refuse pipes, which would block, and devices, which have no end."""
     if path.exists() and not path.is_file():
         raise user_error("is no file but a folder, a pipe or a device", where=str(path))
 
@@ -120,7 +166,7 @@ def _refuse_special(path: Path) -> None:
 def _format(path: Path) -> Format:
     found = _known_format(path)
     if found is None:
-        message = f"'{path.suffix}' is no image format that can be read; use {', '.join(FORMATS)}"
+        message = f"'{path.suffix}' is not a supported image format; use {', '.join(FORMATS)}"
         raise user_error(message, where=str(path))
     return found
 
@@ -139,7 +185,7 @@ def _read_pixels(path: Path) -> Pixels:
         pixels = kind.pixels(path)
     except UserError:
         raise
-    except Exception as error:  # decoders raise whatever a damaged file leads them to
+    except Exception as error:  # decoders may raise anything on a damaged file
         raise user_error(_reason(kind, error), where=str(path)) from error
     if pixels.dtype.kind == "f" and not (finite := np.isfinite(pixels)).all():
         row, column = np.argwhere(~finite)[0, :2]
@@ -152,14 +198,14 @@ def _read_pixels(path: Path) -> Pixels:
 def _reason(kind: Format, error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"can't be opened: {error.strerror}"
-    speaking = UnreadableError if kind.quotes else OSError | SyntaxError | ValueError | MemoryError
-    told = isinstance(error, speaking) and str(error)
-    return f"can't be read as a {kind.name}: {told or 'the file is damaged'}"
+    shown = UnreadableError if kind.quotes else OSError | SyntaxError | ValueError | MemoryError
+    message = isinstance(error, shown) and str(error)
+    return f"can't be read as a {kind.name}: {message or 'the file is damaged'}"
 
 
 def _to_unit(pixels: Pixels) -> NDArray[np.float32]:
     values = _luminance(pixels) if pixels.ndim == 3 else pixels
-    if values.dtype == np.uint8:  # most files: one pass, which can't leave [0, 1]
+    if values.dtype == np.uint8:  # most files: one pass, and no clipping needed
         return np.asarray(values / np.float32(255), order="C")
     if pixels.dtype == np.uint8:
         values = values / np.float32(255)
@@ -175,7 +221,7 @@ def _is_unit(pixels: Pixels) -> bool:
 def _luminance(pixels: Pixels) -> Pixels:
     grey: Pixels = pixels[..., 0]
     if (pixels == grey[..., None]).all():
-        return grey  # exactly, so that a grey image saved in colours stays the same image
+        return grey  # exactly, so that a grey image saved in colour gives the same pixels
     wide = np.result_type(pixels, np.float32)
     return np.asarray(pixels.astype(wide) @ np.array(LUMINANCE, wide))
 
@@ -183,10 +229,10 @@ def _luminance(pixels: Pixels) -> Pixels:
 def _stretch(pixels: Pixels) -> Pixels:
     values = pixels.astype(np.float64)
     peak = np.abs(values).max()
-    values /= peak or 1.0  # so that the difference of two huge values stays finite
+    values /= peak or 1.0  # keeps the difference of two huge values finite
     low, high = np.percentile(values, PERCENTILES)
     if low == high:
         low, high = values.min(), values.max()
     if low == high:
-        raise ValueError(f"every pixel has the value {pixels.flat[0]}, so the image shows nothing")
+        raise ValueError(f"every pixel has the value {pixels.flat[0]}: the image shows nothing")
     return np.asarray((values.clip(low, high) - low) / (high - low))

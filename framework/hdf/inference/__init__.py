@@ -1,4 +1,4 @@
-"""Using a trained detector: boxes, their uncertainty, the ratio, and doubt."""
+"""Prediction with trained detectors: boxes, their uncertainty, the ratio, the novelty score."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The calibration of a cross-validation, and one for detectors that answer together."""
+"""Reading a cross-validation's calibration, and merging those of an ensemble."""
 
 from __future__ import annotations
 
@@ -13,38 +13,33 @@ from hdf.models.calibration import Calibration
 from hdf.recipe.load import read_text
 
 Quantiles = TypeVar("Quantiles", bound=tuple[float, ...])
-
-
 FILE = "calibration.json"
 
 
 def read_calibration(folder: Path) -> Calibration:
-    """What a finished cross-validation measured.
+    """The calibration in the folder of a finished cross-validation.
 
     Raises:
-        UserError: it measured nothing, or the file is damaged.
+        UserError: there is none, or the file is damaged.
     """
     path = folder / FILE
     if not path.is_file():
-        message = (
-            f"holds no {FILE}; it needs the folder of a finished hdf crossval that had boxes enough"
-        )
+        message = f"holds no {FILE}; name the folder of a finished hdf crossval with enough boxes"
         raise user_error(message, str(folder))
     try:
         return TypeAdapter(Calibration).validate_json(read_text(path))
     except ValidationError as error:
-        raise user_error("is no calibration that hdf wrote", str(path)) from error
+        raise user_error("is not a calibration that hdf wrote", str(path)) from error
 
 
 def widest(calibrations: Sequence[Calibration | None]) -> Calibration | None:
-    """For each label, at each level, the largest quantile of all.
+    """The calibration of an ensemble: the largest quantile for each label and level.
 
-    The mean of several answers errs less than they do one by one, and its spread holds their
-    differences as well, so that this rather promises too little.
+    This is conservative: the mean of several answers has smaller errors than each of them, and its
+    spread includes their differences.
 
     Returns:
-        None where a detector has none, or where they were measured at other levels or with other
-        kinds of spread.
+        None if a detector has no calibration, or if levels, labels or kinds of spread differ.
     """
     known = [item for item in calibrations if item is not None]
     kinds = {(item.levels, *sorted(item.edges), *sorted(item.fallback_spread)) for item in known}
@@ -53,14 +48,14 @@ def widest(calibrations: Sequence[Calibration | None]) -> Calibration | None:
     return Calibration(
         known[0].levels,
         _largest([item.edges for item in known]),
-        _each([item.ratio for item in known]) if all(item.ratio for item in known) else (),
+        _maxima([item.ratio for item in known]) if all(item.ratio for item in known) else (),
         _largest([item.fallback_spread for item in known]),
     )
 
 
 def _largest(values: Sequence[Mapping[str, Quantiles]]) -> dict[str, Quantiles]:
-    return {label: _each([item[label] for item in values]) for label in values[0]}
+    return {label: _maxima([item[label] for item in values]) for label in values[0]}
 
 
-def _each(values: Sequence[Quantiles]) -> Quantiles:
+def _maxima(values: Sequence[Quantiles]) -> Quantiles:
     return type(values[0])(map(max, zip(*values, strict=True)))

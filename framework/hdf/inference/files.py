@@ -21,32 +21,32 @@ from hdf.runtime.workers import in_order, one_torch_thread, workers
 from hdf.types import ImageFacts
 
 TOGETHER = 4
-"""Files that each thread reads and computes with at a time; more are no quicker."""
+"""Files that each thread reads and predicts at a time; more are not faster."""
 
 Draw = Callable[[Path, Tensor, Answer], None]
 """Called with a file, its image float32 [1, H, W], and the answer."""
 
 
-class Answering(Protocol):
-    """What answers for images, whatever computes: a `Predictor`, or an `OnnxPredictor`.
+class AnyPredictor(Protocol):
+    """A `Predictor` or an `OnnxPredictor`.
 
     Attributes:
-        calibration: how far its spreads can be trusted; None where that is not known.
+        calibration: the calibration of its spreads; None if there is none.
     """
 
     calibration: Calibration | None
 
     def predict(self, images: Sequence[Tensor]) -> list[Prediction]:
-        """One prediction for each image float32 [1, H, W]; from several threads at once."""
+        """One prediction per image float32 [1, H, W]; safe to call from several threads."""
 
 
 @dataclass(frozen=True)
-class Told:
-    """What came of one file.
+class FileResult:
+    """The result for one file.
 
     Attributes:
-        answer: None where it can't be read.
-        reason: why it can't.
+        answer: None if the file can't be read.
+        reason: why it can't be read.
     """
 
     path: Path
@@ -55,52 +55,52 @@ class Told:
 
 
 def predict_files(
-    predictor: Answering, paths: Sequence[Path], coverage: float, draw: Draw | None = None
-) -> Iterator[Told]:
-    """What comes of each file, in order.
+    predictor: AnyPredictor, paths: Sequence[Path], coverage: float, draw: Draw | None = None
+) -> Iterator[FileResult]:
+    """The results for all files, in order.
 
-    Each thread reads a few files and computes with them, so that decoding and arithmetic fill the
-    cores without waiting for each other.
+    Each thread reads a few files and predicts for them, so that decoding and arithmetic keep all
+    cores busy.
 
     Args:
         coverage: one of the levels of the predictor's calibration.
-        draw: called in the threads with what was found.
+        draw: called in the threads for each image that was read.
     """
     chunks = chunks_of(paths, workers())
 
-    def answered(chunk: Sequence[Path]) -> list[Told]:
+    def predicted(chunk: Sequence[Path]) -> list[FileResult]:
         return predict_chunk(predictor, chunk, coverage, draw)
 
     with one_torch_thread() if len(chunks) > 1 else nullcontext():
-        for told in in_order(ThreadPoolExecutor(min(workers(), len(chunks))), answered, chunks):
-            yield from told
+        for results in in_order(ThreadPoolExecutor(min(workers(), len(chunks))), predicted, chunks):
+            yield from results
 
 
-def chunks_of(paths: Sequence[Path], hands: int) -> list[Sequence[Path]]:
-    """A few files at a time, fewer where some of the `hands` would have none."""
-    together = max(1, min(TOGETHER, math.ceil(len(paths) / hands)))
+def chunks_of(paths: Sequence[Path], count: int) -> list[Sequence[Path]]:
+    """The paths in chunks of `TOGETHER`, or smaller ones so that all `count` workers get some."""
+    together = max(1, min(TOGETHER, math.ceil(len(paths) / count)))
     return [paths[start : start + together] for start in range(0, len(paths), together)]
 
 
 def predict_chunk(
-    predictor: Answering, paths: Sequence[Path], coverage: float, draw: Draw | None
-) -> list[Told]:
-    """What comes of a few files, which are computed with together."""
+    predictor: AnyPredictor, paths: Sequence[Path], coverage: float, draw: Draw | None
+) -> list[FileResult]:
+    """The results for a few files, whose images form one batch."""
     read = [_read(path) for path in paths]
     images = [item.image for item in read if isinstance(item, _Read)]
     predictions = iter(predictor.predict(images))
 
-    def told(path: Path, item: _Read | UserError) -> Told:
+    def result(path: Path, item: _Read | UserError) -> FileResult:
         if isinstance(item, UserError):
-            return Told(path, None, _reason(item))
+            return FileResult(path, None, _reason(item))
         height, width = item.image.shape[-2:]
         found, calibration = next(predictions), predictor.calibration
         answer = make_answer(found, (height, width), item.facts, calibration, coverage)
         if draw is not None:
             draw(path, item.image, answer)
-        return Told(path, answer)
+        return FileResult(path, answer)
 
-    return [told(path, item) for path, item in zip(paths, read, strict=True)]
+    return [result(path, item) for path, item in zip(paths, read, strict=True)]
 
 
 class _Read(NamedTuple):
@@ -116,5 +116,5 @@ def _read(path: Path) -> _Read | UserError:
 
 
 def _reason(error: UserError) -> str:
-    """Without the file's name, which stands beside it."""
+    """The messages without the path, which is reported separately."""
     return "; ".join(problem.message for problem in error.problems)

@@ -1,4 +1,4 @@
-"""A predictor from the names of models."""
+"""Loading a predictor by the names of models."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def load_predictor(
     tta: int = 1,
     plugins_dir: Path | None = None,
 ) -> Predictor:
-    """A predictor, ready to answer.
+    """A predictor that is ready to use.
 
     Args:
-        models: names as `hdf.models.weights.find_models` takes them; several models answer
-            together. The shipped default where none is given.
+        models: names as `hdf.models.weights.find_models` takes them; several models form an
+            ensemble. By default the shipped model.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, …
-        precision: bfloat16 is quicker on some processors and moves boxes a little.
-        tta: how many views of each image are averaged.
+        precision: bfloat16 is faster on some processors and changes boxes slightly.
+        tta: number of views of each image that are averaged (test-time augmentation).
         plugins_dir: a folder of single-file plugins that the models need.
 
     Raises:
@@ -42,7 +42,7 @@ def load_predictor(
 
 
 def load_detectors(models: Sequence[str | Path], registry: Registry) -> list[Detector]:
-    """The detectors of all models that are named; one that is named twice counts once.
+    """The detectors of all named models, each once.
 
     Raises:
         UserError: there is no such model, or it can't be loaded.
@@ -54,7 +54,7 @@ def load_detectors(models: Sequence[str | Path], registry: Registry) -> list[Det
 
 
 def _loaded(name: str, paths: list[Path], registry: Registry) -> list[Detector]:
-    """The detectors of one name; folds have the calibration of their cross-validation."""
+    """The detectors of one name; folds get the calibration of their cross-validation."""
     detectors = [load_model(path, registry) for path in paths]
     calibration = crossval_calibration(name, paths)
     if calibration is not None:
@@ -64,11 +64,11 @@ def _loaded(name: str, paths: list[Path], registry: Registry) -> list[Detector]:
 
 
 def crossval_calibration(name: str, paths: Sequence[Path]) -> Calibration | None:
-    """What counts for the folds of a cross-validation; None for one model, and where it has none.
+    """The calibration of a cross-validation's folds; None for single models, and without any.
 
     Args:
-        name: the folder.
-        paths: what `hdf.models.weights.find_models` found there.
+        name: the folder of the cross-validation.
+        paths: the model files that `hdf.models.weights.find_models` found there.
     """
     measured = len(paths) > 1 and (Path(name) / FILE).is_file()
     return read_calibration(Path(name)) if measured else None

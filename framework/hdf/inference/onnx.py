@@ -1,4 +1,4 @@
-"""Prediction by ONNX Runtime, from files that `hdf export` wrote."""
+"""Prediction by ONNX Runtime with files that `hdf export` wrote."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from torch import Tensor
 
 from hdf.errors import user_error
 from hdf.inference.calibrations import widest
-from hdf.inference.predictor import Prediction, ViewAnswer, common_labels, joined
-from hdf.inference.views import View, views
+from hdf.inference.predictor import Prediction, ViewAnswer, common_labels, merge_answers
+from hdf.inference.views import TtaView, tta_views
 from hdf.models.detector import ModelSpec
 from hdf.models.file import spec_of
 from hdf.types import Detections
@@ -23,22 +23,22 @@ EXTRA = "pip install 'heart-detection-framework[onnx]'"
 
 
 class OnnxModel:
-    """An exported model; it may be called from several threads at once.
+    """An exported model; safe to call from several threads.
 
     Attributes:
-        spec: what the file says of the detector.
+        spec: the description of the detector in the file.
 
     Args:
         path: an ``.onnx`` file.
 
     Raises:
-        UserError: ONNX Runtime is not installed, or this is no file that `hdf export` wrote.
+        UserError: ONNX Runtime is not installed, or `hdf export` did not write this file.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = Lock()
-        session = _session(path, torch.get_num_threads())
+        session = _open(path, torch.get_num_threads())
         self._sessions = {torch.get_num_threads(): session}
         self._names = [output.name for output in session.get_outputs()]
         self.spec = _spec(session, path)
@@ -46,58 +46,58 @@ class OnnxModel:
     def __call__(self, image: Tensor) -> dict[str, Tensor]:
         """The graph's outputs by name (`hdf.tools.export.graph.PredictionGraph`).
 
-        It computes in as many threads as torch would in the caller's.
+        It uses as many threads as torch does in the calling thread.
 
         Args:
             image: float32 [1, H, W] in [0, 1], on the CPU.
         """
-        values = self._ready().run(None, {"image": image[None].numpy()})
+        values = self._session().run(None, {"image": image[None].numpy()})
         return dict(zip(self._names, map(torch.from_numpy, values), strict=True))
 
-    def _ready(self) -> Any:
+    def _session(self) -> Any:
         threads = torch.get_num_threads()
         with self._lock:
-            if threads not in self._sessions:  # a session's threads are fixed
-                self._sessions[threads] = _session(self.path, threads)
+            if threads not in self._sessions:  # a session's number of threads is fixed
+                self._sessions[threads] = _open(self.path, threads)
             return self._sessions[threads]
 
 
 class OnnxPredictor:
-    """What `Predictor` is, with ONNX Runtime instead of PyTorch.
+    """A `Predictor` that uses ONNX Runtime instead of PyTorch.
 
     Attributes:
-        labels: what it finds.
-        calibration: the models' own, the widest of several; None where one has none.
+        labels: the labels that it detects.
+        calibration: that of the models, the widest of several; None if a model has none.
 
     Args:
-        models: at least one; several answer together (`hdf.inference.combine`).
-        tta: how many views of each image are averaged (`hdf.inference.views`).
+        models: at least one; several form an ensemble (`hdf.inference.predictor.combine`).
+        tta: number of views of each image that are averaged (`hdf.inference.views`).
 
     Raises:
-        UserError: the models do not find the same labels.
+        UserError: the models do not detect the same labels.
     """
 
     def __init__(self, models: Sequence[OnnxModel], tta: int = 1) -> None:
         self.models = list(models)
-        self.views = views(tta)
+        self.views = tta_views(tta)
         self.labels = common_labels([model.spec for model in models])
         self.calibration = widest([model.spec.calibration for model in models])
 
     def predict(self, images: Sequence[Tensor]) -> list[Prediction]:
-        """What is found in each image.
+        """The predictions for images.
 
         Args:
-            images: float32 [1, H, W] in [0, 1], bone bright, each of its own size, on the CPU.
+            images: float32 [1, H, W] in [0, 1], bone bright, of any sizes, on the CPU.
         """
         return [
-            joined(self._answers(image), (image.shape[-2], image.shape[-1]), self.labels)
+            merge_answers(self._answers(image), (image.shape[-2], image.shape[-1]), self.labels)
             for image in images
         ]
 
     def _answers(self, image: Tensor) -> list[ViewAnswer]:
         if len(self.models) == len(self.views) == 1:
             return [answer_of(self.models[0](image))]
-        return [_answer(model, image, view) for model in self.models for view in self.views]
+        return [_view_answer(model, image, view) for model in self.models for view in self.views]
 
 
 def answer_of(outputs: dict[str, Tensor]) -> ViewAnswer:
@@ -109,33 +109,33 @@ def answer_of(outputs: dict[str, Tensor]) -> ViewAnswer:
     return ViewAnswer(found, math.nan if doubt is None else float(doubt))
 
 
-def _answer(model: OnnxModel, image: Tensor, view: View) -> ViewAnswer:
-    # Of the network's size: the graph leaves such an image as it is, and cuts no box before the
+def _view_answer(model: OnnxModel, image: Tensor, view: TtaView) -> ViewAnswer:
+    # At the network's size, where the graph neither resizes the image nor clips boxes before the
     # mean is taken.
-    seen = view.see(image, model.spec.image_size, model.spec.resize)
+    seen = view.apply(image, model.spec.image_size, model.spec.resize)
     answer = answer_of(model(seen.image))
     return answer._replace(detections=seen.to_original(answer.detections))
 
 
-def _session(path: Path, threads: int) -> Any:
+def _open(path: Path, threads: int) -> Any:
     try:
         import onnxruntime
     except ImportError as error:
         raise user_error(f"ONNX Runtime is not installed: {EXTRA}") from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = 3  # its warnings speak to those who build graphs
-    # Threads that wait in loops would keep the cores from whatever else computes.
+    options.log_severity_level = 3  # its warnings are for those who build graphs
+    # Spinning threads would take the cores from all other computation.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime has a class of its own for each reason
+    except Exception as error:  # ONNX Runtime raises a class of its own for each reason
         reason = " ".join(str(error).split())
-        raise user_error(f"no readable ONNX file: {reason}", str(path)) from error
+        raise user_error(f"not a readable ONNX file: {reason}", str(path)) from error
 
 
 def _spec(session: Any, path: Path) -> ModelSpec:
     try:
         return spec_of(session.get_modelmeta().custom_metadata_map["hdf"], path)
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise user_error("an ONNX file, but none that hdf export wrote", str(path)) from error
+        raise user_error("an ONNX file, but not one that hdf export wrote", str(path)) from error

@@ -15,7 +15,7 @@ from torch import Tensor
 from hdf.console import NOTICE
 from hdf.files.atomic import write_json, write_text
 from hdf.inference.answer import Answer
-from hdf.inference.files import Told
+from hdf.inference.files import FileResult
 
 EDGES = ("x0", "y0", "x1", "y1")
 COLUMNS = (
@@ -25,8 +25,8 @@ COLUMNS = (
 )
 
 
-def as_csv(told: Iterable[Told]) -> str:
-    """One row for each box; an image without boxes has one without a label, a failed file none."""
+def as_csv(told: Iterable[FileResult]) -> str:
+    """One row a box; for an image without any, one with an empty label; none for a failed file."""
     text = StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -43,8 +43,10 @@ def _rows(image: str, answer: Answer) -> Iterator[dict[str, Any]]:
         yield {"image": image, **box, **about}
 
 
-def as_json(told: Iterable[Told], models: Sequence[str], coverage: float | None) -> dict[str, Any]:
-    """The same as one object, with null for what is not known.
+def as_json(
+    told: Iterable[FileResult], models: Sequence[str], coverage: float | None
+) -> dict[str, Any]:
+    """The same as one object; what has no value is null.
 
     Args:
         models: their names, as the user gave them.
@@ -106,7 +108,7 @@ def _rounded(value: float | None, digits: int) -> float | None:
 
 
 def write_answers(
-    path: Path, told: Sequence[Told], models: Sequence[str], coverage: float | None
+    path: Path, told: Sequence[FileResult], models: Sequence[str], coverage: float | None
 ) -> None:
     """Write ``.json`` or, with any other suffix, CSV."""
     if path.suffix.lower() == ".json":

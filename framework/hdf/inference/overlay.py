@@ -1,4 +1,4 @@
-"""A radiograph with what was found in it."""
+"""Drawing predictions on radiographs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WHITE, BLACK = "#FFFFFF", "#000000"
 
 
 class _Stroke(NamedTuple):
-    """A box on the picture, and how it is drawn."""
+    """A box in pixels of the picture, and how it is drawn."""
 
     box: tuple[float, ...]
     colour: str
@@ -47,14 +47,14 @@ def overlay_paths(images: Sequence[ImagePath], folder: Path) -> dict[Path, Path]
 
 
 def save_overlay(paths: Mapping[Path, Path], path: Path, image: Tensor, answer: Answer) -> None:
-    """Draw what was found in the file `path` into the PNG that `paths` has for it."""
+    """Draw the answer for the file `path` into the PNG that `paths` names for it."""
     save_png(draw_overlay(image, answer), paths[path], MADE_BY)
 
 
 def draw_overlay(image: Tensor, answer: Answer) -> Image.Image:
-    """The radiograph, RGB, with boxes, the ratio's two widths, and a foot of text.
+    """The radiograph as RGB with boxes, the two widths of the ratio, and text below.
 
-    Boxes of the calibrated interval are thin. Large images are reduced to `LARGEST_SIDE`.
+    Boxes of the calibrated interval have thin lines. Large images are reduced to `LARGEST_SIDE`.
 
     Args:
         image: float32 [1, H, W] in [0, 1].
@@ -87,7 +87,7 @@ def _strokes(answer: Answer, colours: dict[str, str], scale: float) -> Iterator[
 
 
 def _bars(answer: Answer, scale: float) -> Iterator[tuple[float, ...]]:
-    """The widths of heart and thorax, on either side of the middle of the heart."""
+    """The widths of heart and thorax, just above and below the middle of the heart."""
     boxes = answer.prediction.boxes
     if answer.ratio is None:
         return
@@ -104,7 +104,7 @@ def _grown(box: Sequence[float], by: float) -> tuple[float, ...]:
 
 
 def _with_foot(picture: Image.Image, answer: Answer, colours: dict[str, str]) -> Image.Image:
-    lines = [(_said(answer), INK), *((warning, ALARM) for warning in answer.warnings)]
+    lines = [(_ratio_text(answer), INK), *((warning, ALARM) for warning in answer.warnings)]
     lines.append((WARNING, FAINT))
     width, height = picture.size
     sheet = Image.new("RGB", (width, height + (len(lines) + 1) * LINE_HEIGHT), PAPER)
@@ -121,7 +121,7 @@ def _with_foot(picture: Image.Image, answer: Answer, colours: dict[str, str]) ->
     return sheet
 
 
-def _said(answer: Answer) -> str:
+def _ratio_text(answer: Answer) -> str:
     if answer.ratio is None:
         return "no cardiothoracic ratio: heart and lungs are needed"
     text = f"cardiothoracic ratio {answer.ratio:.2f}"

@@ -1,4 +1,4 @@
-"""From radiographs to boxes: one detector or several, one view of each image or several."""
+"""From radiographs to boxes, by one or several detectors and views of each image."""
 
 from __future__ import annotations
 
@@ -6,34 +6,34 @@ import math
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from hdf.boxes import clip
 from hdf.errors import user_error
 from hdf.inference.calibrations import widest
-from hdf.inference.combine import combine
-from hdf.inference.folding import fold_batch_norms
-from hdf.inference.views import Seen, View, views
+from hdf.inference.views import TtaView, ViewInput, tta_views
 from hdf.models.detector import Detector, ModelSpec
 from hdf.runtime.device import Compute
 from hdf.types import Detections
 
 TOGETHER = 16
-"""Network images that are computed with at a time."""
+"""Network images per batch."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What is found in one radiograph.
+    """The prediction for one radiograph.
 
     Attributes:
-        detections: at most one box a label, in pixels of the original image and cut to it.
-        doubt: how unlike the training images it is, 0 to 1; from 0.5 on it may be no upright
-            frontal chest radiograph. NaN where a detector can't tell.
-        labels: the names that the detections' labels stand for.
+        detections: at most one box per label, in pixels of the original image, clipped to it.
+        doubt: the novelty score, 0 to 1: how much the image differs from the training images. From
+            0.5 on it may be no upright frontal chest radiograph. NaN if a detector has no score.
+        labels: the names of the detections' labels.
     """
 
     detections: Detections
@@ -42,18 +42,18 @@ class Prediction:
 
     @property
     def boxes(self) -> dict[str, Tensor]:
-        """The box float32 [4] of each label that was found."""
+        """The box float32 [4] of each detected label."""
         return self._by_label(self.detections.boxes)
 
     @property
     def spreads(self) -> dict[str, Tensor]:
-        """One standard deviation an edge, float32 [4], of each label; empty where none is known."""
+        """One standard deviation per edge, float32 [4], of each label; empty if unknown."""
         spread = self.detections.spread
         return {} if spread is None else self._by_label(spread)
 
     @property
     def scores(self) -> dict[str, float]:
-        """The score in [0, 1] of each label that was found."""
+        """The score in [0, 1] of each detected label."""
         scores = self._by_label(self.detections.scores)
         return {label: float(score) for label, score in scores.items()}
 
@@ -63,13 +63,13 @@ class Prediction:
 
 
 class ViewAnswer(NamedTuple):
-    """What one detector says of one view, in pixels of the original image."""
+    """One detector's answer to one view, in pixels of the original image."""
 
     detections: Detections
     doubt: float
 
 
-def joined(
+def merge_answers(
     answers: Sequence[ViewAnswer], size: tuple[int, int], labels: tuple[str, ...]
 ) -> Prediction:
     """One prediction from the answers of all detectors to all views of an image.
@@ -83,60 +83,129 @@ def joined(
 
 
 def common_labels(specs: Sequence[ModelSpec]) -> tuple[str, ...]:
-    """What all of several detectors find.
+    """The labels that all detectors share.
 
     Raises:
-        UserError: they do not find the same labels.
+        UserError: the detectors have different labels.
     """
     if any(spec.labels != specs[0].labels for spec in specs):
         found = " and ".join(sorted({str(list(spec.labels)) for spec in specs}))
-        raise user_error(f"models that answer together must find the same labels, not {found}")
+        raise user_error(f"the models of an ensemble must detect the same labels, not {found}")
     return specs[0].labels
 
 
-class Predictor:
-    """Answers for images of any size; it may be called from several threads at once.
+def combine(answers: Sequence[Detections], labels: int) -> Detections:
+    """The mean of the best box of each label.
 
-    Attributes:
-        labels: what it finds.
-        calibration: the detectors' own, the widest of several; None where one has none.
+    The variance of an edge is the mean of the answers' own variances plus the variance between
+    their edges (the law of total variance; B. Lakshminarayanan et al., Simple and Scalable
+    Predictive Uncertainty Estimation using Deep Ensembles, NeurIPS 2017, section 2.4).
 
     Args:
-        detectors: at least one; several answer together (`hdf.inference.combine`).
-        compute: where, and in which precision.
-        tta: how many views of each image are averaged (`hdf.inference.views`).
+        answers: at least one, all in the same pixels.
+        labels: the number of labels, L.
+
+    Returns:
+        At most one box per label, in the order of the labels. A score is the mean over all answers,
+        with 0 for those without a box. The spread is None if the only answer has none.
+    """
+    if len(answers) == 1 and _ascending(answers[0].labels.tolist()):
+        return answers[0]
+    found = [(label, _best(answers, label)) for label in range(labels)]
+    rows = [(label, _mean(boxes, len(answers))) for label, boxes in found if boxes]
+    if not rows:
+        return _empty(answers[0])
+    boxes, scores, spreads = zip(*(row for _, row in rows), strict=True)
+    known = [spread for spread in spreads if spread is not None]
+    return Detections(
+        torch.stack(boxes),
+        torch.tensor([label for label, _ in rows]),
+        torch.stack(scores),
+        torch.stack(known) if len(known) == len(rows) else None,
+    )
+
+
+def _ascending(values: Sequence[int]) -> bool:
+    return all(first < second for first, second in pairwise(values))
+
+
+Box = tuple[Tensor, Tensor, Tensor | None]
+"""A box [4], its score [], and its spread [4]."""
+
+
+def _best(answers: Sequence[Detections], label: int) -> list[Box]:
+    found: list[Box] = []
+    for answer in answers:
+        of_label = (answer.labels == label).nonzero().flatten()
+        if len(of_label):
+            index = of_label[answer.scores[of_label].argmax()]
+            spread = None if answer.spread is None else answer.spread[index]
+            found.append((answer.boxes[index], answer.scores[index], spread))
+    return found
+
+
+def _mean(found: Sequence[Box], answers: int) -> Box:
+    boxes = torch.stack([box for box, _, _ in found])
+    score = torch.stack([score for _, score, _ in found]).sum() / answers
+    variances = [spread.square() for _, _, spread in found if spread is not None]
+    if answers == 1:
+        return boxes[0], score, found[0][2]
+    own = torch.stack(variances).mean(0) if variances else torch.zeros_like(boxes[0])
+    return boxes.mean(0), score, (own + boxes.var(0, correction=0)).sqrt()
+
+
+def _empty(like: Detections) -> Detections:
+    return Detections(
+        like.boxes.new_zeros(0, 4),
+        like.labels.new_zeros(0),
+        like.scores.new_zeros(0),
+        None if like.spread is None else like.spread.new_zeros(0, 4),
+    )
+
+
+class Predictor:
+    """Predicts for images of any size; safe to call from several threads.
+
+    Attributes:
+        labels: the labels that it detects.
+        calibration: that of the detectors, the widest of several; None if a detector has none.
+
+    Args:
+        detectors: at least one; several form an ensemble (`combine`).
+        compute: the device and the precision.
+        tta: number of views of each image that are averaged (`hdf.inference.views`).
 
     Raises:
-        UserError: the detectors do not find the same labels.
+        UserError: the detectors have different labels.
     """
 
     def __init__(self, detectors: Sequence[Detector], compute: Compute, tta: int = 1) -> None:
         self.detectors = [_ready(detector, compute) for detector in detectors]
         self.compute = compute
-        self.views = views(tta)
+        self.views = tta_views(tta)
         self.labels = common_labels([detector.spec for detector in self.detectors])
         self.calibration = widest([detector.spec.calibration for detector in self.detectors])
 
     @torch.inference_mode()
     def predict(self, images: Sequence[Tensor]) -> list[Prediction]:
-        """What is found in each image.
+        """The predictions for images.
 
         Args:
-            images: float32 [1, H, W] in [0, 1], bone bright, each of its own size, on the CPU.
+            images: float32 [1, H, W] in [0, 1], bone bright, of any sizes, on the CPU.
         """
         answers: list[list[ViewAnswer]] = [[] for _ in images]
         for detector in self.detectors:
             for number, answer in self._answers(detector, images):
                 answers[number].append(answer)
         return [
-            joined(found, (image.shape[-2], image.shape[-1]), self.labels)
+            merge_answers(found, (image.shape[-2], image.shape[-1]), self.labels)
             for image, found in zip(images, answers, strict=True)
         ]
 
     def _answers(
         self, detector: Detector, images: Sequence[Tensor]
     ) -> Iterator[tuple[int, ViewAnswer]]:
-        """An image's number and what one of its views shows, in original pixels; for all views."""
+        """The answers to all views of all images, each with the number of its image."""
         todo = [(number, view) for view in self.views for number in range(len(images))]
         for start in range(0, len(todo), TOGETHER):
             chosen = todo[start : start + TOGETHER]
@@ -158,12 +227,39 @@ class Predictor:
         return list(map(ViewAnswer, found, doubts))
 
 
-def _seen(detector: Detector, image: Tensor, view: View) -> Seen:
-    return view.see(image, detector.spec.image_size, detector.spec.resize)
+def _seen(detector: Detector, image: Tensor, view: TtaView) -> ViewInput:
+    return view.apply(image, detector.spec.image_size, detector.spec.resize)
 
 
 def _ready(detector: Detector, compute: Compute) -> Detector:
-    """A copy that answers more quickly and can't learn; the caller's may go on to."""
+    """A faster copy that can't be trained any more; the original is left as it is."""
     copy = deepcopy(detector).eval()
     fold_batch_norms(copy)
     return copy.to(compute.device).to(memory_format=torch.channels_last)
+
+
+def fold_batch_norms(model: nn.Module) -> None:
+    """Fold each batch norm into the convolution before it in a `Sequential`, in place.
+
+    The norm becomes an identity; results change by rounding only. Layers with hooks stay as they
+    are.
+
+    Args:
+        model: in evaluation mode; it can't be trained afterwards.
+
+    Source: Jacob et al., Quantization and Training of Neural Networks for Efficient
+    Integer-Arithmetic-Only Inference, CVPR 2018, section 3.2.
+    """
+    for sequence in [item for item in model.modules() if isinstance(item, nn.Sequential)]:
+        for number, (layer, norm) in enumerate(pairwise(list(sequence))):
+            if isinstance(layer, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                if not _is_plain(layer, norm):
+                    continue
+                sequence[number] = fuse_conv_bn_eval(layer, norm)
+                sequence[number + 1] = nn.Identity()
+
+
+def _is_plain(layer: nn.Conv2d, norm: nn.BatchNorm2d) -> bool:
+    exact = type(layer) is nn.Conv2d and type(norm) is nn.BatchNorm2d
+    hooked = any(item._forward_hooks or item._forward_pre_hooks for item in (layer, norm))
+    return exact and not hooked and norm.running_mean is not None

@@ -15,13 +15,13 @@ from typing import NamedTuple, Protocol
 import torch
 
 from hdf.errors import user_error
-from hdf.inference.files import Draw, Told, chunks_of, predict_chunk
+from hdf.inference.files import Draw, FileResult, chunks_of, predict_chunk
 from hdf.inference.predictor import Predictor
 from hdf.runtime.workers import Processes, cores, end_with_parent, in_order
 
 
 class Load(Protocol):
-    """Loads a predictor; pickled, and called once in each process."""
+    """Loads a predictor; it is pickled, and called once in each process."""
 
     def __call__(self, *, device: str) -> Predictor: ...
 
@@ -33,15 +33,15 @@ def predict_in_processes(
     coverage: float,
     draw: Draw | None,
     count: int,
-) -> Iterator[Told]:
-    """As `predict_files`, in `count` processes; what comes of each file, in order.
+) -> Iterator[FileResult]:
+    """`predict_files` in `count` processes: the results for all files, in order.
 
-    Each process loads the models and takes a few files at a time. GPUs are dealt out to the
-    processes in turn, and so are cores.
+    Each process loads the models and takes a few files at a time. GPUs and cores are divided among
+    the processes.
 
     Args:
         device: ``auto``, ``cpu``, ``cuda``, …
-        draw: pickled; called in the processes.
+        draw: is pickled, and called in the processes.
 
     Raises:
         UserError: a process has died.
@@ -52,15 +52,15 @@ def predict_in_processes(
     started = (number, work, max(1, cores() // count))
     pool = Processes(count, spawn, initializer=_start, initargs=started)
     try:
-        for packed in in_order(pool, _answered, chunks_of(paths, count)):
+        for packed in in_order(pool, _predicted, chunks_of(paths, count)):
             yield from pickle.loads(packed)
     except BrokenProcessPool as error:
-        message = "a process died, as happens where memory runs out; try a smaller --nproc"
+        message = "a process died, perhaps for lack of memory; try a smaller --nproc"
         raise user_error(message) from error
 
 
 class _Work(NamedTuple):
-    """What every worker process is told once."""
+    """What every worker process needs to know."""
 
     load: Load
     device: str
@@ -68,8 +68,8 @@ class _Work(NamedTuple):
     draw: Draw | None
 
 
-_ready: list[Callable[[Sequence[Path]], list[Told]]] = []
-"""What a worker process answers with, once it has loaded the models."""
+_ready: list[Callable[[Sequence[Path]], list[FileResult]]] = []
+"""The function that predicts in a worker process, once it has loaded the models."""
 
 
 def _start(number: Synchronized[int], work: _Work, threads: int) -> None:
@@ -84,13 +84,13 @@ def _start(number: Synchronized[int], work: _Work, threads: int) -> None:
 
 
 def _own_device(device: str, number: int) -> str:
-    """GPUs in turn, where the device leaves a choice."""
+    """One of the GPUs in turn, unless the user has chosen one."""
     if device not in ("auto", "cuda") or not torch.cuda.is_available():
         return device
     return f"cuda:{number % torch.cuda.device_count()}"
 
 
-def _answered(paths: Sequence[Path]) -> bytes:
-    """As bytes: torch would open a socket for the few numbers of each tensor."""
-    (answer,) = _ready
-    return pickle.dumps(answer(paths))
+def _predicted(paths: Sequence[Path]) -> bytes:
+    """The pickled results: torch would open a socket for each small tensor."""
+    (predict,) = _ready
+    return pickle.dumps(predict(paths))

@@ -1,4 +1,4 @@
-"""From a checked recipe to objects."""
+"""Building components and detectors from a checked recipe."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from hdf.registry.kinds import KINDS
 def blamed_on(
     part: Part, doing: str, mistakes: tuple[type[Exception], ...] = (ValueError, OSError)
 ) -> Iterator[None]:
-    """Place what goes wrong within at the recipe's line of a component.
+    """Report errors of the block at the recipe's line of a component.
 
     Args:
-        doing: what the component is asked for, such as ``forward``.
-        mistakes: exceptions that speak to the user; all others come with a traceback.
+        doing: what the component does, such as ``forward``.
+        mistakes: exceptions whose message is for the user; all others come with a traceback.
 
     Raises:
         UserError: instead of any other exception.
@@ -47,9 +47,9 @@ def blamed_on(
 
 
 def build(part: Part, **supplied: Any) -> Any:
-    """Call a component with its options and with those supplied names that it takes.
+    """Call a component with its options and with the supplied names that it takes.
 
-    Loaders inside its options are built first, and are given the same supplied names.
+    Loaders inside its options are built first, with the same supplied names.
 
     Args:
         part: the component as the recipe uses it.
@@ -66,7 +66,7 @@ def build(part: Part, **supplied: Any) -> Any:
 
 
 def _with_loaders(part: Part, supplied: dict[str, Any]) -> dict[str, Any]:
-    """The part's values, its inner loaders built; with the complaints of all of them."""
+    """The part's options with its inner loaders built; the errors of all are raised together."""
     errors: list[UserError] = []
 
     def built(inner: Part) -> Any:
@@ -99,7 +99,7 @@ def build_whole(part: Part, **supplied: Any) -> Any:
 
 
 def new_detector(backbone: Part, head: Part, spec: ModelSpec) -> Detector:
-    """The detector of a recipe; what its backbone's weights expect goes into its `spec`.
+    """The detector of a recipe; its `spec` includes the input that the backbone's weights expect.
 
     Raises:
         UserError: as `build_detector`.

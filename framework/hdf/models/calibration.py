@@ -1,9 +1,9 @@
-"""Boxes that hold the true edges as often as they say: split-conformal prediction.
+"""Calibration by split-conformal prediction: boxes that hold the true edges as often as stated.
 
-From errors on images that a detector was not trained on comes, for each level, the factor by which
-its spreads have to be multiplied so that all four true edges lie within them in that share of
-images (Angelopoulos and Bates 2021, arXiv:2107.07511, sections 1 and 2.2). That holds for new
-images that are exchangeable with those it was learned from, whatever the spreads are worth.
+Errors on images outside the training set give, for each level, the factor on the spreads with which
+all four true edges lie inside in that share of images (Angelopoulos and Bates 2021,
+arXiv:2107.07511, sections 1 and 2.2). The guarantee holds for new images that are exchangeable with
+the calibration images, however good the spreads are.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from torch import Tensor
 
 LEVELS = (0.5, 0.6, 0.68, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975)
 SMALLEST_SPREAD = 1e-6
-"""In pixels, or of a ratio; a spread of zero could not be multiplied into any error."""
+"""The least spread in pixels, or of a ratio: no factor on a spread of zero would cover an error."""
 
 
 @dataclass(frozen=True)
 class EdgeErrors:
-    """How far a detector was off, for one label, on images that it was not trained on.
+    """The errors of a detector, for one label, on images outside its training set.
 
     Attributes:
         error: float [n, 4], predicted minus true edge in pixels.
         box: float [n, 4], the predicted boxes.
-        spread: float [n, 4], one standard deviation of each edge in pixels; NaN where the head
-            gave none.
+        spread: float [n, 4], one standard deviation of each edge in pixels; NaN if the head
+            predicts none.
     """
 
     error: Tensor
@@ -38,18 +38,18 @@ class EdgeErrors:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Split-conformal quantiles of one kind of detector.
+    """Split-conformal quantiles of a detector.
 
     Attributes:
         levels: joint coverages of the four edges, ascending, each in (0, 1).
         edges: for each label and level, the quantile of the largest of |error| / spread.
         ratio: for each level, the quantile of |error| / spread of the cardiothoracic ratio; empty
-            where it was not measured.
-        fallback_spread: for labels whose head gives no spread, one for each edge, as a fraction of
-            the predicted box's width (x0, x1) or height (y0, y1).
+            if it was not measured.
+        fallback_spread: for labels without a predicted spread, a constant one for each edge, as a
+            fraction of the predicted box's width (x0, x1) or height (y0, y1).
 
     Raises:
-        ValueError: the levels are not ascending in (0, 1), or there is not one quantile for each.
+        ValueError: the levels do not ascend in (0, 1), or some lack a quantile.
     """
 
     levels: tuple[float, ...]
@@ -66,49 +66,52 @@ class Calibration:
             raise ValueError("each label and the ratio need one quantile for each level")
 
     def spread(self, box: Tensor, spread: Tensor | None, label: str) -> Tensor:
-        """The spread that is calibrated: the head's, or the label's fallback.
+        """The spread that the quantiles refer to: the head's, or the fallback of the label.
 
         Args:
             box: float [..., 4] in pixels.
             spread: float [..., 4] in pixels, or None.
 
         Raises:
-            ValueError: the head's spread is needed, and is None.
+            ValueError: the head's spread is needed, but None.
         """
         if label in self.fallback_spread:
             size = (box[..., 2:] - box[..., :2]).tile(2)
             spread = size * box.new_tensor(self.fallback_spread[label])
         if spread is None:
-            raise ValueError(f"{label!r} was calibrated with spreads; this detector gives none")
+            raise ValueError(f"{label!r} was calibrated with spreads; this detector predicts none")
         return spread.clamp(min=SMALLEST_SPREAD)
 
     def margin(self, box: Tensor, spread: Tensor | None, label: str, level: float) -> Tensor:
-        """How far each true edge may be, float [..., 4] in pixels; all four with `level`.
+        """The distance within which all four true edges lie with probability `level`.
 
         Args:
             box: float [..., 4] in pixels.
-            spread: float [..., 4] in pixels, or None where the head gives none.
+            spread: float [..., 4] in pixels, or None if the head predicts none.
             label: one of `edges`.
             level: one of `levels`.
 
+        Returns:
+            float [..., 4] in pixels, one distance per edge.
+
         Raises:
-            ValueError: there is no such label or level, or a spread is missing.
+            ValueError: the label or the level is unknown, or a spread is missing.
         """
         if label not in self.edges:
-            raise ValueError(f"{label!r} was not calibrated; there are: {', '.join(self.edges)}")
+            raise ValueError(f"{label!r} was not calibrated, but only {', '.join(self.edges)}")
         return self.edges[label][self._position(level)] * self.spread(box, spread, label)
 
     def outer(self, box: Tensor, spread: Tensor | None, label: str, level: float) -> Tensor:
-        """The box that holds the true one, with probability `level`; not cut to the image.
+        """The box that contains the true one with probability `level`; not clipped to the image.
 
         Arguments and errors are those of `margin`.
         """
         return box + self.margin(box, spread, label, level) * box.new_tensor([-1, -1, 1, 1])
 
     def inner(self, box: Tensor, spread: Tensor | None, label: str, level: float) -> Tensor:
-        """The box that the true one holds; `outer` and it hold together, with probability `level`.
+        """The box inside the true one; it and `outer` are both right with probability `level`.
 
-        Edges that would cross meet half-way instead, in a box without area. Arguments and errors
+        Opposite edges that would cross meet half-way, in a box without area. Arguments and errors
         are those of `margin`.
         """
         moved = box + self.margin(box, spread, label, level) * box.new_tensor([1, 1, -1, -1])
@@ -119,10 +122,10 @@ class Calibration:
     def ratio_interval(
         self, ratio: float, ratio_spread: float, level: float
     ) -> tuple[float, float]:
-        """The interval that holds the true cardiothoracic ratio, with probability `level`.
+        """The interval (low, high) that holds the true ratio with probability `level`.
 
         Raises:
-            ValueError: the ratio was not measured, or there is no such level.
+            ValueError: the ratio was not measured, or the level is unknown.
         """
         if not self.ratio:
             raise ValueError("the cardiothoracic ratio was not calibrated")
@@ -130,7 +133,7 @@ class Calibration:
         return ratio - reach, ratio + reach
 
     def with_ratio(self, error: Tensor, spread: Tensor) -> Calibration:
-        """The calibration with that of the ratio; as it is, where too few are known.
+        """This calibration extended by that of the ratio; unchanged if there are too few ratios.
 
         Args:
             error: float [n], predicted minus true ratio.
@@ -143,28 +146,28 @@ class Calibration:
 
     def _position(self, level: float) -> int:
         if level not in self.levels:
-            raise ValueError(f"not calibrated at {level:g}; there are: {self.levels}")
+            raise ValueError(f"not calibrated at {level:g}, but at {self.levels}")
         return self.levels.index(level)
 
 
 def fit_calibration(
     errors: Mapping[str, EdgeErrors], levels: Sequence[float] = LEVELS
 ) -> Calibration | None:
-    """The quantiles of every label, without those of the ratio (`Calibration.with_ratio`).
+    """The calibration of all labels, without the ratio (`Calibration.with_ratio`).
 
-    A level for which the label with the fewest boxes has too few, n < level / (1 - level), would
-    need an infinite quantile and is left out. So is a label without any box.
+    A level is omitted if any label has too few boxes, n < level / (1 - level): its quantile would
+    be infinite. Labels without boxes are omitted.
 
     A label with a box without spread gets a constant one: the root mean square of its errors, as
-    fractions of the predicted sides. It is learned from the same boxes as the quantiles; with four
-    numbers for hundreds of boxes that is of no consequence.
+    fractions of the predicted sides. It is fitted on the same boxes as the quantiles, which is
+    negligible for four numbers and hundreds of boxes.
 
     Args:
-        errors: by label; images that the detector was not trained on.
+        errors: by label, on images outside the training set.
         levels: ascending, in (0, 1).
 
     Returns:
-        The calibration, or None where there are too few boxes for any level.
+        The calibration, or None if there are too few boxes for any level.
     """
     known = {label: item for label, item in errors.items() if len(item.error)}
     possible = _possible(levels, min((len(item.error) for item in known.values()), default=0))
@@ -191,7 +194,7 @@ def _possible(levels: Sequence[float], count: int) -> tuple[float, ...]:
 
 
 def _rank(level: float, count: int) -> int:
-    """Which of `count` sorted scores is the quantile, from 1; beyond them for an infinite one."""
+    """The rank of the quantile among `count` sorted scores, from 1; above `count` if infinite."""
     return math.ceil((count + 1) * level - 1e-9)
 
 

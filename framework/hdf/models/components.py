@@ -22,10 +22,10 @@ Built = TypeVar("Built")
 
 @dataclass(frozen=True)
 class Components:
-    """All that reads no data.
+    """The components of a recipe but backbone and head.
 
     Attributes:
-        augment: what happens to training batches; None without augmentation.
+        augment: the augmentation of training batches; None without any.
     """
 
     loader: Loader
@@ -37,7 +37,7 @@ def build_components(checked: CheckedRecipe) -> Components:
     """Build loader, augmentations and visualizers.
 
     Raises:
-        UserError: with the complaints of all of them.
+        UserError: with the errors of all of them.
     """
     data = checked.recipe.data
     supplied = {"labels": data.labels, "image_size": data.image_size}

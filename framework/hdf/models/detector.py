@@ -14,25 +14,25 @@ from hdf.models.optional import exportable, fitted
 from hdf.types import Backbone, Batch, Detections, Head, Targets
 
 LEAST_INSIDE = 20
-"""A part in so many of the pixels must be neither black nor white to be trusted."""
+"""Trust the statistics only if at least 1 / 20 of the pixels are neither black nor white."""
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """What is needed to build a detector again, and to feed it.
+    """The description from which a detector is rebuilt, and its input prepared.
 
     Attributes:
         backbone: ``{"use": name, option: value, …}``.
         head: likewise.
         normalize: ``image``, ``robust`` or ``fixed``.
-        labels: the structures that it finds, in order.
+        labels: the structures that it detects, in order.
         image_size: (height, width) of the network's image.
         resize: ``letterbox`` or ``stretch``.
-        in_channels: what the backbone takes; grey is repeated if it is not 1.
-        mean: what ``fixed`` subtracts from images in [0, 1], one value or one a channel.
-        std: what it divides them by.
-        calibration: how far its spreads can be trusted, where that was measured.
-        doubt: how many axes its doubt score has; 0 where it has none.
+        in_channels: input channels of the backbone; grey is repeated if it is not 1.
+        mean: subtracted from images in [0, 1] by ``fixed``, one value or one per channel.
+        std: the divisor of ``fixed``, likewise.
+        calibration: the calibration of its spreads, if there is one.
+        doubt: number of axes of its novelty score; 0 without a score.
     """
 
     backbone: dict[str, Any]
@@ -52,7 +52,7 @@ class Detector(nn.Module):
     """A heart detector: grey images in, boxes out.
 
     Attributes:
-        doubt: scores how unlike the training images an image is; None where that is not known.
+        doubt: the novelty score; None if there is none.
 
     Args:
         backbone: images [B, C, H, W] to a list of feature maps.
@@ -86,11 +86,11 @@ class Detector(nn.Module):
         return maps
 
     def run_head(self, features: list[Tensor]) -> Any:
-        """The head's raw outputs as float32, whatever precision it computed in."""
+        """The head's raw outputs as float32, whatever the precision of the computation."""
         return _as_float32(self.head(features))
 
     def normalize(self, images: Tensor) -> Tensor:
-        """Images as the backbone expects them, [B, C, H, W], channels last."""
+        """Images as the backbone expects them, [B, C, H, W] in channels-last format."""
         if self.spec.normalize == "image":
             spread, mean = torch.std_mean(images, dim=(1, 2, 3), keepdim=True)
             images = (images - mean) / spread.clamp(min=1e-3)
@@ -128,10 +128,10 @@ class Detector(nn.Module):
 
 
 def _spread_and_mean_inside(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Of the pixels that are neither black nor white, [B, 1, 1, 1] each.
+    """Standard deviation and mean of the pixels that are neither black nor white, [B, 1, 1, 1].
 
-    Padding, borders and burnt-in letters are one or the other, and so is what was clipped. All
-    pixels count where fewer than a part in `LEAST_INSIDE` remain.
+    Padding, borders, burnt-in letters and clipped values are black or white. If fewer than
+    1 / `LEAST_INSIDE` of the pixels remain, all pixels are used.
     """
     dims = (1, 2, 3)
     inside = ((images > 0) & (images < 1)).to(images)

@@ -1,4 +1,4 @@
-"""One try of a new detector, so that a faulty component is told before training, not after."""
+"""A dry run of a new detector, which finds faulty components before training."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ IMAGES = 2
 
 
 def try_detector(detector: Detector, backbone: Part, head: Part, compute: Compute) -> None:
-    """Run black images through the backbone, the head, its loss with gradients, and its decoding.
+    """Run black images through backbone, head, loss with gradients, and decoding.
 
-    Everything happens on the run's device and in its precision; no weight changes.
+    Device and precision are those of the run; no weight changes.
 
     Raises:
-        UserError: something raises, or is not what its kind must offer.
+        UserError: a component raises, or breaks the contract of its kind.
     """
     images = torch.zeros(IMAGES, 1, *detector.spec.image_size, device=compute.device)
     batch = _batch(images, len(detector.spec.labels), uses_masks(detector.head))
@@ -60,11 +60,11 @@ def _asking(part: Part, method: str) -> Iterator[None]:
 
 
 class Mismatch(Exception):  # noqa: N818
-    """A result is not what was expected."""
+    """A result is not as the contract demands."""
 
 
 def check_features(backbone: Any, features: Any, size: tuple[int, int]) -> None:
-    """Compare feature maps of `IMAGES` images of `size` with what their backbone states.
+    """Check the feature maps of `IMAGES` images of `size` against the backbone's attributes.
 
     Raises:
         Mismatch: they differ.
@@ -92,10 +92,10 @@ def check_features(backbone: Any, features: Any, size: tuple[int, int]) -> None:
 
 
 def check_loss(terms: Any) -> None:
-    """Compare what a head's ``loss`` gives with what it must be.
+    """Check the result of a head's ``loss``.
 
     Raises:
-        Mismatch: it is something else.
+        Mismatch: it breaks the contract.
     """
     if not isinstance(terms, dict) or not terms:
         raise Mismatch(f"gives {_kind(terms)}, expected a dict of named terms")
@@ -107,10 +107,10 @@ def check_loss(terms: Any) -> None:
 
 
 def check_detections(found: Any, labels: int) -> None:
-    """Compare what a head's ``decode`` gives for `IMAGES` images with what it must be.
+    """Check the result of a head's ``decode`` for `IMAGES` images.
 
     Raises:
-        Mismatch: it is something else.
+        Mismatch: it breaks the contract.
     """
     if not isinstance(found, list) or not all(isinstance(item, Detections) for item in found):
         raise Mismatch(f"gives {_kind(found)}, expected a list of hdf.Detections")
@@ -131,7 +131,7 @@ def _kind(value: Any) -> str:
 
 
 def _batch(images: Tensor, labels: int, with_masks: bool) -> Batch:
-    """Every label once in every image: the middle quarter."""
+    """Targets with one box per label in every image: the middle quarter."""
     height, width = images.shape[-2:]
     box = torch.tensor([width / 4, height / 4, width * 3 / 4, height * 3 / 4])
     masks = torch.zeros(labels, height, width, dtype=torch.bool)

@@ -1,4 +1,4 @@
-"""Feature maps of a backbone that learns nothing, computed once for each image."""
+"""A cache of the feature maps of a frozen backbone."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from hdf.types import Backbone, Batch
 
 
 class FeatureCache:
-    """Keeps, on the device, the maps of images that nothing changes before the backbone.
+    """Caches on the device the maps of images that are not augmented.
 
-    Maps that the head does not read are not kept. Nothing is kept at all where the maps of all
-    images would take too much of the device's free memory (`hdf.runtime.memory_budget`).
+    Maps that the head does not read are not cached. Nothing is cached if the maps of all images
+    would take too much of the device's free memory (`hdf.runtime.memory_budget`).
 
     Args:
-        images: how many the store has; `Batch.index` counts below it.
-        compute: of the run; maps are kept in the precision that the backbone gives them in.
+        images: number of images in the store; `Batch.index` is below it.
+        compute: device and precision of the run; maps are cached in the precision of the backbone.
     """
 
     def __init__(self, images: int, compute: Compute) -> None:
@@ -31,11 +31,11 @@ class FeatureCache:
         self._maps: list[Tensor] | None = None
 
     def features(self, detector: Detector, batch: Batch) -> list[Tensor]:
-        """The maps of a batch, from memory where all of its images were seen before.
+        """The maps of a batch, from the cache if it holds all of its images.
 
         Args:
-            detector: whose backbone `is_fixed`; several are fine if their backbones are equal.
-            batch: images as the store holds them.
+            detector: its backbone `is_fixed`; different detectors must have equal backbones.
+            batch: images as stored.
         """
         if self._maps is not None and bool(self._known[batch.index].all()):
             return [_taken(kept, batch.index) for kept in self._maps]
@@ -54,18 +54,18 @@ class FeatureCache:
             self._known[index] = True
 
     def _reserved(self, detector: Detector, maps: Sequence[Tensor]) -> list[Tensor]:
-        """Room for the maps of all images; none where there is too little of it."""
+        """Memory for the maps of all images; empty if there is too little."""
         read = _maps_read(detector, maps)
         images, device = len(self._known), maps[0].device
         wanted = sum(item[0].nbytes for item, needed in zip(maps, read, strict=True) if needed)
-        # How much memory is free is no matter of the recipe's, and kept maps differ by rounding.
+        # Cached maps differ by rounding, and the amount of free memory must not change results.
         if torch.are_deterministic_algorithms_enabled() or not fits(images * wanted, device):
             return []
         return [_room(images, item, needed) for item, needed in zip(maps, read, strict=True)]
 
 
 def answers(detector: Detector, batch: Batch, cache: FeatureCache | None) -> Any:
-    """The head's raw outputs for a batch; the backbone runs where the maps are not in memory."""
+    """The head's raw outputs for a batch; the backbone runs unless the maps are cached."""
     if cache is None:
         return detector(batch.images)
     return detector.run_head(cache.features(detector, batch))
@@ -79,7 +79,7 @@ def is_fixed(backbone: Backbone) -> bool:
 
 
 def _room(images: int, like: Tensor, needed: bool) -> Tensor:
-    """[images, C, h, w]; of a map that nobody reads one zero stands for all values."""
+    """An empty tensor [images, C, h, w]; for maps that are not read, a single zero, expanded."""
     shape = (images, *like.shape[1:])
     if not needed:
         return like.new_zeros(()).expand(shape)
@@ -96,9 +96,9 @@ def _taken(kept: Tensor, index: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _maps_read(detector: Detector, maps: Sequence[Tensor]) -> list[bool]:
-    """Which maps change the head's outputs."""
+    """Which maps affect the head's outputs."""
     training = detector.head.training
-    detector.head.eval()  # no dropout: it would change them as well
+    detector.head.eval()  # without dropout, which would change them as well
     answer = list(_tensors(detector.run_head(list(maps))))
 
     def changes(number: int) -> bool:

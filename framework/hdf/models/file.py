@@ -1,4 +1,4 @@
-"""The model file: one safetensors whose metadata says how to build and feed the detector."""
+"""The model file: a safetensors file whose metadata describes the detector."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ FORMAT = 1
 _SYSTEM_ERROR = re.compile(r"Os \{ code: (\d+)|os error (\d+)")
 MISMATCH = "does not take the options that the model was built with"
 ABOUT = "hdf"
-"""The one key of the metadata: safetensors writes several in an order of chance."""
+"""The only key of the metadata: safetensors writes several in random order."""
 CHECKSUM = "sha256"
-"""The key inside the description. Files from before there were checksums have none."""
+"""The key inside the description; old files have no checksum."""
 
 
 def describe(spec: ModelSpec) -> str:
-    """What a file says of the detector in it, as JSON; `spec_of` reads it."""
+    """The description of a detector, as JSON; `spec_of` reads it."""
     about = {"format": FORMAT, "hdf": __version__, **asdict(spec)}
     # The file holds the values themselves, so nothing is to be fetched when it is read.
     about["backbone"] = without_weights(spec.backbone)
@@ -47,11 +47,11 @@ def describe(spec: ModelSpec) -> str:
 
 
 def spec_of(description: str, path: Path) -> ModelSpec:
-    """What `describe` said in the file `path`.
+    """The spec in a description from the file `path`.
 
     Raises:
-        UserError: the file was written by a later version of hdf, or there can be no such detector.
-        KeyError, TypeError, ValueError, RecursionError: this is no such description.
+        UserError: a later version of hdf wrote the file, or no detector can have this description.
+        KeyError, TypeError, ValueError, RecursionError: this is not such a description.
     """
     about: dict[str, Any] = json.loads(description)
     if about["format"] != FORMAT:
@@ -62,8 +62,8 @@ def spec_of(description: str, path: Path) -> ModelSpec:
 
 
 def save_model(detector: Detector, path: Path) -> None:
-    """Write a detector, weights and all that prediction needs, and a checksum of both."""
-    # A copy each: safetensors refuses weights that share memory.
+    """Write a detector: weights, everything else that prediction needs, and a checksum of both."""
+    # Copies: safetensors refuses weights that share memory.
     tensors = {
         name: value.cpu().clone(memory_format=torch.contiguous_format)
         for name, value in detector.state_dict().items()
@@ -72,7 +72,7 @@ def save_model(detector: Detector, path: Path) -> None:
 
 
 def save_calibration(source: Path, target: Path, calibration: Calibration) -> None:
-    """Copy a model file, with a calibration instead of its own, if any; no plugin is needed.
+    """Copy a model file with another calibration; no plugin is needed.
 
     Args:
         target: may be `source`.
@@ -85,7 +85,7 @@ def save_calibration(source: Path, target: Path, calibration: Calibration) -> No
 
 
 def _write(tensors: Mapping[str, Tensor], description: str, path: Path) -> None:
-    """With a checksum; as `save_file`, which hides the disk's errors in its own.
+    """Write a file with a checksum; `save_file` hides errors of the disk in its own.
 
     Raises:
         OSError: the file can't be written.
@@ -102,34 +102,34 @@ def _write(tensors: Mapping[str, Tensor], description: str, path: Path) -> None:
 
 
 def read_spec(path: Path) -> ModelSpec:
-    """What a model file says of itself; the checksum is not looked at.
+    """The spec of a model file, without verifying the checksum.
 
     Raises:
-        UserError: the file is missing, damaged, no model of hdf's, or of a later format.
+        UserError: the file is missing, damaged, not a model of hdf, or of a later format.
     """
     with _opened(path) as file:
         return _spec((file.metadata() or {}).get(ABOUT, ""), path)
 
 
 def read_tensors(path: Path) -> tuple[ModelSpec, dict[str, Tensor]]:
-    """What a model file says of itself, and its tensors, on the CPU.
+    """The spec of a model file, and its tensors on the CPU.
 
     Raises:
-        UserError: as `read_spec`, or the file is not what its checksum was taken of.
+        UserError: as for `read_spec`, or the checksum does not match.
     """
     spec, _, tensors = _whole(path)
     return spec, tensors
 
 
 def _whole(path: Path) -> tuple[ModelSpec, dict[str, Any], dict[str, Tensor]]:
-    """The description, the same without its checksum, and the tensors; verified."""
+    """The spec, the description without its checksum, and the verified tensors."""
     with _opened(path) as file:
         description = (file.metadata() or {}).get(ABOUT, "")
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     spec, about = _spec(description, path), json.loads(description)
     stated = about.pop(CHECKSUM, None)
     if stated is not None and stated != checksum(tensors, json.dumps(about)):
-        message = "damaged: its checksum is another one than when hdf wrote it; copy it anew"
+        message = "damaged: its checksum does not match; copy it again"
         raise user_error(message, where=str(path))
     return spec, about, tensors
 
@@ -140,14 +140,14 @@ def _opened(path: Path) -> Iterator[Any]:
         with safe_open(path, framework="pt") as file:
             yield file
     except (SafetensorError, OSError) as error:
-        raise user_error(f"no readable model file: {error}", where=str(path)) from error
+        raise user_error(f"not a readable model file: {error}", where=str(path)) from error
 
 
 def _spec(description: str, path: Path) -> ModelSpec:
     try:
         return spec_of(description, path)
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        message = "a safetensors file, but no model that hdf wrote"
+        message = "a safetensors file, but not a model that hdf wrote"
         raise user_error(message, where=str(path)) from error
 
 
@@ -155,7 +155,7 @@ def load_model(path: Path, registry: Registry) -> Detector:
     """A detector in evaluation mode, on the CPU.
 
     Raises:
-        UserError: as `read_tensors`, or a plugin is missing, or the weights do not fit.
+        UserError: as for `read_tensors`, or a plugin is missing, or the weights do not fit.
     """
     spec, tensors = read_tensors(path)
     backbone = part_of(registry, "backbone", spec.backbone, str(path), MISMATCH)

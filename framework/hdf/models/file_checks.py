@@ -22,12 +22,12 @@ RANDOM = (Tensor.normal_, Tensor.uniform_)
 
 
 def refuse_impossible(spec: ModelSpec, where: str) -> None:
-    """Refuse a description that no detector of hdf's can have.
+    """Refuse a description that no detector can have.
 
     Raises:
-        UserError: with all that can't be.
+        UserError: with everything that is impossible.
     """
-    found = [Problem(where, f"no model that hdf wrote: {fault}") for fault in _faults(spec)]
+    found = [Problem(where, f"not a model that hdf wrote: {fault}") for fault in _faults(spec)]
     if found:
         raise UserError(found)
 

@@ -1,12 +1,12 @@
-"""How unlike the training images an image is, by what the backbone makes of it.
+"""The novelty score: how far an image is from the training images in the backbone's features.
 
-The features of an image are the mean and the standard deviation of each channel over each of the
-last three maps, and the means of the last map's quarters, which tell up from down. Their
-Mahalanobis distance from the training images tells other images apart (K. Lee et al., A Simple
+The features of an image are the mean and the standard deviation of each channel in the last three
+maps, and the means of the last map's quadrants, which distinguish up from down. Their Mahalanobis
+distance from the training images detects out-of-distribution images (K. Lee et al., A Simple
 Unified Framework for Detecting Out-of-Distribution Samples and Adversarial Attacks, NeurIPS 2018).
-There are more features than images, so the covariance is that of probabilistic principal components
-(M. Tipping and C. Bishop, Journal of the Royal Statistical Society B 61, 1999): the largest axes as
-they are, the same variance in all other directions.
+There are more features than images, so the covariance is that of probabilistic principal component
+analysis (M. Tipping and C. Bishop, Journal of the Royal Statistical Society B 61, 1999): principal
+axes, and one variance for all other directions.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 MAPS = 3
 RANK = 48
-"""The most axes; a fourth as many as images or features where those are fewer."""
+"""The most principal axes; at most a quarter of the number of images and of features."""
 SMALLEST_SCALE = 0.05
-"""Of a feature, as a share of the mean one: a channel that never answered may do so by rounding."""
+"""The least scale of a feature relative to the mean scale: dead channels vary by rounding only."""
 FOLDS = 5
 USUAL = 0.99
-"""The share of training images that lie within the distance from which an image is doubted…"""
+"""The share of training images within the distance whose score is 0.5…"""
 MARGIN = 1.1
-"""…once this factor is taken: the backbone has seen the training images, and not the next ones."""
+"""…times this factor: the backbone was trained on these images, but not on new ones."""
 STEEPNESS = 8
 
 
 def doubt_features(maps: Sequence[Tensor]) -> Tensor:
-    """What the distance is measured in.
+    """The features in which the distance is measured.
 
     Args:
-        maps: of a backbone, [B, C, H, W] each.
+        maps: feature maps of the backbone, [B, C, H, W] each.
 
     Returns:
         float32 [B, P].
@@ -47,11 +47,11 @@ def doubt_features(maps: Sequence[Tensor]) -> Tensor:
 
 
 class Doubt(nn.Module):
-    """A score in [0, 1]; 0.5 is a little beyond all but a hundredth of the training images.
+    """A score in [0, 1]; 99 % of the training images are below 0.5 by some margin.
 
     Args:
-        channels: of the backbone's maps.
-        rank: how many axes it was fitted with.
+        channels: numbers of channels of the backbone's maps.
+        rank: number of principal axes.
     """
 
     mean: Tensor
@@ -72,7 +72,7 @@ class Doubt(nn.Module):
         self.register_buffer("usual", torch.ones(()))
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
-        """Feature maps [B, C, H, W] to float32 [B]; 1 where a map is not finite."""
+        """Scores float32 [B] of feature maps [B, C, H, W]; 1 where a map is not finite."""
         features = doubt_features(maps) / self.scale
         normal = _Normal(self.mean, self.axes, self.variances, self.rest)
         ratio = (normal.distance(features) / self.usual) ** STEEPNESS
@@ -80,15 +80,14 @@ class Doubt(nn.Module):
 
 
 def fit_doubt(channels: Sequence[int], plain: Tensor, augmented: Sequence[Tensor] = ()) -> Doubt:
-    """The score that knows these images.
+    """Fit the score to training images.
 
-    The distance from which an image is doubted comes from images that each fold of them is measured
-    without.
+    The distance whose score is 0.5 is measured by cross-validation over five folds.
 
     Args:
-        channels: of the backbone's maps.
-        plain: `doubt_features` of training images, float [N, P].
-        augmented: those of the same images as training changes them, which it is not to doubt.
+        channels: numbers of channels of the backbone's maps.
+        plain: `doubt_features` of the training images, float [N, P].
+        augmented: those of augmented versions of the same images, which are not novel either.
     """
     passes = torch.stack([plain, *augmented]).double()  # [A, N, P]
     scale = passes.flatten(0, 1).std(0)
@@ -109,7 +108,7 @@ def fit_doubt(channels: Sequence[int], plain: Tensor, augmented: Sequence[Tensor
 
 
 class _Normal(NamedTuple):
-    """A normal distribution: `mean` [P], `axes` [K, P], their `variances` [K], and the `rest`'s."""
+    """A normal distribution: `mean` [P], `axes` [K, P], their `variances` [K], the `rest`'s."""
 
     mean: Tensor
     axes: Tensor
@@ -117,7 +116,7 @@ class _Normal(NamedTuple):
     rest: Tensor
 
     def distance(self, features: Tensor) -> Tensor:
-        """The Mahalanobis distance [B] of features [B, P], a standard deviation a feature."""
+        """The root mean square Mahalanobis distance per feature, [B], of features [B, P]."""
         centred = features - self.mean
         along = centred @ self.axes.T
         beside = (centred.square().sum(1) - along.square().sum(1)).clamp(min=0)
@@ -126,7 +125,7 @@ class _Normal(NamedTuple):
 
 
 def _fitted(features: Tensor) -> _Normal:
-    """Of features float64 [N, P]; by way of their N products, which are fewer than covariances."""
+    """Fit to features float64 [N, P], from their N x N Gram matrix, smaller than the covariance."""
     count, size = features.shape
     mean = features.mean(0)
     centred = features - mean

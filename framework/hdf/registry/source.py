@@ -26,6 +26,9 @@ CHEAP = sys.stdlib_module_names | {"pydantic", "annotated_types", "typing_extens
 OPAQUE = {"__new__", "__init_subclass__", "__call__", "__signature__", "__getattr__"}
 """With one of these, a class may be called otherwise than its constructor says."""
 
+KORNIA = {"IntensityAugmentationBase2D", "GeometricAugmentationBase2D"}
+"""Bases in ``kornia.augmentation``; a subclass with a constructor is called as that one says."""
+
 
 class _NotPlainError(Exception):
     """Only an import can tell."""
@@ -101,24 +104,27 @@ class _Source:
 
     def _constructor(self, node: ast.ClassDef) -> tuple[_Source, ast.FunctionDef] | None:
         """The ``__init__`` that a class has; None where it takes nothing."""
-        inherited = self._inherited(node)
         own = [item for item in node.body if "__init__" in _bound_by(item)]
         names = {name for item in node.body for name in _bound_by(item)}
         if node.decorator_list or node.keywords or names & OPAQUE or len(own) > 1:
             raise _NotPlainError
+        inherited = self._inherited(node, bool(own))
         if not own:
             return inherited
         if not isinstance(own[0], ast.FunctionDef) or own[0].decorator_list:
             raise _NotPlainError
         return self, own[0]
 
-    def _inherited(self, node: ast.ClassDef) -> tuple[_Source, ast.FunctionDef] | None:
+    def _inherited(
+        self, node: ast.ClassDef, constructed: bool
+    ) -> tuple[_Source, ast.FunctionDef] | None:
         if not node.bases:
             return None
         if len(node.bases) > 1:
             raise _NotPlainError
         source, name = self._origin(node.bases[0])
-        if (source, name) == ("torch.nn", "Module"):
+        of_kornia = constructed and source == "kornia.augmentation" and name in KORNIA
+        if of_kornia or (source, name) == ("torch.nn", "Module"):
             return None
         found = self if source == self.name else _Source(source)
         base = found._only(name)

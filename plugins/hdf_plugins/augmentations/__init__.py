@@ -1,1 +1,1 @@
-"""Built-in augmentations, one a file."""
+"""The built-in augmentations, one per file."""

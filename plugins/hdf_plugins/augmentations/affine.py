@@ -15,9 +15,9 @@ def affine(
     shear: float = 0.0,
     p: float = 1.0,
 ) -> RandomAffine:
-    """Rotate about the image's centre, scale, shear and shift, each drawn evenly an image.
+    """Rotate about the image's centre, scale, shear and shift, each drawn uniformly per image.
 
-    Patients stand within about 10 degrees of upright and are centred to about a tenth of the image.
+    Patients are upright within about 10 degrees, and centred within about a tenth of the image.
 
     Args:
         degrees: the largest angle to either side, 0 to 180; sensible up to 10.

@@ -14,15 +14,24 @@ from torch import Tensor
 from hdf_plugins.augmentations.ranges import check_probability, check_range
 
 
-class RandomAspect(GeometricAugmentationBase2D):
-    """Widen and lower images about their centre, or the other way round; areas stay.
+class Aspect(GeometricAugmentationBase2D):
+    """Stretch along one axis and squeeze along the other, about the centre; boxes follow.
+
+    Some exports force films of all shapes into a square, and detectors differ in the aspect ratio
+    of their pixels. Areas stay the same; `affine` changes them.
 
     Args:
-        ratio: the least and the most by which width over height grows.
-        p: the probability an image.
+        ratio: the smallest and the largest factor on width over height, 0.2 to 5, drawn uniformly
+            on a logarithmic scale; sensible within 0.75 to 1.33.
+        p: the share of images that is stretched, 0 to 1.
+
+    Raises:
+        ValueError: an option is out of range.
     """
 
-    def __init__(self, ratio: tuple[float, float], p: float) -> None:
+    def __init__(self, *, ratio: tuple[float, float] = (0.85, 1.18), p: float = 0.5) -> None:
+        check_range("ratio", ratio, 0.2, 5)
+        check_probability(p)
         super().__init__(p=p)
         bounds = (log(ratio[0]), log(ratio[1]))
         self._param_generator = PlainUniformGenerator((bounds, "log_ratio", None, None))
@@ -30,7 +39,7 @@ class RandomAspect(GeometricAugmentationBase2D):
     def compute_transformation(
         self, input: Tensor, params: dict[str, Tensor], flags: dict[str, Any]
     ) -> Tensor:
-        """Matrices [B, 3, 3] on pixel centres."""
+        """Matrices [B, 3, 3] that act on pixel centres."""
         root = (params["log_ratio"].to(input) / 2).exp()
         scale = torch.stack([root, 1 / root], -1)
         height, width = input.shape[-2:]
@@ -51,22 +60,3 @@ class RandomAspect(GeometricAugmentationBase2D):
         assert transform is not None
         size = (input.shape[-2], input.shape[-1])
         return warp_affine(input, transform[:, :2], size, align_corners=False)
-
-
-def aspect(*, ratio: tuple[float, float] = (0.85, 1.18), p: float = 0.5) -> RandomAspect:
-    """Stretch along one axis and squeeze along the other, about the centre; boxes follow.
-
-    Some exports force films of all shapes into a square, and detectors differ in their pixels'
-    proportions. The area of what is shown stays; `affine` changes that.
-
-    Args:
-        ratio: the least and the most by which width over height grows, 0.2 to 5, drawn evenly on a
-            logarithmic scale; sensible within 0.75 to 1.33.
-        p: the share of images that is stretched, 0 to 1.
-
-    Raises:
-        ValueError: an option is out of range.
-    """
-    check_range("ratio", ratio, 0.2, 5)
-    check_probability(p)
-    return RandomAspect(ratio, p)

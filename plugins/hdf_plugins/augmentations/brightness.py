@@ -8,11 +8,11 @@ from hdf_plugins.augmentations.ranges import check_probability, check_range
 
 
 def brightness(*, shift: tuple[float, float] = (-0.1, 0.1), p: float = 1.0) -> RandomBrightness:
-    """Add a random constant to the grey values, one an image, and clip to [0, 1].
+    """Add a random constant to the grey values, one per image, and clip to [0, 1].
 
     Args:
         shift: the smallest and the largest constant, -1 to 1, as a fraction of the grey range;
-            sensible within -0.2 to 0.2, since what is clipped is lost.
+            sensible within -0.2 to 0.2, since clipped values are lost.
         p: the share of images that is changed, 0 to 1.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What the shutters of an X-ray tube cover."""
+"""Borders where the collimator's shutters cover the film."""
 
 from __future__ import annotations
 
@@ -11,24 +11,34 @@ from hdf_plugins.augmentations.drawn import DrawnIntensity, between, cover, pixe
 from hdf_plugins.augmentations.ranges import check_number, check_probability
 
 BLACK, WHITE = 0.6, 0.15
-"""Shares of images with black and with white borders; the others' are grey."""
+"""Shares of images with black and with white borders; all others have grey ones."""
 
 
-class RandomCollimation(DrawnIntensity):
-    """Straight borders on the four sides, turned together.
+class Collimation(DrawnIntensity):
+    """Cover strips along the sides, like the collimator's shutters or the rim of a scanned film.
+
+    Half of the sides of a changed image have no strip. Strips are black, sometimes white or grey.
+    Boxes and masks stay: where a strip hides part of an organ, the detector has to infer it.
 
     Args:
-        largest: of a border, as a fraction of the image's side.
-        degrees: the largest turn to either side.
-        p: the probability an image.
+        largest: the widest strip as a fraction of the image's side, 0 to 0.4; sensible up to 0.15.
+        degrees: the largest rotation of all strips to either side, 0 to 45; sensible up to 3. A
+            rotated strip of width 0 is visible in the corners.
+        p: the share of images that is changed, 0 to 1.
+
+    Raises:
+        ValueError: an option is out of range.
     """
 
-    def __init__(self, largest: float, degrees: float, p: float) -> None:
+    def __init__(self, *, largest: float = 0.1, degrees: float = 2.0, p: float = 0.3) -> None:
+        check_number("largest", largest, 0, 0.4)
+        check_number("degrees", degrees, 0, 45)
+        check_probability(p)
         super().__init__(7, p)
         self.largest, self.degrees = largest, degrees
 
     def change(self, images: Tensor, draws: Tensor) -> Tensor:
-        """Images [B, 1, H, W] with borders; half of all sides have none."""
+        """Images [B, 1, H, W] with borders."""
         height, width = images.shape[-2:]
         size = images.new_tensor([width, width, height, height])
         border = self.largest * size * between(draws[:, :4], -1, 1).clamp(min=0)
@@ -39,7 +49,7 @@ class RandomCollimation(DrawnIntensity):
 
 
 def _outside(border: Tensor, turn: Tensor, height: int, width: int) -> Tensor:
-    """How much of each pixel lies behind borders [B, 4] (left, right, top, bottom): [B, H, W]."""
+    """How much of each pixel the borders [B, 4] (left, right, top, bottom) cover: [B, H, W]."""
     x = pixel_centers(width, border) - width / 2
     y = (pixel_centers(height, border) - height / 2)[:, None]
     cosine, sine = turn.cos()[:, None, None], turn.sin()[:, None, None]
@@ -53,25 +63,3 @@ def _outside(border: Tensor, turn: Tensor, height: int, width: int) -> Tensor:
 def _level(kind: Tensor, grey: Tensor) -> Tensor:
     level = torch.where(kind < BLACK + WHITE, 1.0, grey)
     return torch.where(kind < BLACK, 0.0, level)
-
-
-def collimation(*, largest: float = 0.1, degrees: float = 2.0, p: float = 0.3) -> RandomCollimation:
-    """Cover strips along the sides, as the shutters of the X-ray tube do, or a scanned film's rim.
-
-    Half of the sides of a chosen image get none, the others up to the largest. Strips are black,
-    sometimes white or grey. Boxes and masks stay: where a strip hides a part of an organ, the
-    detector has to infer it.
-
-    Args:
-        largest: the widest strip as a fraction of the image's side, 0 to 0.4; sensible up to 0.15.
-        degrees: the largest turn of all strips to either side, 0 to 45; sensible up to 3. A turned
-            strip of width 0 shows in the corners.
-        p: the share of images that is changed, 0 to 1.
-
-    Raises:
-        ValueError: an option is out of range.
-    """
-    check_number("largest", largest, 0, 0.4)
-    check_number("degrees", degrees, 0, 45)
-    check_probability(p)
-    return RandomCollimation(largest, degrees, p)

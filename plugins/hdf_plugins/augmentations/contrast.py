@@ -11,17 +11,23 @@ from torch import Tensor
 from hdf_plugins.augmentations.ranges import check_probability, check_range
 
 
-class RandomMeanContrast(IntensityAugmentationBase2D):
-    """Stretch each image's grey values about their mean.
+class Contrast(IntensityAugmentationBase2D):
+    """Scale each grey value's distance from the image's mean, and clip to [0, 1].
 
-    Kornia's RandomContrast multiplies the raw values, which is a change of brightness.
+    Kornia's RandomContrast scales the grey values themselves, which changes the brightness.
 
     Args:
-        factor: the smallest and the largest factor.
-        p: the probability an image.
+        factor: the smallest and the largest factor, one per image, 0 to 10; below 1 lowers the
+            contrast, above 1 raises it; sensible within 0.7 to 1.4.
+        p: the share of images that is changed, 0 to 1.
+
+    Raises:
+        ValueError: an option is out of range.
     """
 
-    def __init__(self, factor: tuple[float, float], p: float) -> None:
+    def __init__(self, *, factor: tuple[float, float] = (0.8, 1.25), p: float = 1.0) -> None:
+        check_range("factor", factor, 0, 10)
+        check_probability(p)
         super().__init__(p=p)
         self._param_generator = PlainUniformGenerator((factor, "factor", None, None))
 
@@ -36,19 +42,3 @@ class RandomMeanContrast(IntensityAugmentationBase2D):
         mean = input.mean((-3, -2, -1), keepdim=True)
         factor = params["factor"].to(input)[:, None, None, None]
         return mean.lerp(input, factor).clamp(0, 1)
-
-
-def contrast(*, factor: tuple[float, float] = (0.8, 1.25), p: float = 1.0) -> RandomMeanContrast:
-    """Multiply the grey values' distance from the image's mean, and clip to [0, 1].
-
-    Args:
-        factor: the smallest and the largest factor, one an image, 0 to 10; below 1 flattens, above
-            1 hardens; sensible within 0.7 to 1.4.
-        p: the share of images that is changed, 0 to 1.
-
-    Raises:
-        ValueError: an option is out of range.
-    """
-    check_range("factor", factor, 0, 10)
-    check_probability(p)
-    return RandomMeanContrast(factor, p)

@@ -3,31 +3,48 @@
 from __future__ import annotations
 
 from math import pi
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from hdf_plugins.augmentations.drawn import DrawnIntensity, between, cover
 from hdf_plugins.augmentations.ranges import check_probability, check_range
-from hdf_plugins.augmentations.ribbons import Ribbons, covered
 
 WIRES, ELECTRODES, KNOTS = 3, 4, 4
 DRAWS = (2, WIRES * (2 * KNOTS + 2), ELECTRODES * 4, 5)
-"""Numbers for the look of all, the wires, the electrodes and the housing."""
+"""Random numbers per image: for the common appearance, wires, electrodes and housing."""
 WIRE, ELECTRODE, PACEMAKER = 0.6, 0.35, 0.35
-"""How likely each of them is there; the first wire always is."""
+"""The probability of each; the first wire is always drawn."""
 
 
-class RandomDevices(DrawnIntensity):
-    """Bright ribbons drawn over images.
+class Devices(DrawnIntensity):
+    """Draw wires, tubes, electrodes and pacemakers over the image, bright and partly transparent.
+
+    An image gets one to three smooth curves, up to four discs, and sometimes a housing in one of
+    the upper corners, at random places. They teach that bright objects are no borders of organs,
+    and imitate no particular device. Boxes and masks stay.
 
     Args:
-        opacity: the least and the most that is covered of what lies below.
-        width: of a wire, the least and the most, as a fraction of the image's longer side.
-        p: the probability an image.
+        opacity: the smallest and the largest opacity, 0 to 1.
+        width: the smallest and the largest width of a wire or tube, as a fraction of the image's
+            longer side, 0.001 to 0.1; nothing is drawn thinner than about a pixel.
+        p: the share of images that is changed, 0 to 1.
+
+    Raises:
+        ValueError: an option is out of range.
     """
 
-    def __init__(self, opacity: tuple[float, float], width: tuple[float, float], p: float) -> None:
+    def __init__(
+        self,
+        *,
+        opacity: tuple[float, float] = (0.4, 1.0),
+        width: tuple[float, float] = (0.005, 0.02),
+        p: float = 0.3,
+    ) -> None:
+        check_range("opacity", opacity, 0, 1)
+        check_range("width", width, 0.001, 0.1)
+        check_probability(p)
         super().__init__(sum(DRAWS), p)
         self.opacity, self.width = opacity, width
 
@@ -85,38 +102,72 @@ def _housing(draws: Tensor, size: tuple[int, int]) -> Ribbons:
 
 
 def _in_pixels(places: Tensor, size: tuple[int, int]) -> Tensor:
-    """Places [..., 2] as fractions (x, y) of an image of (height, width)."""
+    """Fractions (x, y) [..., 2] of an image of (height, width), in pixels."""
     x, y = places.unbind(-1)
     return torch.stack([x * size[1], y * size[0]], -1)
 
 
 def _steps(count: int, like: Tensor) -> Tensor:
-    """The middles of `count` even steps from 0 to 1."""
+    """The centres of `count` equal steps from 0 to 1."""
     return (torch.arange(count, device=like.device) + 0.5) / count
 
 
-def devices(
-    *,
-    opacity: tuple[float, float] = (0.4, 1.0),
-    width: tuple[float, float] = (0.005, 0.02),
-    p: float = 0.3,
-) -> RandomDevices:
-    """Draw wires, tubes, electrodes and pacemakers over the image, bright and partly transparent.
+class Ribbons(NamedTuple):
+    """K ribbons per image: curves whose width may change along them.
 
-    An image gets one to three smooth curves, up to four discs, and sometimes a housing in one of
-    the upper corners, at random places: they teach that a bright thing is no organ's border, and
-    imitate no particular device. Boxes and masks stay.
+    Attributes:
+        middle: float32 [B, K, N, 2], points (x, y) along them, pixels.
+        half: float32 [B, K, N], half the width there, pixels.
+        present: float32 [B, K], 0 for a ribbon that is not drawn, else 1.
+        strips: number of points across a ribbon, at most about a pixel apart.
+    """
+
+    middle: Tensor
+    half: Tensor
+    present: Tensor
+    strips: int
+
+
+def covered(groups: list[Ribbons], size: tuple[int, int]) -> Tensor:
+    """How much of each pixel all ribbons cover.
 
     Args:
-        opacity: the least and the most that is covered of what lies below, 0 to 1.
-        width: of a wire or tube, the least and the most, as a fraction of the image's longer side,
-            0.001 to 0.1; nothing is drawn thinner than about a pixel.
-        p: the share of images that is changed, 0 to 1.
+        size: (height, width).
 
-    Raises:
-        ValueError: an option is out of range.
+    Returns:
+        float32 [B, H, W] in [0, 1].
     """
-    check_range("opacity", opacity, 0, 1)
-    check_range("width", width, 0.001, 0.1)
-    check_probability(p)
-    return RandomDevices(opacity, width, p)
+    height, width = size
+    patches = [_patches(group) for group in groups]
+    x, y, area = (torch.cat(part, 1) for part in zip(*patches, strict=True))
+    canvas = area.new_zeros(len(area), (height + 3) * (width + 3))
+    _splat(canvas, x, y, area, size)
+    return canvas.view(-1, height + 3, width + 3)[:, 1:-2, 1:-2].clamp(max=1)
+
+
+def _patches(ribbons: Ribbons) -> tuple[Tensor, Tensor, Tensor]:
+    """Centres x and y of small patches, and their areas: [B, P] each, pixels."""
+    middle, half, present, strips = ribbons
+    ahead = torch.cat([middle[:, :, 1:2] - middle[:, :, :1], middle.diff(dim=2)], 2)
+    length = ahead.norm(dim=-1).clamp(min=1e-6)
+    reach = (half / length)[..., None]
+    across = (torch.arange(strips, device=half.device) * 2 + 1.0) / strips - 1
+    x = middle[..., :1] - ahead[..., 1:] * reach * across
+    y = middle[..., 1:] + ahead[..., :1] * reach * across
+    area = (length * half * (2 / strips) * present[..., None])[..., None].expand_as(x)
+    return x.flatten(1), y.flatten(1), area.flatten(1)
+
+
+def _splat(canvas: Tensor, x: Tensor, y: Tensor, area: Tensor, size: tuple[int, int]) -> None:
+    """Distribute each area over the four pixels around its point; the canvas has a margin."""
+    height, width = size
+    # Points outside are moved onto the margin, which is never read.
+    x, y = (x + 0.5).clamp(0, width + 1), (y + 0.5).clamp(0, height + 1)
+    column, row = x.long(), y.long()
+    right, down = x - column, y - row
+    start = row * (width + 3) + column
+    below = area * down
+    for first, part in ((0, area - below), (width + 3, below)):
+        beside = part * right
+        canvas.scatter_add_(1, start + first, part - beside)
+        canvas.scatter_add_(1, start + first + 1, beside)

@@ -1,4 +1,4 @@
-"""What the grey-value augmentations of this package share: random numbers, curves, coverings."""
+"""What the grey-value augmentations share: random numbers, curves, painting over."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ LEVELS = 256
 """Points of a curve over the grey values."""
 
 
-class EvenDraws(RandomGeneratorBase):
-    """Numbers in [0, 1) from the CPU's generator, the same whatever device holds the images.
+class UniformNumbers(RandomGeneratorBase):
+    """Uniform numbers in [0, 1) from the CPU's generator, the same on every device.
 
     Args:
-        count: numbers an image.
+        count: numbers per image.
     """
 
     def __init__(self, count: int) -> None:
@@ -35,21 +35,21 @@ class EvenDraws(RandomGeneratorBase):
 
 
 class DrawnIntensity(IntensityAugmentationBase2D):
-    """An augmentation of grey values that is made of even draws.
+    """An augmentation of grey values that depends on uniform random numbers.
 
     Only the images that `p` chooses are computed.
 
     Args:
-        draws: how many numbers an image takes.
-        p: the probability an image.
+        draws: how many numbers an image needs.
+        p: the probability that an image is changed.
     """
 
     def __init__(self, draws: int, p: float) -> None:
         super().__init__(p=p)
-        self._param_generator = EvenDraws(draws)
+        self._param_generator = UniformNumbers(draws)
 
     def change(self, images: Tensor, draws: Tensor) -> Tensor:
-        """Images float32 [B, 1, H, W] in [0, 1], changed by their draws [B, count] in [0, 1)."""
+        """Images float32 [B, 1, H, W] in [0, 1], changed by their numbers [B, count] in [0, 1)."""
         raise NotImplementedError
 
     def apply_transform(
@@ -59,7 +59,7 @@ class DrawnIntensity(IntensityAugmentationBase2D):
         flags: dict[str, Any],
         transform: Tensor | None = None,
     ) -> Tensor:
-        """Change the images [B, 1, H, W] that are chosen, and clip them to [0, 1]."""
+        """Change the chosen images [B, 1, H, W], and clip them to [0, 1]."""
         rows = (params["batch_prob"] > 0.5).nonzero().flatten()
         if not len(rows):
             return input
@@ -69,16 +69,16 @@ class DrawnIntensity(IntensityAugmentationBase2D):
 
 
 def between(draws: Tensor, low: float, high: float) -> Tensor:
-    """Even draws from [0, 1) moved to [low, high)."""
+    """Uniform numbers from [0, 1), mapped to [low, high)."""
     return low + (high - low) * draws
 
 
 def apply_curve(images: Tensor, curves: Tensor) -> Tensor:
-    """Replace grey values through a curve an image, with straight lines between its points.
+    """Map grey values through one curve per image, interpolated linearly.
 
     Args:
         images: float32 [B, 1, H, W] in [0, 1].
-        curves: float32 [B, LEVELS], what becomes of the grey values 0 to 1 in even steps.
+        curves: float32 [B, LEVELS], the new values of the grey values 0 to 1 in equal steps.
     """
     place = images.flatten(1) * (LEVELS - 1)
     lower = place.long().clamp_(max=LEVELS - 2)
@@ -96,7 +96,7 @@ def cover(images: Tensor, amount: Tensor, level: Tensor) -> Tensor:
 
     Args:
         images: float32 [B, 1, H, W].
-        amount: float32 [B, H, W], 0 where the image stays, 1 where nothing of it is seen.
-        level: float32 [B], what is painted.
+        amount: float32 [B, H, W], the opacity: 0 keeps the image, 1 hides it.
+        level: float32 [B], the grey value of the paint.
     """
     return images.lerp(level[:, None, None, None], amount[:, None])

@@ -14,14 +14,14 @@ def erasing(
     value: float = 0.0,
     p: float = 0.5,
 ) -> RandomErasing:
-    """Paint a rectangle over the image, as a device or a label would hide part of a heart.
+    """Paint a rectangle over the image, where a device or a label might hide part of a heart.
 
     Boxes and masks stay: the detector has to infer what it can't see
     (Zhong et al., Random Erasing Data Augmentation, AAAI 2020).
 
     Args:
         scale: the rectangle's area as a fraction of the image's, above 0 and up to 1; sensible up
-            to 0.1, so that a heart (about a seventh of the image) is never wholly hidden.
+            to 0.1, so that a heart (about a seventh of the image) is never hidden completely.
         ratio: its height over its width.
         value: its grey value, 0 (black) to 1 (white).
         p: the share of images that is changed, 0 to 1.

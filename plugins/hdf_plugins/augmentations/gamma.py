@@ -11,35 +11,11 @@ from torch import Tensor
 from hdf_plugins.augmentations.ranges import check_probability, check_range
 
 
-class RandomPower(IntensityAugmentationBase2D):
-    """Raise each image's grey values to a power.
+class Gamma(IntensityAugmentationBase2D):
+    """Raise the grey values in [0, 1] to a random power, one per image.
 
+    This imitates other exposures and other vendors' display curves; black and white stay the same.
     Kornia's RandomGamma takes twice as many passes over the images, for gains and checks.
-
-    Args:
-        power: the smallest and the largest exponent.
-        p: the probability an image.
-    """
-
-    def __init__(self, power: tuple[float, float], p: float) -> None:
-        super().__init__(p=p)
-        self._param_generator = PlainUniformGenerator((power, "power", None, None))
-
-    def apply_transform(
-        self,
-        input: Tensor,
-        params: dict[str, Tensor],
-        flags: dict[str, Any],
-        transform: Tensor | None = None,
-    ) -> Tensor:
-        """Raise images [B, C, H, W], clipped to [0, 1]."""
-        return input.clamp(0, 1).pow_(params["power"].to(input)[:, None, None, None])
-
-
-def gamma(*, gamma: tuple[float, float] = (0.7, 1.5), p: float = 1.0) -> RandomPower:
-    """Raise the grey values in [0, 1] to a random power, one an image.
-
-    It stands in for other exposures and other vendors' display curves; black and white stay.
 
     Args:
         gamma: the smallest and the largest exponent, above 0; below 1 brightens, above 1 darkens;
@@ -49,6 +25,19 @@ def gamma(*, gamma: tuple[float, float] = (0.7, 1.5), p: float = 1.0) -> RandomP
     Raises:
         ValueError: an option is out of range.
     """
-    check_range("gamma", gamma, 0.01, 100)
-    check_probability(p)
-    return RandomPower(gamma, p)
+
+    def __init__(self, *, gamma: tuple[float, float] = (0.7, 1.5), p: float = 1.0) -> None:
+        check_range("gamma", gamma, 0.01, 100)
+        check_probability(p)
+        super().__init__(p=p)
+        self._param_generator = PlainUniformGenerator((gamma, "power", None, None))
+
+    def apply_transform(
+        self,
+        input: Tensor,
+        params: dict[str, Tensor],
+        flags: dict[str, Any],
+        transform: Tensor | None = None,
+    ) -> Tensor:
+        """Raise images [B, C, H, W], clipped to [0, 1], to their powers."""
+        return input.clamp(0, 1).pow_(params["power"].to(input)[:, None, None, None])

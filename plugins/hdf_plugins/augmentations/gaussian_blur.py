@@ -10,10 +10,10 @@ from hdf_plugins.augmentations.ranges import check_probability, check_range
 
 
 def gaussian_blur(*, sigma: tuple[float, float] = (0.2, 1.5), p: float = 0.5) -> RandomGaussianBlur:
-    """Blur by a Gaussian, as breathing and beating do.
+    """Blur by a Gaussian, as breathing and heartbeat do.
 
     Args:
-        sigma: the smallest and the largest standard deviation in network pixels, one an image,
+        sigma: the smallest and the largest standard deviation in network pixels, one per image,
             0.05 to 10; sensible up to 1.5 at 112 px and 3 at 224 px.
         p: the share of images that is blurred, 0 to 1.
 

@@ -16,7 +16,7 @@ LEVELS = 2**16
 
 
 class EvenLevels(RandomGeneratorBase):
-    """A whole number below `LEVELS` for each pixel, all equally likely."""
+    """A uniform integer below `LEVELS` for each pixel."""
 
     def make_samplers(self, device: torch.device, dtype: torch.dtype) -> None:
         """Nothing to prepare."""
@@ -24,25 +24,31 @@ class EvenLevels(RandomGeneratorBase):
     def forward(
         self, batch_shape: tuple[int, ...], same_on_batch: bool = False
     ) -> dict[str, Tensor]:
-        """``levels``: uint16 [B, C, H, W], the same whatever device holds the images."""
+        """``levels``: uint16 [B, C, H, W], the same on every device."""
         count = math.prod(batch_shape)
         drawn = torch.empty(math.ceil(count / 4), dtype=torch.int64).random_(-(2**63), None)
         return {"levels": drawn.view(torch.uint16)[:count].view(batch_shape)}
 
 
-class RandomNoise(IntensityAugmentationBase2D):
-    """Add independent normal noise.
+class GaussianNoise(IntensityAugmentationBase2D):
+    """Add independent normal noise to every pixel.
 
-    Each value is one of `LEVELS` quantiles of the normal distribution, which takes less than half
-    the time of drawing it. Its standard deviation is right to four digits, and the furthest value
-    lies 4.2 of them out.
+    Each value is one of 65,536 quantiles of the normal distribution, which takes less than half the
+    time of drawing normal numbers. The standard deviation is right to four digits; the largest
+    value is 4.2 standard deviations from zero.
 
     Args:
-        std: its standard deviation.
-        p: the probability an image.
+        std: its standard deviation as a fraction of the grey range, 0 to 1; sensible up to 0.05
+            (a low-dose radiograph reduced to a network's size shows less than 0.02).
+        p: the share of images that is changed, 0 to 1.
+
+    Raises:
+        ValueError: an option is out of range.
     """
 
-    def __init__(self, std: float, p: float) -> None:
+    def __init__(self, *, std: float = 0.02, p: float = 0.5) -> None:
+        check_number("std", std, 0, 1)
+        check_probability(p)
         super().__init__(p=p)
         self._param_generator = EvenLevels()
         middles = (torch.arange(LEVELS, dtype=torch.float64) + 0.5) / LEVELS
@@ -55,23 +61,7 @@ class RandomNoise(IntensityAugmentationBase2D):
         flags: dict[str, Any],
         transform: Tensor | None = None,
     ) -> Tensor:
-        """Add to images [B, C, H, W]."""
+        """Add noise to images [B, C, H, W]."""
         levels = params["levels"].to(input.device).int().flatten()
         noise: Tensor = self._quantiles.to(input.device).index_select(0, levels)
         return noise.view_as(input).add_(input)
-
-
-def gaussian_noise(*, std: float = 0.02, p: float = 0.5) -> RandomNoise:
-    """Add independent normal noise to every pixel.
-
-    Args:
-        std: its standard deviation as a fraction of the grey range, 0 to 1; sensible up to 0.05
-            (a low-dose radiograph shrunk to a network's size shows less than 0.02).
-        p: the share of images that is changed, 0 to 1.
-
-    Raises:
-        ValueError: an option is out of range.
-    """
-    check_number("std", std, 0, 1)
-    check_probability(p)
-    return RandomNoise(std, p)

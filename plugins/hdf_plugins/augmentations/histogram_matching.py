@@ -1,4 +1,4 @@
-"""The grey values of one image spread as those of another."""
+"""Histogram matching with another image of the batch."""
 
 from __future__ import annotations
 
@@ -15,18 +15,28 @@ SMOOTH = 25
 """Grey levels over which a curve is averaged: a tenth of the range."""
 
 STEEPEST = 8.0
-"""The most by which grey values near black are multiplied: a black rim is not quite black."""
+"""The largest factor for grey values near black: a black rim is not quite black."""
 
 
-class RandomHistogramMatching(DrawnIntensity):
-    """Pull images towards the histogram of another image of the batch.
+class HistogramMatching(DrawnIntensity):
+    """Move the distribution of grey values towards that of another image of the batch.
+
+    One device's images come to look like another's. Grey values keep their order. Black pixels stay
+    black and are ignored in both images, so padding has no effect. A batch of one image stays as it
+    is.
 
     Args:
-        amount: the least and the most of the way that is gone.
-        p: the probability an image.
+        amount: the smallest and the largest step towards the other distribution, 0 (none) to 1
+            (all the way).
+        p: the share of images that is changed, 0 to 1.
+
+    Raises:
+        ValueError: an option is out of range.
     """
 
-    def __init__(self, amount: tuple[float, float], p: float) -> None:
+    def __init__(self, *, amount: tuple[float, float] = (0.3, 1.0), p: float = 0.3) -> None:
+        check_range("amount", amount, 0, 1)
+        check_probability(p)
         super().__init__(2, p)
         self.amount = amount
 
@@ -37,7 +47,7 @@ class RandomHistogramMatching(DrawnIntensity):
         flags: dict[str, Any],
         transform: Tensor | None = None,
     ) -> Tensor:
-        """Change the images [B, 1, H, W] that are chosen; each may be the other's model."""
+        """Match the chosen images [B, 1, H, W] with any other image of the batch."""
         rows = (params["batch_prob"] > 0.5).nonzero().flatten().to(input.device)
         count = len(input)
         if not len(rows) or count < 2:
@@ -54,7 +64,7 @@ class RandomHistogramMatching(DrawnIntensity):
 
 
 def histograms(images: Tensor) -> Tensor:
-    """How many pixels have each of `LEVELS` grey values; black ones don't count.
+    """How many pixels have each of `LEVELS` grey values, without black ones.
 
     Args:
         images: float32 [B, 1, H, W] in [0, 1].
@@ -69,17 +79,17 @@ def histograms(images: Tensor) -> Tensor:
 
 
 def shares(counts: Tensor) -> Tensor:
-    """The share of pixels below each level and half of the level's own, [B, LEVELS]."""
-    counts = counts + 1e-3  # an image without pixels, and levels without any, stay in order
+    """The share of pixels below each level, plus half of the level's own: [B, LEVELS]."""
+    counts = counts + 1e-3  # keeps empty images and empty levels in order
     return (counts.cumsum(1) - counts / 2) / counts.sum(1, keepdim=True)
 
 
 def matching_curves(shares: Tensor, models: Tensor) -> Tensor:
-    """For each level the grey value that has the same share of the model below it.
+    """For each level, the grey value below which the model has the same share.
 
     Args:
         shares: float32 [B, LEVELS], of the images.
-        models: float32 [B, LEVELS], of what they shall look like.
+        models: float32 [B, LEVELS], of the images that they are matched with.
 
     Returns:
         float32 [B, LEVELS] in [0, 1].
@@ -91,11 +101,11 @@ def matching_curves(shares: Tensor, models: Tensor) -> Tensor:
 
 
 def smooth(curves: Tensor, occupied: Tensor) -> Tensor:
-    """Mean over `SMOOTH` neighbouring levels, of those that occur in the image.
+    """The mean over `SMOOTH` neighbouring levels that occur in the image.
 
-    A jump between two peaks of the model becomes a slope: without it noise in the lungs turns into
-    islands where the other image has a dark background. Curves start from black, no steeper than
-    `STEEPEST`.
+    A jump between two peaks of the model becomes a slope. Otherwise noise in the lungs would turn
+    into blotches where the other image has a dark background. Curves leave black with a slope of at
+    most `STEEPEST`.
 
     Args:
         curves: float32 [B, LEVELS].
@@ -106,24 +116,3 @@ def smooth(curves: Tensor, occupied: Tensor) -> Tensor:
     value, weight = F.avg_pool1d(F.pad(both, [SMOOTH // 2] * 2), SMOOTH, stride=1).unbind(1)
     most = torch.linspace(0, STEEPEST, LEVELS, device=curves.device)
     return (value / weight).minimum(most)
-
-
-def histogram_matching(
-    *, amount: tuple[float, float] = (0.3, 1.0), p: float = 0.3
-) -> RandomHistogramMatching:
-    """Pull the distribution of grey values towards that of another image of the batch.
-
-    One device's images come to look as another's do. Grey values keep their order. Black pixels
-    stay black and count in neither image, so that padding doesn't matter. A batch of one image
-    stays as it is.
-
-    Args:
-        amount: the least and the most of the way to the other image's distribution, 0 to 1.
-        p: the share of images that is changed, 0 to 1.
-
-    Raises:
-        ValueError: an option is out of range.
-    """
-    check_range("amount", amount, 0, 1)
-    check_probability(p)
-    return RandomHistogramMatching(amount, p)

@@ -11,8 +11,8 @@ def horizontal_flip(*, p: float = 0.5) -> RandomHorizontalFlip:
     """Swap left and right.
 
     A mirrored chest has its heart on the wrong side, as in dextrocardia (about 1 person in 10 000),
-    and labels such as ``left_lung`` keep their name while they change sides. Use it to study a
-    detector's symmetry; leave it out of ordinary training.
+    and labels such as ``left_lung`` keep their names while they change sides. Use it to study the
+    symmetry of a detector, not for ordinary training.
 
     Args:
         p: the share of images that is mirrored, 0 to 1.

@@ -1,4 +1,4 @@
-"""Black for white."""
+"""Random inversion."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from hdf_plugins.augmentations.ranges import check_probability
 def inversion(*, p: float = 0.05) -> RandomInvert:
     """Swap black and white, as in a file whose photometric interpretation was lost.
 
-    hdf shows bone bright wherever a file says what it means; exports to PNG and JPEG often don't.
+    hdf shows bone bright where a file states its photometric interpretation; exports to PNG and
+    JPEG often don't.
 
     Args:
         p: the share of images that is inverted, 0 to 1; sensible up to 0.2.

@@ -9,29 +9,38 @@ from hdf_plugins.augmentations.drawn import DrawnIntensity, between, pixel_cente
 from hdf_plugins.augmentations.ranges import check_number, check_probability
 
 WAVES = 3
-"""Cosines along each axis: of no, half a and one period over the image."""
+"""Cosines along each axis, with 0, 1/2 and 1 period over the image."""
 
 
-class RandomShading(DrawnIntensity):
-    """Multiply images by the exponential of a few products of cosines.
+class LowFrequency(DrawnIntensity):
+    """Multiply the image by a smooth random field: the exponential of a few cosines.
+
+    This imitates the heel effect, misaligned grids, scatter, and display processing that evens out
+    lungs and mediastinum.
 
     Args:
-        strength: the logarithm of the largest factor.
-        p: the probability an image.
+        strength: the logarithm of the largest factor anywhere, 0 to 3: with 0.6 factors lie within
+            0.55 to 1.8; sensible up to 1.
+        p: the share of images that is changed, 0 to 1.
+
+    Raises:
+        ValueError: an option is out of range.
     """
 
     shares: Tensor
 
-    def __init__(self, strength: float, p: float) -> None:
+    def __init__(self, *, strength: float = 0.6, p: float = 0.3) -> None:
+        check_number("strength", strength, 0, 3)
+        check_probability(p)
         super().__init__(WAVES * WAVES + 1, p)
         self.strength = strength
         number = torch.arange(WAVES)
         waves = (number[:, None] + number).float()
-        shares = torch.where(waves > 0, 1 / waves, 0.0)  # coarse waves may be stronger
+        shares = torch.where(waves > 0, 1 / waves, 0.0)  # long waves may be stronger
         self.register_buffer("shares", shares, persistent=False)
 
     def change(self, images: Tensor, draws: Tensor) -> Tensor:
-        """Images [B, 1, H, W], each times its field."""
+        """Images [B, 1, H, W], each multiplied by its field."""
         amounts = between(draws[:, 1:], -1, 1).view(-1, WAVES, WAVES) * self.shares.to(images)
         amounts = amounts / amounts.abs().sum((1, 2), keepdim=True).clamp(min=1e-6)
         reach = self.strength * draws[:, :1, None]
@@ -44,22 +53,3 @@ def _cosines(count: int, like: Tensor) -> Tensor:
     """Float32 [count, WAVES] in [-1, 1]."""
     place = pixel_centers(count, like)[:, None] / count
     return (torch.pi * place * torch.arange(WAVES, device=like.device)).cos()
-
-
-def low_frequency(*, strength: float = 0.6, p: float = 0.3) -> RandomShading:
-    """Multiply the image by a smooth random field.
-
-    It stands in for the heel effect, for grids that are out of line, for scatter, and for display
-    processing that levels the lungs with the mediastinum.
-
-    Args:
-        strength: the logarithm of the largest factor anywhere, 0 to 3: with 0.6 factors lie within
-            0.55 to 1.8; sensible up to 1.
-        p: the share of images that is changed, 0 to 1.
-
-    Raises:
-        ValueError: an option is out of range.
-    """
-    check_number("strength", strength, 0, 3)
-    check_probability(p)
-    return RandomShading(strength, p)

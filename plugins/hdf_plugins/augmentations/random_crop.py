@@ -16,13 +16,13 @@ def random_crop(
 ) -> RandomResizedCrop:
     """Cut out a random part of the image and resize it to the image's own size.
 
-    A crop may cut the heart; its box then ends at the image's edge.
+    A crop may cut the heart; its box then ends at the edge of the image.
 
     Args:
         image_size: (height, width) of the network's image.
         scale: the crop's area as a fraction of the image's, above 0 and up to 1; sensible from 0.6.
-            The side is the root of it: 0.7 keeps 84 % of height and width.
-        ratio: the crop's width over height, relative to the image's own: 1 keeps the proportions;
+            The side is the square root of it: 0.7 keeps 84 % of height and width.
+        ratio: the crop's width over height, relative to the image's: 1 keeps the proportions;
             sensible within 0.8 to 1.25.
         p: the share of images that is cropped, 0 to 1.
 
@@ -37,6 +37,6 @@ def random_crop(
     crop = RandomResizedCrop(
         image_size, scale=scale, ratio=(ratio[0] * own, ratio[1] * own), align_corners=False
     )
-    # Kornia draws this module's p once a batch, since crops may change the size; these do not.
+    # Kornia draws this module's p once per batch, since crops may change the size; these do not.
     crop.p = p
     return crop

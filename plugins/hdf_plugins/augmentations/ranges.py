@@ -1,4 +1,4 @@
-"""The checks that the augmentations make of their options."""
+"""Range checks of the augmentations' options."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from __future__ import annotations
 def check_range(
     name: str, bounds: tuple[float, float], lowest: float, highest: float, unit: str = ""
 ) -> None:
-    """Refuse bounds that are out of order or leave ``lowest..highest``.
+    """Refuse bounds that are out of order or outside ``lowest..highest``.
 
     Raises:
         ValueError: with the option's name, what was given and what was expected.

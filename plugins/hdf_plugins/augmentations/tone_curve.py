@@ -13,19 +13,28 @@ from hdf_plugins.augmentations.ranges import check_number, check_probability
 DEGREE = 6
 
 
-class RandomToneCurve(DrawnIntensity):
-    """Monotone Bernstein polynomials of degree `DEGREE` as curves.
+class ToneCurve(DrawnIntensity):
+    """Map the grey values through a random smooth curve that rises from black to white.
 
-    Their coefficients grow from 0 to 1, so the curve does.
+    This imitates other vendors' display curves, more freely than `gamma`: dark and bright parts
+    gain or lose contrast independently. Black and white stay, and grey values keep their order.
+    The curves are Bernstein polynomials with ascending coefficients (Lorentz, Bernstein
+    Polynomials, 1986), much like the Bezier curves of Zhou et al., Models Genesis, MICCAI 2019.
 
     Args:
-        strength: the logarithm of the largest factor by which a step of the coefficients grows.
-        p: the probability an image.
+        strength: how far the curve may leave the diagonal, 0 to 4; at 1.5 middle grey becomes 0.25
+            to 0.75; sensible up to 2.
+        p: the share of images that is changed, 0 to 1.
+
+    Raises:
+        ValueError: an option is out of range.
     """
 
     basis: Tensor
 
-    def __init__(self, strength: float, p: float) -> None:
+    def __init__(self, *, strength: float = 1.5, p: float = 0.5) -> None:
+        check_number("strength", strength, 0, 4)
+        check_probability(p)
         super().__init__(DEGREE, p)
         self.strength = strength
         x = torch.linspace(0, 1, LEVELS, dtype=torch.float64)
@@ -33,28 +42,7 @@ class RandomToneCurve(DrawnIntensity):
         self.register_buffer("basis", torch.stack(terms).float(), persistent=False)
 
     def change(self, images: Tensor, draws: Tensor) -> Tensor:
-        """Images [B, 1, H, W] through one curve each."""
+        """Images [B, 1, H, W], each mapped through its own curve."""
         steps = between(draws, -self.strength, self.strength).exp()
         coefficients = steps.cumsum(1) / steps.sum(1, keepdim=True)
         return apply_curve(images, coefficients @ self.basis.to(images))
-
-
-def tone_curve(*, strength: float = 1.5, p: float = 0.5) -> RandomToneCurve:
-    """Replace the grey values through a random smooth curve that rises from black to white.
-
-    It stands in for other vendors' display curves, more freely than `gamma`: dark and bright parts
-    win or lose contrast each for themselves. Black and white stay, and no two grey values change
-    their order. The curves are Bernstein polynomials with growing coefficients (Lorentz, Bernstein
-    Polynomials, 1986), much like the Bezier curves of Zhou et al., Models Genesis, MICCAI 2019.
-
-    Args:
-        strength: how far the curve may leave the diagonal, 0 to 4; at 1.5 middle grey ends between
-            0.25 and 0.75; sensible up to 2.
-        p: the share of images that is changed, 0 to 1.
-
-    Raises:
-        ValueError: an option is out of range.
-    """
-    check_number("strength", strength, 0, 4)
-    check_probability(p)
-    return RandomToneCurve(strength, p)

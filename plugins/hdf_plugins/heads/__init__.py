@@ -1,1 +1,1 @@
-"""Built-in heads, one a file."""
+"""The built-in heads, one per file, and what they share."""

@@ -1,4 +1,4 @@
-"""One answer a label: from boxes and spreads as tensors to detections."""
+"""From boxes and spreads, one per label, as tensors to detections."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from hdf.types import Detections
 SMALLEST_SIDE = 1e-3
 
 Answers = tuple[Tensor, Tensor, Tensor | None]
-"""Boxes float32 [B, L, 4], scores [B, L], spread [B, L, 4] or None; NaN for what is not found."""
+"""Boxes float32 [B, L, 4], scores [B, L], spread [B, L, 4] or None; NaN for labels not found."""
 
 
 def one_each(boxes: Tensor, spread: Tensor, size: tuple[int, int]) -> Answers:
     """One box for every label, in the labels' order.
 
-    The score is 1 / (1 + s), where s adds, over width and height, the mean spread of the two edges
-    as a share of the side: about the IoU of a box whose edges are off by their spread.
+    The score is 1 / (1 + s); s is the sum, over width and height, of the spreads of both edges
+    divided by the side. That is about the IoU of a box whose edges are off by their spreads.
 
     Args:
-        boxes: float32 [B, L, 4] in pixels; swapped edges are put in order, and what lies outside
-            the image is cut. NaN stays.
+        boxes: float32 [B, L, 4] in pixels; edges are put in order and clipped to the image. NaN
+            stays NaN.
         spread: float32 [B, L, 4] in pixels.
         size: (height, width) of the images.
     """
@@ -34,7 +34,7 @@ def one_each(boxes: Tensor, spread: Tensor, size: tuple[int, int]) -> Answers:
 
 
 def as_detections(answers: Answers) -> list[Detections]:
-    """One `Detections` an image."""
+    """One `Detections` per image."""
     boxes, scores, spread = answers
     spreads = [None] * len(boxes) if spread is None else list(spread)
     return [Detections.one_a_label(*item) for item in zip(boxes, scores, spreads, strict=True)]

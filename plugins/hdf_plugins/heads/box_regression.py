@@ -1,32 +1,34 @@
-"""One box a label by fully connected regression."""
+"""One box per label by fully connected regression."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import log
 
 import torch
 from torch import Tensor, nn
 
-from hdf.boxes import clip
+from hdf.boxes import clip, from_center_size, to_center_size
 from hdf.errors import user_error
 from hdf.types import Batch, Detections, Targets
 from hdf_plugins.heads.answers import Answers, as_detections
-from hdf_plugins.heads.box_code import decode, encode
 from hdf_plugins.heads.losses import BOX_LOSSES, CODE_LOSSES, LossName, masked_mean
 
 LARGEST_POOL = 7
 SMALLEST_SPREAD = 0.01
+SMALLEST_SIDE = 1e-3  # of the image; a crop may leave too little of a box for a logarithm
+LARGEST_SIDE = 4.0
 
 
 class BoxRegression(nn.Module):
-    """Fully connected layers that answer with exactly one box for every label.
+    """Fully connected layers that predict exactly one box for every label.
 
     A box is predicted as its code (centre x / W, centre y / H, log(width / W), log(height / H)),
-    standardised by the mean and spread of the training boxes of its label: an answer of zeros is
-    the mean box, which is where training starts, and edges can't be swapped.
+    standardised by the mean and standard deviation of its label's training boxes. Zeros stand for
+    the mean box, where training starts, and opposite edges can't be swapped.
 
-    The head says where, never whether: every score is 1.
+    The head never says that a label is absent: every score is 1.
 
     Args:
         channels: channels of each feature map; the last map is used.
@@ -34,10 +36,10 @@ class BoxRegression(nn.Module):
         labels: what to find.
         image_size: (height, width) of the images in pixels.
         hidden: the widths of the fully connected layers before the last.
-        dropout: the share of each hidden layer's outputs that is dropped in training.
+        dropout: the dropout probability after each hidden layer.
         loss: ``mse`` and ``smooth_l1`` compare standardised codes, ``giou`` and ``ciou`` boxes.
-        pool: (rows, columns) that the map is averaged to. By default the map's own size, at most
-            7 x 7: more would repeat values, not add any.
+        pool: (rows, columns) that the map is averaged to; the map's own size, at most 7 x 7, by
+            default.
 
     Raises:
         ValueError: an option is out of range, or the images are smaller than one map pixel.
@@ -72,14 +74,14 @@ class BoxRegression(nn.Module):
 
     @torch.no_grad()
     def fit(self, targets: Targets, size: tuple[int, int]) -> None:
-        """Take the mean and spread of the training boxes, label by label.
+        """Measure the mean and standard deviation of each label's training boxes.
 
         Args:
             targets: the training set's boxes in pixels of images of `size`.
             size: (height, width).
 
         Raises:
-            hdf.UserError: there is no box at all of some label.
+            hdf.UserError: a label has no box at all.
         """
         boxes, present = targets.one_per_label(len(self.labels))
         for i, label in enumerate(self.labels):
@@ -90,12 +92,12 @@ class BoxRegression(nn.Module):
             self.spread[i] = code.std(0, correction=0).clamp(min=SMALLEST_SPREAD)
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
-        """Feature maps [B, C, h, w] to standardised codes [B, L, 4] of the L labels' boxes."""
+        """Feature maps [B, C, h, w] to standardised codes [B, L, 4] of the boxes of L labels."""
         code: Tensor = self.layers(self.pool(features[-1]).flatten(1))
         return code.reshape(-1, len(self.labels), 4)
 
     def loss(self, raw: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """The mean loss over the boxes that are there; a label that an image lacks counts nothing.
+        """The mean loss over the boxes that are present.
 
         Args:
             raw: float32 [B, L, 4] from `forward`.
@@ -115,7 +117,7 @@ class BoxRegression(nn.Module):
         return {self.loss_name: masked_mean(losses, present)}
 
     def decode(self, raw: Tensor, size: tuple[int, int]) -> list[Detections]:
-        """One box a label, in the labels' order, cut to the image; every score is 1.
+        """One box per label, in the order of the labels, clipped to the image; every score is 1.
 
         Args:
             raw: float32 [B, L, 4] from `forward`.
@@ -124,12 +126,12 @@ class BoxRegression(nn.Module):
         return as_detections(self.answers(raw, size))
 
     def answers(self, raw: Tensor, size: tuple[int, int]) -> Answers:
-        """The same as tensors: boxes [B, L, 4] and scores [B, L]; there is no spread."""
+        """The same as tensors: boxes [B, L, 4], scores [B, L] and no spread."""
         boxes = clip(self._boxes(raw.float(), size), size)
         return boxes, torch.ones_like(boxes[..., 0]), None
 
     def _boxes(self, raw: Tensor, size: tuple[int, int]) -> Tensor:
-        """Standardised codes [B, L, 4] to boxes [B, L, 4] in pixels, not cut to the image."""
+        """Standardised codes [B, L, 4] to boxes [B, L, 4] in pixels, not clipped to the image."""
         return decode(raw * self.spread + self.mean, size)
 
 
@@ -157,6 +159,29 @@ def _check_options(hidden: tuple[int, ...], dropout: float, pool: tuple[int, int
     if any(width < 1 for width in hidden):
         raise ValueError(f"hidden holds the widths of layers, each at least 1, not {hidden}")
     if not 0 <= dropout < 1:
-        raise ValueError(f"dropout is a share from 0 to below 1, not {dropout}")
+        raise ValueError(f"dropout is a probability from 0 to below 1, not {dropout}")
     if pool is not None and min(pool) < 1:
         raise ValueError(f"pool is (rows, columns), each at least 1, not {pool}")
+
+
+def encode(boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    """Boxes to (centre x / W, centre y / H, log(width / W), log(height / H)).
+
+    Args:
+        boxes: float [..., 4] in pixels of an image of `size`; sides below a thousandth of the
+            image count as a thousandth.
+        size: (height, width).
+    """
+    fractions = to_center_size(boxes) / _scale(boxes, size)
+    return torch.cat([fractions[..., :2], fractions[..., 2:].clamp(min=SMALLEST_SIDE).log()], -1)
+
+
+def decode(code: Tensor, size: tuple[int, int]) -> Tensor:
+    """The inverse of `encode`: boxes float [..., 4], always ordered, not clipped to the image."""
+    sides = code[..., 2:].clamp(log(SMALLEST_SIDE), log(LARGEST_SIDE)).exp()
+    return from_center_size(torch.cat([code[..., :2], sides], -1) * _scale(code, size))
+
+
+def _scale(like: Tensor, size: tuple[int, int]) -> Tensor:
+    height, width = size
+    return like.new_tensor([width, height, width, height])

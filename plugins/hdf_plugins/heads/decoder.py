@@ -1,4 +1,4 @@
-"""From a backbone's pyramid to one fine map: what the dense heads share."""
+"""The decoder of the dense heads: from a backbone's pyramid to one fine map."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from torch.nn import functional as F
 
 
 class PyramidDecoder(nn.Module):
-    """Goes from the coarsest map to the map of one stride: enlarge, join, convolve.
+    """Decodes from the coarsest map to the map of one stride.
 
-    Each step enlarges what it has (nearest neighbour), joins the backbone's next finer map and
-    mixes both with one 3x3 convolution, as the expanding path of a U-Net does
-    (Ronneberger et al., MICCAI 2015).
+    Each step upsamples (nearest neighbour), concatenates the backbone's next finer map and applies
+    one 3x3 convolution, like the expanding path of a U-Net (Ronneberger et al., MICCAI 2015).
 
     Args:
         channels: channels of each map, from fine to coarse.
         strides: image pixels per map pixel of each map.
-        stride: of the map to stop at.
-        width: channels of what comes out.
+        stride: stride of the resulting map.
+        width: channels of the resulting map.
 
     Raises:
         ValueError: the backbone has no map of that stride, or `width` is below 1.

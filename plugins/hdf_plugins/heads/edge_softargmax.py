@@ -1,4 +1,4 @@
-"""One box a label, read from distributions over its edges."""
+"""One box per label from distributions over the positions of its edges."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from torch import Tensor, nn
 from hdf.types import Batch, Detections
 from hdf_plugins.heads.answers import Answers, as_detections, one_each
 from hdf_plugins.heads.decoder import PyramidDecoder
-from hdf_plugins.heads.edges import EdgeDistributions, edge_losses, read_edges
+from hdf_plugins.heads.edges import EdgePredictor, edge_losses, read_edges
 from hdf_plugins.heads.losses import LossName
 
 
 class EdgeSoftargmax(nn.Module):
-    """Answers with exactly one box for every label, and with how sure it is of each edge.
+    """Predicts exactly one box for every label, and the uncertainty of each edge.
 
-    A light decoder brings the backbone's pyramid to one stride; from its map each of a box's four
-    edges gets a distribution over the positions in the image. The expectation is the edge, the
-    standard deviation its spread.
+    A light decoder reduces the backbone's pyramid to one map; from it each of a box's four edges
+    gets a distribution over the positions in the image. Its mean is the edge, its standard
+    deviation the spread of that edge.
 
-    The score is how well the spread lets the box be known: 1 for edges without spread, and falling
-    towards 0 as the spread approaches the box's own size.
+    The score is 1 for edges without spread, and falls towards 0 as the spread approaches the size
+    of the box.
 
     Args:
         channels: channels of each feature map, from fine to coarse.
         strides: image pixels per map pixel of each map.
         labels: what to find.
-        stride: of the map that edges are read from; one of the backbone's strides.
+        stride: stride of the map that edges are read from; one of the backbone's.
         width: channels of the decoder.
-        loss: compares the boxes: ``mse`` and ``smooth_l1`` in twentieths of the image's side,
-            ``giou`` and ``ciou`` by overlap.
-        focal: the weight of the distribution focal loss beside it (Li et al., Generalized Focal
-            Loss, NeurIPS 2020); 0 leaves it out.
+        loss: compares the boxes: ``mse`` and ``smooth_l1`` in units of a twentieth of the image's
+            side, ``giou`` and ``ciou`` by overlap.
+        focal: the weight of the additional distribution focal loss (Li et al., Generalized Focal
+            Loss, NeurIPS 2020); 0 omits it.
 
     Raises:
         ValueError: an option is out of range.
@@ -54,7 +54,7 @@ class EdgeSoftargmax(nn.Module):
             raise ValueError(f"focal is a weight, at least 0, not {focal}")
         self.labels, self.loss_name, self.focal = labels, loss, focal
         self.decoder = PyramidDecoder(channels, strides, stride, width)
-        self.edges = EdgeDistributions(width, len(labels))
+        self.edges = EdgePredictor(width, len(labels))
 
     def forward(self, features: Sequence[Tensor]) -> dict[str, Tensor]:
         """Maps [B, C_i, h_i, w_i] to logits ``x`` [B, L, 2, w] and ``y`` [B, L, 2, h]."""
@@ -62,7 +62,7 @@ class EdgeSoftargmax(nn.Module):
         return found
 
     def loss(self, raw: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
-        """The mean losses over the boxes that are there, under their names.
+        """The mean losses over the boxes that are present, under their names.
 
         Args:
             raw: from `forward`.
@@ -73,7 +73,7 @@ class EdgeSoftargmax(nn.Module):
         return edge_losses(raw, boxes, present, (height, width), self.loss_name, self.focal)
 
     def decode(self, raw: dict[str, Tensor], size: tuple[int, int]) -> list[Detections]:
-        """One box a label with its spread, in the labels' order.
+        """One box with its spread per label, in the order of the labels.
 
         Args:
             raw: from `forward`.

@@ -14,21 +14,21 @@ from hdf_plugins.heads.losses import (
 )
 
 UNIT = 20.0
-"""Positions are compared in twentieths of the image's side."""
+"""Positions are compared in units of a twentieth of the image's side."""
 
 
-class EdgeDistributions(nn.Module):
-    """Reads, from a map of features, where each edge of each label's box may lie.
+class EdgePredictor(nn.Module):
+    """Predicts, from a feature map, a distribution over the position of each edge of each box.
 
-    A convolution gives four heat maps a label, one an edge; each is high where the outline touches
-    that edge. Summed over rows, a heat map's softmax is a distribution over columns, for x0 and x1;
-    summed over columns, one over rows, for y0 and y1 (soft-argmax of marginals; the relative for
-    points is Nibali et al., Numerical Coordinate Regression with Convolutional Neural Networks,
-    2018).
+    A convolution gives four heat maps per label, one per edge, which are high where the outline
+    touches that edge. The softmax of a heat map, summed over rows, is a distribution over columns,
+    for x0 and x1; summed over columns, it is one over rows, for y0 and y1 (soft-argmax of the
+    marginals; for points see Nibali et al., Numerical Coordinate Regression with Convolutional
+    Neural Networks, 2018).
 
     Args:
-        channels: of the map.
-        labels: how many.
+        channels: number of channels of the feature map.
+        labels: number of labels.
     """
 
     def __init__(self, channels: int, labels: int) -> None:
@@ -38,10 +38,10 @@ class EdgeDistributions(nn.Module):
         nn.init.normal_(self.heat.weight, std=1e-2)
 
     def forward(self, features: Tensor) -> dict[str, Tensor]:
-        """Logits of the distributions of a map [B, C, h, w].
+        """Logits of the distributions for a feature map [B, C, h, w].
 
         Returns:
-            ``x``: float32 [B, L, 2, w], for x0 and x1; ``y``: float32 [B, L, 2, h], for y0, y1.
+            ``x``: float32 [B, L, 2, w], for x0 and x1; ``y``: float32 [B, L, 2, h], for y0 and y1.
         """
         heat = self.heat(features).float()
         heat = heat.unflatten(1, (self.labels, 4))
@@ -55,11 +55,11 @@ def read_edges(raw: dict[str, Tensor], size: tuple[int, int]) -> tuple[Tensor, T
     """The expectations of the edges, and their standard deviations.
 
     Args:
-        raw: from `EdgeDistributions`.
+        raw: from `EdgePredictor`.
         size: (height, width) of the images in pixels.
 
     Returns:
-        boxes and spread, float32 [B, L, 4] in pixels; a box's edges may be swapped.
+        boxes and spread, float32 [B, L, 4] in pixels; opposite edges may be swapped.
     """
     x, spread_x = _moments(raw["x"], size[1])
     y, spread_y = _moments(raw["y"], size[0])
@@ -74,15 +74,15 @@ def edge_losses(
     loss: LossName,
     focal: float,
 ) -> dict[str, Tensor]:
-    """What is wrong with the distributions, and with the boxes that they give.
+    """The losses of the distributions and of the boxes that they give.
 
     Args:
-        raw: from `EdgeDistributions`.
+        raw: from `EdgePredictor`.
         boxes: the true ones, float32 [B, L, 4] in pixels.
         present: bool [B, L], whether there is a true box.
         size: (height, width) of the images.
-        loss: compares the boxes; its name is the term's.
-        focal: the weight of the distribution focal term; 0 leaves it out.
+        loss: compares the boxes; names the term.
+        focal: the weight of the distribution focal loss; 0 omits it.
     """
     found, _ = read_edges(raw, size)
     height, width = size
@@ -106,7 +106,7 @@ def _focal(raw: dict[str, Tensor], boxes: Tensor, size: tuple[int, int]) -> Tens
 
 
 def _moments(logits: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """Expectation and standard deviation [...] of positions in pixels, of logits [..., bins]."""
+    """Mean and standard deviation [...] of the positions, in pixels, for logits [..., bins]."""
     share = logits.softmax(-1)
     bins = logits.shape[-1]
     places = (torch.arange(bins, device=logits.device) + 0.5) * (side / bins)
@@ -121,6 +121,6 @@ def _interleaved(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _ordered(boxes: Tensor) -> Tensor:
-    """Boxes with an area, as losses of overlap need them."""
+    """Boxes with a positive area, as overlap losses need them."""
     low = boxes[..., :2]
     return torch.cat([low, torch.maximum(boxes[..., 2:], low + 1e-3)], -1)

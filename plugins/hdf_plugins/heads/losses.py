@@ -1,10 +1,11 @@
-"""Losses that heads share; each gives one value a box, an edge or a mask."""
+"""Losses that heads share; each returns one value per box, edge or mask."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Literal
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -38,14 +39,14 @@ def ciou(boxes: Tensor, target: Tensor) -> Tensor:
 
 
 def distribution_focal(logits: Tensor, target: Tensor) -> Tensor:
-    """Cross-entropy [...] to the two bins beside each target, the nearer weighing more.
+    """Cross-entropy [...] with the two bins beside each target, weighted by their nearness.
 
-    It is least where the distribution's mean is the target and no other bin has a share
+    It is minimal where the mean of the distribution is the target and all other bins are empty
     (Li et al., Generalized Focal Loss, NeurIPS 2020, equation 6).
 
     Args:
         logits: float [..., bins], at least two bins.
-        target: float [...] in bins, 0 being the centre of the first; clamped to 0..bins - 1.
+        target: float [...] in bins, 0 at the centre of the first; clamped to 0..bins - 1.
     """
     last = logits.shape[-1] - 1
     place = target.clamp(0, last)
@@ -58,10 +59,10 @@ def distribution_focal(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def dice_cross_entropy(logits: Tensor, masks: Tensor) -> Tensor:
-    """Soft Dice loss plus mean binary cross-entropy, one value [...] a mask.
+    """Soft Dice loss plus mean binary cross-entropy, one value [...] per mask.
 
-    Dice weighs the overlap alone, whatever the mask's size; cross-entropy gives every pixel a
-    gradient (the sum is that of Isensee et al., nnU-Net, Nature Methods 2021).
+    Dice measures the overlap, whatever the size of the mask; cross-entropy gives every pixel a
+    gradient (the same sum as Isensee et al., nnU-Net, Nature Methods 2021).
 
     Args:
         logits: float [..., H, W], positive inside.
@@ -70,7 +71,7 @@ def dice_cross_entropy(logits: Tensor, masks: Tensor) -> Tensor:
     truth = masks.to(logits.dtype)
     inside = logits.sigmoid()
     overlap, total = (inside * truth).sum((-2, -1)), (inside + truth).sum((-2, -1))
-    # One pixel more on both sides: where there is no mask, the answer of nothing loses nothing.
+    # One pixel is added to both: an empty answer to an empty mask has no loss.
     dice = (2 * overlap + 1) / (total + 1)
     entropy = F.binary_cross_entropy_with_logits(logits, truth, reduction="none").mean((-2, -1))
     return 1 - dice + entropy
@@ -84,3 +85,40 @@ BOX_LOSSES: dict[str, Loss] = {"giou": giou, "ciou": ciou}
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     """The mean of the values where `mask` is True; zero, with zero gradients, where none is."""
     return values.where(mask, 0.0).sum() / mask.sum().clamp(min=1)
+
+
+def projection_loss(logits: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    """The Dice loss between the profiles of masks and those of the boxes that bound them.
+
+    The profiles of a mask are the highest probabilities in all columns and in all rows; those of a
+    box are the shares of the columns and rows that it covers (Tian et al., BoxInst:
+    High-Performance Instance Segmentation with Box Annotations, CVPR 2021, section 3.1).
+
+    Args:
+        logits: float32 [..., h, w].
+        boxes: float32 [..., 4] in pixels.
+        size: (height, width) of the images.
+
+    Returns:
+        [...], the sum over both directions, from 0 to 2.
+    """
+    probability = logits.sigmoid()
+    height, width = logits.shape[-2:]
+    across = _covered(boxes[..., 0::2] * (width / size[1]), width)
+    down = _covered(boxes[..., 1::2] * (height / size[0]), height)
+    return _dice(probability.amax(-2), across) + _dice(probability.amax(-1), down)
+
+
+def _covered(span: Tensor, count: int) -> Tensor:
+    """The share of each of `count` map pixels inside a span [..., 2]: [..., count]."""
+    start = torch.arange(count, device=span.device)
+    low = torch.maximum(span[..., :1], start)
+    high = torch.minimum(span[..., 1:], start + 1)
+    return (high - low).clamp(min=0)
+
+
+def _dice(first: Tensor, second: Tensor) -> Tensor:
+    """1 - the Dice coefficient of two [..., n], with squares in the denominator."""
+    together = (first * second).sum(-1)
+    apart = (first**2).sum(-1) + (second**2).sum(-1)
+    return 1 - 2 * together / apart.clamp(min=1e-6)

@@ -1,4 +1,4 @@
-"""One mask a label, and the box that it bounds."""
+"""One mask per label, and its bounding box."""
 
 from __future__ import annotations
 
@@ -11,37 +11,42 @@ from torch.nn import functional as F
 from hdf.types import Batch, Detections
 from hdf_plugins.heads.answers import Answers, as_detections, one_each
 from hdf_plugins.heads.decoder import PyramidDecoder
-from hdf_plugins.heads.edges import EdgeDistributions, edge_losses, read_edges
-from hdf_plugins.heads.losses import LossName, dice_cross_entropy, masked_mean
+from hdf_plugins.heads.edges import EdgePredictor, edge_losses, read_edges
+from hdf_plugins.heads.losses import (
+    LossName,
+    dice_cross_entropy,
+    masked_mean,
+    projection_loss,
+)
 from hdf_plugins.heads.outlines import read_outlines
-from hdf_plugins.heads.projection import projection_loss
 
 OUTLINE_DEVIATION = 1.5
-"""How far a mask's bounds are off, one standard deviation in pixels of its map."""
+"""The error of a mask's bounds, one standard deviation in pixels of its map."""
 
 
 class Mask(nn.Module):
-    """Outlines every label, and answers with the bounds of its largest component.
+    """Segments every label; its box bounds the largest component of its mask.
 
-    A light decoder brings the backbone's pyramid to one stride, and a convolution gives one mask a
-    label. Where a training image has a mask, soft Dice and cross-entropy compare them; where it has
-    only a box, the mask's profiles are compared with the box's (Tian et al., BoxInst, CVPR 2021).
+    A light decoder reduces the backbone's pyramid to one map, from which a convolution computes one
+    mask per label. Where a training image has a mask, the loss is soft Dice plus cross-entropy;
+    where it has only a box, the profiles of mask and box are compared (Tian et al., BoxInst,
+    CVPR 2021).
 
-    With `edges`, the same map also gives a distribution over the position of each edge, as
-    `edge_softargmax` does. On coarse maps they are the finer reading as long as they are narrow:
-    each edge is the mean of both readings, weighted by their precision. Half the distance between
-    them adds to the spread. Without `edges`, a label whose mask is empty is not found.
+    With `edges`, the same map also gives a distribution over the position of each edge, as in
+    `edge_softargmax`. On coarse maps a narrow distribution is more precise than the mask: each edge
+    is the mean of both, weighted by their precision, and half of their difference adds to the
+    spread. Without `edges`, a label with an empty mask is not found.
 
     Args:
         channels: channels of each feature map, from fine to coarse.
         strides: image pixels per map pixel of each map.
         labels: what to find.
-        stride: of the map that masks are drawn on; one of the backbone's strides.
+        stride: stride of the masks' map; one of the backbone's.
         width: channels of the decoder.
-        edges: whether to learn the distributions of edges too.
-        loss: compares the boxes that the edges give: ``mse`` and ``smooth_l1`` in twentieths of the
-            image's side, ``giou`` and ``ciou`` by overlap.
-        focal: the weight of the distribution focal loss beside it; 0 leaves it out.
+        edges: whether to learn the distributions of the edges as well.
+        loss: compares the boxes that the edges give: ``mse`` and ``smooth_l1`` in units of a
+            twentieth of the image's side, ``giou`` and ``ciou`` by overlap.
+        focal: the weight of the additional distribution focal loss; 0 omits it.
 
     Raises:
         ValueError: an option is out of range.
@@ -67,7 +72,7 @@ class Mask(nn.Module):
         self.labels, self.loss_name, self.focal = labels, loss, focal
         self.decoder = PyramidDecoder(channels, strides, stride, width)
         self.masks = nn.Conv2d(width, len(labels), kernel_size=1)
-        self.edges = EdgeDistributions(width, len(labels)) if edges else None
+        self.edges = EdgePredictor(width, len(labels)) if edges else None
 
     def forward(self, features: Sequence[Tensor]) -> dict[str, Tensor]:
         """Maps [B, C_i, h_i, w_i] to logits.
@@ -80,15 +85,15 @@ class Mask(nn.Module):
         return {"masks": self.masks(found), **edges}
 
     def loss(self, raw: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
-        """The mean losses over the masks, and over the boxes, that are there.
+        """The mean losses over the masks and boxes that are present.
 
         Args:
             raw: from `forward`.
             batch: the images' targets.
 
         Returns:
-            ``masks`` where the data set has any, ``projection`` of boxes without one, and the terms
-            of the edges.
+            ``masks`` if the data set has any, ``projection`` for boxes without a mask, and the
+            terms of the edges.
         """
         count = len(self.labels)
         boxes, present = batch.targets.one_per_label(count)
@@ -114,7 +119,7 @@ class Mask(nn.Module):
         return {**terms, "projection": masked_mean(values, boxed)}
 
     def decode(self, raw: dict[str, Tensor], size: tuple[int, int]) -> list[Detections]:
-        """At most one box a label with its spread, in the labels' order.
+        """At most one box with its spread per label, in the order of the labels.
 
         Args:
             raw: from `forward`.
@@ -125,24 +130,24 @@ class Mask(nn.Module):
     def answers(self, raw: dict[str, Tensor], size: tuple[int, int]) -> Answers:
         """The same as tensors: boxes [B, L, 4], scores [B, L] and spread [B, L, 4].
 
-        Without `edges`, NaN stands for a label whose mask is empty.
+        Without `edges`, a label with an empty mask is NaN.
         """
         boxes, spread = read_outlines(raw["masks"].sigmoid(), size)
         if self.edges is not None:
             stride = size[1] / raw["masks"].shape[-1]
-            boxes, spread = _joined(*read_edges(raw, size), boxes, stride)
+            boxes, spread = _combined(*read_edges(raw, size), boxes, stride)
         return one_each(boxes, spread, size)
 
 
-def _joined(
+def _combined(
     edges: Tensor, deviation: Tensor, outline: Tensor, stride: float
 ) -> tuple[Tensor, Tensor]:
-    """Both readings of the edges, and their spread, the greater the less they agree.
+    """The weighted mean of both estimates of the edges, and its spread.
 
     Args:
         edges: the means of the distributions, float32 [B, L, 4] in pixels.
         deviation: their standard deviations.
-        outline: the mask's bounds; NaN where it is empty, and the distributions alone count.
+        outline: the mask's bounds; where it is NaN, for an empty mask, only `edges` is used.
         stride: image pixels per pixel of the map.
     """
     apart = (outline - edges).nan_to_num(0.0)

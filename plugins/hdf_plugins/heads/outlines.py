@@ -1,25 +1,24 @@
-"""Boxes from masks, to a fraction of a pixel."""
+"""Boxes from masks, with subpixel accuracy."""
 
 from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from hdf_plugins.heads.largest import blot_out_others_in_graph
+from hdf_plugins.heads.largest import keep_largest
 
 STEEPEST = 1 / math.sqrt(2 * math.pi)
-"""The slope at the middle of a normal distribution's rise, for a deviation of one."""
+"""The slope of the cumulative standard normal distribution at its middle."""
 
 
 def read_outlines(probability: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """The bounds of the largest component of each map, where its profile crosses one half.
+    """The bounds of the largest component of each map.
 
-    The highest value of every column and of every row are two profiles; linear interpolation says
-    where they cross, and how steeply.
+    The maxima of all columns and of all rows are two profiles. Linear interpolation says where they
+    cross one half, and how steeply.
 
     Args:
         probability: float32 [B, L, h, w] in [0, 1].
@@ -28,10 +27,7 @@ def read_outlines(probability: Tensor, size: tuple[int, int]) -> tuple[Tensor, T
     Returns:
         boxes and spread, float32 [B, L, 4] in pixels; NaN where nothing exceeds one half.
     """
-    # A graph holds tensors alone; elsewhere SciPy is several times as quick.
-    exporting = torch.compiler.is_exporting()
-    cleaned = blot_out_others_in_graph(probability) if exporting else _largest(probability)
-    kept = F.pad(cleaned, (1, 1, 1, 1))
+    kept = F.pad(keep_largest(probability), (1, 1, 1, 1))
     columns, rows = kept.amax(-2), kept.amax(-1)
     scale_x, scale_y = size[1] / probability.shape[-1], size[0] / probability.shape[-2]
     (x0, x1), (near, far) = _rise(torch.stack([columns, columns.flip(-1)]))
@@ -45,11 +41,11 @@ def read_outlines(probability: Tensor, size: tuple[int, int]) -> tuple[Tensor, T
 def _rise(profile: Tensor) -> tuple[Tensor, Tensor]:
     """Where a padded profile [..., n + 2] first crosses one half, and the spread there.
 
-    A value stands for the middle of its pixel, so that the padding is half a pixel outside the
-    map, and a mask that fills its first pixel begins at the map's edge.
+    Values lie at the centres of their pixels, so the padding is half a pixel outside the map, and a
+    mask that fills its first pixel begins at the edge of the map.
 
     Returns:
-        The place as a distance from the map's edge, and the deviation of the normal distribution
+        The distance from the edge of the map, and the standard deviation of the normal distribution
         that rises as steeply; both float32 [...] in map pixels, NaN where there is no crossing.
     """
     above = profile > 0.5
@@ -59,22 +55,3 @@ def _rise(profile: Tensor) -> tuple[Tensor, Tensor]:
     place = (index[..., 0] - 1.5 + (0.5 - low) / step).clamp(min=0)
     found = above.any(-1)
     return torch.where(found, place, torch.nan), torch.where(found, STEEPEST / step, torch.nan)
-
-
-def _largest(probability: Tensor) -> Tensor:
-    """Maps in which all components above one half but the largest are blotted out."""
-    from scipy.ndimage import distance_transform_edt, label
-
-    cleaned = probability.clone()
-    solid = (probability > 0.5).cpu().numpy()
-    for image, organ in np.ndindex(*solid.shape[:2]):
-        numbers, count = label(solid[image, organ])
-        if count < 2:
-            continue
-        areas = np.bincount(numbers.ravel())
-        areas[0] = 0
-        largest = numbers == areas.argmax()
-        others = solid[image, organ] & ~largest
-        nearer = distance_transform_edt(~others) <= distance_transform_edt(~largest)
-        cleaned[image, organ].masked_fill_(torch.from_numpy(nearer).to(cleaned.device), 0.0)
-    return cleaned

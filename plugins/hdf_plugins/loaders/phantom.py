@@ -8,10 +8,8 @@ from torch import Tensor
 
 from hdf.boxes import mask_bounds
 from hdf.types import Sample, Target
-from hdf_plugins.phantom.patient import make_phantom
-from hdf_plugins.phantom.radiograph import render_image
-from hdf_plugins.phantom.silhouettes import LABELS, organ_masks
-from hdf_plugins.phantom.view import make_view
+from hdf_plugins.phantom.patient import make_phantom, place_patient
+from hdf_plugins.phantom.radiograph import LABELS, organ_masks, render_image
 
 SMALLEST = 32
 
@@ -70,5 +68,5 @@ def read_image(seed: int, index: int, size: tuple[int, int]) -> Tensor:
 
 def read_masks(seed: int, index: int, size: tuple[int, int]) -> Tensor:
     """Masks of heart, left lung and right lung, bool [3, H, W], without rendering."""
-    view = make_view(seed, index, size)
-    return organ_masks(view.thorax, view.beam)
+    placed = place_patient(seed, index, size)
+    return organ_masks(placed.thorax, placed.beam)

@@ -1,4 +1,4 @@
-"""The phantom: synthetic frontal chest radiographs from anatomy, the data set that hdf carries.
+"""The phantom: synthetic frontal chest radiographs from an anatomical model, hdf's own data set.
 
-`radiograph.render` draws whole batches; the loader of the same name offers them to recipes.
+`radiograph.render` renders batches; the loader of the same name offers them to recipes.
 """

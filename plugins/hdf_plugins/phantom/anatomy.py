@@ -1,7 +1,7 @@
-"""A random patient: the soft organs of the thorax as ellipsoids, in cm.
+"""A random patient: the soft tissues of the thorax as ellipsoids, in cm.
 
-Drawn for lungs that are 28 cm wide and 21 cm high, then stretched along the three axes to the
-patient's build. "Right" and "left" are the patient's.
+Everything is drawn around lungs 28 cm wide and 21 cm high, then stretched along the three axes to
+the patient's build. "Right" and "left" are the patient's.
 """
 
 from __future__ import annotations
@@ -10,35 +10,41 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hdf_plugins.phantom.abdomen import make_bowel, make_domes, make_effusions, make_stomach
 from hdf_plugins.phantom.beam import Array
-from hdf_plugins.phantom.heart import LUNG_TOP, draw_heart_box, make_heart
-from hdf_plugins.phantom.mediastinum import (
+from hdf_plugins.phantom.organs import (
+    LUNG_TOP,
+    draw_heart_box,
+    make_bowel,
     make_descending_aorta,
+    make_domes,
+    make_effusions,
     make_fat_pads,
-    make_vessels,
+    make_great_vessels,
+    make_heart,
+    make_stomach,
 )
 from hdf_plugins.phantom.solids import Ellipsoids, chain, ellipsoid, union
 
 
 @dataclass(frozen=True)
 class Thorax:
-    """The soft organs, already stretched.
+    """The soft tissues, after stretching.
 
     Attributes:
-        scale: stretch [3] from the drawing's cm to the patient's.
+        scale: factors [3] from the drawing's cm to the patient's.
         body: trunk, neck, shoulders and arms; convex parts whose union is the skin.
-        breasts: two solids at the front, of no size where there are none.
-        right_lung: what it would fill if nothing else reached in; so the left.
+        breasts: two solids at the front; of size zero for patients without.
+        right_lung: the space it would fill if nothing else reached into it.
+        left_lung: likewise.
         heart: chambers.
-        vessels: great vessels and the tissue of the upper mediastinum.
-        paraspinal: spine and muscle that bulge into the back of the lungs, without a visible edge.
+        vessels: the great vessels and the upper mediastinum.
+        paraspinal: spine and muscle that reach into the back of the lungs without a visible edge.
         aorta: the descending aorta.
-        domes: right and left half of the diaphragm with all that lies beneath.
-        effusions: fluid in the right and left recess, often none (length 0 to 2).
+        domes: right and left half of the diaphragm and everything below them.
+        effusions: fluid in the right and left recess; 0 to 2 ellipsoids.
         stomach: the gas under the left dome.
         bowel: gas in the colon.
-        habitus: 0 thin .. 1 obese.
+        habitus: body build, from 0 (thin) to 1 (obese).
     """
 
     scale: Array
@@ -73,7 +79,7 @@ def make_thorax(random: np.random.Generator) -> Thorax:
         right_lung=right_lung.scaled(scale),
         left_lung=left_lung.scaled(scale),
         heart=make_heart(random, box).scaled(scale),
-        vessels=union(make_vessels(random, box), make_fat_pads(random, box)).scaled(scale),
+        vessels=union(make_great_vessels(random, box), make_fat_pads(random, box)).scaled(scale),
         paraspinal=ellipsoid((0.3, 8, -7.5), (4.2, 14, 5.2)).scaled(scale),
         aorta=make_descending_aorta(random).scaled(scale),
         domes=domes.scaled(scale),
@@ -85,7 +91,7 @@ def make_thorax(random: np.random.Generator) -> Thorax:
 
 
 def _body(random: np.random.Generator, habitus: float) -> Ellipsoids:
-    """Skin: an oblong trunk that widens into shoulders, and arms that hang a little outwards."""
+    """The skin: an oblong trunk that widens into the shoulders, and slightly abducted arms."""
     wall = 1.6 + 2.6 * habitus + random.normal(0, 0.3)
     arm, spread = 4.2 + 2 * habitus, random.uniform(6, 18)
     out, top = random.uniform(20.5, 25.0) + 1.2 * habitus, random.normal(-13.0, 0.7)
@@ -102,7 +108,7 @@ def _body(random: np.random.Generator, habitus: float) -> Ellipsoids:
 
 
 def _breasts(random: np.random.Generator, habitus: float) -> Ellipsoids:
-    """Half sunk into the chest wall, so that their upper edge fades."""
+    """Breasts, half inside the chest wall so that their upper edge fades."""
     size = max(0.0, random.normal(0.5 + 0.5 * habitus, 0.3)) * (random.random() < 0.5)
     low, apart = random.normal(6.0, 1.2) + 2.0 * size, random.normal(8.4, 0.6)
     parts = []
@@ -114,7 +120,7 @@ def _breasts(random: np.random.Generator, habitus: float) -> Ellipsoids:
 
 
 def _lungs(random: np.random.Generator) -> tuple[Ellipsoids, Ellipsoids]:
-    """Pear-shaped: narrow at the apex, widest at the base."""
+    """Pear-shaped lungs: narrow at the apex, widest at the base."""
     fullness, narrow = random.normal(0, 0.25), random.normal(0, 0.5)
     top = random.normal(LUNG_TOP, 0.25)
     return _lung(random, -1, top, fullness, narrow), _lung(random, 1, top, fullness, narrow)

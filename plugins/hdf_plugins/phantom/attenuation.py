@@ -1,4 +1,4 @@
-"""What the X-rays meet on their way: line integrals through soft tissue, air, bone and metal."""
+"""Line integrals of the attenuation through soft tissue, air, bone and metal."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from torch.nn import functional
 
 from hdf_plugins.phantom.anatomy import Thorax
 from hdf_plugins.phantom.beam import Beam
-from hdf_plugins.phantom.disease import BOWEL, lung_density, texture
 from hdf_plugins.phantom.film import smooth
-from hdf_plugins.phantom.patient import Phantom
+from hdf_plugins.phantom.lungs import BOWEL, lung_density, texture
+from hdf_plugins.phantom.patient import Examination
 from hdf_plugins.phantom.skeleton import TISSUE
 from hdf_plugins.phantom.solids import Ellipsoids, hull, path_scale, union
 from hdf_plugins.phantom.strokes import stroke
 
-DEEP = 22.0  # cm, where the body is as thick as its ellipsoids
+DEEP = 22.0  # cm; at this depth the body is as thick as its ellipsoids
 
 
-def attenuation(phantom: Phantom, noise: torch.Generator) -> Tensor:
+def attenuation(phantom: Examination, noise: torch.Generator) -> Tensor:
     """Line integrals of the attenuation coefficient along all rays, float32 [H, W]."""
-    beam, thorax = phantom.view.beam, phantom.view.thorax
+    beam, thorax = phantom.placed.beam, phantom.placed.thorax
     scale = path_scale(beam)
     body = _body(beam, thorax)
     air = smooth(_lung_air(beam, thorax) * scale, phantom.exposure.motion / beam.spacing)
@@ -42,11 +42,11 @@ def _canvas(beam: Beam) -> Tensor:
 
 
 def _body(beam: Beam, thorax: Thorax) -> Tensor:
-    """Thickness of the patient in cm, on a grid of half the resolution."""
+    """Thickness of the patient in cm, [H, W], computed at half the resolution."""
     half = beam.coarse(2)
     near, far = hull(half, thorax.body)
     scale = path_scale(half)
-    # People are flatter than ellipsoids: steep at the sides, even in the middle.
+    # People are flatter than ellipsoids: steep at the sides, level in the middle.
     thickness = DEEP * ((far - near).clamp(min=0) * scale / DEEP) ** 0.45
     first, last = hull(half, thorax.breasts)
     inside = (torch.minimum(last, far) - torch.maximum(first, near)).clamp(min=0)
@@ -57,7 +57,10 @@ def _body(beam: Beam, thorax: Thorax) -> Tensor:
 
 
 def _fullness(beam: Beam, breasts: Ellipsoids) -> Tensor:
-    """Breasts hang: nothing at the upper edge, all of the ellipsoid below its middle; [H, 1]."""
+    """The share of the breasts' ellipsoids that is filled at each height, [H, 1].
+
+    Breasts hang: the share rises from 0 at the upper edge to 1 a little below the middle.
+    """
     low, high = (corner[1] for corner in breasts.bounds())
     _, v = beam.axes()
     share: Tensor = ((v[:, None] - low) / (0.6 * (high - low))).clamp(0, 1)
@@ -65,33 +68,33 @@ def _fullness(beam: Beam, breasts: Ellipsoids) -> Tensor:
 
 
 def _lung_air(beam: Beam, thorax: Thorax) -> Tensor:
-    """Length of each ray inside the lungs and outside all that reaches into them, in t."""
+    """Length of each ray in the air of the lungs, in units of t."""
     enter, leave = hull(beam, union(thorax.heart, thorax.vessels, thorax.domes, thorax.effusions))
     back = hull(beam, union(thorax.aorta, thorax.paraspinal))
     length = torch.zeros(beam.size)
     for lung in (thorax.right_lung, thorax.left_lung):
         near, far = hull(beam, lung)
-        # A ray that misses all obstacles enters them at FAR and leaves them at -FAR: one of the two
-        # rests is the whole lung and the other must not count.
-        length += _rest(near, torch.minimum(enter, far), back)
-        length += _rest(torch.maximum(leave, near), far, back) * (leave > enter)
+        # A ray that misses all obstacles enters them at FAR and leaves them at -FAR: then the first
+        # remainder is the whole lung, and the second must not count.
+        length += _remainder(near, torch.minimum(enter, far), back)
+        length += _remainder(torch.maximum(leave, near), far, back) * (leave > enter)
     return length
 
 
-def _rest(start: Tensor, stop: Tensor, without: tuple[Tensor, Tensor]) -> Tensor:
-    """Length of an interval outside of another."""
+def _remainder(start: Tensor, stop: Tensor, without: tuple[Tensor, Tensor]) -> Tensor:
+    """Length of the interval from `start` to `stop` outside the interval `without`."""
     shared = torch.minimum(stop, without[1]) - torch.maximum(start, without[0])
     return ((stop - start).clamp(min=0) - shared.clamp(min=0)).clamp(min=0)
 
 
 def _abdomen(beam: Beam, thorax: Thorax) -> Tensor:
-    """0 in the chest to 1 below the domes, [H, 1]."""
+    """A weight from 0 in the chest to 1 below the domes of the diaphragm, [H, 1]."""
     _, v = beam.axes()
     return torch.sigmoid(v[:, None] - float(thorax.domes.bounds()[0][1]) - 2.5)
 
 
 def _gas(beam: Beam, thorax: Thorax) -> Tensor:
-    """Gas of the stomach, above its fluid level, and of the colon; in t."""
+    """Gas in the stomach, above its fluid level, and in the colon; in units of t."""
     near, far = hull(beam, thorax.stomach)
     low, high = (corner[1] for corner in thorax.stomach.bounds())
     _, v = beam.axes()

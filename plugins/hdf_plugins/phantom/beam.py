@@ -1,8 +1,8 @@
-"""The cone beam: where the X-ray tube, the patient and the pixels are.
+"""The cone beam: positions of X-ray tube, patient and pixels.
 
 Patient frame, in cm: x to the image's right (the patient's left), y down, z from back to front; the
 origin is midway between the lungs, halfway up. The image is drawn in the plane z = 0 of the beam
-frame, so that sizes in the middle of the chest are sizes in the image.
+frame, so that lengths in the middle of the chest keep their size.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Beam:
         rotation: float64 [3, 3], patient -> beam.
         source: z of the X-ray source in cm; negative behind the patient (PA), positive before (AP).
         spacing: cm per pixel in the plane z = 0.
-        centre: (x, y) of the patient's origin in pixel edges.
+        centre: (x, y) of the patient's origin, in pixels on pixel edges.
         size: (height, width) in pixels.
     """
 
@@ -51,7 +51,7 @@ class Beam:
     size: tuple[int, int]
 
     def coarse(self, factor: int) -> Beam:
-        """The same view on pixels `factor` times as large."""
+        """The same view with pixels `factor` times as large."""
         height, width = (-(-side // factor) for side in self.size)
         centre = (self.centre[0] / factor, self.centre[1] / factor)
         return Beam(self.rotation, self.source, self.spacing * factor, centre, (height, width))

@@ -1,6 +1,6 @@
-"""Things on and in the patient: electrodes, a pacemaker, lines and tubes, wires in the sternum.
+"""Devices: electrodes, a pacemaker, lines and tubes, sternal wires.
 
-Curves in the drawing's cm (see `anatomy`); amounts are attenuation relative to soft tissue.
+Curves are in the drawing's cm (see `anatomy`); amounts are the attenuation relative to soft tissue.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import numpy as np
 from hdf_plugins.phantom.beam import Array
 from hdf_plugins.phantom.strokes import Tubes, tubes
 
-FRONT = 10.5  # z of the skin of the chest
+FRONT = 10.5  # z of the skin in front of the chest
 
 
 def make_devices(random: np.random.Generator) -> list[Tubes]:
-    """What one patient carries; three in four carry nothing."""
+    """The devices of one patient; three patients in four have none."""
     if random.random() < 0.75:
         return []
     makers = (_electrodes, _pacemaker, _central_line, _feeding_tube, _sternal_wires)
@@ -52,7 +52,7 @@ def _electrodes(random: np.random.Generator) -> list[Tubes]:
 
 
 def _pacemaker(random: np.random.Generator) -> list[Tubes]:
-    """Generator below the left clavicle, one or two leads through the great veins."""
+    """A generator below the left clavicle, one or two leads through the great veins."""
     place = np.array([9.0, -5.5, FRONT - 1]) + random.normal(0, [0.8, 0.8, 0])
     box = place + np.linspace(-1.8, 1.8, 8)[:, None] * [1, 0.25, 0]
     rounded = 2.0 * (1 - np.linspace(-1, 1, 60) ** 4 * 0.98) ** 0.5

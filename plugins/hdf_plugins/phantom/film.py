@@ -1,4 +1,4 @@
-"""From attenuation to grey: Beer-Lambert, scatter, quantum noise and the receptor's response."""
+"""From attenuation to grey: Beer-Lambert, scatter, noise, response, collimation, side marker."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ class Exposure:
     Attributes:
         quanta: X-ray quanta per pixel at the middle exposure, at 224 pixels.
         scatter: scattered over primary radiation.
-        contrast: slope of the logistic response over the patient's range of densities.
+        contrast: slope of the logistic response over the patient's range of optical densities.
         middle: where in that range the response is steepest, 0 to 1.
-        low, high: grey at the two ends.
-        sharpness: unsharp masking of fine structures, 0 for none.
-        levelling: share of the coarse differences that processing takes away, 0 to 1.
+        low: grey value of the darkest end.
+        high: grey value of the brightest end.
+        sharpness: strength of unsharp masking, 0 for none.
+        levelling: share of the coarse differences that processing removes, 0 to 1.
         blur: receptor blur, standard deviation in pixels at 224.
-        motion: of heart and diaphragm, by which their borders are blurred; standard deviation, cm.
+        motion: blur by the motion of heart and diaphragm, standard deviation in cm.
     """
 
     quanta: float
@@ -42,7 +43,7 @@ class Exposure:
 
 
 def draw_exposure(random: np.random.Generator, habitus: float) -> Exposure:
-    """Three in ten images are dim: their marker alone reaches white, as after rescaling to it."""
+    """A random exposure; in three images in ten only the side marker reaches white."""
     dim = random.random() < 0.3
     return Exposure(
         quanta=float(np.exp(random.normal(np.log(16000), 0.6))),
@@ -63,7 +64,7 @@ def expose(attenuation: Tensor, exposure: Exposure, noise: torch.Generator) -> T
 
     Args:
         attenuation: the line integral of the attenuation coefficient, float32 [H, W].
-        exposure: see there.
+        exposure: how the image is taken.
         noise: source of the quantum noise.
 
     Returns:
@@ -71,7 +72,7 @@ def expose(attenuation: Tensor, exposure: Exposure, noise: torch.Generator) -> T
     """
     unit = min(attenuation.shape) / 224
     primary = torch.exp(-attenuation)
-    # The open beam beside the patient hits nothing that would scatter it.
+    # The open beam beside the patient meets nothing that would scatter it.
     scattered = smooth(primary.clamp(max=OPEN), 24 * unit) * exposure.scatter
     signal = smooth(primary, exposure.blur * unit) + scattered
     density = -signal.log()
@@ -86,7 +87,7 @@ def expose(attenuation: Tensor, exposure: Exposure, noise: torch.Generator) -> T
 
 
 def _range(density: Tensor) -> tuple[Tensor, Tensor]:
-    """Densities of lung and of the thickest parts, from the middle of the image."""
+    """Optical densities of the lungs and of the thickest parts, from the middle of the image."""
     height, width = density.shape
     inner = density[height // 6 : -height // 6 : 3, width // 8 : -width // 8 : 3]
     low, high = inner.flatten().quantile(torch.tensor([0.1, 0.93]))
@@ -94,7 +95,7 @@ def _range(density: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def smooth(image: Tensor, sigma: float) -> Tensor:
-    """Gaussian blur with mirrored borders; wide ones work on a coarser grid."""
+    """Gaussian blur with replicated borders; wide kernels work on a coarser grid."""
     factor = max(1, int(sigma / 3))
     if factor > 1:
         height, width = image.shape
@@ -113,3 +114,56 @@ def smooth(image: Tensor, sigma: float) -> Tensor:
             total.add_(blurred.narrow(axis, shift, lines), alpha=weight / sum(weights))
         blurred = total
     return blurred
+
+
+GLYPHS = {
+    "L": "10000 10000 10000 10000 10000 10000 11111",
+    "R": "11110 10001 10001 11110 10100 10010 10001",
+}
+
+
+def burn_marker(image: Tensor, random: np.random.Generator) -> None:
+    """Burn the side letter into `image` [H, W] in place: white, often on a black plate.
+
+    "R" is on the image's left, "L" on its right; one image in six has none.
+    """
+    if random.random() < 1 / 6:
+        return
+    side = "R" if random.random() < 0.6 else "L"
+    height, width = image.shape
+    tall = max(7, round(random.uniform(0.03, 0.06) * min(height, width)))
+    letter = _letter(side, tall)
+    rows, columns = letter.shape
+    across = random.uniform(0.02, 0.3) * width
+    left = round(across if side == "R" else width - across - columns)
+    top = round(random.uniform(0.02, 0.13) * height)
+    window = image[top : top + rows, left : left + columns]
+    letter = letter[: window.shape[0], : window.shape[1]]
+    plate = random.random() < 0.6
+    window.copy_(letter + (1 - letter) * window * (not plate))
+
+
+def _letter(side: str, tall: int) -> Tensor:
+    """A letter `tall` pixels high, with a margin: float32 [rows, columns]."""
+    dots = torch.tensor([[float(dot) for dot in row] for row in GLYPHS[side].split()])
+    size = (tall, max(5, round(tall * 0.72)))
+    drawn = functional.interpolate(dots[None, None], size=size, mode="bilinear")[0, 0]
+    drawn = (2.5 * drawn - 0.6).clamp(0, 1)
+    margin = max(1, tall // 5)
+    return functional.pad(drawn, [margin] * 4)
+
+
+def collimate(image: Tensor, random: np.random.Generator) -> None:
+    """Darken what the shutters cover in `image` [H, W], in place: seldom more than 5 % per side."""
+    if random.random() < 0.7:
+        return
+    height, width = image.shape
+    y = torch.arange(height)[:, None] / height - 0.5
+    x = torch.arange(width) / width - 0.5
+    turn = np.deg2rad(random.normal(0, 0.7))
+    level = float(image.min()) * random.random()
+    upright, across = y * np.cos(turn) + x * np.sin(turn), x * np.cos(turn) - y * np.sin(turn)
+    for along in (upright, -upright, across, -across):
+        edge = 0.5 - max(0.0, random.normal(0.0, 0.022))
+        if edge < 0.5:
+            image.masked_fill_(along > edge, level)

@@ -40,13 +40,9 @@ class Ellipsoids:
         return Ellipsoids(self.centres + shift, self.frames)
 
     def bounds(self) -> tuple[Array, Array]:
-        """Lowest and highest corner [3] of their union, seen along parallel rays."""
+        """Lowest and highest corner [3] of the box around their union."""
         reach = np.sqrt((self.frames**2).sum(-1))
         return (self.centres - reach).min(0), (self.centres + reach).max(0)
-
-    def __add__(self, other: Ellipsoids) -> Ellipsoids:
-        centres = np.concatenate([self.centres, other.centres])
-        return Ellipsoids(centres, np.concatenate([self.frames, other.frames]))
 
     def __getitem__(self, index: slice) -> Ellipsoids:
         return Ellipsoids(self.centres[index], self.frames[index])
@@ -74,7 +70,7 @@ def union(*parts: Ellipsoids) -> Ellipsoids:
 
 
 def chain(first: Ellipsoids, last: Ellipsoids, count: int) -> Ellipsoids:
-    """`count` ellipsoids from one to the other: a smooth body where the two would leave a notch."""
+    """`count` ellipsoids from one to the other, which fill the notch between the two."""
     part = np.linspace(0, 1, count)[:, None]
     centres = (1 - part) * first.centres + part * last.centres
     part = part[:, :, None]
@@ -82,9 +78,9 @@ def chain(first: Ellipsoids, last: Ellipsoids, count: int) -> Ellipsoids:
 
 
 def spans(beam: Beam, solids: Ellipsoids) -> tuple[Array, Array]:
-    """Where each solid's silhouette crosses each row of pixel centres: x on pixel edges.
+    """The left and right end of each solid's silhouette in each row of pixel centres.
 
-    Returns two float64 [K, H], left and right; NaN where a row misses the solid.
+    Returns two float64 [K, H], x on pixel edges; NaN where a row misses the solid.
     """
     return _crossings(beam, _coefficients(beam, solids)[0])
 
@@ -104,13 +100,8 @@ def _crossings(beam: Beam, discriminant: Array) -> tuple[Array, Array]:
     )
 
 
-def silhouette(beam: Beam, solids: Ellipsoids) -> NDArray[np.bool_]:
-    """Which pixel centres the union of the solids covers: bool [H, W]."""
-    return fill(*spans(beam, solids), beam.size)
-
-
 def fill(left: Array, right: Array, size: tuple[int, int]) -> NDArray[np.bool_]:
-    """The pixel centres between `left` and `right` in each row, for `spans` [K, H]: bool [H, W]."""
+    """The pixels whose centres the union of the silhouettes covers, from `spans`: bool [H, W]."""
     height, width = size
     solids, rows = (~np.isnan(left)).nonzero()
     start = np.ceil(left[solids, rows] - 0.5).clip(0, width).astype(np.int32)

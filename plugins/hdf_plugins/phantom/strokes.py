@@ -1,8 +1,8 @@
 """Line integrals of tubes and sheets along curves: bones, vessels, airways, wires.
 
-Each solid is cut into small patches across and along its curve, and the volume of every patch is
-shared among the four nearest pixels. Volume over pixel area is path length, so the integral keeps
-its value where a tube runs along the beam, as ribs do at the side of the chest.
+Each solid is cut into small patches across and along its curve, and the volume of each patch is
+distributed over the four nearest pixels. Volume over pixel area is path length, so the integral is
+right even where a tube runs along the beam, as ribs do at the side of the chest.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ class Tubes:
     hollow: float = 0.0
 
     def scaled(self, scale: Array) -> Tubes:
-        """Stretched along the axes by `scale` [3]; the calibre follows the width."""
+        """Tubes stretched along the axes by `scale` [3]; the radius scales with the width."""
         return replace(self, paths=self.paths * scale, radius=self.radius * scale[0])
 
 
 def tubes(paths: Array, radius: Array | float, amount: Array | float, hollow: float = 0.0) -> Tubes:
-    """Tubes along `paths` [P, S, 3], the other measures broadcast to [P, S]."""
+    """Tubes along `paths` [P, S, 3]; the other arguments are broadcast to [P, S]."""
     shape = paths.shape[:2]
     return Tubes(
         paths, np.broadcast_to(radius, shape) * 1.0, np.broadcast_to(amount, shape) * 1.0, hollow
@@ -50,10 +50,10 @@ def stroke(canvas: Tensor, beam: Beam, solids: Tubes, step: float = 0.5) -> None
     """Add the path lengths through tubes, times their amounts, to `canvas`.
 
     Args:
-        canvas: float32 [H + 2, W + 2], the image with a margin of one pixel, changed in place.
+        canvas: float32 [H + 2, W + 2], the image with a margin of one pixel; changed in place.
         beam: the view.
         solids: the tubes, cm.
-        step: spacing of the patches in pixels; at 0.7 a straight edge comes out uneven by 5 %.
+        step: spacing of the patches in pixels; at 0.7 a straight edge is uneven by 5 %.
     """
     pixels, zoom = beam.project(solids.paths)
     measures = np.stack([zoom, solids.radius, solids.amount], -1)
@@ -102,9 +102,9 @@ def _disc(offset: Tensor) -> Tensor:
 
 
 def _splat(canvas: Tensor, x: Tensor, y: Tensor, weights: Tensor) -> None:
-    """Share each weight among the four pixel centres around its point."""
+    """Distribute each weight over the four pixel centres around its point."""
     height, width = canvas.shape
-    # What lies outside is pushed onto the margin, which nobody reads.
+    # Points outside are moved onto the margin, which is never read.
     x, y = x.add_(0.5).clamp_(0, width - 1.0001), y.add_(0.5).clamp_(0, height - 1.0001)
     column, row = x.int(), y.int()
     x, y = x.sub_(column), y.sub_(row)

@@ -1,1 +1,1 @@
-"""Built-in trackers, one a file; each is off unless its environment variable switches it on."""
+"""The built-in trackers, one per file; each is off unless an environment variable enables it."""

@@ -1,6 +1,6 @@
-"""A run in TensorBoard: metrics, pictures, the recipe, and options beside final metrics.
+"""A tracker for TensorBoard: metrics, figures, the recipe, and its options with final metrics.
 
-Off unless ``HDF_TENSORBOARD=1`` is set. It needs an extra:
+It is off unless ``HDF_TENSORBOARD=1`` is set, and needs an extra:
 ``pip install 'heart-detection-framework[tensorboard]'``. The files go into ``tensorboard/`` in the
 run folder, so that ``tensorboard --logdir runs`` compares all runs.
 """
@@ -29,10 +29,10 @@ SIDES = ("train", "val", "inner")
 
 @dataclass
 class _Board:
-    """What is written of a run.
+    """The writer of a run, and how much it has written.
 
     Attributes:
-        epochs: how many lines of ``metrics.jsonl``.
+        epochs: number of lines of ``metrics.jsonl`` that are written.
     """
 
     writer: SummaryWriter
@@ -47,7 +47,7 @@ def hdf_run_started(run: hdf.RunFacts) -> None:
     if os.environ.get(SWITCH) != "1":
         return
     folder = run.folder.path / "tensorboard"
-    # What a resumed run wrote before it was stopped is written anew, from its metrics.jsonl.
+    # A resumed run writes its earlier epochs again, from metrics.jsonl.
     shutil.rmtree(folder, ignore_errors=True)
     board = _boards[run.folder.path] = _Board(_writer(folder))
     recipe = (run.folder.path / "resolved.yaml").read_text(encoding="utf-8")
@@ -97,7 +97,7 @@ def _catch_up(run: hdf.RunFacts, board: _Board) -> None:
 
 
 def _tag(name: str) -> str:
-    """A metric's name behind its side: ``train/loss``, ``val/iou_mean``, ``inner/iou_mean``."""
+    """A metric's tag by data set: ``train/loss``, ``val/iou_mean``, ``inner/iou_mean``."""
     side, _, rest = name.partition("_")
     if side in SIDES:
         return f"{side}/{rest}"
@@ -121,7 +121,7 @@ def _numbers(metrics: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
 
 
 def _flat(tree: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str | float | bool]]:
-    """The leaves of a recipe under their paths, such as ``model.backbone.use``; lists are text."""
+    """The leaves of a recipe by their paths, such as ``model.backbone.use``; lists as JSON."""
     for name, value in tree.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{above}{name}.")

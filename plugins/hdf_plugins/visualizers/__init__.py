@@ -1,1 +1,1 @@
-"""Built-in visualizers, one a file."""
+"""The built-in visualizers, one per file."""

@@ -1,4 +1,4 @@
-"""The same training images, augmented again and again."""
+"""Training images and several augmented versions of each."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from hdf_plugins.visualizers.drawing import checked_count
 
 
 class Augmentations:
-    """What augmentation does: training images as stored, and beside them several draws of each.
+    """Training images as stored, each beside several random augmentations.
 
-    Pixels and boxes are the network's own. The images are the first of the first epoch, and draw 1
-    is what training began with; further draws take other random numbers. ``hdf preview`` shows the
-    images of an epoch one draw each, before training.
+    Pixels and boxes are those of the network. The images are the first of the first epoch, and draw
+    1 is the one that training began with; further draws use other random numbers. ``hdf preview``
+    shows one draw for each image of an epoch, before training.
 
     Args:
-        count: how many images, at most a training batch; fewer where they are large.
+        count: how many images, at most a training batch; fewer if they are large.
         draws: how often each is augmented.
 
     Raises:

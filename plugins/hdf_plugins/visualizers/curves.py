@@ -25,7 +25,7 @@ class Curves:
     when = "end"
 
     def draw(self, view: View, folder: Path) -> list[Path]:
-        """Write ``curves.png``; nothing where no epoch has ended."""
+        """Write ``curves.png``; nothing before the first epoch has ended."""
         from matplotlib.figure import Figure
 
         if not view.history:

@@ -1,4 +1,4 @@
-"""Radiographs with their true and predicted boxes, on matplotlib figures without global state."""
+"""Radiographs with true and predicted boxes, on matplotlib figures without global state."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from hdf import View
 from hdf.drawing import COLOURS, WARNING, true_colours
 from hdf.files import replacing
 
-if TYPE_CHECKING:  # matplotlib is imported where something is drawn: it takes its time
+if TYPE_CHECKING:  # matplotlib is slow to import: only functions that draw import it
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 DrawPanel = Callable[["Axes", View, int, Tensor], None]
-"""Draws the sample of an index, whose image is [H, W], and gives the axes a title."""
+"""Draws the sample with an index, whose image is [H, W], and gives the axes a title."""
 
 LineStyle = str | tuple[float, tuple[float, ...]]
 PREDICTED: LineStyle = "-"
@@ -32,10 +32,10 @@ DPI = 150
 
 
 def checked_count(count: int, name: str = "count") -> int:
-    """`count`, a number of images to draw.
+    """`count`, the number of images to draw.
 
     Args:
-        name: of the option.
+        name: the option's.
 
     Raises:
         ValueError: it is below 1.
@@ -46,7 +46,7 @@ def checked_count(count: int, name: str = "count") -> int:
 
 
 def checked_label(label: str | None, labels: tuple[str, ...]) -> str:
-    """The label to draw; the first one for None.
+    """The label to draw; the first one by default.
 
     Raises:
         ValueError: it is not one of `labels`.
@@ -57,7 +57,7 @@ def checked_label(label: str | None, labels: tuple[str, ...]) -> str:
 
 
 def evenly(total: int, count: int) -> list[int]:
-    """The indices of `count` out of `total` samples, or of all where there are fewer."""
+    """The indices of `count` evenly spaced samples out of `total`, or of all if there are fewer."""
     count = min(count, total)
     return [position * total // count for position in range(count)]
 
@@ -78,37 +78,55 @@ def draw_pages(
     panel: DrawPanel = draw_panel,
     legend: Sequence[Artist] | None = None,
 ) -> list[Path]:
-    """Write samples of a view as pages of twelve, ``name.png`` or ``name_01.png``, ``name_02.png``.
+    """Write samples of a view, each in a panel, as pages of twelve (`write_pages`).
 
     Args:
-        view: what to draw from.
-        indices: the samples, in the order in which they appear.
+        view: the samples, their boxes and metrics.
+        indices: the samples to draw, in this order.
         title: the line above each page.
-        folder: where the pages go.
+        folder: the folder to write to.
         name: the stem of the files.
         panel: draws one sample.
-        legend: what stands below each page; the boxes of all labels if left out.
+        legend: the legend below each page; by default the boxes of all labels.
     """
-    legend = boxes_legend(view.labels) if legend is None else legend
+    below = boxes_legend(view.labels) if legend is None else legend
+
+    def draw(page: Sequence[int], heading: str) -> Figure:
+        return _page(view, page, heading, panel, below)
+
+    return write_pages(indices, title, folder, name, draw)
+
+
+def write_pages(
+    indices: Sequence[int],
+    title: str,
+    folder: Path,
+    name: str,
+    draw: Callable[[Sequence[int], str], Figure],
+) -> list[Path]:
+    """Write pages of twelve samples, ``name.png`` or ``name_01.png``, ``name_02.png`` and so on.
+
+    Args:
+        draw: draws a page of indices below a title.
+    """
     pages = [indices[start : start + PAGE] for start in range(0, len(indices), PAGE)]
     written = []
     for number, page in enumerate(pages, start=1):
         suffix = f"_{number:02}" if len(pages) > 1 else ""
-        heading = f"{title} ({number}/{len(pages)})" if suffix else title
-        figure = _page(view, page, heading, panel, legend)
+        figure = draw(page, f"{title} ({number}/{len(pages)})" if suffix else title)
         written.append(save(figure, folder / f"{name}{suffix}.png"))
     return written
 
 
 def save(figure: Figure, path: Path) -> Path:
-    """Write a PNG that holds nothing but pixels."""
+    """Write a PNG without metadata."""
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None})
     return path
 
 
 def validation_title(view: View, shown: str) -> str:
-    """Such as: Validation: mean IoU 0.853 (constant box 0.651), 12 of 60 images."""
+    """For example "Validation: mean IoU 0.853 (constant box 0.651), 12 of 60 images"."""
     mean, constant = (view.metrics.get(key) for key in ("iou_mean", "constant_box_iou"))
     parts = ["Validation: "]
     if isinstance(mean, float):
@@ -140,7 +158,7 @@ def _page(
 
 
 def finish(figure: Figure, legend: Sequence[Artist]) -> None:
-    """What stands at the foot of a figure."""
+    """Add the legend and the warning at the foot of a figure."""
     figure.legend(
         handles=list(legend),
         loc="outside lower center",
@@ -153,9 +171,10 @@ def finish(figure: Figure, legend: Sequence[Artist]) -> None:
 
 
 def draw_radiograph(axes: Axes, image: Tensor) -> None:
-    """Show an image [H, W] in [0, 1] with its pixel edges at whole coordinates.
+    """Show an image [H, W] in [0, 1] with its pixel edges at integer coordinates.
 
-    Black and white are its 0.5th and 99.5th percentile, so that a dark radiograph shows more.
+    Black and white are its 0.5th and 99.5th percentiles, so that details of dark images are
+    visible.
     """
     height, width = image.shape
     shrink = min(1.0, LARGEST_SIDE / max(height, width))
@@ -170,7 +189,7 @@ def draw_boxes(axes: Axes, view: View, index: int, only: str | None = None) -> N
     """Draw the true boxes of a sample, dashed, and the best detection of each label, solid.
 
     Args:
-        only: the one label that is drawn; all if left out.
+        only: the label to draw; all by default.
     """
     target, found = view.targets[index], view.detections[index]
     for position, label in enumerate(view.labels):
@@ -201,7 +220,7 @@ def _add_halo(artist: Artist) -> None:
 
 
 def boxes_legend(labels: tuple[str, ...], only: str | None = None) -> list[Artist]:
-    """Lines that say whose boxes have which colour and style."""
+    """Legend entries for the colours and styles of the boxes."""
     colours = [
         (label, pair)
         for label, pair in zip(labels, box_colours(labels), strict=True)
@@ -222,7 +241,7 @@ def _legend_line(text: str, colour: str, style: LineStyle) -> Artist:
 
 
 def box_colours(labels: tuple[str, ...]) -> list[tuple[str, str]]:
-    """The colours of true and predicted boxes; several labels have one colour each."""
+    """The colours of true and predicted boxes; with several labels both have the label's colour."""
     true = true_colours(len(labels))
     return list(zip(true, COLOURS[:1] if len(labels) == 1 else true, strict=True))
 

@@ -1,4 +1,4 @@
-"""Where each edge of a box may lie, as the head says it."""
+"""The head's distributions over the positions of a box's edges."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DEPTH = 0.22
-"""Of the strip beside the image, as a share of the image's side."""
+"""Depth of the strip beside the image, as a share of the image's side."""
 
 
 class EdgeDistributions:
     """Radiographs with the probability of each edge's position drawn along their sides.
 
-    For heads that answer with such distributions, ``edge_softargmax`` and ``mask`` with its
-    ``edges``: left and right edge above the image, upper and lower edge beside it. The lines of the
-    predicted box (solid) and of the true one (dashed) go on through them. A narrow peak is a sure
-    edge. Two peaks are two places between which the head can't decide; the expectation lies between
-    them and may be neither. The head ``mask`` weighs the expectation against its outline, so that
-    its box can lie beside the peak.
+    For heads that predict such distributions, ``edge_softargmax`` and ``mask`` with ``edges``: left
+    and right edge above the image, upper and lower edge beside it. The edges of the predicted box
+    (solid) and of the true one (dashed) continue through them. A narrow peak is a certain edge. Two
+    peaks are two positions between which the head can't decide; the mean lies between them and may
+    be neither. The head ``mask`` averages the mean with its outline, so its box can lie beside the
+    peak.
 
-    A distribution says how sure the head is, not how right it is.
+    A distribution shows how certain the head is, not how accurate it is.
 
     Args:
-        labels: what the recipe looks for.
-        count: how many images, taken evenly from the whole validation set; 12 make a page.
-        label: whose edges are drawn; the first of ``data.labels`` if left out.
+        labels: the labels that the recipe detects.
+        count: how many images, evenly spaced in the validation set; 12 make a page.
+        label: the label whose edges are drawn; by default the first of ``data.labels``.
 
     Raises:
         ValueError: count is below 1, or no such label is in ``data.labels``.
@@ -63,10 +63,10 @@ class EdgeDistributions:
         self.count, self.label = checked_count(count), checked_label(label, labels)
 
     def draw(self, view: View, folder: Path) -> list[Path]:
-        """Write ``edge_distributions.png``, or ``edge_distributions_01.png`` and further.
+        """Write ``edge_distributions.png``, or ``edge_distributions_01.png`` and so on.
 
         Raises:
-            UserError: the head answers with something else.
+            UserError: the head predicts no such distributions.
         """
         from matplotlib.patches import Patch
 
@@ -83,14 +83,14 @@ class EdgeDistributions:
 
 
 def _shares(view: View, index: int, label: str) -> tuple[Tensor, Tensor]:
-    """Of one label's edges: for x0 and x1 [2, w], and for y0 and y1 [2, h]."""
+    """The distributions of one label's edges: [2, w] for x0 and x1, [2, h] for y0 and y1."""
     with torch.inference_mode():
         raw: Any = view.detector(view.network.batch([index]).images)
     if not (isinstance(raw, dict) and {"x", "y"} <= raw.keys()):
         name = view.detector.spec.head["use"]
         raise user_error(
-            f"the head {name} gives no distributions of edges to draw; "
-            "edge_softargmax does, and mask with edges: true"
+            f"head {name!r} predicts no distributions of edges; use edge_softargmax, or mask with "
+            "edges: true"
         )
     position = view.labels.index(label)
     x, y = (raw[axis][0, position].softmax(-1).cpu() for axis in "xy")
@@ -135,7 +135,7 @@ def _draw_panel(
 def _places(
     geometry: Geometry, size: tuple[int, int], x: Tensor, y: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Where the bins of both axes begin and end, in pixels of the original image."""
+    """The borders of the bins along both axes, in pixels of the original image."""
     columns = torch.linspace(0, size[1], x.shape[-1] + 1)
     rows = torch.linspace(0, size[0], y.shape[-1] + 1)
     zero_x, zero_y = torch.zeros_like(columns), torch.zeros_like(rows)
@@ -145,7 +145,7 @@ def _places(
 
 
 def _continue(above: Axes, beside: Axes, view: View, index: int, label: str) -> None:
-    """Draw the edges of the boxes on into the strips."""
+    """Continue the edges of the boxes in the strips."""
     position = view.labels.index(label)
     true, predicted = box_colours(view.labels)[position]
     target, best = view.targets[index], view.detections[index].best(position)

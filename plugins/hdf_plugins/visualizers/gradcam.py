@@ -1,7 +1,9 @@
-"""Which places of the radiograph hold the edges of a box."""
+"""Heat maps of where the edges of a box are decided."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,6 @@ from torch.nn import functional as F
 from hdf import Detector, View
 from hdf.errors import user_error
 from hdf_plugins.visualizers.drawing import (
-    PAGE,
     boxes_legend,
     checked_count,
     checked_label,
@@ -21,8 +22,8 @@ from hdf_plugins.visualizers.drawing import (
     evenly,
     finish,
     panel_title,
-    save,
     validation_title,
+    write_pages,
 )
 
 if TYPE_CHECKING:
@@ -33,26 +34,26 @@ SIDE = 2.6
 
 
 class GradCam:
-    """Where the network looks: the places whose features move an edge of the box the most.
+    """Heat maps of the locations whose features move an edge of the box the most.
 
     It needs an extra: ``pip install 'heart-detection-framework[explain]'`` (Captum).
 
     For every edge, the gradient of its position is multiplied with the features that the head
-    reads, place by place, and added up over channels; only the size counts, not the direction, and
-    the backbone's maps are laid over one another. That is Grad-CAM without its averaging of
-    gradients over the image (HiResCAM, Draelos and Carin, 2020): where an edge is read from a
-    distribution, its gradients average to almost nothing. The first picture of a row adds up the
-    four edges. Each picture is scaled by itself, so that colours of two can't be compared; an edge
-    that was cut at the border of the image moves with nothing.
+    reads, location by location, and summed over channels. The absolute values of all feature maps
+    are added up. This is Grad-CAM without averaging the gradients over the image (HiResCAM, Draelos
+    and Carin, 2020): the gradients of an edge that is the mean of a distribution average to almost
+    nothing. The first picture of a row adds up the four edges. Each picture has its own scale, so
+    colours can't be compared between pictures; an edge that was clipped to the border of the image
+    has no gradient.
 
-    It shows in which places of the maps the answer is held; each place sees a larger part of the
-    image. It does not show why, nor that the answer is right: a wrong box has its picture, too. Nor
-    does it measure what the answer would be if the image looked different there.
+    The maps show which locations of the feature maps determine the answer; each location sees a
+    larger part of the image. They do not explain the answer, nor do they show that it is right:
+    wrong boxes have maps too. Nor do they predict the answer for an altered image.
 
     Args:
-        labels: what the recipe looks for.
-        count: how many images, taken evenly from the whole validation set; 12 make a page.
-        label: whose box is looked into; the first of ``data.labels`` if left out.
+        labels: the labels that the recipe detects.
+        count: how many images, evenly spaced in the validation set; 12 make a page.
+        label: the label whose box is explained; by default the first of ``data.labels``.
 
     Raises:
         ValueError: count is below 1, or no such label is in ``data.labels``.
@@ -68,35 +69,29 @@ class GradCam:
         _input_x_gradient()
 
     def draw(self, view: View, folder: Path) -> list[Path]:
-        """Write ``gradcam.png``, or ``gradcam_01.png`` and further where there are more pages.
+        """Write ``gradcam.png``, or ``gradcam_01.png`` and so on for several pages.
 
         Raises:
-            UserError: the head's boxes can't be followed back to its features.
+            UserError: the head's boxes have no gradient.
         """
         indices = evenly(len(view.samples), self.count)
-        pages = [indices[start : start + PAGE] for start in range(0, len(indices), PAGE)]
         title = validation_title(view, str(len(indices)))
-        written = []
-        for number, page in enumerate(pages, 1):
-            name = "gradcam" + (f"_{number:02}" if len(pages) > 1 else "")
-            figure = _page(view, page, title, self.label)
-            written.append(save(figure, folder / f"{name}.png"))
-        return written
+        return write_pages(indices, title, folder, "gradcam", partial(_page, view, self.label))
 
 
 def edge_maps(detector: Detector, image: Tensor, label: int) -> Tensor | None:
-    """How much each place's features move each edge of a label's best box.
+    """How much the features at each location move each edge of a label's best box.
 
     Args:
         detector: in evaluation mode.
         image: float32 [1, 1, H, W] in [0, 1], on the detector's device.
-        label: its index.
+        label: index of the label.
 
     Returns:
         float32 [4, H, W] on the CPU, at least 0, for x0, y0, x1, y1; None where nothing is found.
 
     Raises:
-        UserError: the head's boxes carry no gradient.
+        UserError: the head's boxes have no gradient.
     """
     with torch.no_grad():
         features = detector.features(image)
@@ -106,8 +101,8 @@ def edge_maps(detector: Detector, image: Tensor, label: int) -> Tensor | None:
         assert box is not None
         if not box.requires_grad:
             name = detector.spec.head["use"]
-            raise user_error(f"the boxes of the head {name} can't be followed to its features")
-        # Maps that the head overlooks have a gradient as well: zero.
+            raise user_error(f"head {name!r} has no heat maps: its boxes have no gradient")
+        # Maps that the head ignores need a gradient as well: zero.
         return (box + 0 * torch.stack([item.sum() for item in maps]).sum())[None]
 
     with torch.no_grad():
@@ -124,10 +119,10 @@ def edge_maps(detector: Detector, image: Tensor, label: int) -> Tensor | None:
 
 
 def _spread(attribution: Tensor, size: tuple[int, int]) -> Tensor:
-    """The sizes of attributions [1, C, h, w] spread over the pixels [H, W] of their places."""
-    held = attribution.sum(1, keepdim=True).abs()
-    share = held.shape[-2] * held.shape[-1] / (size[0] * size[1])
-    return share * F.interpolate(held, size, mode="bilinear")[0, 0]
+    """The absolute attributions [1, C, h, w], distributed over the pixels [H, W]."""
+    heat = attribution.sum(1, keepdim=True).abs()
+    share = heat.shape[-2] * heat.shape[-1] / (size[0] * size[1])
+    return share * F.interpolate(heat, size, mode="bilinear")[0, 0]
 
 
 def _input_x_gradient() -> Any:
@@ -140,7 +135,7 @@ def _input_x_gradient() -> Any:
     return InputXGradient
 
 
-def _page(view: View, indices: list[int], title: str, label: str) -> Figure:
+def _page(view: View, label: str, indices: Sequence[int], title: str) -> Figure:
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 

@@ -12,7 +12,7 @@ class Overlay:
     """Validation radiographs with predicted (solid) and true (dashed) boxes.
 
     Args:
-        count: how many images, taken evenly from the whole validation set; 12 make a page.
+        count: how many images, evenly spaced in the validation set; 12 make a page.
 
     Raises:
         ValueError: count is below 1.
@@ -24,7 +24,7 @@ class Overlay:
         self.count = checked_count(count)
 
     def draw(self, view: View, folder: Path) -> list[Path]:
-        """Write ``overlay.png``, or ``overlay_01.png`` and further where there are more pages."""
+        """Write ``overlay.png``, or ``overlay_01.png`` and so on for several pages."""
         indices = evenly(len(view.samples), self.count)
         title = validation_title(view, str(len(indices)))
         return draw_pages(view, indices, title, folder, "overlay")

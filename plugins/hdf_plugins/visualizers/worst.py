@@ -1,4 +1,4 @@
-"""The predictions that agree least with the true boxes."""
+"""The predictions with the lowest IoU."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hdf_plugins.visualizers.drawing import checked_count, draw_pages, validatio
 
 
 class Worst:
-    """The validation radiographs of the lowest IoU, the worst first.
+    """The validation radiographs with the lowest IoU, the worst first.
 
     Args:
         count: how many images; 12 make a page.
@@ -25,7 +25,7 @@ class Worst:
         self.count = checked_count(count)
 
     def draw(self, view: View, folder: Path) -> list[Path]:
-        """Write ``worst.png``, or ``worst_01.png`` and further where there are more pages."""
+        """Write ``worst.png``, or ``worst_01.png`` and so on for several pages."""
         scores = {index: view.iou(index) for index in range(len(view.samples))}
         scored = [index for index, score in scores.items() if not isnan(score)]
         indices = sorted(scored, key=scores.__getitem__)[: self.count]

@@ -5,10 +5,10 @@ import torch
 from torch import Tensor
 
 from hdf_plugins.augmentations.drawn import LEVELS, apply_curve
-from hdf_plugins.augmentations.histogram_matching import histogram_matching
+from hdf_plugins.augmentations.histogram_matching import HistogramMatching
 from hdf_plugins.augmentations.inversion import inversion
-from hdf_plugins.augmentations.low_frequency import low_frequency
-from hdf_plugins.augmentations.tone_curve import tone_curve
+from hdf_plugins.augmentations.low_frequency import LowFrequency
+from hdf_plugins.augmentations.tone_curve import ToneCurve
 from tests.plugins.augmentations.same_images import SIZE, augmented, same_images
 
 RAMP = torch.linspace(0, 1, SIZE[0] * SIZE[1]).view(1, *SIZE)
@@ -24,7 +24,7 @@ def test_a_curve_is_applied_with_straight_lines_between_its_points() -> None:
 
 
 def test_tone_curves_rise_smoothly_from_black_to_white() -> None:
-    images = augmented(tone_curve(strength=2.0, p=1.0), same_images(64, RAMP)).flatten(1)
+    images = augmented(ToneCurve(strength=2.0, p=1.0), same_images(64, RAMP)).flatten(1)
     assert (images.diff(dim=1) >= -1e-6).all()
     assert images[:, 0].max() < 1e-6 and images[:, -1].min() > 1 - 1e-6
     slopes = images[:, ::64].diff(dim=1) / (64 / (RAMP.numel() - 1))
@@ -36,7 +36,7 @@ def test_tone_curves_rise_smoothly_from_black_to_white() -> None:
 def test_tone_curves_of_no_strength_change_nothing() -> None:
     batch = same_images(4, RAMP)
     torch.testing.assert_close(
-        augmented(tone_curve(strength=0.0, p=1.0), batch), batch.images, atol=1e-5, rtol=0
+        augmented(ToneCurve(strength=0.0, p=1.0), batch), batch.images, atol=1e-5, rtol=0
     )
 
 
@@ -52,7 +52,7 @@ def _dark_and_bright(count: int = 8) -> Tensor:
 def _matched(amount: float, images: Tensor) -> Tensor:
     batch = same_images(len(images))
     batch.images.copy_(images)
-    return augmented(histogram_matching(amount=(amount, amount), p=1.0), batch)
+    return augmented(HistogramMatching(amount=(amount, amount), p=1.0), batch)
 
 
 def _quantiles(images: Tensor) -> Tensor:
@@ -107,7 +107,7 @@ def test_inversion_swaps_black_and_white() -> None:
 
 def test_shading_is_a_smooth_field_within_its_strength() -> None:
     image = torch.full((1, *SIZE), 0.3)
-    field = (augmented(low_frequency(strength=0.7, p=1.0), same_images(64, image)) / 0.3).log()
+    field = (augmented(LowFrequency(strength=0.7, p=1.0), same_images(64, image)) / 0.3).log()
     assert 0.3 < float(field.abs().max()) <= 0.7 + 1e-4
     steps = torch.cat([field.diff(dim=-1).flatten(), field.diff(dim=-2).flatten()])
     assert float(steps.abs().max()) < 0.06

@@ -5,11 +5,9 @@ import torch
 from torch import Tensor
 
 from hdf.boxes import mask_bounds
-from hdf_plugins.augmentations.burnt_in_letters import REACH, burnt_in_letters
-from hdf_plugins.augmentations.collimation import collimation
-from hdf_plugins.augmentations.devices import devices
-from hdf_plugins.augmentations.glyphs import WORDS, word_bitmaps
-from hdf_plugins.augmentations.ribbons import Ribbons, covered
+from hdf_plugins.augmentations.burnt_in_letters import REACH, WORDS, BurntInLetters, word_bitmaps
+from hdf_plugins.augmentations.collimation import Collimation
+from hdf_plugins.augmentations.devices import Devices, Ribbons, covered
 from tests.plugins.augmentations.same_images import SIZE, augmented, same_images
 
 HEIGHT, WIDTH = SIZE
@@ -21,7 +19,7 @@ def _share_covered(images: Tensor) -> Tensor:
 
 
 def test_borders_are_straight_and_no_wider_than_asked() -> None:
-    images = augmented(collimation(largest=0.15, degrees=0.0, p=1.0), same_images(200, GREY))
+    images = augmented(Collimation(largest=0.15, degrees=0.0, p=1.0), same_images(200, GREY))
     seen = mask_bounds((images[:, 0] - 0.4).abs() < 1e-3)
     borders = torch.stack([seen[:, 0], WIDTH - seen[:, 2]], -1) / WIDTH
     assert 0.12 < float(borders.max()) <= 0.15 + 1 / WIDTH
@@ -36,7 +34,7 @@ def test_borders_are_straight_and_no_wider_than_asked() -> None:
 
 
 def test_borders_are_black_white_or_grey() -> None:
-    images = augmented(collimation(largest=0.3, degrees=0.0, p=1.0), same_images(300, GREY))
+    images = augmented(Collimation(largest=0.3, degrees=0.0, p=1.0), same_images(300, GREY))
     corner = images[:, 0, 0, 0]
     corner = corner[(corner - 0.4).abs() > 1e-3]
     black, white = (corner < 1e-3).float().mean(), (corner > 1 - 1e-3).float().mean()
@@ -46,7 +44,7 @@ def test_borders_are_black_white_or_grey() -> None:
 
 
 def test_borders_turn() -> None:
-    images = augmented(collimation(largest=0.3, degrees=10.0, p=1.0), same_images(40, GREY))
+    images = augmented(Collimation(largest=0.3, degrees=10.0, p=1.0), same_images(40, GREY))
     widths = ((images[:, 0] - 0.4).abs() > 1e-3).float()[:, :, : WIDTH // 2].sum(2)
     assert float((widths[:, HEIGHT // 4] - widths[:, 3 * HEIGHT // 4]).abs().max()) > 3
 
@@ -62,7 +60,7 @@ def test_words_are_drawn_dot_by_dot() -> None:
 
 
 def test_letters_are_small_bright_or_dark_and_near_the_borders() -> None:
-    images = augmented(burnt_in_letters(height=(0.1, 0.1), p=1.0), same_images(300, GREY))
+    images = augmented(BurntInLetters(height=(0.1, 0.1), p=1.0), same_images(300, GREY))
     share = _share_covered(images)
     assert float(share.min()) > 0.001 and float(share.max()) < 0.15
     written = (images[:, 0] - 0.4).abs() > 0.2
@@ -78,7 +76,7 @@ def test_letters_are_small_bright_or_dark_and_near_the_borders() -> None:
 def test_one_piece_of_writing_can_be_read() -> None:
     """At a dot a pixel it is about seven pixels high."""
     images = augmented(
-        burnt_in_letters(height=(7 / 64, 7 / 64), most=1, p=1.0), same_images(50, GREY)
+        BurntInLetters(height=(7 / 64, 7 / 64), most=1, p=1.0), same_images(50, GREY)
     )
     bright = images[:, 0].clamp(min=0.4) - 0.4
     tall = mask_bounds(bright > 0.1)
@@ -110,7 +108,7 @@ def test_what_lies_outside_is_not_drawn_at_the_border() -> None:
 
 
 def test_devices_are_bright_thin_and_leave_most_of_the_image() -> None:
-    images = augmented(devices(p=1.0), same_images(200, GREY))
+    images = augmented(Devices(p=1.0), same_images(200, GREY))
     assert images.min() >= 0.4 - 1e-6
     share = _share_covered(images)
     assert float(share.max()) < 0.35
@@ -118,5 +116,5 @@ def test_devices_are_bright_thin_and_leave_most_of_the_image() -> None:
 
 
 def test_devices_let_through_what_their_opacity_leaves() -> None:
-    images = augmented(devices(opacity=(0.5, 0.5), p=1.0), same_images(100, GREY))
+    images = augmented(Devices(opacity=(0.5, 0.5), p=1.0), same_images(100, GREY))
     assert 0.55 < float(images.max()) <= 0.4 + 0.5 * (1 - 0.4) + 1e-6

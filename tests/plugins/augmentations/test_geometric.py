@@ -11,7 +11,7 @@ from hdf.augmentation.pipeline import Augment, BoxBounds
 from hdf.testing import check_augmentation
 from hdf.types import Batch, Targets
 from hdf_plugins.augmentations.affine import affine
-from hdf_plugins.augmentations.aspect import aspect
+from hdf_plugins.augmentations.aspect import Aspect
 from hdf_plugins.augmentations.horizontal_flip import horizontal_flip
 from hdf_plugins.augmentations.random_crop import random_crop
 
@@ -20,7 +20,7 @@ ALONE: dict[str, Callable[[], nn.Module]] = {
     "affine": lambda: affine(degrees=8, translate=0.1, scale=(0.85, 1.2), shear=4),
     "horizontal_flip": lambda: horizontal_flip(p=0.5),
     "random_crop": lambda: random_crop(image_size=SIZE, p=0.8),
-    "aspect": lambda: aspect(ratio=(0.75, 1.33), p=0.8),
+    "aspect": lambda: Aspect(ratio=(0.75, 1.33), p=0.8),
 }
 
 
@@ -84,21 +84,21 @@ def test_a_crop_is_drawn_for_each_image() -> None:
 
 
 def test_an_aspect_stretches_about_the_centre_and_keeps_areas() -> None:
-    augment = Augment([aspect(ratio=(1.44, 1.44), p=1.0)], SIZE, "rectangle")
+    augment = Augment([Aspect(ratio=(1.44, 1.44), p=1.0)], SIZE, "rectangle")
     found = augment(_bars(2), (0,)).targets.boxes[0, 0]
     expected = torch.tensor([48 - 40 * 1.2, 56 - 36 / 1.2, 48 - 24 * 1.2, 56 + 4 / 1.2])
     torch.testing.assert_close(found, expected)
 
 
 def test_an_aspect_widens_as_often_as_it_heightens() -> None:
-    logs = aspect(ratio=(0.5, 2.0)).forward_parameters(torch.Size((2000, 1, *SIZE)))["log_ratio"]
+    logs = Aspect(ratio=(0.5, 2.0)).forward_parameters(torch.Size((2000, 1, *SIZE)))["log_ratio"]
     assert abs(float(logs.mean())) < 0.04
     assert logs.exp().min() < 0.52 and logs.exp().max() > 1.9
 
 
 def test_an_aspect_of_probability_zero_changes_nothing() -> None:
     batch = _bars(4)
-    result = Augment([aspect(p=0.0)], SIZE)(batch, (0,))
+    result = Augment([Aspect(p=0.0)], SIZE)(batch, (0,))
     assert torch.equal(result.images, batch.images)
     assert torch.equal(result.targets.boxes, batch.targets.boxes)
 
@@ -113,8 +113,8 @@ def test_an_aspect_of_probability_zero_changes_nothing() -> None:
         (affine, {"shear": 90}, "shear is 90.*degrees"),
         (affine, {"p": 1.1}, "p is 1.1"),
         (horizontal_flip, {"p": -0.1}, "p is -0.1"),
-        (aspect, {"ratio": (0.0, 1.0)}, "ratio"),
-        (aspect, {"p": 3}, "p is 3"),
+        (Aspect, {"ratio": (0.0, 1.0)}, "ratio"),
+        (Aspect, {"p": 3}, "p is 3"),
         (random_crop, {"image_size": SIZE, "scale": (0.5, 1.5)}, "scale"),
         (random_crop, {"image_size": SIZE, "ratio": (0.0, 1.0)}, "ratio"),
     ],

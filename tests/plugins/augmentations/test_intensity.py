@@ -9,31 +9,31 @@ from torch import nn
 
 from hdf.augmentation.pipeline import Augment
 from hdf_plugins.augmentations.brightness import brightness
-from hdf_plugins.augmentations.burnt_in_letters import burnt_in_letters
-from hdf_plugins.augmentations.collimation import collimation
-from hdf_plugins.augmentations.contrast import contrast
-from hdf_plugins.augmentations.devices import devices
+from hdf_plugins.augmentations.burnt_in_letters import BurntInLetters
+from hdf_plugins.augmentations.collimation import Collimation
+from hdf_plugins.augmentations.contrast import Contrast
+from hdf_plugins.augmentations.devices import Devices
 from hdf_plugins.augmentations.erasing import erasing
-from hdf_plugins.augmentations.gamma import gamma
+from hdf_plugins.augmentations.gamma import Gamma
 from hdf_plugins.augmentations.gaussian_blur import gaussian_blur
-from hdf_plugins.augmentations.gaussian_noise import gaussian_noise
+from hdf_plugins.augmentations.gaussian_noise import GaussianNoise
 from hdf_plugins.augmentations.inversion import inversion
-from hdf_plugins.augmentations.low_frequency import low_frequency
-from hdf_plugins.augmentations.tone_curve import tone_curve
+from hdf_plugins.augmentations.low_frequency import LowFrequency
+from hdf_plugins.augmentations.tone_curve import ToneCurve
 from tests.plugins.augmentations.same_images import SIZE, augmented, same_images
 
 MODULES: dict[str, Callable[..., nn.Module]] = {
-    "gamma": gamma,
+    "gamma": Gamma,
     "brightness": brightness,
-    "contrast": contrast,
-    "gaussian_noise": gaussian_noise,
+    "contrast": Contrast,
+    "gaussian_noise": GaussianNoise,
     "gaussian_blur": gaussian_blur,
     "erasing": erasing,
-    "tone_curve": tone_curve,
-    "low_frequency": low_frequency,
-    "collimation": collimation,
-    "burnt_in_letters": burnt_in_letters,
-    "devices": devices,
+    "tone_curve": ToneCurve,
+    "low_frequency": LowFrequency,
+    "collimation": Collimation,
+    "burnt_in_letters": BurntInLetters,
+    "devices": Devices,
     "inversion": inversion,
 }
 DRAWN = [name for name in MODULES if name != "inversion"]
@@ -87,7 +87,7 @@ def test_results_stay_in_the_unit_range(name: str) -> None:
 
 def test_gamma_is_a_power_and_keeps_black_and_white() -> None:
     image = torch.linspace(0, 1, 64 * 80).view(1, *SIZE)
-    images = augmented(gamma(gamma=(2.0, 2.0)), same_images(2, image))
+    images = augmented(Gamma(gamma=(2.0, 2.0)), same_images(2, image))
     torch.testing.assert_close(images[0], image**2)
 
 
@@ -102,7 +102,7 @@ def test_contrast_stretches_about_each_image_s_mean() -> None:
     image = 0.6 + 0.1 * torch.rand(1, *SIZE)
     batch = same_images(2, image)
     batch.images[1] -= 0.3
-    images = augmented(contrast(factor=(2.0, 2.0)), batch)
+    images = augmented(Contrast(factor=(2.0, 2.0)), batch)
     for before, after in zip(batch.images, images, strict=True):
         torch.testing.assert_close(after.mean(), before.mean())
         torch.testing.assert_close(after.std(), 2 * before.std())
@@ -110,7 +110,7 @@ def test_contrast_stretches_about_each_image_s_mean() -> None:
 
 def test_noise_has_the_given_deviation_and_differs_between_pixels() -> None:
     image = torch.full((1, *SIZE), 0.5)
-    noise = augmented(gaussian_noise(std=0.05, p=1.0), same_images(16, image)) - 0.5
+    noise = augmented(GaussianNoise(std=0.05, p=1.0), same_images(16, image)) - 0.5
     assert float(noise.std()) == pytest.approx(0.05, rel=0.03)
     assert abs(float((noise[0] * noise[1]).mean())) < 0.05**2 * 0.1
     assert abs(float((noise[..., 1:] * noise[..., :-1]).mean())) < 0.05**2 * 0.1
@@ -118,7 +118,7 @@ def test_noise_has_the_given_deviation_and_differs_between_pixels() -> None:
 
 def test_noise_has_a_normal_distribution_s_shares() -> None:
     image = torch.full((1, *SIZE), 0.5)
-    noise = (augmented(gaussian_noise(std=0.05, p=1.0), same_images(64, image)) - 0.5) / 0.05
+    noise = (augmented(GaussianNoise(std=0.05, p=1.0), same_images(64, image)) - 0.5) / 0.05
     for beyond, share in ((0.0, 0.5), (1.0, 0.1587), (2.0, 0.02275), (3.0, 0.00135)):
         for side in (noise, -noise):
             assert float((side > beyond).float().mean()) == pytest.approx(share, rel=0.1)
@@ -155,23 +155,23 @@ def test_erasing_paints_one_rectangle_of_the_given_area() -> None:
 @pytest.mark.parametrize(
     ("make", "options", "message"),
     [
-        (gamma, {"gamma": (0.0, 1.0)}, "gamma is"),
-        (gamma, {"gamma": (1.5, 0.7)}, r"gamma is \[1.5, 0.7\]: expected \[low, high\]"),
+        (Gamma, {"gamma": (0.0, 1.0)}, "gamma is"),
+        (Gamma, {"gamma": (1.5, 0.7)}, r"gamma is \[1.5, 0.7\]: expected \[low, high\]"),
         (brightness, {"shift": (-2, 0)}, "shift is"),
-        (contrast, {"factor": (-1, 1)}, "factor is"),
-        (gaussian_noise, {"std": -0.1}, "std is -0.1.*from 0 to 1"),
+        (Contrast, {"factor": (-1, 1)}, "factor is"),
+        (GaussianNoise, {"std": -0.1}, "std is -0.1.*from 0 to 1"),
         (gaussian_blur, {"sigma": (0, 1)}, "sigma is.*px"),
         (erasing, {"scale": (0.5, 2)}, "scale is"),
         (erasing, {"value": 1.5}, "value is 1.5"),
         (erasing, {"ratio": (0, 1)}, "ratio is"),
-        (tone_curve, {"strength": -1}, "strength is -1"),
-        (low_frequency, {"strength": 4}, "strength is 4"),
-        (collimation, {"largest": 0.5}, "largest is 0.5"),
-        (collimation, {"degrees": 90}, "degrees is 90"),
-        (burnt_in_letters, {"height": (0.1, 0.05)}, "height is"),
-        (burnt_in_letters, {"most": 0}, "most is 0"),
-        (devices, {"opacity": (0, 2)}, "opacity is"),
-        (devices, {"width": (0, 0.1)}, "width is"),
+        (ToneCurve, {"strength": -1}, "strength is -1"),
+        (LowFrequency, {"strength": 4}, "strength is 4"),
+        (Collimation, {"largest": 0.5}, "largest is 0.5"),
+        (Collimation, {"degrees": 90}, "degrees is 90"),
+        (BurntInLetters, {"height": (0.1, 0.05)}, "height is"),
+        (BurntInLetters, {"most": 0}, "most is 0"),
+        (Devices, {"opacity": (0, 2)}, "opacity is"),
+        (Devices, {"width": (0, 0.1)}, "width is"),
         *((make, {"p": 2}, "p is 2") for make in MODULES.values()),
     ],
 )

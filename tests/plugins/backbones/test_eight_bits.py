@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from hdf.inference.folding import fold_batch_norms
+from hdf.inference.predictor import fold_batch_norms
 from hdf_plugins.backbones.eight_bits import from_eight_bits, plain_state, to_eight_bits
 from hdf_plugins.backbones.vgg import VGG11
 

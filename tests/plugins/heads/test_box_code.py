@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hdf_plugins.heads.box_code import LARGEST_SIDE, SMALLEST_SIDE, decode, encode
+from hdf_plugins.heads.box_regression import LARGEST_SIDE, SMALLEST_SIDE, decode, encode
 
 SIZE = (100, 200)
 FINITE = st.floats(-1e6, 1e6, width=32)

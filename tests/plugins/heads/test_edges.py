@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from hdf_plugins.heads.edges import EdgeDistributions, edge_losses, read_edges
+from hdf_plugins.heads.edges import EdgePredictor, edge_losses, read_edges
 
 SIZE = (80, 160)  # 20 x 40 bins of 4 px
 
@@ -72,7 +72,7 @@ def test_swapped_edges_have_a_finite_loss_and_gradient() -> None:
 
 
 def test_a_heat_map_is_summed_over_the_other_direction() -> None:
-    edges = EdgeDistributions(1, 1)
+    edges = EdgePredictor(1, 1)
     with torch.no_grad():
         edges.heat.weight.fill_(1.0)
     features = torch.full((1, 1, 20, 40), -50.0)

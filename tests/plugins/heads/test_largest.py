@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, label
 from torch import Tensor
 
-from hdf_plugins.heads.largest import blot_out_others, plain
-from hdf_plugins.heads.outlines import _largest as by_scipy
+from hdf_plugins.heads.largest import by_scipy, by_tensors, is_plain
 from hdf_plugins.heads.outlines import read_outlines
 
 
@@ -44,7 +43,7 @@ def test_it_keeps_what_scipy_keeps(share: float, sigma: float) -> None:
     maps = torch.from_numpy(np.clip(0.5 + (noise - limits) * 3, 0, 1)).float().view(4, 6, 23, 32)
     expected = by_scipy(maps)
     assert (maps > 0.5).any() and not torch.equal(expected, maps)
-    assert torch.equal(blot_out_others(maps), expected)
+    assert torch.equal(by_tensors(maps), expected)
 
 
 @pytest.mark.parametrize("turns", range(4))
@@ -56,13 +55,13 @@ def test_it_follows_a_spiral_to_its_end(turns: int, flip: bool) -> None:
     alone = maps.clone()
     maps[..., 10:30, 42] = 1.0
     assert label(maps[0, 0].numpy())[1] == 2
-    assert torch.equal(blot_out_others(maps), alone)
+    assert torch.equal(by_tensors(maps), alone)
 
 
 def test_of_equal_ones_the_first_counts() -> None:
     maps = torch.zeros(1, 1, 8, 12)
     maps[..., 1:3, 8:10] = maps[..., 5:7, 1:3] = 0.9
-    assert torch.equal(blot_out_others(maps), by_scipy(maps))
+    assert torch.equal(by_tensors(maps), by_scipy(maps))
 
 
 @pytest.mark.parametrize("sigma", [0.0, 1.0, 3.0, 6.0])
@@ -72,7 +71,7 @@ def test_plain_maps_have_one_component(sigma: float) -> None:
     shares = random.random(300)
     levels = [np.quantile(item, share) for item, share in zip(noise, shares, strict=True)]
     solid = noise > np.array(levels)[:, None, None]
-    known = plain(torch.from_numpy(solid))
+    known = is_plain(torch.from_numpy(solid))
     counts = torch.tensor([label(item)[1] for item in solid])
     assert (counts[known] <= 1).all()
     assert known.any() and (sigma < 2 or known[counts <= 1].float().mean() > 0.5)
@@ -82,7 +81,7 @@ def test_a_ring_is_plain_neither_by_rows_nor_by_columns() -> None:
     maps = torch.zeros(3, 9, 9, dtype=torch.bool)
     maps[1:, 2:7, 2:7] = True
     maps[2, 4, 4] = False
-    assert plain(maps).tolist() == [True, True, False]
+    assert is_plain(maps).tolist() == [True, True, False]
 
 
 @pytest.mark.parametrize("kind", ["pt2", "onnx"])

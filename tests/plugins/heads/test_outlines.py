@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from hdf.testing import paint
+from hdf_plugins.heads.losses import projection_loss
 from hdf_plugins.heads.outlines import read_outlines
-from hdf_plugins.heads.projection import projection_loss
 
 SIZE = (96, 128)
 BOXES = torch.tensor([[20.3, 30.6, 70.2, 60.9], [40.0, 12.5, 101.4, 88.0]])

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from hdf.boxes import mask_bounds
 from hdf_plugins.phantom.anatomy import make_thorax
-from hdf_plugins.phantom.heart import draw_heart_box, make_heart
-from hdf_plugins.phantom.silhouettes import largest_component, organ_masks
-from hdf_plugins.phantom.view import make_view
+from hdf_plugins.phantom.organs import draw_heart_box, make_heart
+from hdf_plugins.phantom.patient import place_patient
+from hdf_plugins.phantom.radiograph import largest_component, organ_masks
 
 COUNT, SIZE = 400, (224, 224)
 EXPECTED = {  # fractions of the image: mean, standard deviation
@@ -21,7 +21,7 @@ EXPECTED = {  # fractions of the image: mean, standard deviation
 
 
 def masks_of(index: int, size: tuple[int, int] = SIZE) -> Tensor:
-    view = make_view(0, index, size)
+    view = place_patient(0, index, size)
     return organ_masks(view.thorax, view.beam)
 
 

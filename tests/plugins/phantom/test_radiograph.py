@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from hdf_plugins.phantom.attenuation import attenuation
-from hdf_plugins.phantom.film import expose, smooth
-from hdf_plugins.phantom.markers import burn_marker, collimate
+from hdf_plugins.phantom.film import burn_marker, collimate, expose, smooth
 from hdf_plugins.phantom.patient import make_phantom
 from hdf_plugins.phantom.radiograph import render, render_image
 

@@ -5,7 +5,16 @@ import pytest
 import torch
 
 from hdf_plugins.phantom.beam import Beam, rotation
-from hdf_plugins.phantom.solids import chain, ellipsoid, hull, path_scale, silhouette, union
+from hdf_plugins.phantom.solids import (
+    Ellipsoids,
+    chain,
+    ellipsoid,
+    fill,
+    hull,
+    path_scale,
+    spans,
+    union,
+)
 from hdf_plugins.phantom.strokes import Tubes, stroke
 
 STRAIGHT = np.eye(3)
@@ -18,6 +27,10 @@ def beam(turn: np.ndarray = STRAIGHT, source: float = -180.0, size: int = 101) -
 def thickness(view: Beam, solids: object) -> torch.Tensor:
     near, far = hull(view, solids)  # type: ignore[arg-type]
     return (far - near).clamp(min=0) * path_scale(view)
+
+
+def silhouette(view: Beam, solids: Ellipsoids) -> np.ndarray:
+    return fill(*spans(view, solids), view.size)
 
 
 def test_central_ray_crosses_the_whole_depth() -> None:

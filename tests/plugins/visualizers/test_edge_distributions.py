@@ -85,13 +85,13 @@ def test_a_mask_with_edges_is_drawn_and_one_without_is_not(tmp_path: Path) -> No
     written = EdgeDistributions(LABELS, label="left_lung").draw(seen, tmp_path)
     assert written == [tmp_path / "edge_distributions.png"]
     assert written[0].stat().st_size > 10_000
-    with pytest.raises(UserError, match="the head top gives no distributions of edges"):
+    with pytest.raises(UserError, match="head 'top' predicts no distributions of edges"):
         EdgeDistributions(LABELS).draw(view(backbone(), head(Mask, edges=False)), tmp_path)
 
 
 def test_a_head_without_distributions(tmp_path: Path) -> None:
     shape = (backbone().channels, backbone().strides, LABELS)
     regression = BoxRegression(*shape, image_size=SIZE, hidden=(4,))
-    with pytest.raises(UserError, match="edge_softargmax does"):
+    with pytest.raises(UserError, match="use edge_softargmax"):
         EdgeDistributions(LABELS).draw(view(backbone(), regression), tmp_path)
     assert not list(tmp_path.iterdir())

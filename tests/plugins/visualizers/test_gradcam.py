@@ -76,7 +76,7 @@ def test_boxes_without_a_gradient() -> None:
     head = Corners()
     head.follows = False
     seen = view(Overall(), head)
-    with pytest.raises(UserError, match="the head top can't be followed to its features"):
+    with pytest.raises(UserError, match="head 'top' has no heat maps"):
         edge_maps(seen.detector, seen.network.batch([0]).images, 0)
 
 

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from hdf.inference.files import Told
+from hdf.inference.files import FileResult
 from hdf.inference.predictor import Prediction
 from hdf.inference.sources import ImagePath
 from hdf.models.calibration import Calibration
@@ -58,7 +58,7 @@ def films(folder: Path, count: int = 4) -> list[ImagePath]:
     return [ImagePath(path, path.name) for path in paths]
 
 
-def told(films: Sequence[ImagePath]) -> Iterator[Told]:
+def told(films: Sequence[ImagePath]) -> Iterator[FileResult]:
     from hdf.inference.files import predict_files
 
     yield from predict_files(Fixed(), [film.path for film in films], 0)

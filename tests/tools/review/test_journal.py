@@ -29,7 +29,7 @@ from tests.tools.review.serving import FOUND, LABELS, change, films, told
 def desk(tmp_path: Path, out: str = "out.csv") -> Desk:
     made = Desk(images_to_review(tmp_path / "films"), LABELS, tmp_path / out)
     for item in told(made.films):
-        made.tell(item)
+        made.add(item)
     return made
 
 
@@ -96,7 +96,7 @@ def test_a_journal_whose_beginning_is_torn_begins_anew(tmp_path: Path, length: i
 def test_damage_in_the_middle_is_told(reviewed: Path, tmp_path: Path) -> None:
     lines = reviewed.read_bytes().splitlines(keepends=True)
     reviewed.write_bytes(b"".join([*lines[:2], b"{}\n", *lines[2:]]))
-    with pytest.raises(UserError, match=r"out\.journal\.jsonl:3: is damaged here"):
+    with pytest.raises(UserError, match=r"out\.journal\.jsonl:3: this line is damaged"):
         desk(tmp_path)
     assert len(reviewed.read_bytes().splitlines()) == len(lines) + 1
 
@@ -226,7 +226,7 @@ def test_a_table_whose_journal_is_gone_is_kept(reviewed: Path, tmp_path: Path) -
 def test_images_that_are_gone_are_told(reviewed: Path, tmp_path: Path) -> None:
     (tmp_path / "films" / "film-1.png").unlink()
     before = (tmp_path / "out.csv").read_text()
-    with pytest.raises(UserError, match=r"film-1\.png: is decided about in out\.journal\.jsonl"):
+    with pytest.raises(UserError, match=r"film-1\.png: has a decision in out\.journal\.jsonl"):
         desk(tmp_path)
     assert (tmp_path / "out.csv").read_text() == before
     films(tmp_path / "films")
@@ -242,7 +242,7 @@ def test_an_out_in_no_folder_is_told(tmp_path: Path) -> None:
 def test_another_models_boxes_stay(reviewed: Path, tmp_path: Path) -> None:
     again = Desk(images_to_review(tmp_path / "films"), ("heart",), tmp_path / "out.csv")
     for item in told(again.films):
-        again.tell(item)
+        again.add(item)
     save(again, "film-0.png", base=1, note="seen", id=uuid4().hex, boxes=FOUND)
     again.close()
     assert "film-0.png,left_lung" in (tmp_path / "out.csv").read_text()

@@ -30,7 +30,7 @@ def browser() -> Iterator[Any]:
 def desk_of(folder: Path, count: int = 4) -> Iterator[Desk]:
     desk = Desk(films(folder / "films", count), LABELS, folder / "out.csv")
     for item in told(desk.films):
-        desk.tell(item)
+        desk.add(item)
     try:
         yield desk
     finally:

@@ -27,7 +27,7 @@ from tests.tools.review.serving import FOUND, LABELS, TOKEN, Served, change, fil
 def desk(tmp_path: Path) -> Iterator[Desk]:
     made = Desk(films(tmp_path / "films"), LABELS, tmp_path / "out.csv")
     for item in told(made.films):
-        made.tell(item)
+        made.add(item)
     yield made
     made.close()
 
@@ -141,14 +141,14 @@ def test_two_windows_do_not_overwrite_each_other(server: Served) -> None:
         ({"name": "film-9.png"}, "there is no such image"),
         ({"name": "../out.csv"}, "there is no such image"),
         ({"boxes": {}}, "an accepted image needs a box"),
-        ({"boxes": {"liver": [0, 0, 9, 9]}}, "the model knows no 'liver'"),
+        ({"boxes": {"liver": [0, 0, 9, 9]}}, "the model has no label 'liver'"),
         ({"boxes": {"heart": [0, 0, 0.5, 9]}}, "the box of heart is too small"),
         ({"boxes": {"heart": [0, 0, 161, 9]}}, "the box of heart leaves the image"),
-        ({"boxes": {"heart": [0, 0, 9]}}, "no change that can be read: boxes.heart"),
-        ({"state": "done"}, "no change that can be read: state"),
-        ({"note": "x" * 501}, "no change that can be read: note"),
-        ({"id": "\n"}, "no change that can be read: id"),
-        ({"more": 1}, "no change that can be read: more"),
+        ({"boxes": {"heart": [0, 0, 9]}}, "the change can't be read: boxes.heart"),
+        ({"state": "done"}, "the change can't be read: state"),
+        ({"note": "x" * 501}, "the change can't be read: note"),
+        ({"id": "\n"}, "the change can't be read: id"),
+        ({"more": 1}, "the change can't be read: more"),
     ],
 )
 def test_a_change_that_makes_no_sense_is_refused(
@@ -192,7 +192,7 @@ def test_what_cannot_be_read_is_listed_with_its_reason(tmp_path: Path) -> None:
     made[0].path.write_text("no picture")
     desk = Desk(made, LABELS, tmp_path / "out.csv")
     for item in told(made):
-        desk.tell(item)
+        desk.add(item)
     broken, _ = desk.images(0)["images"]
     desk.close()
     assert broken["name"] == "film-0.png"
@@ -218,7 +218,7 @@ def test_pictures_beyond_the_room_are_read_again(tmp_path: Path) -> None:
 def test_a_port_that_is_taken_is_told() -> None:
     with open_socket("127.0.0.1", 0) as listening:
         port = listening.getsockname()[1]
-        with pytest.raises(UserError, match=f"127.0.0.1:{port}: this port is taken; give another"):
+        with pytest.raises(UserError, match=f"127.0.0.1:{port}: this port is in use; give another"):
             open_socket("127.0.0.1", port)
     with pytest.raises(UserError, match="no such host"):
         open_socket("no.such.host.invalid", 0)

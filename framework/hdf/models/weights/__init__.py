@@ -1,4 +1,4 @@
-"""The models that travel inside the package, and where the weights of any model are."""
+"""The shipped models, and the files of models by name."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def shipped_models() -> list[str]:
 
 
 def find_models(name: str) -> list[Path]:
-    """The model files that a name stands for.
+    """The model files of a name.
 
     Args:
-        name: of a shipped model, which comes first (``./NAME`` is a path); a model file; the folder
-            of a run, for its ``best.safetensors``; or the folder of a cross-validation, for those
-            of all of its folds.
+        name: of a shipped model, which has precedence (``./NAME`` is a path); a model file; the
+            folder of a run, for its ``best.safetensors``; or the folder of a cross-validation, for
+            those of all folds.
 
     Returns:
-        One file, or several that answer together.
+        One file, or several that form an ensemble.
 
     Raises:
         UserError: there is no such model; the message lists the shipped ones.
@@ -36,7 +36,7 @@ def find_models(name: str) -> list[Path]:
         return _in_folder(path)
     if path.is_file():
         return [path]
-    message = "no shipped model is called so, and there is no such file or folder"
+    message = "no shipped model has this name, and there is no such file or folder"
     raise user_error(message + suggest(name, shipped_models()), where=name)
 
 
@@ -49,7 +49,7 @@ def _in_folder(folder: Path) -> list[Path]:
     if folds:
         message = f"the cross-validation is not finished: {', '.join(missing)} is missing"
     else:
-        message = "holds neither best.safetensors nor the folds of a cross-validation"
+        message = "contains neither best.safetensors nor the folds of a cross-validation"
     raise user_error(message, where=str(folder))
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from hdf.errors import user_error
 from hdf.files.atomic import replacing
 from hdf.inference.onnx import answer_of
-from hdf.inference.predictor import Prediction, Predictor, joined
+from hdf.inference.predictor import Prediction, Predictor, merge_answers
 from hdf.models.detector import Detector
 from hdf.registry.registry import Registry
 from hdf.runtime.device import choose_compute
@@ -26,12 +26,12 @@ MOST_DOUBT = 0.01
 
 
 class Difference(NamedTuple):
-    """How far two answers are apart.
+    """The difference between two predictions.
 
     Attributes:
-        pixels: the largest distance of two edges, in pixels of the image; infinite where one
-            answer has a box that the other lacks.
-        doubt: of the doubt scores.
+        pixels: the largest difference of an edge, in pixels of the image; infinite if only one has
+            a box.
+        doubt: the difference of the novelty scores.
     """
 
     pixels: float
@@ -92,7 +92,7 @@ def check_answers(
 def _difference(predictor: Predictor, answers: Answers, image: Tensor) -> Difference:
     (expected,) = predictor.predict([image])
     size = (image.shape[-2], image.shape[-1])
-    found = joined([answer_of(answers(image))], size, predictor.labels)
+    found = merge_answers([answer_of(answers(image))], size, predictor.labels)
     doubt = 0.0 if math.isnan(expected.doubt) else abs(found.doubt - expected.doubt)
     return Difference(_pixels(found, expected), math.inf if math.isnan(doubt) else doubt)
 

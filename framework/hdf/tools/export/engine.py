@@ -30,7 +30,7 @@ def load_onnx_predictor(
             takes, which is exported into the cache folder on its first use.
         tta: how many views of each image are averaged.
         plugins_dir: a folder of single-file plugins that the models need.
-        say: is told when a model is being exported.
+        say: is called with a message when a model is exported.
 
     Raises:
         UserError: there is no such model, it can't be exported, or ONNX Runtime is not installed.
@@ -54,7 +54,7 @@ def _loaded(name: str, plugins_dir: Path | None, say: Callable[[str], None]) -> 
 
 
 def _exported(path: Path, plugins_dir: Path | None, say: Callable[[str], None]) -> Path:
-    """The model in the cache folder, by its content and the version of hdf."""
+    """The exported model in the cache folder, by its content and the version of hdf."""
     content = hashlib.sha256(path.read_bytes() + __version__.encode()).hexdigest()[:24]
     cached = cache_folder() / "onnx" / f"{content}.onnx"
     if not cached.is_file():

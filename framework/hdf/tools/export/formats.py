@@ -1,4 +1,4 @@
-"""Writing the two formats, and knowing one's own files again."""
+"""Writing the export formats, and recognising files that hdf exported."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class ExportFormat(NamedTuple):
     """A format of files.
 
     Attributes:
-        write: writes a detector to a path; raises UserError where it can't be exported.
-        read: what such a file answers.
-        is_own: whether a file is one that hdf exported.
+        write: writes a detector to a path; raises UserError if it can't be exported.
+        read: loads such a file as a function.
+        is_own: whether hdf exported a file.
     """
 
     write: Callable[[Detector, Path], None]
@@ -83,14 +83,14 @@ def _about(detector: Detector) -> dict[str, str]:
 
 @contextmanager
 def _quietly(detector: Detector) -> Iterator[None]:
-    """Without what the exporters say on the way; with a reason where they fail."""
+    """Silence the exporters' warnings, and report their errors with a reason."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     except UserError:
         raise
-    except Exception as error:  # torch.export meets whatever a plugin computes
+    except Exception as error:  # torch.export may fail in any way on a plugin's code
         names = f"backbone {detector.spec.backbone['use']!r} or head {detector.spec.head['use']!r}"
         reason = next(iter(str(error).strip().splitlines()), "no message")
         message = f"torch can't export the {names}: {type(error).__name__}: {reason}"

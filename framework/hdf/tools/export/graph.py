@@ -1,4 +1,4 @@
-"""The whole of prediction by one view in one module, from an image's pixels to boxes in them."""
+"""Prediction with one view as a single module, from the pixels of an image to boxes in them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class PredictionGraph(nn.Module):
         detector: in evaluation mode.
 
     Raises:
-        UserError: its head gives no tensors of fixed shapes.
+        UserError: its head has no method `answers`.
     """
 
     def __init__(self, detector: Detector) -> None:

@@ -1,1 +1,1 @@
-"""A plugin's package to start from, written for its author."""
+"""Creating a plugin package to start from."""

@@ -1,4 +1,4 @@
-"""The names that a new plugin goes by, and whether they are free."""
+"""The names of a new plugin, and whether they are free."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def choose_names(kind: str, name: str, registry: Registry) -> Names:
     """The names that follow from one.
 
     Raises:
-        UserError: there is no such kind; the name can't be one of a package and a component; or
-            something that is installed has it.
+        UserError: there is no such kind, the name is not valid for a package and a component, or it
+            is already installed.
     """
     if kind not in KINDS:
         raise user_error(f"no kind is called {kind!r}{suggest(kind, KINDS)}")

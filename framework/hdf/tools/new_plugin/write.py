@@ -21,13 +21,13 @@ SIDE = 64
 
 
 def write_plugin(names: Names, parent: Path) -> Path:
-    """Write ``hdf-NAME/`` into a folder: whole, or not at all.
+    """Write ``hdf-NAME/`` into a folder, atomically.
 
     Returns:
         The package's folder.
 
     Raises:
-        UserError: something of that name is there already.
+        UserError: something with that name exists.
     """
     folder = parent / names.distribution
     if folder.exists() or folder.is_symlink():
@@ -84,7 +84,7 @@ def _files(names: Names) -> dict[str, str]:
 
 
 def _write_example(folder: Path) -> None:
-    """Bright ellipses on noise with their boxes, for a loader to read."""
+    """Write bright ellipses on noise, with their boxes, as data for a loader."""
     import numpy as np
     from PIL import Image
 

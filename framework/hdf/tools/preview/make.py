@@ -33,8 +33,8 @@ class Choice:
 
     Attributes:
         count: the most images.
-        side: ``train`` for what is learnt from, ``val`` for what is reported.
-        epoch: of training, counted from 1; has no meaning for ``val``.
+        side: ``train`` or ``val``.
+        epoch: of training, counted from 1; ignored for ``val``.
         plain: whether training images are shown without augmentation.
     """
 
@@ -50,7 +50,7 @@ def augments(checked: CheckedRecipe, choice: Choice) -> bool:
 
 
 def most_images(checked: CheckedRecipe, choice: Choice) -> int:
-    """How many images a sheet has room for."""
+    """The most images on a sheet."""
     return most_cells(2 if augments(checked, choice) else 1, checked.recipe.data.image_size)
 
 
@@ -61,7 +61,7 @@ def make_preview(checked: CheckedRecipe, choice: Choice, reporter: Reporter) -> 
     device.
 
     Raises:
-        UserError: with all that is wrong with the options, or with the data.
+        UserError: with all errors of the options, or of the data.
     """
     recipe = checked.recipe
     with placed(checked.where("train", "device")):
@@ -112,7 +112,7 @@ def _pairs(choice: Choice, batches: Batches, augment: Augment | None, seed: int)
 
 
 def _on(device: torch.device, store: Store) -> Store:
-    """The store on a device; of images in a file only the few that are wanted leave it."""
+    """The store on a device; images in a file are loaded only when needed."""
     if isinstance(store.images, ImageFile):
         return replace(store, targets=store.targets.to(device))
     return store.to(device)

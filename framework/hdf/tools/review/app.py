@@ -1,4 +1,4 @@
-"""The server's answers: the page, the images as JSON and as pictures, and what is saved."""
+"""The web application: the page, the images as JSON and as pictures, and saving changes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TYPES = {
     ".svg": "image/svg+xml",
 }
 LARGEST_CHANGE = 65_536
-"""Bytes of a change; a change of a dozen boxes has a thousand."""
+"""The most bytes of a change; a dozen boxes take about a thousand."""
 
 
 def make_app(desk: Desk, pictures: Pictures) -> Starlette:
@@ -65,7 +65,7 @@ def make_app(desk: Desk, pictures: Pictures) -> Starlette:
     async def save(request: Request) -> Response:
         body = await _body(request)
         if body is None:
-            return PlainTextResponse("That is too much for a change.", 413)
+            return PlainTextResponse("The change is too large.", 413)
         status, answer = await run_in_threadpool(_saved, desk, body)
         return JSONResponse(answer, status)
 
@@ -91,14 +91,14 @@ async def _body(request: Request) -> bytes | None:
 
 
 def _saved(desk: Desk, body: bytes) -> tuple[int, dict[str, Any]]:
-    """The HTTP status, and what the page is told."""
+    """The HTTP status, and the answer to the page."""
     try:
         saved = desk.save(Change.model_validate_json(body))
     except ConflictError as error:
         return 409, {"entry": None if error.entry is None else shown(error.entry)}
     except ValidationError as error:
         places = ", ".join(".".join(map(str, item["loc"])) for item in error.errors())
-        return 422, {"reason": f"no change that can be read: {places}"}
+        return 422, {"reason": f"the change can't be read: {places}"}
     except RefusedError as error:
         return 422, {"reason": str(error)}
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What is under review: the model's answers, and a person's decisions about them."""
+"""The state of a review: the model's answers, and the reviewer's decisions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from hdf.errors import Problem, UserError
 from hdf.inference.answer import Answer
-from hdf.inference.files import Told
+from hdf.inference.files import FileResult
 from hdf.inference.sources import ImagePath
 from hdf.tools.review.entries import Boxes, Change, Entry, fault_of
 from hdf.tools.review.journal import Journal
@@ -28,7 +28,7 @@ SHOWN_MISSING = 5
 
 
 class ConflictError(Exception):
-    """Somebody else has changed the image since; `entry` is what they made of it."""
+    """The image was changed elsewhere in the meantime; `entry` is the current decision."""
 
     def __init__(self, entry: Entry | None) -> None:
         super().__init__("the image was changed elsewhere")
@@ -41,11 +41,11 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class Saved:
-    """What came of a change.
+    """The result of saving a change.
 
     Attributes:
-        revision: that it made, or had made when it was sent before.
-        warning: what went wrong all the same; the change itself is kept.
+        revision: the revision that it made, now or when it was first sent.
+        warning: what went wrong besides; the change itself is saved.
     """
 
     revision: int
@@ -53,25 +53,25 @@ class Saved:
 
 
 class Desk:
-    """All images of a review; from several threads at once.
+    """All images of a review; safe to use from several threads.
 
     Attributes:
         films: the images, in natural order.
-        labels: what the model finds.
-        problem: what the person should know, such as that prediction has stopped; mostly empty.
+        labels: the labels that the model detects.
+        problem: a message for the reviewer, such as that prediction has stopped; usually empty.
 
     Args:
-        table: where the accepted boxes are written; the journal lies beside it.
+        table: where the accepted boxes are written, with the journal beside it.
 
     Raises:
-        UserError: the table or the journal is not this review's, or can't be used.
+        UserError: the table or the journal belongs to something else, or can't be used.
     """
 
     def __init__(self, films: Sequence[ImagePath], labels: tuple[str, ...], table: Path) -> None:
         refuse_tables(table)
         self.films, self.labels, self.table = list(films), labels, table
         self.problem = ""
-        self._told: list[tuple[int, Told]] = []
+        self._results: list[tuple[int, FileResult]] = []
         self._answers: dict[str, Answer] = {}
         self._lock = Lock()
         self._journal = Journal(journal_path(table))
@@ -83,39 +83,39 @@ class Desk:
         except UserError:
             self.close()
             raise
-        if self._entries:  # a kill may have come between journal and table
+        if self._entries:  # the process may have been killed between journal and table
             remove_leftovers(table)
             self.problem = self._write()
 
     def close(self) -> None:
-        """Let another process have the table."""
+        """Release the table for other processes."""
         self._journal.close()
 
-    def tell(self, told: Told) -> None:
-        """Take what the model says of the next file; they come in the order of `films`."""
+    def add(self, result: FileResult) -> None:
+        """Add the model's result for the next file, in the order of `films`."""
         with self._lock:
-            number = len(self._told)
-            self._told.append((number, told))
-            if told.answer is not None:
-                self._answers[self.films[number].name] = told.answer
+            number = len(self._results)
+            self._results.append((number, result))
+            if result.answer is not None:
+                self._answers[self.films[number].name] = result.answer
 
     def images(self, after: int) -> dict[str, Any]:
-        """What the page needs to know, as JSON: all images but the first `after` that were told."""
+        """The state for the page, as JSON: all predicted images but the first `after`."""
         with self._lock:
             return {
                 "total": len(self.films),
-                "predicted": len(self._told),
+                "predicted": len(self._results),
                 "problem": self.problem,
-                "images": [self._image(number, told) for number, told in self._told[after:]],
+                "images": [self._image(number, result) for number, result in self._results[after:]],
             }
 
     def save(self, change: Change) -> Saved:
-        """Keep a change, and write the tables anew.
+        """Save a change, and rewrite the tables.
 
         Raises:
-            ConflictError: the image was changed since the page saw it.
-            RefusedError: the change makes no sense.
-            OSError: it can't be kept; everything is as it was.
+            ConflictError: the image was changed since the page loaded it.
+            RefusedError: the change is not valid.
+            OSError: it can't be saved; nothing has changed.
         """
         with self._lock:
             if change.id in self._revisions:
@@ -150,14 +150,14 @@ class Desk:
         )
 
     def _labels_of(self, earlier: Entry | None) -> tuple[str, ...]:
-        """An older decision may hold labels of another model's."""
+        """The allowed labels; an earlier decision may have labels of another model."""
         return (*self.labels, *(earlier.boxes if earlier else ()))
 
     def _write(self) -> str:
         if changed := edited(self.table, self._ordered(), self._journal.written):
             return (
                 f"{changed[0].name} was changed by another program and is left as it is; "
-                f"{self._journal.path.name} keeps what is decided"
+                f"{self._journal.path.name} holds all decisions"
             )
         try:
             self._journal.note(write_tables(self.table, self._ordered()))
@@ -169,10 +169,10 @@ class Desk:
         return [self._entries[film.name] for film in self.films if film.name in self._entries]
 
     def _refuse_edited(self) -> None:
-        """They would be written anew from the journal."""
+        """Refuse edited tables, which would be overwritten from the journal."""
         message = (
             "was changed since hdf review wrote it, and would be overwritten from {}; to keep it, "
-            "rename it; to drop what was changed, delete it; then start again"
+            "rename it; to discard the changes, delete it; then start again"
         )
         changed = edited(self.table, self._ordered(), self._journal.written)
         if changed:
@@ -180,20 +180,20 @@ class Desk:
             raise UserError([Problem(str(path), text) for path in changed])
 
     def _refuse_missing(self) -> None:
-        """A table without them would lose what was decided."""
+        """Refuse missing images: a table without them would lose decisions."""
         missing = sorted(self._entries.keys() - {film.name for film in self.films})
         path, inside = self.films[0]
         folder = str(path.parents[inside.count("/")])
-        message = "is decided about in {}, but is not there; put it back, or give another --out"
+        message = "has a decision in {}, but is missing; put it back, or give another --out"
         if missing:
-            told = [f"{name}: {message.format(self._journal.path.name)}" for name in missing]
-            more = [f"and {len(told) - SHOWN_MISSING} more"] * (len(told) > SHOWN_MISSING)
-            raise UserError([Problem(folder, text) for text in (*told[:SHOWN_MISSING], *more)])
+            texts = [f"{name}: {message.format(self._journal.path.name)}" for name in missing]
+            more = [f"and {len(texts) - SHOWN_MISSING} more"] * (len(texts) > SHOWN_MISSING)
+            raise UserError([Problem(folder, text) for text in (*texts[:SHOWN_MISSING], *more)])
 
-    def _image(self, number: int, told: Told) -> dict[str, Any]:
-        name, answer = self.films[number].name, told.answer
+    def _image(self, number: int, result: FileResult) -> dict[str, Any]:
+        name, answer = self.films[number].name, result.answer
         if answer is None:
-            return {"number": number, "name": name, "reason": told.reason}
+            return {"number": number, "name": name, "reason": result.reason}
         doubt, entry = answer.prediction.doubt, self._entries.get(name)
         return {
             "number": number,
@@ -208,12 +208,12 @@ class Desk:
 
 
 def shown(entry: Entry) -> dict[str, Any]:
-    """An entry as the page takes it."""
+    """An entry as the page expects it."""
     return entry.model_dump(include={"state", "boxes", "note", "revision"})
 
 
 def boxes_of(answer: Answer) -> Boxes:
-    """The model's boxes, rounded as a person sees them and as the table holds them."""
+    """The model's boxes, rounded as in the page and in the table, inside the image."""
     return dict(_rounded(answer))
 
 
@@ -225,10 +225,10 @@ def _rounded(answer: Answer) -> Iterator[tuple[str, tuple[float, float, float, f
 
 
 def rank(answer: Answer, number: int) -> tuple[float, float, int]:
-    """A key that puts the most doubtful image first.
+    """A sort key: the highest novelty score first.
 
-    Of equally doubtful ones, and where the model tells no doubt, the one with the widest standard
-    deviation of an edge comes first, as a fraction of the image; then the files' order decides.
+    Among equal scores, or without any, the image with the largest spread of an edge, as a fraction
+    of the image, comes first; then the order of the files.
     """
     found = answer.prediction
     doubt = 0.0 if math.isnan(found.doubt) else found.doubt

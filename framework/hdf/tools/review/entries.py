@@ -1,4 +1,4 @@
-"""What a person decided about an image, as the page sends it and as the journal keeps it."""
+"""A reviewer's decision about an image, as the page sends it and as the journal stores it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Boxes = dict[str, Box]
 State = Literal["open", "accepted", "flagged"]
 
 SMALLEST = 1.0
-"""Pixels that a box is at least wide and high."""
+"""The least width and height of a box, pixels."""
 TOLERANCE = 0.01
-"""Pixels that an edge may lie outside of its image: rounding."""
+"""How far an edge may lie outside the image because of rounding, pixels."""
 
 
 class _Model(BaseModel):
@@ -22,13 +22,13 @@ class _Model(BaseModel):
 
 
 class Decision(_Model):
-    """An image as a person left it.
+    """A decision about an image.
 
     Attributes:
-        id: made by the page, so that a change that is sent twice counts once.
+        id: made by the page, so that a change that is sent twice is saved once.
         name: of the image, as `hdf.inference.sources.ImagePath` has it.
         boxes: by label, (x0, y0, x1, y1) on pixel edges of the original image.
-        note: what the person wrote about it.
+        note: the reviewer's comment.
     """
 
     id: str = Field(pattern=r"^[0-9a-f-]{8,64}$")
@@ -39,10 +39,10 @@ class Decision(_Model):
 
 
 class Change(Decision):
-    """A decision that the page wants kept.
+    """A decision that the page asks to save.
 
     Attributes:
-        base: the revision that the person saw; 0 where there was none.
+        base: the revision that the page had loaded; 0 if there was none.
     """
 
     base: int = Field(ge=0)
@@ -52,9 +52,9 @@ class Entry(Decision):
     """A decision in the journal.
 
     Attributes:
-        revision: counts the decisions about this image from 1.
+        revision: number of this decision about the image, from 1.
         size: (height, width) of the image.
-        corrected: whether the boxes differ from those that the model found.
+        corrected: whether the boxes differ from the model's.
     """
 
     revision: int = Field(ge=1)
@@ -63,23 +63,23 @@ class Entry(Decision):
 
 
 class Written(_Model):
-    """The tables as they were last written: SHA-256 of each file, empty where there is none."""
+    """The last written state of the tables: SHA-256 of each file, empty if there is none."""
 
     table: str
     flagged: str
 
 
 def fault_of(change: Change, size: tuple[int, int], labels: tuple[str, ...]) -> str:
-    """Why a change can't be kept; empty where it can.
+    """Why a change is not valid; empty if it is.
 
     Args:
         size: (height, width) of the image.
-        labels: those that a box may have.
+        labels: the allowed labels.
     """
     height, width = size
     unknown = sorted(change.boxes.keys() - set(labels))
     if unknown:
-        return f"the model knows no {unknown[0]!r}"
+        return f"the model has no label {unknown[0]!r}"
     if change.state == "accepted" and not change.boxes:
         return "an accepted image needs a box; flag the image instead"
     for label, (x0, y0, x1, y1) in change.boxes.items():

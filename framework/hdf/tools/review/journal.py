@@ -1,4 +1,4 @@
-"""Every decision on disk before the page is told so; one process at a time."""
+"""The journal: every decision is on disk before the page gets its answer; one process at a time."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class Journal:
     """A file of JSON lines that only grows.
 
     Attributes:
-        entries: all that it held when it was opened, in order.
-        written: what the tables were when they were last written; None if they never were.
+        entries: all entries that it had when it was opened, in order.
+        written: the last written state of the tables; None if they were never written.
 
     Args:
-        path: of the file, which is made where there is none. A last line that was cut off, as by
-            a kill, was never confirmed to anybody; it is dropped.
+        path: of the file, which is created if missing. An incomplete last line, as after a kill,
+            was never confirmed; it is dropped.
 
     Raises:
-        UserError: the file is no journal, is damaged before its last line, can't be written, or
-            another process has it.
+        UserError: the file is not a journal, is damaged before its last line, can't be written, or
+            is locked by another process.
     """
 
     def __init__(self, path: Path) -> None:
@@ -52,24 +52,24 @@ class Journal:
         self.written = states[-1] if states else None
 
     def append(self, entry: Entry) -> None:
-        """Keep an entry; on return it survives a kill and a loss of power.
+        """Store an entry durably: it survives a kill and a power failure.
 
         Raises:
-            OSError: it can't be kept, as on a full disk; the journal is as it was.
+            OSError: it can't be stored, as on a full disk; the journal is unchanged.
         """
         self._write(entry.model_dump_json().encode() + b"\n")
 
     def note(self, written: Written) -> None:
-        """Keep what the tables are now.
+        """Store the state of the tables.
 
         Raises:
-            OSError: it can't be kept; the file is as it was.
+            OSError: it can't be stored; the journal is unchanged.
         """
         self.written = written
         self._write(written.model_dump_json().encode() + b"\n")
 
     def close(self) -> None:
-        """Let another process have it."""
+        """Release the journal for other processes."""
         os.close(self._file)
 
     def _replayed(self) -> list[Entry | Written]:
@@ -81,7 +81,7 @@ class Journal:
             _sync_folder(self.path.parent)
             return []
         if not held.startswith(HEADER):
-            raise user_error("is no journal of hdf review; give another --out", str(self.path))
+            raise user_error("is not a journal of hdf review; give another --out", str(self.path))
         lines = held[: held.rfind(b"\n") + 1].splitlines(keepends=True)
         parsed = self._parsed(lines[1:])
         self._cut(len(HEADER) + sum(map(len, lines[1 : len(parsed) + 1])))
@@ -95,7 +95,7 @@ class Journal:
             except ValidationError as error:
                 if number > len(lines):
                     break
-                message = "is damaged here; mend the line or delete it"
+                message = "this line is damaged; correct it or delete it"
                 raise user_error(message, f"{self.path}:{number}") from error
         return parsed
 

@@ -1,4 +1,4 @@
-"""Radiographs as a browser shows them, each encoded once while there is room for it."""
+"""JPEGs of the radiographs for the browser, in a bounded cache."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def encode(image: Tensor) -> bytes:
 
 
 class Pictures:
-    """JPEGs of files, in memory; from several threads at once.
+    """A cache of JPEGs in memory; safe to use from several threads.
 
     Args:
-        room: bytes that are kept at most.
+        room: the most bytes in the cache.
     """
 
     def __init__(self, room: int = ROOM) -> None:
@@ -44,13 +44,13 @@ class Pictures:
         self._lock = Lock()
 
     def offer(self, path: Path, image: Tensor) -> None:
-        """Encode a file's image, which was read already, if there is room for it."""
+        """Cache an image that has just been read, if there is room for it."""
         if self._size >= self.room:
             return
         self._keep(path, encode(image))
 
     def get(self, path: Path) -> bytes:
-        """The JPEG of a file, which is read again where it is no longer kept.
+        """The JPEG of a file, which is read again if it is not in the cache.
 
         Raises:
             UserError: the file can't be read.

@@ -1,4 +1,4 @@
-"""Predictions in the background, while the page is in use already."""
+"""Prediction in the background, while the page is already in use."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from threading import Event, Thread
 from torch import Tensor
 
 from hdf.inference.answer import Answer
-from hdf.inference.files import Answering, predict_files
+from hdf.inference.files import AnyPredictor, predict_files
 from hdf.tools.review.desk import Desk
 from hdf.tools.review.jpeg_cache import Pictures
 
 Count = Callable[[int, int], None]
-"""Called with how many are done, and how many there are."""
+"""Called with the number of predicted images, and their total number."""
 
 
 @contextmanager
 def predicting(
-    predictor: Answering, desk: Desk, pictures: Pictures, count: Count
+    predictor: AnyPredictor, desk: Desk, pictures: Pictures, count: Count
 ) -> Iterator[Thread]:
-    """Tell the desk what the predictor says of each of its films; stops at the block's end."""
+    """Predict for all films of the desk in a thread; it stops at the end of the block."""
     ended = Event()
     arguments = (predictor, desk, pictures, count, ended)
     thread = Thread(target=_predict, args=arguments, name="predicting")
@@ -36,7 +36,7 @@ def predicting(
 
 
 def _predict(
-    predictor: Answering, desk: Desk, pictures: Pictures, count: Count, ended: Event
+    predictor: AnyPredictor, desk: Desk, pictures: Pictures, count: Count, ended: Event
 ) -> None:
     levels = () if predictor.calibration is None else predictor.calibration.levels
 
@@ -46,8 +46,8 @@ def _predict(
     try:
         paths = [film.path for film in desk.films]
         answers = predict_files(predictor, paths, max(levels, default=0), draw)
-        for done, told in enumerate(answers, 1):
-            desk.tell(told)
+        for done, result in enumerate(answers, 1):
+            desk.add(result)
             count(done, len(paths))
             if ended.is_set():
                 return

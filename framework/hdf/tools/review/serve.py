@@ -1,6 +1,6 @@
-"""The server: one socket, of this machine unless another host is given, and who may talk to it.
+"""The server, which only the browser with the secret address may use.
 
-Only a browser that was given the address may, and no other page in it.
+Only this machine reaches its socket unless another host is given.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ POLICY = (
 )
 HEADERS = {
     "content-security-policy": POLICY,
-    "cache-control": "no-store",  # no radiograph stays in the browser's folder
+    "cache-control": "no-store",  # keeps radiographs out of the browser's cache
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
     "cross-origin-resource-policy": "same-origin",
@@ -40,14 +40,91 @@ HEADERS = {
 }
 
 
-class Guard:
-    """Passes on what comes below ``/TOKEN/``, without that part, and refuses everything else.
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a host."""
+    return host in LOCAL_NAMES or host.startswith("127.")
 
-    A Host that this server does not have comes from a name that leads here by trickery (DNS
-    rebinding); an Origin other than the Host, from another site's page.
+
+def open_socket(host: str, port: int) -> socket.socket:
+    """A listening socket.
 
     Args:
-        names: the hosts that the server answers to; None for any address that is a number.
+        port: 0 for any free port.
+
+    Raises:
+        UserError: the port is in use, or this machine has no such host.
+    """
+    place = f"{host}:{port}"
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise user_error(f"no such host: {error.strerror}", place) from error
+    listening = socket.socket(family, kind)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(address)
+        listening.listen(128)
+    except OSError as error:
+        listening.close()
+        reason = f"can't listen here: {error.strerror}"
+        if error.errno == errno.EADDRINUSE:
+            reason = "this port is in use; give another --port, or 0 for any free one"
+        raise user_error(reason, place) from error
+    return listening
+
+
+def address_of(host: str, listening: socket.socket, token: str) -> str:
+    """The address to open; for a wildcard host, that of this machine."""
+    name = LOOPBACK if _is_wildcard(host) else host
+    port = listening.getsockname()[1]
+    return f"http://{f'[{name}]' if ':' in name else name}:{port}/{token}/"
+
+
+def make_server(app: ASGIApp, host: str, token: str) -> uvicorn.Server:
+    """A server that answers below ``/TOKEN/`` only; its `run(sockets=[…])` returns at Ctrl-C."""
+    names = None if _is_wildcard(host) else LOCAL_NAMES | {host}
+    config = uvicorn.Config(
+        Guard(app, token, names),
+        http="h11",
+        ws="none",
+        lifespan="off",
+        loop="asyncio",
+        log_level="warning",
+        access_log=False,  # addresses hold the token
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=1,
+    )
+    return uvicorn.Server(config)
+
+
+def show(address: str) -> Callable[[], None]:
+    """Open a browser; the returned function removes the page that redirects it to the address.
+
+    The address is secret, but command lines are not: the browser opens a file instead.
+    """
+    folder = TemporaryDirectory(prefix="hdf-review-")
+    page = Path(folder.name) / "open.html"
+    page.write_text(f'<meta http-equiv="refresh" content="0; url={html.escape(address)}">')
+    threading.Thread(target=webbrowser.open, args=(page.as_uri(),), daemon=True).start()
+    return folder.cleanup
+
+
+def _is_wildcard(host: str) -> bool:
+    try:
+        return ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
+class Guard:
+    """Forwards requests below ``/TOKEN/``, without that prefix, and refuses all others.
+
+    An unknown Host is a sign of DNS rebinding; an Origin other than the Host, of another site's
+    page.
+
+    Args:
+        names: the host names that the server answers to; None for any numeric address.
     """
 
     def __init__(self, app: ASGIApp, token: str, names: frozenset[str] | None) -> None:
@@ -86,80 +163,3 @@ class Guard:
             return name in self.names if self.names is not None else bool(ip_address(name))
         except ValueError:
             return False
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches a host."""
-    return host in LOCAL_NAMES or host.startswith("127.")
-
-
-def open_socket(host: str, port: int) -> socket.socket:
-    """A socket that listens.
-
-    Args:
-        port: 0 for a free one.
-
-    Raises:
-        UserError: the port is taken, or there is no such host on this machine.
-    """
-    place = f"{host}:{port}"
-    try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except OSError as error:
-        raise user_error(f"no such host: {error.strerror}", place) from error
-    listening = socket.socket(family, kind)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind(address)
-        listening.listen(128)
-    except OSError as error:
-        listening.close()
-        reason = f"can't be listened on: {error.strerror}"
-        if error.errno == errno.EADDRINUSE:
-            reason = "this port is taken; give another --port, or 0 for a free one"
-        raise user_error(reason, place) from error
-    return listening
-
-
-def address_of(host: str, listening: socket.socket, token: str) -> str:
-    """What a person opens; a wildcard stands for this machine."""
-    name = LOOPBACK if _is_wildcard(host) else host
-    port = listening.getsockname()[1]
-    return f"http://{f'[{name}]' if ':' in name else name}:{port}/{token}/"
-
-
-def make_server(app: ASGIApp, host: str, token: str) -> uvicorn.Server:
-    """A server that answers below ``/TOKEN/`` alone; `run(sockets=[…])` returns at Ctrl-C."""
-    names = None if _is_wildcard(host) else LOCAL_NAMES | {host}
-    config = uvicorn.Config(
-        Guard(app, token, names),
-        http="h11",
-        ws="none",
-        lifespan="off",
-        loop="asyncio",
-        log_level="warning",
-        access_log=False,  # addresses hold the token
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=1,
-    )
-    return uvicorn.Server(config)
-
-
-def show(address: str) -> Callable[[], None]:
-    """Open a browser; what is returned removes the page that leads it to the address.
-
-    The address is secret, and what a command line holds is not: the browser is given a file.
-    """
-    folder = TemporaryDirectory(prefix="hdf-review-")
-    page = Path(folder.name) / "open.html"
-    page.write_text(f'<meta http-equiv="refresh" content="0; url={html.escape(address)}">')
-    threading.Thread(target=webbrowser.open, args=(page.as_uri(),), daemon=True).start()
-    return folder.cleanup
-
-
-def _is_wildcard(host: str) -> bool:
-    try:
-        return ip_address(host).is_unspecified
-    except ValueError:
-        return False

@@ -56,20 +56,20 @@ def _stem(name: str) -> str:
 
 
 def journal_path(table: Path) -> Path:
-    """Where the journal of a table is."""
+    """The path of a table's journal."""
     return table.with_suffix(".journal.jsonl")
 
 
 def flagged_path(table: Path) -> Path:
-    """Where the flagged images of a table are listed."""
+    """The path of the list of flagged images beside a table."""
     return table.with_suffix(".flagged.csv")
 
 
 def refuse_tables(table: Path) -> None:
-    """Refuse paths that hold what `write_tables` did not write, or that can't be written.
+    """Refuse paths that can't be written, or hold files that `write_tables` did not write.
 
     Raises:
-        UserError: saying what to do instead.
+        UserError: with what to do instead.
     """
     folder, journal = table.absolute().parent, journal_path(table)
     if not folder.is_dir():
@@ -78,8 +78,8 @@ def refuse_tables(table: Path) -> None:
     for path, columns in ((table, COLUMNS), (flagged_path(table), FLAGGED)):
         own = journal.is_file() and path.is_file() and _begins_with(path, columns)
         if path.exists() and not own:
-            message = f"hdf review did not write it, with a {journal.name} beside it"
-            raise user_error(f"is there already, and {message}; give another --out", str(path))
+            message = f"was not written by hdf review, with a {journal.name} beside it"
+            raise user_error(f"exists, and {message}; give another --out", str(path))
 
 
 def _begins_with(path: Path, columns: Sequence[str]) -> bool:
@@ -89,10 +89,10 @@ def _begins_with(path: Path, columns: Sequence[str]) -> bool:
 
 
 def write_tables(table: Path, entries: Sequence[Entry]) -> Written:
-    """Write the accepted images' boxes, and the names of those that are flagged.
+    """Write the boxes of the accepted images, and the list of flagged ones.
 
     Raises:
-        OSError: a table can't be written; it is as it was.
+        OSError: a table can't be written; it is unchanged.
     """
     write_table(table, COLUMNS, _accepted(entries))
     flagged = _flagged(entries)
@@ -102,9 +102,9 @@ def write_tables(table: Path, entries: Sequence[Entry]) -> Written:
 
 
 def edited(table: Path, entries: Sequence[Entry], written: Written | None) -> list[Path]:
-    """The tables that are neither as they were last written nor as the entries make them.
+    """The tables that are neither in their last written state nor in that of the entries.
 
-    The latter is what a kill leaves between a table and the journal's line about it.
+    The latter is left by a kill between writing a table and the journal's line about it.
     """
     last = Written(table="", flagged="") if written is None else written
     flagged = flagged_path(table)
@@ -124,7 +124,7 @@ def _digest(path: Path) -> str:
 
 
 def _holds(path: Path, rows: Sequence[tuple[str, ...]]) -> bool:
-    """Whether a table has these rows, in whatever order and by whatever program."""
+    """Whether a table has exactly these rows, in any order and from any program."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             return sorted(map(tuple, csv.reader(file))) == sorted(rows)
@@ -133,7 +133,7 @@ def _holds(path: Path, rows: Sequence[tuple[str, ...]]) -> bool:
 
 
 def remove_leftovers(table: Path) -> None:
-    """Remove what a kill has left of a table that was being written."""
+    """Remove temporary files that a kill has left."""
     for path in (table, flagged_path(table)):
         for leftover in path.parent.glob(f".{path.name}.*.tmp"):
             leftover.unlink(missing_ok=True)

@@ -1,8 +1,10 @@
-"""The compressed pixels of a DICOM, looked at before a decoder is trusted with them."""
+"""Limits that keep crafted files from taking minutes or all memory in a decoder."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from hdf.errors import UnreadableError
 
@@ -14,11 +16,38 @@ _JPEG_SIZES = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}
 _SIZ = b"\xff\x4f\xff\x51"
 _SOS = b"\xff\xda"
 MAX_SCANS = 100
-"""Ten are usual in a progressive JPEG."""
+"""A progressive JPEG usually has about ten."""
+
+
+class LimitedFile(io.BufferedReader):
+    """A file with a limited number of calls of `read`.
+
+    Headers are read element by element or marker by marker, in Python: a few megabytes of empty
+    elements would take minutes.
+
+    Args:
+        path: a regular file.
+        most: how many calls are allowed.
+    """
+
+    def __init__(self, path: Path, most: int) -> None:
+        super().__init__(io.FileIO(path))
+        self.left = most
+
+    def read(self, size: int | None = -1, /) -> Any:
+        """As of any file.
+
+        Raises:
+            UnreadableError: there were too many calls.
+        """
+        self.left -= 1
+        if self.left < 0:
+            raise UnreadableError("it consists of too many parts")
+        return super().read(size)
 
 
 def refuse_many_scans(data: bytes) -> None:
-    """Each scan of a JPEG goes over all of its pixels, however short it is.
+    """Refuse a JPEG with many scans: each costs a pass over all pixels, however short it is.
 
     Raises:
         UnreadableError: there are more than `MAX_SCANS`.
@@ -28,30 +57,30 @@ def refuse_many_scans(data: bytes) -> None:
 
 
 def check_codestream(dataset: Dataset, syntax: UID) -> None:
-    """Refuse a codestream of another size than the header's, one that is cut off, or has no end.
+    """Check the compressed pixels of a DICOM before they are decoded.
 
-    Decoders reserve memory for the codestream's own size, whatever the header says, and some fill
-    up what is missing.
+    Decoders allocate memory for the size that the codestream states, whatever the header says, and
+    some fill in missing data.
 
     Raises:
-        UnreadableError: it is one of these.
+        UnreadableError: the codestream's size is not the header's, or it is truncated.
     """
     from pydicom.encaps import get_frame
     from pydicom.uid import RLELossless
 
     if syntax == RLELossless:
-        return  # its segments are decoded into the header's size
+        return  # decoded into an array of the header's size
     data = get_frame(dataset.PixelData, 0, number_of_frames=1)
     size = _jpeg_2000_size(data) if _SIZ in data[:4096] else _jpeg_size(data)
     if size != (dataset.Rows, dataset.Columns):
         raise UnreadableError("its compressed pixels have another size than Rows and Columns say")
     if not data[-16:].rstrip(b"\0").endswith(b"\xff\xd9"):
-        raise UnreadableError("its compressed pixels are cut off")
+        raise UnreadableError("its compressed pixels are truncated")
     refuse_many_scans(data)
 
 
 def _jpeg_2000_size(data: bytes) -> tuple[int, int]:
-    """ISO/IEC 15444-1, A.5.1: the reference grid less its offset."""
+    """(height, width) by ISO/IEC 15444-1, A.5.1: the reference grid minus its offset."""
     at = data.index(_SIZ) + len(_SIZ) + 4
     width, height, left, top = (
         int.from_bytes(data[start : start + 4], "big") for start in range(at, at + 16, 4)
@@ -60,7 +89,7 @@ def _jpeg_2000_size(data: bytes) -> tuple[int, int]:
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int]:
-    """The frame header of JPEG (ISO/IEC 10918-1, B.2.2) and JPEG-LS (ISO/IEC 14495-1, C.2.2)."""
+    """(height, width) of JPEG (ISO/IEC 10918-1, B.2.2) and JPEG-LS (ISO/IEC 14495-1, C.2.2)."""
     at = 2
     while data[at : at + 1] == b"\xff" and at + 9 <= len(data):
         marker = data[at + 1]
