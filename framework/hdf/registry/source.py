@@ -101,8 +101,8 @@ class _Source:
 
     def _constructor(self, node: ast.ClassDef) -> tuple[_Source, ast.FunctionDef] | None:
         """The ``__init__`` that a class has; None where it takes nothing."""
-        inherited = self._inherited(node)
         own = [item for item in node.body if "__init__" in _bound_by(item)]
+        inherited = None if own and self._is_augmentation(node) else self._inherited(node)
         names = {name for item in node.body for name in _bound_by(item)}
         if node.decorator_list or node.keywords or names & OPAQUE or len(own) > 1:
             raise _NotPlainError
@@ -111,6 +111,10 @@ class _Source:
         if not isinstance(own[0], ast.FunctionDef) or own[0].decorator_list:
             raise _NotPlainError
         return self, own[0]
+
+    def _is_augmentation(self, node: ast.ClassDef) -> bool:
+        """Whether the only base is one of Kornia's, which change no call of a constructor."""
+        return len(node.bases) == 1 and self._origin(node.bases[0])[0] == "kornia.augmentation"
 
     def _inherited(self, node: ast.ClassDef) -> tuple[_Source, ast.FunctionDef] | None:
         if not node.bases:
