@@ -6,11 +6,7 @@ from collections.abc import Mapping
 
 import hdf
 from hdf.hookspecs import Register
-from hdf_plugins.trackers.tensorboard import (
-    hdf_epoch_finished,
-    hdf_run_finished,
-    hdf_run_started,
-)
+from hdf_plugins.trackers.tensorboard import hdf_epoch_finished, hdf_run_finished, hdf_run_started
 
 __all__ = ["hdf_epoch_finished", "hdf_run_finished", "hdf_run_started"]
 
@@ -68,29 +64,19 @@ def hdf_augmentations(register: Register) -> None:
 
 @hdf.hookimpl
 def hdf_backbones(register: Register) -> None:
+    home = "hdf_plugins.backbones"
     for depth in (11, 13, 16, 19):
-        register(
-            f"vgg{depth}",
-            f"hdf_plugins.backbones.vgg:VGG{depth}",
-            summary=f"VGG with {depth - 3} convolutions (Simonyan and Zisserman 2015)",
-        )
+        summary = f"VGG with {depth - 3} convolutions (Simonyan and Zisserman 2015)"
+        register(f"vgg{depth}", f"{home}.vgg:VGG{depth}", summary=summary)
     for depth in (18, 50):
-        register(
-            f"resnet{depth}",
-            f"hdf_plugins.backbones.resnet:ResNet{depth}",
-            summary=f"ResNet with {depth} layers (He et al. 2016)",
-        )
+        summary = f"ResNet with {depth} layers (He et al. 2016)"
+        register(f"resnet{depth}", f"{home}.resnet:ResNet{depth}", summary=summary)
     for size in ("large", "small"):
-        register(
-            f"mobilenet_v3_{size}",
-            f"hdf_plugins.backbones.mobilenet_v3:MobileNetV3{size.title()}",
-            summary=f"MobileNetV3, the {size} one (Howard et al. 2019)",
-        )
-    register(
-        "timm",
-        "hdf_plugins.backbones.timm_model:Timm",
-        summary="Any model of timm that gives feature maps (extra timm)",
-    )
+        target = f"{home}.mobilenet_v3:MobileNetV3{size.title()}"
+        summary = f"MobileNetV3, the {size} one (Howard et al. 2019)"
+        register(f"mobilenet_v3_{size}", target, summary=summary)
+    summary = "Any model of timm that gives feature maps (extra timm)"
+    register("timm", f"{home}.timm_model:Timm", summary=summary)
 
 
 @hdf.hookimpl

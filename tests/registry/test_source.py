@@ -79,6 +79,8 @@ def test_to_read_them_imports_no_torch() -> None:
         "class X:\n    def __init__(self, labels: tuple[str, ...], *, count: int = -1): ...",
         "class X(nn.Module):\n    pass",
         "class Base(nn.Module):\n    def __init__(self, a: float): ...\nclass X(Base):\n    pass",
+        "from kornia.augmentation import IntensityAugmentationBase2D as Base\n"
+        "class X(Base):\n    def __init__(self, *, p: float = 0.5): ...",
         "import typing\ndef X(*, mode: typing.Literal[1, 2] = 1): ...",
     ],
 )
@@ -105,6 +107,7 @@ def test_plain_source_says_what_an_import_says(text: str, module: Any) -> None:
         "class A: ...\nclass B: ...\nclass X(A, B):\n    def __init__(self, b: int): ...",
         "class X:\n    __init__ = print",
         "class X(nn.Linear):\n    pass",
+        "from kornia.augmentation import RandomAffine\nclass X(RandomAffine):\n    pass",
         "from os.path import *\ndef X(a: int): ...",
         "import nowhere_at_all\ndef X(a: int): ...",
         "def X(a: Gone): ...",

@@ -16,6 +16,7 @@ from hdf.cli.screen import console, show_json, show_table
 from hdf.console import NOTICE
 
 if TYPE_CHECKING:
+    from hdf.inference.answer import Answer
     from hdf.inference.files import AnyPredictor, Draw, FileResult
     from hdf.inference.sources import ImagePath
     from hdf.models.calibration import Calibration
@@ -220,7 +221,7 @@ def _rows(item: FileResult) -> list[tuple[str, ...]]:
         return []
     answer, found = item.answer, item.answer.prediction
     doubt = "" if found.doubt != found.doubt else f"{found.doubt:.2f}"
-    about = (_ratio(item), doubt, "; ".join(answer.warnings))
+    about = (_ratio(answer), doubt, "; ".join(answer.warnings))
     rows = [
         (label, *(f"{edge:.0f}" for edge in box.tolist()), f"{found.scores[label]:.2f}")
         for label, box in found.boxes.items()
@@ -229,9 +230,8 @@ def _rows(item: FileResult) -> list[tuple[str, ...]]:
     return [(str(item.path), *first, *about), *(("", *row, "", "", "") for row in others)]
 
 
-def _ratio(item: FileResult) -> str:
-    answer = item.answer
-    if answer is None or answer.ratio is None:
+def _ratio(answer: Answer) -> str:
+    if answer.ratio is None:
         return ""
     text = f"{answer.ratio:.2f}"
     if answer.ratio_interval is not None:

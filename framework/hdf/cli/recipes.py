@@ -25,7 +25,8 @@ def recipes(names: tuple[str, ...], to: Path, overwrite: bool) -> None:
     """List the packaged recipes, or copy the named ones."""
     found = {path.stem: path for path in packaged_recipes()}
     if not names:
-        _show(list(found.values()))
+        rows = [(name, _summary(path)) for name, path in found.items()]
+        show_table(("recipe", "what it does"), rows)
         return
     for name in names:
         if name.removesuffix(".yaml") not in found:
@@ -34,10 +35,6 @@ def recipes(names: tuple[str, ...], to: Path, overwrite: bool) -> None:
         _copy(found[name.removesuffix(".yaml")], to, overwrite)
     if not (to / SCHEMA).exists():
         click.echo(f"for completion in editors run: hdf schema --out {to / SCHEMA}", err=True)
-
-
-def _show(found: list[Path]) -> None:
-    show_table(("recipe", "what it does"), [(path.stem, _summary(path)) for path in found])
 
 
 def _summary(path: Path) -> str:

@@ -16,7 +16,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from hdf.boxes import clip
 from hdf.errors import user_error
 from hdf.inference.calibrations import widest
-from hdf.inference.views import TtaView, ViewInput, tta_views
+from hdf.inference.views import tta_views
 from hdf.models.detector import Detector, ModelSpec
 from hdf.runtime.device import Compute
 from hdf.types import Detections
@@ -109,7 +109,8 @@ def combine(answers: Sequence[Detections], labels: int) -> Detections:
         At most one box per label, in the order of the labels. A score is the mean over all answers,
         with 0 for those without a box. The spread is None if the only answer has none.
     """
-    if len(answers) == 1 and _ascending(answers[0].labels.tolist()):
+    first = answers[0].labels.tolist()
+    if len(answers) == 1 and first == sorted(set(first)):
         return answers[0]
     found = [(label, _best(answers, label)) for label in range(labels)]
     rows = [(label, _mean(boxes, len(answers))) for label, boxes in found if boxes]
@@ -123,10 +124,6 @@ def combine(answers: Sequence[Detections], labels: int) -> Detections:
         torch.stack(scores),
         torch.stack(known) if len(known) == len(rows) else None,
     )
-
-
-def _ascending(values: Sequence[int]) -> bool:
-    return all(first < second for first, second in pairwise(values))
 
 
 Box = tuple[Tensor, Tensor, Tensor | None]
@@ -206,10 +203,13 @@ class Predictor:
         self, detector: Detector, images: Sequence[Tensor]
     ) -> Iterator[tuple[int, ViewAnswer]]:
         """The answers to all views of all images, each with the number of its image."""
+        spec = detector.spec
         todo = [(number, view) for view in self.views for number in range(len(images))]
         for start in range(0, len(todo), TOGETHER):
             chosen = todo[start : start + TOGETHER]
-            seen = [_seen(detector, images[number], view) for number, view in chosen]
+            seen = [
+                view.apply(images[number], spec.image_size, spec.resize) for number, view in chosen
+            ]
             batch = torch.stack([item.image for item in seen]).to(self.compute.device)
             for (number, _), item, answer in zip(
                 chosen, seen, self._run(detector, batch), strict=True
@@ -225,10 +225,6 @@ class Predictor:
         )
         found = [detections.cpu() for detections in detector.decode(raw)]
         return list(map(ViewAnswer, found, doubts))
-
-
-def _seen(detector: Detector, image: Tensor, view: TtaView) -> ViewInput:
-    return view.apply(image, detector.spec.image_size, detector.spec.resize)
 
 
 def _ready(detector: Detector, compute: Compute) -> Detector:

@@ -26,9 +26,6 @@ CHEAP = sys.stdlib_module_names | {"pydantic", "annotated_types", "typing_extens
 OPAQUE = {"__new__", "__init_subclass__", "__call__", "__signature__", "__getattr__"}
 """With one of these, a class may be called otherwise than its constructor says."""
 
-KORNIA = {"IntensityAugmentationBase2D", "GeometricAugmentationBase2D"}
-"""Bases in ``kornia.augmentation``; a subclass with a constructor is called as that one says."""
-
 
 class _NotPlainError(Exception):
     """Only an import can tell."""
@@ -105,26 +102,27 @@ class _Source:
     def _constructor(self, node: ast.ClassDef) -> tuple[_Source, ast.FunctionDef] | None:
         """The ``__init__`` that a class has; None where it takes nothing."""
         own = [item for item in node.body if "__init__" in _bound_by(item)]
+        inherited = None if own and self._is_augmentation(node) else self._inherited(node)
         names = {name for item in node.body for name in _bound_by(item)}
         if node.decorator_list or node.keywords or names & OPAQUE or len(own) > 1:
             raise _NotPlainError
-        inherited = self._inherited(node, bool(own))
         if not own:
             return inherited
         if not isinstance(own[0], ast.FunctionDef) or own[0].decorator_list:
             raise _NotPlainError
         return self, own[0]
 
-    def _inherited(
-        self, node: ast.ClassDef, constructed: bool
-    ) -> tuple[_Source, ast.FunctionDef] | None:
+    def _is_augmentation(self, node: ast.ClassDef) -> bool:
+        """Whether the only base is one of Kornia's, which change no call of a constructor."""
+        return len(node.bases) == 1 and self._origin(node.bases[0])[0] == "kornia.augmentation"
+
+    def _inherited(self, node: ast.ClassDef) -> tuple[_Source, ast.FunctionDef] | None:
         if not node.bases:
             return None
         if len(node.bases) > 1:
             raise _NotPlainError
         source, name = self._origin(node.bases[0])
-        of_kornia = constructed and source == "kornia.augmentation" and name in KORNIA
-        if of_kornia or (source, name) == ("torch.nn", "Module"):
+        if (source, name) == ("torch.nn", "Module"):
             return None
         found = self if source == self.name else _Source(source)
         base = found._only(name)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from hdf.boxes import clip
 from hdf.types import Detections
@@ -33,8 +35,19 @@ def one_each(boxes: Tensor, spread: Tensor, size: tuple[int, int]) -> Answers:
     return clip(torch.cat([low, high], -1), size), 1 / (1 + share), spread
 
 
-def as_detections(answers: Answers) -> list[Detections]:
-    """One `Detections` per image."""
-    boxes, scores, spread = answers
-    spreads = [None] * len(boxes) if spread is None else list(spread)
-    return [Detections.one_a_label(*item) for item in zip(boxes, scores, spreads, strict=True)]
+class OneBoxPerLabel(nn.Module):
+    """A head that answers with at most one box per label."""
+
+    def answers(self, raw: Any, size: tuple[int, int]) -> Answers:
+        raise NotImplementedError
+
+    def decode(self, raw: Any, size: tuple[int, int]) -> list[Detections]:
+        """The boxes of `answers`, in the order of the labels, one `Detections` per image.
+
+        Args:
+            raw: from `forward`.
+            size: (height, width) of the images in pixels.
+        """
+        boxes, scores, spread = self.answers(raw, size)
+        spreads = [None] * len(boxes) if spread is None else list(spread)
+        return [Detections.one_a_label(*item) for item in zip(boxes, scores, spreads, strict=True)]

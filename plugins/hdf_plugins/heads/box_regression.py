@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from hdf.boxes import clip, from_center_size, to_center_size
 from hdf.errors import user_error
-from hdf.types import Batch, Detections, Targets
-from hdf_plugins.heads.answers import Answers, as_detections
+from hdf.types import Batch, Targets
+from hdf_plugins.heads.answers import Answers, OneBoxPerLabel
 from hdf_plugins.heads.losses import BOX_LOSSES, CODE_LOSSES, LossName, masked_mean
 
 LARGEST_POOL = 7
@@ -21,7 +21,7 @@ SMALLEST_SIDE = 1e-3  # of the image; a crop may leave too little of a box for a
 LARGEST_SIDE = 4.0
 
 
-class BoxRegression(nn.Module):
+class BoxRegression(OneBoxPerLabel):
     """Fully connected layers that predict exactly one box for every label.
 
     A box is predicted as its code (centre x / W, centre y / H, log(width / W), log(height / H)),
@@ -116,17 +116,8 @@ class BoxRegression(nn.Module):
             losses = BOX_LOSSES[self.loss_name](self._boxes(raw, (height, width)), true)
         return {self.loss_name: masked_mean(losses, present)}
 
-    def decode(self, raw: Tensor, size: tuple[int, int]) -> list[Detections]:
-        """One box per label, in the order of the labels, clipped to the image; every score is 1.
-
-        Args:
-            raw: float32 [B, L, 4] from `forward`.
-            size: (height, width) of the images in pixels.
-        """
-        return as_detections(self.answers(raw, size))
-
     def answers(self, raw: Tensor, size: tuple[int, int]) -> Answers:
-        """The same as tensors: boxes [B, L, 4], scores [B, L] and no spread."""
+        """Boxes [B, L, 4], clipped to the image; scores [B, L], every one 1; no spread."""
         boxes = clip(self._boxes(raw.float(), size), size)
         return boxes, torch.ones_like(boxes[..., 0]), None
 

@@ -42,8 +42,7 @@ class PyramidDecoder(nn.Module):
     def forward(self, features: Sequence[Tensor]) -> Tensor:
         """Maps [B, C_i, h_i, w_i] to one map [B, width, h, w] of the chosen stride."""
         found: Tensor = self.coarsest(features[-1])
-        finer = list(features[self._first : -1])[::-1]
-        for step, feature in zip(self.steps, finer, strict=True):
+        for step, feature in zip(self.steps, features[self._first : -1][::-1], strict=True):
             enlarged = F.interpolate(found, size=feature.shape[-2:], mode="nearest")
             found = step(torch.cat([enlarged, feature], 1))
         return found

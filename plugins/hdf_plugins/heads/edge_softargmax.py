@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from hdf.types import Batch, Detections
-from hdf_plugins.heads.answers import Answers, as_detections, one_each
+from hdf.types import Batch
+from hdf_plugins.heads.answers import Answers, OneBoxPerLabel, one_each
 from hdf_plugins.heads.decoder import PyramidDecoder
 from hdf_plugins.heads.edges import EdgePredictor, edge_losses, read_edges
 from hdf_plugins.heads.losses import LossName
 
 
-class EdgeSoftargmax(nn.Module):
+class EdgeSoftargmax(OneBoxPerLabel):
     """Predicts exactly one box for every label, and the uncertainty of each edge.
 
     A light decoder reduces the backbone's pyramid to one map; from it each of a box's four edges
@@ -72,15 +72,6 @@ class EdgeSoftargmax(nn.Module):
         height, width = batch.images.shape[-2:]
         return edge_losses(raw, boxes, present, (height, width), self.loss_name, self.focal)
 
-    def decode(self, raw: dict[str, Tensor], size: tuple[int, int]) -> list[Detections]:
-        """One box with its spread per label, in the order of the labels.
-
-        Args:
-            raw: from `forward`.
-            size: (height, width) of the images in pixels.
-        """
-        return as_detections(self.answers(raw, size))
-
     def answers(self, raw: dict[str, Tensor], size: tuple[int, int]) -> Answers:
-        """The same as tensors: boxes [B, L, 4], scores [B, L] and spread [B, L, 4]."""
+        """Boxes [B, L, 4], scores [B, L] and spread [B, L, 4]."""
         return one_each(*read_edges(raw, size), size)

@@ -8,8 +8,8 @@ from typing import ClassVar
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hdf.types import Batch, Detections
-from hdf_plugins.heads.answers import Answers, as_detections, one_each
+from hdf.types import Batch
+from hdf_plugins.heads.answers import Answers, OneBoxPerLabel, one_each
 from hdf_plugins.heads.decoder import PyramidDecoder
 from hdf_plugins.heads.edges import EdgePredictor, edge_losses, read_edges
 from hdf_plugins.heads.losses import (
@@ -24,7 +24,7 @@ OUTLINE_DEVIATION = 1.5
 """The error of a mask's bounds, one standard deviation in pixels of its map."""
 
 
-class Mask(nn.Module):
+class Mask(OneBoxPerLabel):
     """Segments every label; its box bounds the largest component of its mask.
 
     A light decoder reduces the backbone's pyramid to one map, from which a convolution computes one
@@ -118,17 +118,8 @@ class Mask(nn.Module):
         values = projection_loss(logits, boxes, (height, width))
         return {**terms, "projection": masked_mean(values, boxed)}
 
-    def decode(self, raw: dict[str, Tensor], size: tuple[int, int]) -> list[Detections]:
-        """At most one box with its spread per label, in the order of the labels.
-
-        Args:
-            raw: from `forward`.
-            size: (height, width) of the images in pixels.
-        """
-        return as_detections(self.answers(raw, size))
-
     def answers(self, raw: dict[str, Tensor], size: tuple[int, int]) -> Answers:
-        """The same as tensors: boxes [B, L, 4], scores [B, L] and spread [B, L, 4].
+        """Boxes [B, L, 4], scores [B, L] and spread [B, L, 4].
 
         Without `edges`, a label with an empty mask is NaN.
         """
