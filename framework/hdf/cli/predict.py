@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 
 COVERAGE = 0.9
 SUFFIXES = (".csv", ".json")
+
+
+def _refuse_nan(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
+    if value is not None and math.isnan(value):  # which any range of click's holds
+        raise click.BadParameter("nan is not in the range 0<x<1.")
+    return value
 
 
 @click.command()
@@ -52,6 +59,7 @@ SUFFIXES = (".csv", ".json")
 @click.option(
     "--coverage",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    callback=_refuse_nan,
     help=f"How often the intervals hold the truth; {COVERAGE} if left out.",
 )
 @click.option(
