@@ -196,7 +196,7 @@ def test_models_are_found_by_name_folder_and_file(
     assert find_models(str(shipped)) == [shipped]
     assert find_models(str(tmp_path / "run")) == [tmp_path / "run" / "best.safetensors"]
     (tmp_path / "cv" / "fold-²").mkdir()
-    with pytest.raises(UserError, match="fold-².best.safetensors is missing"):
+    with pytest.raises(UserError, match=r"fold-².best.safetensors is missing"):
         find_models(str(tmp_path / "cv"))
     (tmp_path / "cv" / "fold-²").rmdir()
     assert find_models(str(tmp_path / "cv")) == folds
