@@ -7,14 +7,10 @@ from pathlib import Path
 
 import torch
 
+from hdf.runtime import cgroup
+
 PORTION = 4
 """Images may take one part in so many of the memory that is free."""
-
-
-_CGROUPS = (
-    (Path("/sys/fs/cgroup"), "memory.max", "memory.current"),
-    (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes", "memory.usage_in_bytes"),
-)
 
 
 def fits(count: int, device: torch.device) -> bool:
@@ -26,7 +22,8 @@ def available_bytes(device: torch.device) -> int:
     """Free memory of the device; for a processor what the system and its cgroup leave."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    return min(_system_bytes(), _cgroup_bytes())
+    group = cgroup.memory()
+    return min(_system_bytes(), group[1]) if group else _system_bytes()
 
 
 def _system_bytes() -> int:
@@ -40,14 +37,3 @@ def _system_bytes() -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
     except (AttributeError, ValueError, OSError):
         return 4 * 2**30
-
-
-def _cgroup_bytes() -> int:
-    for folder, limit, current in _CGROUPS:  # the second and the first version
-        try:
-            most = (folder / limit).read_text(encoding="ascii").strip()
-            used = int((folder / current).read_text(encoding="ascii"))
-            return 2**63 if most == "max" else max(0, int(most) - used)
-        except (OSError, ValueError):  # no limit that can be read
-            continue
-    return 2**63

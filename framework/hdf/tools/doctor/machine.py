@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from hdf.runtime import cgroup
 from hdf.tools.doctor.finding import Finding, State
 
 GIB = 2**30
@@ -44,7 +45,7 @@ def processor() -> Iterator[Finding]:
     """Cores, what other programs leave of them, and memory that this process may use."""
     from hdf.runtime.workers import cores
 
-    yield Finding("machine", "cores", "ok", str(cores()))
+    yield _cores(cores())
     if hasattr(os, "getloadavg"):  # not on Windows
         yield _load(cores())
     total, available = _memory()
@@ -52,6 +53,17 @@ def processor() -> Iterator[Finding]:
     value = f"{_gib(total)}, of which {_gib(available)} are free" if available else _gib(total)
     advice = "take a smaller train.batch_size or data.image_size, or end other programs"
     yield Finding("machine", "memory", "note" if small else "ok", value, advice if small else "")
+
+
+def _cores(count: int) -> Finding:
+    """PyTorch counts the cores that a quota keeps back."""
+    import torch
+
+    threads = torch.get_num_threads()
+    if threads <= count:
+        return Finding("machine", "cores", "ok", str(count))
+    value = f"{count}, and {threads} threads of PyTorch wait for one another on them"
+    return Finding("machine", "cores", "note", value, f"set OMP_NUM_THREADS={count}")
 
 
 def _load(count: int) -> Finding:
@@ -78,12 +90,8 @@ def _memory() -> tuple[int | None, int | None]:
         return (os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if known else None), None
     found = {line.split(":")[0]: 1024 * int(line.split()[1]) for line in lines}
     total, available = found["MemTotal"], found.get("MemAvailable", found["MemFree"])
-    try:
-        limit = int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii"))
-        used = int(Path("/sys/fs/cgroup/memory.current").read_text(encoding="ascii"))
-    except (OSError, ValueError):  # there is none
-        return total, available
-    return min(total, limit), min(available, max(0, limit - used))
+    group = cgroup.memory()
+    return (min(total, group[0]), min(available, group[1])) if group else (total, available)
 
 
 def room() -> Iterator[Finding]:
