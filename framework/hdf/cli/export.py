@@ -39,7 +39,7 @@ KINDS = ("onnx", "pt2")
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="IMAGE|FOLDER",
-    help="Compare with PyTorch on these images; on phantoms if left out. May be repeated.",
+    help="Compare with PyTorch on these images; on painted chests if left out. May be repeated.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace a file that hdf export did not write.")
 @plugins_dir_option
@@ -63,19 +63,18 @@ def export(
     from hdf.files.atomic import refuse_path
     from hdf.inference.load import load_detectors
     from hdf.registry.registry import discover
-    from hdf.tools.export.check import phantoms
+    from hdf.tools.export.check import painted_chests
     from hdf.tools.export.export import export_model
     from hdf.tools.export.formats import FORMATS
 
     kind = kind or _kind_of(out)
     out = out or Path(f"{Path(model).absolute().stem}.{kind}")
     refuse_path(out, f"exported {kind} model", FORMATS[kind].is_own, overwrite)
-    registry = discover(plugins_dir)
-    detector, *others = load_detectors([model], registry)
+    detector, *others = load_detectors([model], discover(plugins_dir))
     if others:
         raise user_error("holds several models; name the folder or file of one", model)
     click.echo(f"exporting {model} to {out}", err=True)
-    shown = _read(images) if images else phantoms(registry)
+    shown = _read(images) if images else painted_chests()
     difference = export_model(detector, out, kind, shown)
     click.echo(f"{out}: answers as PyTorch does, edges within {difference.pixels:.2g} px")
 
