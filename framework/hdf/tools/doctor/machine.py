@@ -101,6 +101,21 @@ def room() -> Iterator[Finding]:
     runs, cache = Path("runs"), cache_folder()
     yield _folder("runs folder", runs, "broken", "start hdf elsewhere, or give --out")
     yield _folder("cache folder", cache, "note", "set HDF_CACHE, or data.store: memory in a recipe")
+    yield _stores()
+
+
+def _stores() -> Finding:
+    """Copies of radiographs that hdf has made by itself."""
+    from hdf.data.cached_stores import cached_stores
+
+    try:
+        stores = cached_stores()
+    except OSError as error:
+        return Finding("room", "cached images", "note", f"{error.strerror}", "mend its permissions")
+    old, size = sum(bool(store.outdated) for store in stores), sum(store.nbytes for store in stores)
+    value = f"{len(stores)} stores, {_gib(size)}; hdf prepare --prune removes old ones, now {old}"
+    advice = "they are copies of radiographs; hdf prepare --prune" if old else ""
+    return Finding("room", "cached images", "note" if old else "ok", value, advice)
 
 
 def _folder(name: str, path: Path, worst: State, advice: str) -> Finding:
