@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from hdf.runtime import cgroup, workers
-from hdf.runtime.memory_budget import available_bytes
+from hdf.runtime.memory_budget import available_bytes, system_memory
 from hdf.tools.doctor import machine
 
 MIB = 2**20
@@ -56,7 +56,7 @@ def test_the_group_s_limits_hold_wherever_they_are_set(
 ) -> None:
     write(tree, version, files, below)
     assert available_bytes(torch.device("cpu")) == 54 * MIB
-    assert machine._memory() == (64 * MIB, 54 * MIB)
+    assert system_memory() == (64 * MIB, 54 * MIB)
     assert workers.cores() == 2
 
 

@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from hdf.runtime import cgroup
 from hdf.tools.doctor.finding import Finding, State
 
 GIB = 2**30
@@ -43,12 +42,13 @@ def devices() -> Iterator[Finding]:
 
 def processor() -> Iterator[Finding]:
     """Cores, what other programs leave of them, and memory that this process may use."""
+    from hdf.runtime.memory_budget import system_memory
     from hdf.runtime.workers import cores
 
     yield _cores(cores())
     if hasattr(os, "getloadavg"):  # not on Windows
         yield _load(cores())
-    total, available = _memory()
+    total, available = system_memory()
     small = available is not None and available < ENOUGH_MEMORY
     value = f"{_gib(total)}, of which {_gib(available)} are free" if available else _gib(total)
     advice = "take a smaller train.batch_size or data.image_size, or end other programs"
@@ -78,20 +78,6 @@ def _load(count: int) -> Finding:
         f"beside other programs an epoch may take many times as long; try OMP_NUM_THREADS={threads}"
     )
     return Finding("machine", "load", "note", value, advice)
-
-
-def _memory() -> tuple[int | None, int | None]:
-    """All memory and what is free of it, in bytes; less where a container has a limit."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:  # not Linux
-        names = os.sysconf_names if hasattr(os, "sysconf_names") else {}
-        known = {"SC_PHYS_PAGES", "SC_PAGE_SIZE"} <= names.keys()
-        return (os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if known else None), None
-    found = {line.split(":")[0]: 1024 * int(line.split()[1]) for line in lines}
-    total, available = found["MemTotal"], found.get("MemAvailable", found["MemFree"])
-    group = cgroup.memory()
-    return (min(total, group[0]), min(available, group[1])) if group else (total, available)
 
 
 def room() -> Iterator[Finding]:
