@@ -7,6 +7,8 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
+from hdf.runtime.workers import cores
+
 SETS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_bf16", "asimd", "bf16")
 """The instruction sets that decide how fast a network computes."""
 
@@ -18,7 +20,7 @@ def describe() -> str:
     there = (facts.get("flags") or facts.get("Features", "")).split()
     sets = ", ".join(name for name in SETS if name in there) or "unknown"
     return (
-        f"{model}, {_cores()} cores, instruction sets {sets}, {_memory()}; "
+        f"{model}, {cores()} cores, instruction sets {sets}, {_memory()}; "
         f"Python {platform.python_version()}, torch {version('torch')}"
     )
 
@@ -29,12 +31,6 @@ def _facts(cpuinfo: Path) -> dict[str, str]:
     except OSError:  # not Linux
         return {}
     return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _memory() -> str:

@@ -157,7 +157,8 @@ def test_the_page_shows_what_changed_most(runs: Path, tmp_path: Path) -> None:
     assert str(runs) not in text  # folders above may name people
     longer = runs / "longer" / "resolved.yaml"
     kept = longer.read_text()
-    longer.write_text(kept.replace("name: tiny", "name: /home/erika/tiny"))
+    moved = kept.replace("name: tiny", "name: /home/erika/tiny")
+    longer.write_text(moved.replace("store: auto", "store: scans/erika"))
     assert call("compare", runs / "folds", runs / "longer", "--html", page).exit_code == 0
     longer.write_text(kept)
     assert "…/tiny" in page.read_text() and "erika" not in page.read_text()

@@ -18,6 +18,7 @@ from hdf import __version__
 from hdf.cli.main import hdf
 from hdf.registry.registry import Registry
 from hdf.tools.doctor import Check, decoders, installation, machine
+from tests.cli.test_prepare import stores
 
 
 def asked(*arguments: str | Path) -> Result:
@@ -72,7 +73,7 @@ def test_all_is_looked_at(place: Path) -> None:
     assert found["extras"] >= {"timm", "onnx", "explain", "tensorboard", "review"}
     assert found["devices"] >= {"cpu"}
     assert found["machine"] >= {"cores", "load", "memory"}
-    assert found["room"] == {"runs folder", "cache folder"}
+    assert found["room"] == {"runs folder", "cache folder", "cached images"}
     assert len(found["dicom"]) == len(decoders.SYNTAXES)
     assert found["weights"] == {"cache", "ImageNet, not there"}
     assert found["plugins"] == {"builtin"}
@@ -272,7 +273,17 @@ def test_room(
 ) -> None:
     monkeypatch.setattr(machine.shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
     found = {item.name: item.state for item in machine.room()}
-    assert found == {"runs folder": runs, "cache folder": cache}
+    assert found == {"runs folder": runs, "cache folder": cache, "cached images": "ok"}
+
+
+def test_the_stores_in_the_cache(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HDF_CACHE", str(place / "cache"))
+    stores(place / "cache" / "stores")
+    found = next(item for item in machine.room() if item.name == "cached images")
+    assert (found.state, found.value) == (
+        "note",
+        "6 stores, 0.0 GiB; hdf prepare --prune removes old ones, now 4",
+    )
 
 
 def test_a_folder_that_can_not_be_written(place: Path) -> None:

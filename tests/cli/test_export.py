@@ -44,6 +44,33 @@ def test_a_file_is_written_checked_and_replaced(tmp_path: Path, save: Save) -> N
     assert [path.name for path in out.parent.iterdir()] == ["m.pt2"]
 
 
+FEW = """\
+import hdf
+
+@hdf.hookimpl
+def hdf_backbones(register):
+    register("vgg11", "hdf_plugins.backbones.vgg:VGG11")
+
+@hdf.hookimpl
+def hdf_heads(register):
+    register("box_regression", "hdf_plugins.heads.box_regression:BoxRegression")
+"""
+
+
+def test_a_model_is_checked_without_any_loader(
+    tmp_path: Path, save: Save, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "few.py").write_text(FEW)
+    monkeypatch.setattr("hdf.tools.export.check.SIZES", ((40, 50),))
+    monkeypatch.setenv("HDF_DISABLE_PLUGINS", "builtin")
+    model = save(tmp_path / "m.safetensors")
+    few = ("--plugins-dir", tmp_path / "plugins")
+    shown = hdf("export", model, "--out", tmp_path / "m.pt2", *few)
+    assert shown.exit_code == 0, shown.exception
+    assert "answers as PyTorch does" in shown.stdout
+
+
 def test_an_unclear_format_is_refused(tmp_path: Path, save: Save) -> None:
     model, check = save(tmp_path / "m.safetensors"), ("--check", png(tmp_path / "a.png", (90, 61)))
     for unclear in ((), ("--out", tmp_path / "named.bin")):

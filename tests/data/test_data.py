@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -215,6 +216,59 @@ def test_the_code_of_loaders_inside_a_loader_counts(tmp_path: Path) -> None:
     assert code() == before
     (tmp_path / "plugin.py").write_text(PLUGIN + "# another version\n")
     assert code() != before
+
+
+HELPED = {
+    "mypack/__init__.py": "",
+    "mypack/loader.py": "from .reading import LEVEL\nclass Packed:\n    def records(self): ...\n",
+    "mypack/reading.py": "from mypack.deeper import depths\nLEVEL = depths.LEVEL\n",
+    "mypack/deeper/__init__.py": "",
+    "mypack/deeper/depths.py": "import json\nLEVEL = 1\ndef read(): from .. import late\n",
+    "mypack/late.py": "LEVEL = 1\n",
+    "mypack/other.py": "",
+    "beside.py": "LEVEL = 1\n",
+    "plugin.py": """
+import hdf
+class Mine:
+    def records(self):
+        import beside, torch
+@hdf.hookimpl
+def hdf_loaders(register):
+    register("mine", Mine)
+    register("packed", "mypack.loader:Packed")
+""",
+}
+
+
+@pytest.mark.parametrize(
+    ("loader", "edited", "counts"),
+    [
+        ("packed", "mypack/reading.py", True),
+        ("packed", "mypack/deeper/depths.py", True),
+        ("packed", "mypack/late.py", True),
+        ("packed", "mypack/other.py", False),
+        ("packed", "plugin.py", False),
+        ("mine", "beside.py", True),
+        ("mine", "mypack/reading.py", False),
+    ],
+)
+def test_the_code_that_a_loader_imports_of_its_own_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loader: str, edited: str, counts: bool
+) -> None:
+    for name, text in {**HELPED, "recipe.yaml": f"data: {{loader: {{use: {loader}}}}}\n"}.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    for name in [name for name in sys.modules if name.startswith("mypack")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def code() -> str:
+        checked = check_recipe(resolve(tmp_path / "recipe.yaml", []), discover(tmp_path))
+        return code_of(checked.parts["data", "loader"])
+
+    before = code()
+    (tmp_path / edited).write_text(HELPED[edited] + "LEVEL = 2\n")
+    assert (code() != before) == counts
 
 
 PLUGIN = """

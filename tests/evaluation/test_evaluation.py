@@ -203,7 +203,7 @@ def broken(columns: tuple[str, ...], **cells: str) -> str:
 
 
 @pytest.mark.parametrize("name", ["matches.csv", "predictions.csv"])
-@pytest.mark.parametrize("damage", ["empty", "other", "zero", "word", "short"])
+@pytest.mark.parametrize("damage", ["empty", "other", "zero", "word", "underscore", "short"])
 def test_a_damaged_table_is_told(tmp_path: Path, name: str, damage: str) -> None:
     columns = MATCH_COLUMNS if name == "matches.csv" else PREDICTION_COLUMNS
     number = "iou" if name == "matches.csv" else "score"
@@ -212,6 +212,7 @@ def test_a_damaged_table_is_told(tmp_path: Path, name: str, damage: str) -> None
         "other": "image,label\na,heart\n",
         "zero": "\0",
         "word": broken(columns, **{number: "none"}),
+        "underscore": broken(columns, **{number: "1_0"}),
         "short": ",".join(columns) + "\na,b\n",
     }
     written(tmp_path, comparison(*ROWS))

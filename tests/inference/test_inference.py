@@ -196,6 +196,10 @@ def test_models_are_found_by_name_folder_and_file(
     assert find_models("small") == [shipped]
     assert find_models(str(shipped)) == [shipped]
     assert find_models(str(tmp_path / "run")) == [tmp_path / "run" / "best.safetensors"]
+    (tmp_path / "cv" / "fold-²").mkdir()
+    with pytest.raises(UserError, match=r"fold-².best.safetensors is missing"):
+        find_models(str(tmp_path / "cv"))
+    (tmp_path / "cv" / "fold-²").rmdir()
     assert find_models(str(tmp_path / "cv")) == folds
     folds[1].unlink()
     with pytest.raises(UserError, match=r"is not finished: .*fold-1.best.safetensors is missing"):

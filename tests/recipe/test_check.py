@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
 from hdf.errors import UserError
 from hdf.models.build import build
 from hdf.recipe.check import CheckedRecipe, check_recipe
 from hdf.recipe.merge import resolve
 from hdf.recipe.packaged import packaged_recipes
+from hdf.recipe.schema import Recipe
 from hdf.registry.registry import Registry, discover
 
 GOOD = """\
@@ -95,7 +99,11 @@ def test_names_that_look_like_numbers_stay_names(
         ("train.early_stopping={metric: iou_mean}", "'inner_iou_mean' or 'inner_loss'"),
         ("train.early_stopping={patience: 3}", "(train.early_stopping): needs training patients"),
         ("train.optimizer.lr=-1", "(train.optimizer.lr): expected greater than 0, not -1"),
-        ("train.schedule=cosine", "(train.schedule)"),
+        (
+            "train.schedule=cosine",
+            "(train.schedule): expected a mapping, not the text 'cosine'; try",
+        ),
+        ("train.schedule={use: [1]}", "expected 'use' to be one of constant, cosine, one_cycle"),
         ("data.labels=[]", "(data.labels)"),
         ("data.labels=[heart, heart]", "labels are repeated: heart, heart"),
         ("data.image_size=[112]", "(data.image_size"),
@@ -105,7 +113,15 @@ def test_names_that_look_like_numbers_stay_names(
         ("data.split={val: 1.0}", "(data.split.val): expected less than 1"),
         ("data.split={lists: {train: a}}", "'val' is missing"),
         ("data.split={vla: 0.2}", "unknown key 'vla'; did you mean 'val'?"),
-        ("data.loader=phantom", "(data.loader)"),
+        ("data.split=5", "expected a mapping, not 5; try {folds: 5}"),
+        ("data.split=0.3", "expected a mapping, not 0.3; try {val: 0.3}"),
+        ("data.split=x", "expected a mapping, not the text 'x'; try {val: 0.2}"),
+        ("data.split=", "expected a mapping, not nothing; try {val: 0.2}"),
+        ("data.split=[1]", "expected a mapping, not [1]; try {val: 0.2}"),
+        (
+            "data.loader=phantom",
+            "(data.loader): expected a mapping, not the text 'phantom'; try {u",
+        ),
         ("visualize=[{count: 3}]", "(visualize.0): 'use' is missing"),
         ("data.loader={use: phantm}", "no loader is called 'phantm'; did you mean 'phantom'?"),
         ("data.loader.cuont=3", "unknown key 'cuont'; did you mean 'count'?"),
@@ -126,6 +142,37 @@ def test_a_mistake_is_placed_and_explained(
     found = problems(good, registry, override)
     assert any(message in problem for problem in found), found
     assert all(problem.startswith("command line: ") for problem in found)
+
+
+def keys(model: type[BaseModel], above: str = "") -> Iterator[str]:
+    """All keys of a recipe, below every form that a section may take."""
+    for name, field in model.model_fields.items():
+        yield f"{above}{name}"
+        for inner in models(field.annotation):
+            yield from keys(inner, f"{above}{name}.")
+
+
+def models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from models(argument)
+
+
+VALUES = ["5", "1.5", "x", "", "true", ".nan", "[]", "[1]", "[{}]", "{}", "{a: 1}", "{use: [1]}"]
+
+
+@pytest.mark.parametrize("key", sorted(set(keys(Recipe))))
+def test_a_key_takes_any_value_or_says_where_it_does_not(
+    good: Path, registry: Registry, key: str
+) -> None:
+    for override in (f"{key}={value}" for value in VALUES):
+        try:
+            check_recipe(resolve(good, [override]), registry)
+        except UserError as error:
+            for problem in error.problems:
+                assert problem.where.startswith(f"command line: {override}")
+                assert problem.message
 
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path, registry: Registry) -> None:

@@ -108,6 +108,8 @@ def test_circles_are_told(tmp_path: Path) -> None:
         ("=3", "key.path=value"),
         ("a..b=3", "key.path=value"),
         ("augment.7.p=1", "'7' is no position in a list of 2"),
+        ("augment.².p=1", "'²' is no position in a list of 2"),
+        (f"augment.{'9' * 5000}.p=1", "is no position in a list of 2"),
         ("augment.first.p=1", "'first' is no position"),
         ("seed=[1", "not valid YAML"),
         ("seed=!!python/none x", "plain values only"),

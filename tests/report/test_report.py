@@ -200,9 +200,19 @@ def test_pictures_stay_small() -> None:
 
 def test_folders_are_left_out_of_the_recipe(crossval: Path) -> None:
     recipe = read_finished(crossval).recipe
-    recipe["data"]["loader"] = {"use": "csv_boxes", "images": "/home/erika/set", "table": "a/b.csv"}
+    recipe["data"]["loader"] = {
+        "use": "concat",
+        "sources": {
+            "east": {"use": "csv_boxes", "images": "/home/erika", "table": "erika/b.csv"},
+            "west": {"use": "image_folder", "images": r"D:\\scans\\erika"},
+            "none": {"use": "coco", "images": "../erika/", "annotations": "~/erika/c.json"},
+        },
+    }
+    recipe["data"]["store"] = "stores/erika.1962"
+    recipe["data"]["split"] = {"lists": {"train": "erika/train.txt", "val": "val.txt"}}
     shown = shown_recipe(recipe)
-    assert "erika" not in shown and "…/set" in shown and "a/b.csv" in shown
+    assert "erika" not in shown
+    assert all(name in shown for name in ("…/b.csv", "…/c.json", "…/train.txt", "val.txt"))
 
 
 def test_axes_end_with_round_numbers_around_the_values() -> None:

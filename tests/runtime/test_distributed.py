@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,8 +29,10 @@ from hdf.runtime.device import choose_compute
 from hdf.runtime.process_group import LOST, ProcessGroup, joined, world_of_environment
 from hdf.runtime.world import ALONE, World
 from hdf.training.launch import _first, _what
+from tests.conftest import Hdf
 from tests.threads import together
 
+MASTER = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
 CPU = choose_compute("cpu", "float32")
 
 
@@ -46,12 +50,32 @@ def test_one_process_is_a_world_of_its_own(monkeypatch: pytest.MonkeyPatch) -> N
     for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
         monkeypatch.delenv(name, raising=False)
     assert world_of_environment() == ALONE
-    for name, value in {"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1"}.items():
+    for name, value in {**MASTER, "RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1"}.items():
         monkeypatch.setenv(name, value)
     assert world_of_environment() == ProcessGroup(5, 8, 1)
     module = nn.Linear(1, 1)
     assert ALONE.replicate(module) is module
     assert not torch.distributed.is_initialized()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"LOCAL_RANK": ""}, "WORLD_SIZE is 2, but LOCAL_RANK is not set; start .* torchrun"),
+        ({"RANK": "", "LOCAL_RANK": ""}, "RANK, LOCAL_RANK are not set"),
+        ({"MASTER_PORT": ""}, "MASTER_PORT is not set"),
+        ({"RANK": "2"}, "RANK is no whole number below it"),
+        ({"LOCAL_RANK": "first"}, "or LOCAL_RANK is none"),
+    ],
+)
+def test_a_part_of_torchrun_s_environment_is_refused(
+    hdf: Hdf, tiny_recipe: Path, tmp_path: Path, changes: dict[str, str], message: str
+) -> None:
+    whole = {**MASTER, "RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0"}
+    shown = hdf("run", tiny_recipe, "--out", "out", **{**whole, **changes})
+    assert shown.returncode == 2
+    assert re.search(message, shown.stderr)
+    assert not (tmp_path / "out").exists()
 
 
 def test_devices_of_several_processes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,7 +227,7 @@ def test_a_lost_process_is_told_from_other_errors() -> None:
 def test_all_but_the_writer_leave_without_the_interpreter_s_end(
     monkeypatch: pytest.MonkeyPatch, rank: str, left: list[int]
 ) -> None:
-    for name, value in {"RANK": rank, "WORLD_SIZE": "2", "LOCAL_RANK": rank}.items():
+    for name, value in {**MASTER, "RANK": rank, "WORLD_SIZE": "2", "LOCAL_RANK": rank}.items():
         monkeypatch.setenv(name, value)
     for name in ("init_process_group", "destroy_process_group"):
         monkeypatch.setattr(dist, name, lambda *arguments, **options: None)

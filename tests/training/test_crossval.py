@@ -49,6 +49,21 @@ train: {epochs: 1, batch_size: 4, precision: float32}
 """
 
 
+BLIND = """\
+import hdf
+from hdf.types import Detections
+from hdf_plugins.heads.box_regression import BoxRegression
+import torch
+class Blind(BoxRegression):
+    def decode(self, raw, size):
+        none = torch.zeros(0)
+        return [Detections(none.view(0, 4), none.long(), none) for _ in raw]
+@hdf.hookimpl
+def hdf_heads(register):
+    register("blind", Blind)
+"""
+
+
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("recipe") / "tiny.yaml"
@@ -368,6 +383,27 @@ def test_a_fold_that_was_killed_at_once_is_run_again(
     (out / "fold-1" / "figures").mkdir(parents=True)
     summary, _ = validate(recipe, out, *small, registry=registry)
     assert len(summary["folds"]) == 2
+
+
+def test_where_no_fold_finds_anything_the_tables_keep_their_columns(
+    recipe: Path, tmp_path: Path, finished: tuple[Path, dict[str, Any]]
+) -> None:
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "blind.py").write_text(BLIND)
+    changes = ("model.head={use: blind}", "data.labels=[heart]")
+    registry = discover(tmp_path / "plugins")
+    summary, _ = validate(recipe, tmp_path / "out", *changes, registry=registry)
+    assert table(tmp_path / "out" / "predictions.csv") == []
+    for name in ("predictions.csv", "matches.csv"):
+        usual, found = (
+            (folder / name).read_text().partition("\n")[0]
+            for folder in (finished[0], tmp_path / "out")
+        )
+        assert found == usual
+    matches = table(tmp_path / "out" / "matches.csv")
+    assert len(matches) == 13 and all(row["iou"] == "0" for row in matches)
+    assert summary["metrics"]["val"]["iou_mean"] == 0
+    assert (tmp_path / "out" / "report.html").is_file()
 
 
 def test_every_fold_learns_as_the_recipe_says(

@@ -78,8 +78,8 @@ def nproc_option(help: str) -> Callable[[Command], Command]:
 
 
 def is_one_of_many() -> bool:
-    """Whether torchrun has started several processes; known without importing torch."""
-    return os.environ.get("WORLD_SIZE", "1") != "1" and "RANK" in os.environ
+    """Whether torchrun has started this process and others; asked before torch is imported."""
+    return (os.environ.get("WORLD_SIZE") or "1") != "1"
 
 
 def checked_recipe(

@@ -38,7 +38,7 @@ KINDS = ("onnx", "pt2")
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="IMAGE|FOLDER",
-    help="Compare with PyTorch on these images; by default on phantoms. May be repeated.",
+    help="Compare with PyTorch on these images; by default on painted chests. May be repeated.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace FILE even if hdf export did not write it.")
 @plugins_dir_option
@@ -62,18 +62,17 @@ def export(
     from hdf.files.atomic import refuse_path
     from hdf.inference.load import load_detectors
     from hdf.registry.registry import discover
-    from hdf.tools.export.check import export_model, phantoms
+    from hdf.tools.export.check import export_model, painted_chests
     from hdf.tools.export.formats import FORMATS
 
     kind = kind or _kind_of(out)
     out = out or Path(f"{Path(model).absolute().stem}.{kind}")
     refuse_path(out, f"exported {kind} model", FORMATS[kind].is_own, overwrite)
-    registry = discover(plugins_dir)
-    detector, *others = load_detectors([model], registry)
+    detector, *others = load_detectors([model], discover(plugins_dir))
     if others:
         raise user_error("contains several models; name the folder or file of one", model)
     click.echo(f"exporting {model} to {out}", err=True)
-    shown = _read(images) if images else phantoms(registry)
+    shown = _read(images) if images else painted_chests()
     difference = export_model(detector, out, kind, shown)
     click.echo(f"{out}: agrees with PyTorch, edges within {difference.pixels:.2g} px")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 
 COVERAGE = 0.9
 SUFFIXES = (".csv", ".json")
+
+
+def _refuse_nan(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
+    if value is not None and math.isnan(value):  # which any range of click's holds
+        raise click.BadParameter("nan is not in the range 0<x<1.")
+    return value
 
 
 @click.command()

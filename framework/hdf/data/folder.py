@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,8 @@ from hdf.files.lock import locked
 from hdf.runtime.workers import map_samples
 from hdf.types import Geometry, Sample
 
-VERSION = 1
+VERSION = 2
+"""Of the files' layout and of how pixels are made: to be raised with any change of either."""
 FLAG = "CONTAINS_IMAGES.txt"
 WARNING = """This folder holds copies of radiographs, reduced in size. Treat it as you treat the
 radiographs themselves. It may be deleted: hdf makes it anew from the original files.
@@ -105,6 +107,8 @@ class StoreFolder:
         file = self.path / "header.json"
         if file.exists():
             self._refuse_other(file, header)
+            with suppress(OSError):  # a store that can only be read serves as well
+                os.utime(file)  # when it was last used
             return
         if self.path.exists() and any(not _is_own(item.name) for item in self.path.iterdir()):
             message = "the folder is no store and is not empty; choose another for data.store"

@@ -27,6 +27,8 @@ from hdf.registry.registry import Registry
 from hdf.runtime.workers import map_samples
 from hdf.types import Detections, Sample, Target
 
+TABLE_LOADER = "csv_boxes"
+"""What reads a folder and its table, where no recipe says what does."""
 TOGETHER = 16
 """Images in memory at a time."""
 
@@ -51,12 +53,12 @@ class Assessment:
 
 
 def list_folder(registry: Registry, images: Path, table: Path) -> list[Sample]:
-    """The images that a table names, by the loader ``csv_boxes``.
+    """The images that a table names, by the loader `TABLE_LOADER`.
 
     Raises:
         UserError: with all that is wrong with the folder, the table and its rows.
     """
-    use = {"use": "csv_boxes", "images": str(images), "table": str(table), "unlisted": "ignore"}
+    use = {"use": TABLE_LOADER, "images": str(images), "table": str(table), "unlisted": "ignore"}
     part = part_of(registry, "loader", use, str(table))
     samples = samples_of(part, build(part))
     faults = [fault for sample in samples if (fault := fault_of(sample))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from hdf.errors import user_error
 from hdf.evaluation.average_precision import Found
 from hdf.evaluation.comparison import Comparison
 from hdf.evaluation.metrics import Matches
-from hdf.files.atomic import write_table
+from hdf.files.atomic import decimal, write_table
 from hdf.types import Detections, Sample, Target
 
 EDGES = ("x0", "y0", "x1", "y1")
@@ -163,5 +164,9 @@ def _images(rows: list[Row], position: dict[str, int]) -> Tensor:
 
 def _numbers(rows: list[Row], columns: tuple[str, ...]) -> Tensor:
     """Float32 [rows, columns]; NaN for an empty cell."""
-    values = [[float(row[column] or "nan") for column in columns] for row in rows]
+    values = [[_number(row[column]) for column in columns] for row in rows]
     return torch.tensor(values, dtype=torch.float32).view(-1, len(columns))
+
+
+def _number(cell: str) -> float:
+    return decimal(cell) if cell else math.nan

@@ -19,6 +19,7 @@ from hdf.errors import user_error
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 """What a user mends: a disk that is full or read-only, a folder of somebody else's."""
+_DECIMAL = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 _TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
 
 
@@ -122,6 +123,18 @@ def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[objec
     writer.writerow(header)
     writer.writerows(rows)
     write_text(path, text.getvalue())
+
+
+def decimal(cell: str) -> float:
+    """The decimal number in a table's cell.
+
+    Raises:
+        ValueError: it is anything else, such as ``nan``, ``1_0`` and the digits of other scripts,
+            which Python takes for numbers.
+    """
+    if not _DECIMAL.fullmatch(cell):
+        raise ValueError(f"{cell[:40]!r}")
+    return float(cell)
 
 
 def write_json(path: Path, value: Any) -> None:

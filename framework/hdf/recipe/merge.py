@@ -164,8 +164,8 @@ def _meets_list(node: Node, keys: list[str]) -> bool:
 
 
 def _position(key: str, count: int, where: str) -> int:
-    if not key.isdigit() or int(key) >= count:
-        raise user_error(f"{key!r} is no position in a list of {count}; the first is 0", where)
+    if key not in map(str, range(count)):
+        raise user_error(f"{key[:40]!r} is no position in a list of {count}; the first is 0", where)
     return int(key)
 
 

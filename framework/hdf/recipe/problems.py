@@ -50,9 +50,24 @@ def _problem(
         return Problem(where, message)
     if kind == "union_tag_invalid":
         expected, tag = context["expected_tags"].replace("'", "").split(", "), context["tag"]
+        if not isinstance(detail["input"]["use"], str):
+            return Problem(where, f"expected 'use' to be one of {', '.join(expected)}")
         return Problem(where, f"no {name} is called {tag!r}{suggest(tag, expected)}")
     given = "" if kind == "value_error" and path else f", not {_shown(detail['input'])}"
-    return Problem(where, f"{_message(detail)}{given}")
+    return Problem(where, f"{_message(detail)}{given}{_closest_mapping(detail, path, tree)}")
+
+
+def _closest_mapping(detail: ErrorDetails, path: Path, tree: Node) -> str:
+    """What to write instead of a value that stands where a mapping belongs."""
+    if detail["type"] not in ("model_type", "dict_type"):
+        return ""
+    given, model = detail["input"], detail.get("ctx", {}).get("class_name")
+    if model == "FractionSplit":
+        if type(given) is int and given > 1:
+            return f"; try {{folds: {given}}}"
+        return f"; try {{val: {given if type(given) is float and 0 < given < 1 else 0.2}}}"
+    named = isinstance(given, str) and (model == "Use" or "use" in _names_at(path, tree))
+    return f"; try {{use: {given[:60]}}}" if named else ""
 
 
 def _beside(path: Path, tree: Node) -> str:

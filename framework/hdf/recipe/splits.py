@@ -104,7 +104,7 @@ SPLIT_FORMS = {
 
 
 def _split_form(split: Any) -> str:
-    keys = split if isinstance(split, dict) else type(split).model_fields
+    keys = split if isinstance(split, dict) else getattr(type(split), "model_fields", ())
     return next((f"by {form}" for key, form in SPLIT_FORMS.items() if key in keys), "by fraction")
 
 

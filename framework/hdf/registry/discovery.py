@@ -16,6 +16,7 @@ from typing import NamedTuple
 from hdf.errors import user_error
 
 GROUP = "hdf"
+DISTRIBUTION = "heart-detection-framework"
 FOLDER_MODULE = "hdf_plugins_dir_"
 
 

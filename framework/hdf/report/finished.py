@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,20 +103,35 @@ def _json(path: Path) -> dict[str, Any]:
     return value
 
 
+OF_DATA = ("data", "images", "table")
+"""Keys of a recipe, and of what an evaluation says of itself."""
+_FILE = re.compile(r"\.[A-Za-z][A-Za-z0-9]*$")
+
+
 def shown_recipe(recipe: Mapping[str, Any]) -> str:
     """A recipe as YAML that may be passed on: folders before a file's name may name a person."""
     return dump(bare(recipe), width=78) if recipe else ""
 
 
-def bare(value: Any) -> Any:
-    """Plain values with absolute paths cut to the last name."""
+def bare(value: Any, of_data: bool = False) -> Any:
+    """Plain values with paths cut as by `bare_path`.
+
+    Args:
+        of_data: whether paths are those of images; they are below the keys `OF_DATA`.
+    """
     if isinstance(value, Mapping):
-        return {key: bare(item) for key, item in value.items()}
+        return {key: bare(item, of_data or key in OF_DATA) for key, item in value.items()}
     if isinstance(value, list):
-        return [bare(item) for item in value]
-    return bare_path(value) if isinstance(value, str) else value
+        return [bare(item, of_data) for item in value]
+    return bare_path(value, of_data) if isinstance(value, str) else value
 
 
-def bare_path(text: str) -> str:
-    """An absolute path without its folders; anything else as it is."""
-    return f"…/{Path(text).name}" if text.startswith(("/", "~/")) else text
+def bare_path(text: str, of_data: bool) -> str:
+    """A path's last name; nothing of a folder of data, which may be a patient's.
+
+    Anything else, and a name without a folder, stays as it is.
+    """
+    *folders, name = re.split(r"[/\\]", text)
+    if not folders:
+        return text
+    return f"…/{name}" if _FILE.search(name) or not of_data else "…/"

@@ -82,7 +82,7 @@ def _facts(finished: Finished) -> Iterator[tuple[str, str]]:
         yield "computed on", f"{summary['device']} in {summary['precision']}"
     for key in ("images", "table"):
         if key in summary:
-            yield key, bare_path(str(summary[key]))
+            yield key, bare_path(str(summary[key]), of_data=True)
     yield "took", _duration(summary["timing"]["seconds"])
 
 

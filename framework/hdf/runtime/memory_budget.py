@@ -7,14 +7,13 @@ from pathlib import Path
 
 import torch
 
+from hdf.runtime import cgroup
+
 PORTION = 4
 """Images may take one part in so many of the memory that is free."""
 
-
-_CGROUPS = (
-    (Path("/sys/fs/cgroup"), "memory.max", "memory.current"),
-    (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes", "memory.usage_in_bytes"),
-)
+SUPPOSED = 8 * 2**30
+"""Bytes of memory where the system does not tell."""
 
 
 def fits(count: int, device: torch.device) -> bool:
@@ -26,28 +25,22 @@ def available_bytes(device: torch.device) -> int:
     """Free memory of the device; for a processor what the system and its cgroup leave."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    return min(_system_bytes(), _cgroup_bytes())
+    total, free = system_memory()
+    return (total or SUPPOSED) // 2 if free is None else free
 
 
-def _system_bytes() -> int:
+def system_memory() -> tuple[int | None, int | None]:
+    """All memory and what is free of it, in bytes; less where a control group has a limit.
+
+    None stands for what the system does not tell.
+    """
     try:
-        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 2**10
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
     except OSError:  # not Linux
-        pass
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
-    except (AttributeError, ValueError, OSError):
-        return 4 * 2**30
-
-
-def _cgroup_bytes() -> int:
-    for folder, limit, current in _CGROUPS:  # the second and the first version
-        try:
-            most = (folder / limit).read_text(encoding="ascii").strip()
-            used = int((folder / current).read_text(encoding="ascii"))
-            return 2**63 if most == "max" else max(0, int(most) - used)
-        except (OSError, ValueError):  # no limit that can be read
-            continue
-    return 2**63
+        names = os.sysconf_names if hasattr(os, "sysconf_names") else {}
+        known = {"SC_PHYS_PAGES", "SC_PAGE_SIZE"} <= names.keys()
+        return (os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if known else None), None
+    found = {line.split(":")[0]: 1024 * int(line.split()[1]) for line in lines}
+    total, free = found["MemTotal"], found.get("MemAvailable", found["MemFree"])
+    group = cgroup.memory()
+    return (min(total, group[0]), min(free, group[1])) if group else (total, free)

@@ -30,6 +30,8 @@ Value = TypeVar("Value")
 
 PATIENCE = timedelta(hours=6)
 """How long a process waits for another, which may be reading a data set or drawing."""
+VARIABLES = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
+"""What each of several processes needs to know, beside ``WORLD_SIZE``."""
 LOST = 3
 """The exit code of a process that ended because another one had."""
 
@@ -111,13 +113,23 @@ class ProcessGroup(World):
 
 
 def world_of_environment() -> World:
-    """As torchrun describes it; a world of one where it does not."""
-    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
-    try:
-        rank, size, local_rank = (int(os.environ[name]) for name in names)
-    except (KeyError, ValueError):
+    """As torchrun describes it; a world of one where ``WORLD_SIZE`` is 1 or is not set.
+
+    Raises:
+        UserError: a variable is missing or wrong; each process would train alone, as a writer.
+    """
+    size = os.environ.get("WORLD_SIZE") or "1"
+    if size == "1":
         return ALONE
-    return ProcessGroup(rank, size, local_rank) if size > 1 else ALONE
+    values = [os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")]
+    absent = [name for name in VARIABLES if not os.environ.get(name)]
+    if not absent and all(map(str.isdecimal, values)) and int(values[0]) < int(size):
+        return ProcessGroup(*map(int, values))
+    wrong = "RANK is no whole number below it, or LOCAL_RANK is none"
+    if absent:
+        wrong = f"{', '.join(absent)} {'is' if len(absent) == 1 else 'are'} not set"
+    advice = "start the processes with torchrun, which sets all; for one, unset WORLD_SIZE"
+    raise user_error(f"WORLD_SIZE is {size}, but {wrong}; {advice}", "environment")
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from typing import ParamSpec, TypeVar
 import torch
 
 from hdf.registry.discovery import FOLDER_MODULE
+from hdf.runtime import cgroup
 from hdf.types import Sample
 
 Item = TypeVar("Item")
@@ -127,9 +128,9 @@ def workers() -> int:
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """Cores that this process may use, by its affinity and the quota of its control group."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return allowed or 1
+    return max(1, min(allowed or 1, cgroup.processors() or sys.maxsize))
 
 
 class Processes(ProcessPoolExecutor):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -70,7 +69,7 @@ class MaskBoxes:
             raise UserError(problems)
         masked = {stem for files in masks.values() for stem in files}
         listed = masked if self.unlisted == "ignore" else masked | images.keys()
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor() as pool:
             make = partial(self._sample, images, masks)
             return list(pool.map(make, sorted(listed)))
 

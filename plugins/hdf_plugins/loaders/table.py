@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hdf.errors import user_error
+from hdf.files.atomic import decimal
 from hdf.types import Fault
 from hdf_plugins.loaders.annotations import (
     Box,
@@ -248,7 +249,7 @@ def _numbers(row: dict[str, str], columns: Sequence[str], faults: list[str]) -> 
 
 def _number(cell: str) -> float | None:
     try:
-        number = float(cell)
+        number = decimal(cell)
     except ValueError:
         return None
     return number if is_coordinate(number) else None

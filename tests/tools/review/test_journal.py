@@ -6,6 +6,7 @@ import errno
 import fcntl
 import json
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -40,6 +41,18 @@ def save(to: Desk, name: str, **values: object) -> None:
 def decided(journal: Path) -> list[bytes]:
     """The journal's lines about images."""
     return [line for line in journal.read_bytes().splitlines() if b'"id"' in line]
+
+
+def test_a_file_system_that_syncs_no_folder_takes_a_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fsync(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    Journal(tmp_path / "out.journal.jsonl").close()
+    assert (tmp_path / "out.journal.jsonl").read_bytes() == HEADER
 
 
 @pytest.fixture

@@ -55,4 +55,4 @@ def _in_folder(folder: Path) -> list[Path]:
 
 def _number(fold: Path) -> int:
     digits = fold.name.removeprefix("fold-")
-    return int(digits) if digits.isdigit() else -1
+    return int(digits) if digits.isdecimal() else -1

@@ -13,7 +13,7 @@ from hdf.report import charts, page
 from hdf.report.charts import Chart, Mark
 from hdf.report.figures import spoken
 from hdf.report.films import Film, Painter, colours_of
-from hdf.report.finished import bare
+from hdf.report.finished import OF_DATA, bare
 from hdf.tools.compare.compare import Compared
 from hdf.tools.compare.paired import METRICS
 from hdf.types import Sample
@@ -51,13 +51,14 @@ def write_page(path: Path, found: Compared, samples: Mapping[str, Sample]) -> No
 
 
 def _recipe(differing: Sequence[tuple[str, list[str]]]) -> Iterator[tuple[str, list[str]]]:
-    """Absolute paths without their folders, which may name people."""
+    """Without folders, which may name people."""
     for key, values in differing:
-        yield key, [value if value == ABSENT else _bare(value) for value in values]
+        yield key, [value if value == ABSENT else _bare(key, value) for value in values]
 
 
-def _bare(text: str) -> str:
-    return json.dumps(bare(json.loads(text)), ensure_ascii=False)
+def _bare(key: str, text: str) -> str:
+    of_data = key.partition(".")[0] in OF_DATA
+    return json.dumps(bare(json.loads(text), of_data), ensure_ascii=False)
 
 
 def _charts(found: Compared) -> Iterator[Chart]:

@@ -9,9 +9,9 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from packaging.requirements import Requirement
 
 from hdf import __version__
+from hdf.registry.discovery import DISTRIBUTION
 from hdf.tools.doctor import Check
 
-DISTRIBUTION = "heart-detection-framework"
 EXTRAS = {
     "timm": "backbones of timm",
     "onnx": "export to ONNX, prediction by ONNX Runtime",

@@ -42,20 +42,32 @@ def devices() -> Iterator[Check]:
 
 def processor() -> Iterator[Check]:
     """Cores, what other programs leave of them, and memory that this process may use."""
+    from hdf.runtime.memory_budget import system_memory
     from hdf.runtime.workers import cores
 
-    yield Check("machine", "cores", "ok", str(cores()))
+    yield _cores(cores())
     if hasattr(os, "getloadavg"):  # not on Windows
         yield _load(cores())
-    total, available = _memory()
+    total, available = system_memory()
     small = available is not None and available < ENOUGH_MEMORY
     value = f"{_gib(total)}, of which {_gib(available)} are free" if available else _gib(total)
     advice = "take a smaller train.batch_size or data.image_size, or end other programs"
     yield Check("machine", "memory", "note" if small else "ok", value, advice if small else "")
 
 
+def _cores(count: int) -> Check:
+    """PyTorch counts the cores that a quota keeps back."""
+    import torch
+
+    threads = torch.get_num_threads()
+    if threads <= count:
+        return Check("machine", "cores", "ok", str(count))
+    value = f"{count}, and {threads} threads of PyTorch wait for one another on them"
+    return Check("machine", "cores", "note", value, f"set OMP_NUM_THREADS={count}")
+
+
 def _load(count: int) -> Check:
-    """Threads that wait for one another are slow while other programs use their cores."""
+    """Threads that wait for one another wait long where other programs hold their cores."""
     load, everywhere = os.getloadavg()[0], os.cpu_count() or count
     value = f"{load:.1f} in the last minute, on {everywhere} cores"
     free = everywhere - load
@@ -68,31 +80,28 @@ def _load(count: int) -> Check:
     return Check("machine", "load", "note", value, advice)
 
 
-def _memory() -> tuple[int | None, int | None]:
-    """All memory and what is free of it, in bytes; less where a container has a limit."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:  # not Linux
-        names = os.sysconf_names if hasattr(os, "sysconf_names") else {}
-        known = {"SC_PHYS_PAGES", "SC_PAGE_SIZE"} <= names.keys()
-        return (os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if known else None), None
-    found = {line.split(":")[0]: 1024 * int(line.split()[1]) for line in lines}
-    total, available = found["MemTotal"], found.get("MemAvailable", found["MemFree"])
-    try:
-        limit = int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii"))
-        used = int(Path("/sys/fs/cgroup/memory.current").read_text(encoding="ascii"))
-    except (OSError, ValueError):  # there is none
-        return total, available
-    return min(total, limit), min(available, max(0, limit - used))
-
-
 def room() -> Iterator[Check]:
-    """The folders that hdf writes into: whether it can, and the free space."""
+    """The folders that hdf fills: whether they can be written, and how much fits."""
     from hdf.files.atomic import cache_folder
 
     runs, cache = Path("runs"), cache_folder()
     yield _folder("runs folder", runs, "broken", "start hdf elsewhere, or give --out")
     yield _folder("cache folder", cache, "note", "set HDF_CACHE, or data.store: memory in a recipe")
+    yield _stores()
+
+
+def _stores() -> Check:
+    """Copies of radiographs that hdf has made by itself."""
+    from hdf.data.cached_stores import cached_stores
+
+    try:
+        stores = cached_stores()
+    except OSError as error:
+        return Check("room", "cached images", "note", f"{error.strerror}", "mend its permissions")
+    old, size = sum(bool(store.outdated) for store in stores), sum(store.nbytes for store in stores)
+    value = f"{len(stores)} stores, {_gib(size)}; hdf prepare --prune removes old ones, now {old}"
+    advice = "they are copies of radiographs; hdf prepare --prune" if old else ""
+    return Check("room", "cached images", "note" if old else "ok", value, advice)
 
 
 def _folder(name: str, path: Path, worst: State, advice: str) -> Check:

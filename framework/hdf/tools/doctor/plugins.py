@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hdf.errors import UserError
+from hdf.registry.discovery import DISTRIBUTION
 from hdf.registry.options import Options, UnusableSignatureError
 from hdf.registry.registry import Component, Plugin, Registry
 from hdf.tools.doctor import Check, State
-from hdf.tools.doctor.installation import DISTRIBUTION
 
 MEND = "mend or remove it, or switch it off with HDF_DISABLE_PLUGINS; see hdf list-plugins"
 

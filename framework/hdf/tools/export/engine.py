@@ -14,7 +14,7 @@ from hdf.inference.onnx import OnnxModel, OnnxPredictor
 from hdf.models.file import load_model
 from hdf.models.weights import DEFAULT, find_models
 from hdf.registry.registry import discover
-from hdf.tools.export.check import export_model, phantoms
+from hdf.tools.export.check import export_model, painted_chests
 
 
 def load_onnx_predictor(
@@ -59,6 +59,6 @@ def _exported(path: Path, plugins_dir: Path | None, say: Callable[[str], None]) 
     cached = cache_folder() / "onnx" / f"{content}.onnx"
     if not cached.is_file():
         say(f"exporting {path} to {cached}, once")
-        registry = discover(plugins_dir)
-        export_model(load_model(path, registry), cached, "onnx", phantoms(registry))
+        model = load_model(path, discover(plugins_dir))
+        export_model(model, cached, "onnx", painted_chests())
     return cached

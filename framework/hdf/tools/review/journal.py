@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from hdf.errors import user_error
+from hdf.files.atomic import sync_folder
 from hdf.files.lock import locked
 from hdf.tools.review.entries import Entry, Written
 
@@ -78,7 +79,7 @@ class Journal:
         if len(held) < len(HEADER) and HEADER.startswith(held):
             self._cut(0)
             self._write(HEADER)
-            _sync_folder(self.path.parent)
+            sync_folder(self.path.parent)
             return []
         if not held.startswith(HEADER):
             raise user_error("is not a journal of hdf review; give another --out", str(self.path))
@@ -113,12 +114,3 @@ class Journal:
         except OSError:
             os.ftruncate(self._file, end)
             raise
-
-
-def _sync_folder(folder: Path) -> None:
-    """A new file's name is kept by its folder."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import csv
 import gc
 import json
-from collections.abc import Iterator
 from dataclasses import asdict
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,7 @@ from hdf.errors import user_error
 from hdf.evaluation.comparison import Comparison
 from hdf.evaluation.coverage import calibrate, cross_coverage
 from hdf.evaluation.tables import read_comparison
-from hdf.files.atomic import write_json, write_text
+from hdf.files.atomic import write_json, write_table
 from hdf.models.components import build_components
 from hdf.recipe.check import CheckedRecipe
 from hdf.recipe.same_recipe import same_recipe
@@ -174,24 +172,20 @@ def _pooled_metrics(folder: CrossvalFolder, labels: tuple[str, ...]) -> dict[str
 
 def _join_tables(folder: CrossvalFolder, name: str) -> None:
     """The rows of all folds' tables, with a column ``fold`` before the others."""
-    text = StringIO()
-    writer: csv.DictWriter[str] | None = None
-    for number in range(len(folder.folds)):
-        for row in _rows(folder.fold(number) / name):
-            if writer is None:
-                writer = csv.DictWriter(text, ["fold", *row], lineterminator="\n")
-                writer.writeheader()
-            writer.writerow({"fold": str(number), **row})
-    write_text(folder.path / name, text.getvalue())
+    tables = [_table(folder.fold(number) / name) for number in range(len(folder.folds))]
+    rows = [[str(number), *row] for number, table in enumerate(tables) for row in table[1:]]
+    write_table(folder.path / name, ["fold", *tables[0][0]], rows)
 
 
-def _rows(path: Path) -> Iterator[dict[str, str]]:
+def _table(path: Path) -> list[list[str]]:
+    """All rows, the first of which is the header."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            yield from csv.DictReader(file)
+            header, *rows = csv.reader(file)
     except (OSError, ValueError, csv.Error) as error:
         message = f"can't be read: {error}; delete {path.parent} to run the fold again"
         raise user_error(message, str(path)) from error
+    return [header, *rows]
 
 
 def _summary(folder: Path) -> dict[str, Any]:
