@@ -32,17 +32,17 @@ def heed_ctrl_c() -> None:
 
 
 def heed(number: int, frame: FrameType | None) -> None:
-    """As Python handles SIGINT, but amid an import the process ends at once.
+    """Handle SIGINT like Python, but end the process at once during an import.
 
-    An exception would go through the code of whatever is being imported. Training handles signals
-    in its own way, and all else that hdf does may be killed at any moment.
+    An exception would pass through the code that is being imported. Training handles signals in its
+    own way, and everything else may be killed at any time.
 
     Raises:
-        KeyboardInterrupt: no import is under way.
+        KeyboardInterrupt: no import is in progress.
     """
     if not _is_importing(frame):
         raise KeyboardInterrupt
-    if os.environ.get("WORLD_SIZE", "1") == "1":  # a launcher tells it once for all its processes
+    if os.environ.get("WORLD_SIZE", "1") == "1":  # a launcher prints it once for all processes
         os.write(2, b"interrupted\n")
     os._exit(128 + number)
 

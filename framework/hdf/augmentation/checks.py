@@ -16,15 +16,15 @@ from torch import Tensor, nn
 from hdf.runtime.world import Share
 
 TRIED = 4
-"""Images on which it is tried whether a module treats each image by itself."""
+"""The number of images on which modules are tried for independence of their images."""
 
 
 def checked(module: nn.Module, image_size: tuple[int, int]) -> RigidAffineAugmentationBase2D:
-    """The module itself, if boxes can follow it.
+    """The module itself, if boxes can follow its warp.
 
     Args:
         module: an augmentation.
-        image_size: (height, width) of the images to come; it is tried on two black ones.
+        image_size: (height, width) of the images; the module is tried on two black ones.
 
     Raises:
         ValueError: it has no 3x3 matrix, changes the image's size, or fails.
@@ -65,15 +65,15 @@ def _reason(module: nn.Module) -> str:
 def rows_of(
     module: RigidAffineAugmentationBase2D, image_size: tuple[int, int]
 ) -> frozenset[str] | None:
-    """The names of a module's parameters that have a row for each image.
+    """The names of a module's parameters with one row per image.
 
     Args:
         module: a Kornia augmentation.
-        image_size: (height, width); it is tried on images of noise.
+        image_size: (height, width) of the noise images on which it is tried.
 
     Returns:
-        None where an image's result depends on others of its batch, or on numbers that are drawn
-        while images are changed: then no part of a batch can be augmented by itself.
+        None if the result of an image depends on other images of the batch, or on numbers drawn
+        during the computation: then no part of a batch can be augmented alone.
     """
     images = torch.rand(TRIED, 1, *image_size, generator=torch.Generator().manual_seed(0))
     with torch.random.fork_rng([]), torch.no_grad():
@@ -100,7 +100,7 @@ def run_part(
     images: Tensor,
     share: Share,
 ) -> Tensor:
-    """Run modules on a part of a batch, with parameters that are drawn for the whole batch.
+    """Run modules on a part of a batch with the parameters of the whole batch.
 
     Args:
         names: of each module's parameters that have a row for each image.

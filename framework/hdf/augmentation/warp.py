@@ -34,7 +34,7 @@ def centers_to_edges(matrices: Tensor) -> Tensor:
 
 
 def resample(images: Tensor, matrices: Tensor) -> Tensor:
-    """Warp images with one bilinear resampling; what comes from outside the image is 0.
+    """Warp images with a single bilinear resampling; outside the image is 0.
 
     Args:
         images: float32 [B, C, H, W].
@@ -56,9 +56,9 @@ def resample(images: Tensor, matrices: Tensor) -> Tensor:
 
 
 def _source_points(backward: Tensor, height: int, width: int) -> Tensor:
-    """Where the pixels of the result come from: [B, H, W, D] from [B, D, 3], in -1..1."""
-    # One pass that writes a plane for each coordinate, rows together: ten times as fast as
-    # affine_grid's matrix product over all pixels, and what grid_sample reads most quickly.
+    """Source positions of the result's pixels, [B, H, W, D] from [B, D, 3], in -1..1."""
+    # One pass with a contiguous plane per coordinate: ten times as fast as affine_grid's matrix
+    # product over all pixels, and the fastest layout for grid_sample.
     x = _unit_centers(width, backward)
     y = _unit_centers(height, backward)[:, None]
     by_x, by_y, constant = backward.transpose(0, 1)[:, :, None, None].unbind(-1)
@@ -84,13 +84,13 @@ def box_outlines(boxes: Tensor, shape: Shape) -> Tensor:
 
 
 def mask_outlines(masks: Tensor) -> Tensor:
-    """The outer sides, at their middles, of the outermost pixels of each row and each column.
+    """The midpoints of the outer sides of the outermost pixels of each row and each column.
 
     Args:
         masks: bool [..., H, W].
 
     Returns:
-        float32 [..., 2 H + 2 W, 2]; of no meaning for an empty mask.
+        float32 [..., 2 H + 2 W, 2]; undefined for an empty mask.
     """
     x0, x1, rows = _extremes(masks)
     y0, y1, columns = _extremes(masks.mT)
@@ -100,9 +100,9 @@ def mask_outlines(masks: Tensor) -> Tensor:
 
 
 def _extremes(masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Both ends of each row and its middle, [..., H]; an empty row repeats one that isn't."""
+    """Both ends of each row and its middle, [..., H]; an empty row repeats another one."""
     count = masks.shape[-1]
-    # Largest products of short integers: five times as fast as argmax over bool.
+    # The maximum of products of short integers is five times as fast as argmax over bool.
     number = torch.arange(1, count + 1, dtype=torch.int16, device=masks.device)
     last = (masks * number).amax(-1)
     first = count - (masks * number.flip(0)).amax(-1)
@@ -123,9 +123,9 @@ def warped_bounds(
         size: (height, width) of the image.
 
     Returns:
-        The bounds of what the image shows and of the whole, each float32 [B, N, 4]. The first have
-        swapped or equal edges where nothing is shown. An object that reaches behind a projective
-        horizon counts as not shown, and NaN are the bounds of the whole.
+        The bounds of the visible part and of the whole, each float32 [B, N, 4]. The first have
+        swapped or equal edges if nothing is visible. An object that extends behind the horizon of a
+        projection counts as not visible, and the bounds of the whole are NaN.
     """
     warped = F.pad(outlines, (0, 1), value=1.0) @ matrices.mT[:, None].to(outlines)
     depth = warped[..., 2:]
@@ -135,8 +135,8 @@ def warped_bounds(
 
 
 def _visible_bounds(outlines: Tensor, size: tuple[int, int]) -> Tensor:
-    # Tighter than clipped bounds: a disc whose centre has left through the bottom edge shows less
-    # than its full width. So the extent along each axis is taken within the image's other one.
+    # Tighter than clipped bounds: of a disc whose centre has left through the bottom edge, less
+    # than the full width is visible. So each axis is taken within the limits of the other.
     height, width = size
     x0, x1 = _extent_within(outlines, height)
     y0, y1 = _extent_within(outlines.flip(-1), width)
@@ -146,7 +146,7 @@ def _visible_bounds(outlines: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _extent_within(outlines: Tensor, limit: int) -> tuple[Tensor, Tensor]:
-    """The first coordinate's extent where the second lies in 0..limit."""
+    """The extent of the first coordinate where the second is in 0..limit."""
     u, v = outlines.unbind(-1)
     next_u, next_v = outlines.roll(-1, -2).unbind(-1)
     rise = torch.where(next_v == v, 1.0, next_v - v)

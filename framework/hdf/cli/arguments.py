@@ -101,7 +101,7 @@ def checked_recipe(
 
 @add_completion_class
 class Zsh(ZshComplete):
-    """Click's, without empty lines: its script drops them, and then takes all that follow amiss."""
+    """Click's, without empty lines: its script drops them, and misreads all following lines."""
 
     def format_completion(self, item: CompletionItem) -> str:
         return super().format_completion(item).replace("\n\n", "\n_\n")
@@ -109,7 +109,7 @@ class Zsh(ZshComplete):
 
 @add_completion_class
 class Fish(FishComplete):
-    """Click's, with descriptions whole: its script cuts them at a comma."""
+    """Click's, with complete descriptions: its script cuts them at a comma."""
 
     source_template = FishComplete.source_template.replace(
         'string split ","', 'string split --max 1 ","'
@@ -150,9 +150,9 @@ def complete_component(
 def complete_override(
     context: Context, parameter: Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """The components behind ``model.backbone.use=`` and its like.
+    """The components after ``model.backbone.use=`` and similar keys.
 
-    Bash splits a word at ``=``: then the key is the argument before, and so may the sign be.
+    Bash splits words at ``=``: then the key, and perhaps the sign, are earlier arguments.
     """
     key, equals, value = incomplete.rpartition("=")
     written = f"{key}{equals}"
@@ -173,7 +173,7 @@ def complete_model(context: Context, parameter: Parameter, incomplete: str) -> l
 
 
 def _a_file(incomplete: str) -> CompletionItem:
-    """Shells complete paths themselves; bash does where nothing else was found."""
+    """Let the shell complete paths; bash does so if nothing else matches."""
     return CompletionItem(incomplete, type="file")
 
 
@@ -191,7 +191,7 @@ def _components(
 
     try:
         found = discover(context.params.get("plugins_dir")).components
-    except UserError:  # of a folder that is not there; the command will say so
+    except UserError:  # the folder does not exist; the command will say so
         return []
     return [
         CompletionItem(f"{before}{item.name}", help=item.summary)

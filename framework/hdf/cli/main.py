@@ -21,9 +21,9 @@ NAMES = (
 
 
 class Commands(click.Group):
-    """A group that imports no command but the one that is run.
+    """A group that imports only the command that is run.
 
-    Ctrl-C leaves no blank line, as click's own groups do, which is for terminals.
+    Unlike click's own groups, it prints no blank line at Ctrl-C.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -19,14 +19,14 @@ WIDE = 10_000
 
 
 def console(file: IO[str]) -> Console:
-    """A rich console that cuts or wraps nothing where there is no terminal."""
+    """A rich console that does not cut or wrap lines without a terminal."""
     from rich.console import Console
 
     return Console(file=file, width=None if file.isatty() else WIDE)
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A table on stdout; off a terminal each row is one line, whatever its length."""
+    """Print a table on stdout; without a terminal each row is one line of any length."""
     from rich.table import Table
 
     table = Table(*columns, box=None, header_style="bold", pad_edge=False)
@@ -46,13 +46,13 @@ def _literal(cell: str) -> str:
 
 
 def show_json(value: Any) -> None:
-    """JSON on stdout, as it is."""
+    """Print JSON on stdout."""
     json.dump(value, sys.stdout, indent=2)
     sys.stdout.write("\n")
 
 
 def show_error(error: UserError) -> None:
-    """All problems on stderr, the first hundred in full, then the plugin's own traceback."""
+    """Print a plugin's traceback and the first hundred problems on stderr."""
     if error.traceback:
         print(error.traceback.rstrip(), file=sys.stderr)
     for problem in error.problems[:MOST_PROBLEMS]:
@@ -63,11 +63,11 @@ def show_error(error: UserError) -> None:
 
 
 def tell(error: BaseException) -> int | None:
-    """Say on stderr what went wrong.
+    """Print an error on stderr.
 
     Returns:
         The exit code: 2 for a user's mistake, 130 for Ctrl-C, 143 for SIGTERM. None for a bug,
-        whose traceback is wanted and of which nothing was said.
+        which is not printed and needs its traceback.
     """
     if isinstance(error, click.ClickException):
         error.show()
@@ -87,6 +87,6 @@ def tell(error: BaseException) -> int | None:
 
 
 def _is_of_the_disk(error: OSError) -> bool:
-    from hdf.files.atomic import DISK_ERRORS  # not above: most commands end without an error
+    from hdf.files.atomic import DISK_ERRORS  # not at the top: most commands end without an error
 
     return error.errno in DISK_ERRORS

@@ -35,9 +35,9 @@ class Shown:
 
     Attributes:
         id: the sample's.
-        stored: read, resized and kept in 8 bits.
-        augmented: what training makes of it; None where nothing is augmented.
-        further: what it makes of it with other random numbers.
+        stored: as stored, resized, in 8 bits.
+        augmented: as augmented in training; None without augmentation.
+        further: augmented with other random numbers.
     """
 
     id: str
@@ -52,7 +52,7 @@ class Shown:
 
     @property
     def note(self) -> str:
-        """What a person should know of its boxes; empty where all is well."""
+        """A note about its boxes; empty if there is nothing to say."""
         boxes = len(self.stored.boxes)
         if boxes == 0:
             return "no box"
@@ -63,7 +63,7 @@ class Shown:
 
 
 def panel_of(batch: Batch, row: int) -> Panel:
-    """An image of a batch, with the boxes that it has."""
+    """One image of a batch with its boxes."""
     eight_bit = (batch.images[row, 0] * 255).round().to(torch.uint8)
     valid = batch.targets.valid[row]
     boxes, labels = batch.targets.boxes[row][valid], batch.targets.labels[row][valid]
@@ -71,7 +71,7 @@ def panel_of(batch: Batch, row: int) -> Panel:
 
 
 def paint(panel: Panel, colours: Sequence[str], zoom: int) -> Image.Image:
-    """A panel as an RGB image, each of its pixels drawn as `zoom` x `zoom` equal ones.
+    """A panel as an RGB image, with each pixel enlarged to `zoom` x `zoom`.
 
     Args:
         colours: ``#RRGGBB``, one a label.

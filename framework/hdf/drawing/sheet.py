@@ -1,4 +1,4 @@
-"""The contact sheet: images in rows, what they are called, and what the colours mean."""
+"""The contact sheet: images in rows, with names and a legend."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ SWATCH = 12
 BETWEEN = "   ·   "
 HEADS = ("as stored", "augmented")
 PANEL_SIDE = 240
-"""Pixels; about as long is the longer side of a small image once it is enlarged."""
+"""The approximate longer side of a small image after enlargement, pixels."""
 
 NARROWEST = 480
 GAP = 14  # between images
 SEAM = 2  # between an image and the same one augmented
 SHAPE = 1.5  # width by height that the images together come near to
 MOST_PIXELS = 40_000_000
-"""Of all images on a sheet; it then takes 120 MB of memory, twice while it is put together."""
+"""The most pixels on a sheet; it then takes 120 MB of memory, and twice that while it is made."""
 
 
 def draw_sheet(
@@ -35,8 +35,8 @@ def draw_sheet(
     Args:
         shown: at least one; all of one size.
         labels: the recipe's ``data.labels``.
-        facts: what the foot of the sheet says, piece by piece.
-        warning: its last line.
+        facts: short texts for the foot of the sheet.
+        warning: the last line.
     """
     height, width = shown[0].stored.image.shape
     layout = Layout.of(len(shown), len(shown[0].panels), (height, width))
@@ -69,7 +69,7 @@ def _legend(labels: Sequence[str], colours: Sequence[str], width: int) -> Image.
 
 
 def _heads(layout: Layout) -> Image.Image:
-    """What the panels of a cell are; empty where there is but one."""
+    """Headings of the panels of a cell; empty if there is only one."""
     strip = Image.new("RGB", (layout.width, LINE_HEIGHT if layout.across > 1 else 0), PAPER)
     pen = ImageDraw.Draw(strip)
     for column in range(layout.columns if layout.across > 1 else 0):
@@ -159,18 +159,18 @@ class Layout:
 
 
 def zoom_of(image_size: tuple[int, int]) -> int:
-    """How many pixels wide and high a pixel of an image of (height, width) is drawn."""
+    """The enlargement of images of (height, width): sheet pixels per image pixel."""
     return max(1, round(PANEL_SIDE / max(image_size)))
 
 
 def most_cells(across: int, image_size: tuple[int, int]) -> int:
-    """How many images of (height, width) a sheet has room for; at least one."""
+    """The most images of (height, width) on a sheet; at least one."""
     pixels = across * image_size[0] * image_size[1] * zoom_of(image_size) ** 2
     return max(1, MOST_PIXELS // pixels)
 
 
 def filled_lines(widths: Iterable[float], most: float) -> list[list[int]]:
-    """Pieces of these widths dealt into lines that are no wider than `most` where that can be."""
+    """Pieces of these widths, distributed over lines no wider than `most` if possible."""
     lines: list[list[int]] = []
     used = most
     for number, width in enumerate(widths):

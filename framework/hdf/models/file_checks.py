@@ -54,10 +54,10 @@ def _faults(spec: ModelSpec) -> Iterator[str]:
 
 
 def promised_tensors(backbone: Part, head: Part, spec: ModelSpec) -> dict[str, Tensor] | None:
-    """The tensors of a detector, without memory: a file may promise more than any machine has.
+    """The tensors of a detector on the meta device: a file may describe one that fits no memory.
 
     Returns:
-        None where a plugin's constructor needs real numbers.
+        None if the constructor of a plugin needs real values.
     """
     try:
         with torch.device("meta"), _Unfilled():
@@ -67,10 +67,10 @@ def promised_tensors(backbone: Part, head: Part, spec: ModelSpec) -> dict[str, T
 
 
 class _Unfilled(TorchFunctionMode):
-    """Leaves out the drawing of random weights.
+    """Skips the random initialisation of weights.
 
-    Without memory there is nothing to fill, and PyTorch would import its compiler to do so, which
-    takes a second.
+    On the meta device there is nothing to initialise, but PyTorch would import its compiler for it,
+    which takes a second.
     """
 
     def __torch_function__(

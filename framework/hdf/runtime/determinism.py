@@ -79,9 +79,9 @@ def _refused(message: str, where: str) -> UserError:
 
 
 def seed_step(seed: int, epoch: int, step: int, rank: int = 0) -> None:
-    """Seed dropout and all else that is drawn in one step; each process draws its own.
+    """Seed dropout and all other random numbers of a step; each process has its own.
 
-    Python's and numpy's own generators are seeded as well, for plugins that use them.
+    The global generators of Python and numpy are seeded as well, for plugins that use them.
     """
     key = (seed, epoch, step, *([rank] if rank else []))
     torch.manual_seed(_mix(*key))

@@ -81,7 +81,7 @@ def prepare(
     """Build the components, then read the data; nothing is written.
 
     Raises:
-        UserError: with all that is wrong with the options, or with the data.
+        UserError: with all errors of the options, or of the data.
     """
     with world.writer_first():
         compute = _compute(checked, reporter, world)

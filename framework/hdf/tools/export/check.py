@@ -69,7 +69,7 @@ def _oval(x: Tensor, y: Tensor, x0: float, y0: float, width: float, height: floa
 def export_model(
     detector: Detector, path: Path, kind: str, images: Sequence[Tensor] | Iterator[Tensor]
 ) -> Difference:
-    """Write a detector, whole and checked or not at all.
+    """Write a detector atomically, after checking the file.
 
     Args:
         kind: one of `FORMATS`.
@@ -77,7 +77,7 @@ def export_model(
             PyTorch does.
 
     Raises:
-        UserError: the detector can't be exported, or the file answers otherwise.
+        UserError: the detector can't be exported, or the file disagrees with PyTorch.
     """
     detector = detector.to(choose_compute("cpu", "float32").device).eval()
     with replacing(path) as temporary:

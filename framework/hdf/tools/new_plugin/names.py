@@ -20,7 +20,7 @@ class Names:
 
     Attributes:
         kind: one of `hdf.registry.kinds.KINDS`.
-        component: what a recipe writes behind ``use``, such as ``tiny_conv``.
+        component: the name in recipes, such as ``tiny_conv``.
         distribution: what pip installs, such as ``hdf-tiny-conv`` (PEP 503).
         module: what Python imports, such as ``hdf_tiny_conv``.
         class_name: such as ``TinyConvBackbone``.

@@ -24,7 +24,7 @@ from hdf.runtime.device import choose_compute
 from hdf.types import Batch, Sample
 
 Pairs = Iterator[tuple[Batch, Batch | None]]
-"""Batches as stored, and the same ones augmented; None where nothing is augmented."""
+"""Batches as stored, each with its augmented version, or None without augmentation."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def make_preview(checked: CheckedRecipe, choice: Choice, reporter: Reporter) -> 
 
 
 def epoch_pairs(batches: Batches, augment: Augment | None, seed: int, epoch: int) -> Pairs:
-    """The batches of a training epoch, in its own order and with its own random numbers.
+    """The batches of a training epoch, in its order and with its random numbers.
 
     Args:
         augment: None to leave them as they are.
@@ -91,9 +91,9 @@ def epoch_pairs(batches: Batches, augment: Augment | None, seed: int, epoch: int
 
 
 def first_images(pairs: Pairs, samples: Sequence[Sample], count: int) -> list[Shown]:
-    """The first `count` images, or all where there are fewer.
+    """The first `count` images, or all if there are fewer.
 
-    No batch is made beyond the one that holds the last of them.
+    Batches after the last of them are not made.
     """
     shown: list[Shown] = []
     for stored, augmented in pairs:
