@@ -3,8 +3,8 @@
 What is exported here is for plugins as well. What a file means to a reader belongs to that reader.
 """
 
-from hdf.files.atomic import is_file, read_text, replacing
+from hdf.files.atomic import decimal, is_file, read_text, replacing
 from hdf.files.pseudonyms import group_of
 from hdf.files.tensors import misfits
 
-__all__ = ["group_of", "is_file", "misfits", "read_text", "replacing"]
+__all__ = ["decimal", "group_of", "is_file", "misfits", "read_text", "replacing"]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hdf.errors import user_error
-from hdf.files.atomic import decimal
+from hdf.files import decimal
 from hdf.types import Fault
 from hdf_plugins.loaders.annotations import (
     Box,
