@@ -22,6 +22,13 @@ def hdf_loaders(register: Register) -> None:
         summary="A folder of images and a CSV table of boxes",
     )
     register("coco", f"{home}.coco:Coco", summary="A folder of images and boxes in COCO's JSON")
+    for name, target, whose in (
+        ("voc", "voc:Voc", "Pascal VOC's XML, one file an image"),
+        ("yolo", "yolo:Yolo", "YOLO's text files"),
+        ("label_studio", "label_studio:LabelStudio", "Label Studio's JSON"),
+        ("cvat", "cvat:Cvat", "CVAT's XML"),
+    ):
+        register(name, f"{home}.{target}", summary=f"A folder of images and boxes in {whose}")
     register(
         "mask_boxes",
         f"{home}.mask_boxes:MaskBoxes",

@@ -3,7 +3,7 @@
 What is exported here is for plugins as well. What a file means to a reader belongs to that reader.
 """
 
-from hdf.files.atomic import is_file, replacing
+from hdf.files.atomic import is_file, read_text, replacing
 from hdf.files.pseudonyms import group_of
 
-__all__ = ["group_of", "is_file", "replacing"]
+__all__ = ["group_of", "is_file", "read_text", "replacing"]
