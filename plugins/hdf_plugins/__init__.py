@@ -13,6 +13,10 @@ __all__ = ["hdf_epoch_finished", "hdf_run_finished", "hdf_run_started"]
 LOADERS = {
     "csv_boxes:CsvBoxes": "A folder of images and a CSV table of boxes",
     "coco:Coco": "A folder of images and boxes in COCO's JSON",
+    "voc:Voc": "A folder of images and boxes in Pascal VOC's XML, one file per image",
+    "yolo:Yolo": "A folder of images and boxes in YOLO's text files",
+    "label_studio:LabelStudio": "A folder of images and boxes in Label Studio's JSON",
+    "cvat:Cvat": "A folder of images and boxes in CVAT's XML",
     "mask_boxes:MaskBoxes": "A folder of images and folders of masks, whose bounds are the boxes",
     "image_folder:ImageFolder": "A folder of images without boxes, to predict on",
     "concat:Concat": "Several sources as one data set",

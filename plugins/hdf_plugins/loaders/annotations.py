@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 
 from hdf.boxes import clip
+from hdf.files import decimal
 from hdf.types import Fault, Target
 
 Box = tuple[float, float, float, float]
@@ -19,6 +21,20 @@ TOLERANCE = 1.0  # pixels by which rounding may put a box outside its frame
 def is_coordinate(number: float) -> bool:
     """Whether a number of pixels is finite, and no larger than any image."""
     return abs(number) <= MAX_COORDINATE  # False for NaN
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value of JSON is a number of pixels."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and is_coordinate(value)
+
+
+def number_of(text: str) -> float | None:
+    """A plain decimal number of pixels, as a table or an XML file states it; None for all else."""
+    try:
+        number = decimal(text.strip())
+    except ValueError:
+        return None
+    return number if is_coordinate(number) else None
 
 
 def from_corner_and_size(x0: float, y0: float, width: float, height: float) -> Box:
@@ -41,7 +57,8 @@ def misplaced(box: Box, frame: tuple[int, int] | None) -> Iterator[Fault]:
     if frame is None:
         return
     height, width = frame
-    if max(-x0, -y0, x1 - width, y1 - height) > TOLERANCE:
+    tolerance = TOLERANCE if max(frame) > 1 else 0.001  # of fractions
+    if max(-x0, -y0, x1 - width, y1 - height) > tolerance:
         message = f"{shown} leaves its frame, {width} pixels wide and {height} high"
         yield Fault(message, "box_outside")
 

@@ -6,46 +6,21 @@ Source: Lin et al., Microsoft COCO: Common Objects in Context, 2014; https://coc
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
-from typing import Any, NoReturn
+from pathlib import Path
+from typing import Any
 
 from hdf.errors import Problem, UserError, user_error
-from hdf.files import read_text
-from hdf.types import Fault
-from hdf_plugins.loaders.annotations import Box, from_corner_and_size, is_coordinate, misplaced
+from hdf_plugins.loaders.annotated import Annotated, safe_name
+from hdf_plugins.loaders.annotations import from_corner_and_size, is_number
+from hdf_plugins.loaders.text_files import read_json
 
-MAX_BYTES = 200_000_000
 MAX_SIDE = 1_000_000
 PATIENT = ("patient", "patient_id")
 Record = dict[str, Any]
 Key = int | str
 
 
-@dataclass(slots=True)
-class Image:
-    """One entry of ``images``, and what is annotated in it.
-
-    Attributes:
-        where: the file and the entry, for messages.
-        name: ``file_name``; empty where it can't be used.
-        frame: (height, width), or None where the entry doesn't say.
-        patient: whose image it is; empty where the entry doesn't say.
-        boxes: in pixels of `frame`, with their labels.
-        faults: of the entry and of its annotations.
-    """
-
-    where: str
-    name: str
-    frame: tuple[int, int] | None
-    patient: str
-    boxes: list[tuple[Box, str]]
-    faults: list[str]
-
-
-def read_coco(path: Path) -> tuple[list[Image], dict[str, str]]:
+def read_coco(path: Path) -> tuple[list[Annotated], dict[str, str]]:
     """The images of an annotation file.
 
     Returns:
@@ -56,10 +31,10 @@ def read_coco(path: Path) -> tuple[list[Image], dict[str, str]]:
         UserError: the file is missing, too large, no UTF-8 text or no JSON, or its lists or its
             categories are not COCO's; with all reasons.
     """
-    lists = _lists(_read_json(path), path)
+    lists = _lists(read_json(path), path)
     labels = _labels(lists["categories"], path)
-    images: dict[Key | None, Image] = {}
-    listed: list[Image] = []
+    images: dict[Key | None, Annotated] = {}
+    listed: list[Annotated] = []
     for index, record in enumerate(lists["images"]):
         image = _image(record, f"{path.name}: image {_shown(record, index)}")
         key = _key(record, "id")
@@ -72,25 +47,6 @@ def read_coco(path: Path) -> tuple[list[Image], dict[str, str]]:
             images[key] = image
         listed.append(image)
     return listed, _annotate(images, lists["annotations"], labels, path)
-
-
-def _read_json(path: Path) -> Any:
-    """JSON by RFC 8259, which has no NaN."""
-    text = read_text(path, MAX_BYTES)
-    try:
-        return json.loads(text, parse_constant=_refuse_constant)
-    except json.JSONDecodeError as error:
-        where = f"{path}:{error.lineno}"
-        message = f"is no JSON from here on: {error.msg} (column {error.colno})"
-        raise user_error(message, where) from error
-    except RecursionError as error:
-        raise user_error("is nested too deeply", where=str(path)) from error
-    except ValueError as error:  # NaN, or a number of thousands of digits
-        raise user_error(f"is no JSON: {error}", where=str(path)) from error
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number of JSON's")
 
 
 def _lists(content: Any, path: Path) -> dict[str, list[Any]]:
@@ -126,24 +82,13 @@ def _labels(categories: list[Any], path: Path) -> dict[Key | None, str]:
     return found
 
 
-def _image(record: Any, where: str) -> Image:
+def _image(record: Any, where: str) -> Annotated:
     if not isinstance(record, dict):
-        return Image(where, "", None, "", [], [f"{where}: expected an object"])
+        return Annotated(where, "", None, "", [], [f"{where}: expected an object"])
     faults: list[str] = []
-    name, frame, patient = _name(record, faults), _frame(record, faults), _patient(record, faults)
-    return Image(where, name, frame, patient, [], [f"{where}: {fault}" for fault in faults])
-
-
-def _name(record: Record, faults: list[str]) -> str:
-    name = _text(record, "file_name")
-    # Windows' rules know both slashes, drives and roots, so they refuse what any system would.
-    path = PureWindowsPath(name)
-    if path.drive or path.root or ".." in path.parts:
-        faults.append(f"file_name {name[:80]!r} leads out of the folder of images")
-        return ""
-    if not path.name:
-        faults.append("file_name is missing, empty or not printable")
-    return name if path.name else ""
+    name = safe_name(_text(record, "file_name"), faults, "file_name")
+    frame, patient = _frame(record, faults), _patient(record, faults)
+    return Annotated(where, name, frame, patient, [], [f"{where}: {fault}" for fault in faults])
 
 
 def _frame(record: Record, faults: list[str]) -> tuple[int, int] | None:
@@ -173,7 +118,7 @@ def _side(value: Any) -> int:
 
 
 def _annotate(
-    images: dict[Key | None, Image],
+    images: dict[Key | None, Annotated],
     annotations: list[Any],
     labels: dict[Key | None, str],
     path: Path,
@@ -194,27 +139,20 @@ def _annotate(
         seen.add(key)
         if record.get("iscrowd") in (1, True):
             continue
-        faults = list(_add_box(image, record, labels))
-        image.faults += (Fault.at(where, fault) for fault in faults)
+        _add_box(image, where, record, labels)
     return lost
 
 
-def _add_box(image: Image, record: Record, labels: dict[Key | None, str]) -> Iterator[str]:
+def _add_box(image: Annotated, where: str, record: Record, labels: dict[Key | None, str]) -> None:
     label = labels.get(_key(record, "category_id"))
     numbers = record.get("bbox")
     if label is None:
-        yield "category_id is no category's id"
-    if not (isinstance(numbers, list) and len(numbers) == 4 and all(map(_is_number, numbers))):
-        yield "bbox must be [x, y, width, height], four numbers of pixels"
+        image.faults.append(f"{where}: category_id is no category's id")
+    if not (isinstance(numbers, list) and len(numbers) == 4 and all(map(is_number, numbers))):
+        message = "bbox must be [x, y, width, height], four numbers of pixels"
+        image.faults.append(f"{where}: {message}")
     elif label is not None:
-        box = from_corner_and_size(*map(float, numbers))
-        faults = list(misplaced(box, image.frame))
-        yield from faults
-        image.boxes += [] if faults else [(box, label)]
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and is_coordinate(value)
+        image.add(where, from_corner_and_size(*map(float, numbers)), label)
 
 
 def _key(record: Any, name: str) -> Key | None:

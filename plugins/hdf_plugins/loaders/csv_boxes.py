@@ -20,7 +20,7 @@ from hdf_plugins.loaders.folders import (
     stem_of,
     tried,
 )
-from hdf_plugins.loaders.table import Row, read_table
+from hdf_plugins.loaders.table import Reading, Row, read_table
 
 
 class CsvBoxes:
@@ -32,15 +32,20 @@ class CsvBoxes:
     Args:
         images: folder of image files. Sub-folders are not searched; a table may name an image in
             one by its path, such as ``ward/film.png``, and a DICOM without a suffix by its name.
-        table: CSV with the columns ``label,x0,y0,w,h,name`` or
-            ``name,x_min,y_min,x_max,y_max[,label]``, each with ``[,img_shape_x,img_shape_y]`` and
-            ``[,patient]``, or the RSNA Pneumonia challenge's own,
-            ``patientId,x,y,width,height,Target``. Boxes are in pixels of the image, or of a frame
-            ``img_shape_x`` wide and ``img_shape_y`` high. A name may carry the file's suffix.
-        label: of all boxes in a table without a column ``label``; if left out, ``heart``, and
-            ``opacity`` in the challenge's table.
-        masks: folder with one sub-folder for each label, which holds masks with the images' stems;
-            pixels other than zero are inside.
+        table: CSV with a column for the image's name and four for the box: corners
+            (``x_min,y_min,x_max,y_max``), corner and size (``x,y,width,height``) or centre and
+            size (``x_center,y_center,width,height``), each in any usual spelling; further ones for
+            ``label``, ``patient`` and the frame (``img_shape_x,img_shape_y``). The RSNA Pneumonia
+            challenge's own, ``patientId,x,y,width,height,Target``, is one of them. Boxes are in
+            pixels of the image, or of the frame. A name may carry the file's suffix.
+        label: what the boxes are, where the table has no column for it; left out, they are
+            ``heart`` where the boxes are corners, and ``opacity`` in the challenge's table.
+        columns: columns of other names, as in ``{x_min: links}``, or for a table without a line of
+            names their positions from 1 on, as in ``{name: 1, x_min: 2, ...}``.
+        frame: (height, width) of what all boxes are measured in, where that is not the image's own
+            size: ``[1024, 1024]``, or ``[1, 1]`` for fractions.
+        masks: folder with one sub-folder for each label, holding masks of the images' stems;
+            inside is where a pixel is not zero.
         unlisted: what to do with an image that the table does not name: report it, or leave it
             out.
     """
@@ -51,14 +56,18 @@ class CsvBoxes:
         images: Path,
         table: Path,
         label: str | None = None,
+        columns: dict[str, str | int] | None = None,
+        frame: tuple[int, int] | None = None,
         masks: Path | None = None,
         unlisted: Literal["error", "ignore"] = "error",
     ) -> None:
         if label == "":
             raise ValueError("csv_boxes: label must not be empty")
+        if frame is not None and min(frame) < 1:
+            raise ValueError(f"csv_boxes: frame is [height, width] in pixels, not {list(frame)}")
         self.images = Path(images)
         self.table = Path(table)
-        self.label = label
+        self.reading = Reading(label, columns or {}, frame)
         self.masks = None if masks is None else Path(masks)
         self.unlisted = unlisted
         self.source = self.images.absolute().name
@@ -70,7 +79,7 @@ class CsvBoxes:
             UserError: a folder or the table can't be used; with all reasons.
         """
         problems: list[Problem] = []
-        table = tried(partial(read_table, self.table, self.label), problems)
+        table = tried(partial(read_table, self.table, self.reading), problems)
         named = [row.name for row in table.rows] if table else []
         files = tried(partial(files_by_stem, self.images, named), problems)
         labels = table.labels if table else ()
@@ -81,7 +90,7 @@ class CsvBoxes:
         for row in table.rows:
             rows_of[stem_of(row.name, files) or row.where].append(row)
         listed = rows_of if self.unlisted == "ignore" else files.keys() | rows_of.keys()
-        several = table.form.several and self.masks is None
+        several = table.columns.challenge and self.masks is None
         return [
             self._sample(stem, files.get(stem, []), rows_of.get(stem, []), masks, several)
             for stem in sorted(listed)

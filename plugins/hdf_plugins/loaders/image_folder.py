@@ -9,15 +9,15 @@ from pathlib import Path
 
 from hdf import Sample
 from hdf.errors import user_error
-from hdf.images import SUFFIXES
-from hdf_plugins.loaders.folders import image_sample, is_image, require_folder
+from hdf.images import SUFFIXES, is_image
+from hdf_plugins.loaders.folders import image_sample, require_folder, stem_of
 
 
 class ImageFolder:
     """Images without boxes, to predict on.
 
     Args:
-        images: folder of image files.
+        images: folder of image files, DICOMs without a suffix among them.
         recursive: whether to search its sub-folders too; an image's id is then its path below
             `images`, without the suffix.
     """
@@ -36,7 +36,7 @@ class ImageFolder:
         require_folder(self.images)
         found: dict[str, list[Path]] = defaultdict(list)
         for path in self._files():
-            found[path.relative_to(self.images).with_suffix("").as_posix()].append(path)
+            found[stem_of(path.relative_to(self.images).as_posix(), ())].append(path)
         if not found:
             hint = "" if self.recursive else "; `recursive: true` searches its sub-folders"
             message = f"the folder holds no {', '.join(SUFFIXES)} file{hint}"
@@ -47,7 +47,8 @@ class ImageFolder:
         for folder, inside, names in os.walk(self.images):
             # Hidden folders hold thumbnails and versions, not data.
             inside[:] = [name for name in inside if self.recursive and not name.startswith(".")]
-            yield from (path for name in sorted(names) if is_image(path := Path(folder, name)))
+            paths = (Path(folder, name) for name in sorted(names) if not name.startswith("."))
+            yield from filter(is_image, paths)
 
     def _sample(self, name: str, paths: list[Path]) -> Sample:
         if len(paths) > 1:

@@ -1,81 +1,31 @@
 """Tables of boxes in CSV: one row a box, faults kept with their row.
 
-The header tells the forms of table apart. The challenge's is that of ``stage_2_train_labels.csv``
-of the RSNA Pneumonia Detection Challenge (Shih et al., Radiology: Artificial Intelligence 2019).
+The challenge's table is ``stage_2_train_labels.csv`` of the RSNA Pneumonia Detection Challenge
+(Shih et al., Radiology: Artificial Intelligence 2019).
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hdf.errors import user_error
-from hdf.files import decimal
 from hdf.types import Fault
 from hdf_plugins.loaders.annotations import (
     Box,
     from_corner_and_size,
     from_corners,
-    is_coordinate,
     misplaced,
+    number_of,
 )
+from hdf_plugins.loaders.columns import Columns, find_columns, has_names
 
 MAX_BYTES = 100_000_000
 NO_BOX = (0.0, 0.0, 0.0, 0.0)
-FRAME = ("img_shape_x", "img_shape_y")
-PATIENT = ("patient", "patient_id", "patientid")
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """Which column says what; all names in lower case.
-
-    Attributes:
-        box: left, top, and width and height or right and bottom.
-        shown: the form as messages show it.
-        sized: whether `box` ends with width and height.
-        name: the image's name.
-        label: of all boxes in a table without a column ``label``; empty if the form requires one.
-        target: 1 if the row has a box, 0 if its image has none; empty if all rows have one.
-        patient: whose image it is; empty if no column states it.
-        several: whether an image may have several boxes of one label.
-    """
-
-    box: tuple[str, str, str, str]
-    shown: str
-    sized: bool = True
-    name: str = "name"
-    label: str = ""
-    target: str = ""
-    patient: str = ""
-    several: bool = False
-
-    @property
-    def required(self) -> set[str]:
-        """The columns that tell this form from the others."""
-        others = {"" if self.label else "label", self.target} - {""}
-        return {*self.box, self.name} | others
-
-
-FORMS = (
-    Form(("x0", "y0", "w", "h"), "label,x0,y0,w,h,name"),
-    Form(
-        ("x_min", "y_min", "x_max", "y_max"),
-        "name,x_min,y_min,x_max,y_max[,label]",
-        sized=False,
-        label="heart",
-    ),
-    Form(
-        ("x", "y", "width", "height"),
-        "patientId,x,y,width,height,Target[,label]",
-        name="patientid",
-        label="opacity",
-        target="target",
-        several=True,
-    ),
-)
+SEPARATORS = ",;\t|"
+COMMON_LABEL = "the table has no column of labels; say what the boxes are with the loader's `label`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +34,12 @@ class Row:
 
     Attributes:
         where: file and line, such as ``hearts.csv:17``.
-        name: the image's name as written; empty if the row has none.
+        name: the image's name as written; empty where the row has none.
         label: the structure in the box.
-        box: (x0, y0, x1, y1) on pixel edges of `frame`, rounded to float32; zeros if it can't be
-            read, None if the row states that its image has no box.
-        frame: (height, width) in which the box was drawn; None if the table doesn't state it.
-        patient: whose image it is, as written; empty if the table doesn't state it.
+        box: (x0, y0, x1, y1) on pixel edges of `frame`, rounded to float32; zeros where it can't be
+            read, None where the row says that its image has no box.
+        frame: (height, width) in which the box was drawn, or None where the table doesn't say.
+        patient: whose image it is, as written; empty where the table doesn't say.
         faults: what is wrong with the row, each opening with `where`.
     """
 
@@ -107,7 +57,7 @@ class Table:
     """All rows of a table, the faulty ones included, in the order of the file."""
 
     rows: list[Row]
-    form: Form
+    columns: Columns
 
     @property
     def labels(self) -> set[str]:
@@ -115,16 +65,31 @@ class Table:
         return {row.label for row in self.rows if row.box and not row.faults}
 
 
-def read_table(path: Path, label: str | None = None) -> Table:
-    """Read a table of one of `FORMS`; columns in any order, others ignored.
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How to read a table, where its header does not say so.
+
+    Attributes:
+        label: that of all boxes; None where the table says, or its usual one.
+        columns: columns of unusual names, or positions (`hdf_plugins.loaders.columns.NAMES`).
+        frame: (height, width) of what all boxes are measured in; None for the images' own pixels.
+    """
+
+    label: str | None = None
+    columns: Mapping[str, str | int] = field(default_factory=dict)
+    frame: tuple[int, int] | None = None
+
+
+def read_table(path: Path, how: Reading) -> Table:
+    """Read a table of boxes; columns in any order, others ignored.
 
     Args:
-        path: CSV in UTF-8.
-        label: of all boxes, in a table without a column of labels; the form's own if None.
+        path: CSV in UTF-8, with commas, semicolons, tabs or bars between its cells.
+        how: what the loader's options say.
 
     Raises:
         UserError: the file is missing, too large, empty, no UTF-8 text or no CSV, columns are
-            missing, or the table has both a column of labels and `label`.
+            missing, the options contradict the table, or all boxes lie within one pixel.
     """
     if not path.is_file():
         raise user_error("there is no such table", where=str(path))
@@ -132,7 +97,7 @@ def read_table(path: Path, label: str | None = None) -> Table:
         message = f"is larger than a table of boxes may be ({MAX_BYTES // 10**6} MB)"
         raise user_error(message, where=str(path))
     try:
-        table = _parse(path, label)
+        table = _parse(path, how)
     except UnicodeDecodeError as error:
         message = f"is not UTF-8 text ({error.reason}); save the table as 'CSV UTF-8'"
         raise user_error(message, where=str(path)) from error
@@ -140,45 +105,51 @@ def read_table(path: Path, label: str | None = None) -> Table:
         raise user_error(f"can't be opened: {error.strerror}", where=str(path)) from error
     if not table.rows:
         raise user_error("the table has no rows", where=str(path))
+    _refuse_fractions(table, path)
     return table
 
 
-def _parse(path: Path, label: str | None) -> Table:
+def _parse(path: Path, how: Reading) -> Table:
     with path.open(encoding="utf-8-sig", newline="") as file:
-        lines = _numbered(path, csv.reader(file, strict=True))
-        line, header = next(lines, (1, []))
-        columns = [cell.strip().lower() for cell in header]
-        form = _form_of(columns, f"{path}:{line}")
-        if label is not None and "label" in columns:
+        start = next((line for line in file if line.strip()), "")
+        separator = max(SEPARATORS, key=start.count)
+        file.seek(0)
+        lines = _numbered(path, csv.reader(file, strict=True, delimiter=separator))
+        line, first = next(lines, (1, []))
+        if not first:
+            raise user_error("the table is empty", f"{path}:{line}")
+        columns = find_columns(first, how.columns, f"{path}:{line}")
+        label = _label(columns, how, f"{path}:{line}")
+        begun = [] if has_names(first) else [(line, first)]
+        form = _Form(columns, label, how.frame, comma=separator == ";")
+        rows = [_row(f"{path.name}:{at}", form, cells) for at, cells in (*begun, *lines)]
+    return Table(rows, columns)
+
+
+def _label(columns: Columns, how: Reading, where: str) -> str:
+    if how.frame is not None and columns.frame:
+        message = f"the table has columns of the frame ({', '.join(columns.frame)})"
+        raise user_error(f"{message}; remove the loader's option `frame`", where)
+    if "label" in columns.roles:
+        if how.label is not None:
             message = "the table has a column of labels; remove the loader's option `label`"
-            raise user_error(message, f"{path}:{line}")
-        common = label or form.label
-        rows = [_row(f"{path.name}:{line}", columns, cells, form, common) for line, cells in lines]
-    return Table(rows, form)
+            raise user_error(message, where)
+        return ""
+    if not (how.label or columns.label):
+        raise user_error(f"{COMMON_LABEL}, as in `label: heart`", where)
+    return how.label or columns.label
 
 
-def _form_of(columns: Sequence[str], where: str) -> Form:
-    """The form of a table with these columns, in lower case.
-
-    Raises:
-        UserError: the header is empty, names a column twice, or fits no form.
-    """
-    if not columns:
-        raise user_error("the table is empty", where)
-    twice = sorted({name for name in columns if name and columns.count(name) > 1})
-    if twice:
-        raise user_error(f"the header names twice: {', '.join(twice)}", where)
-    fitting = [form for form in FORMS if form.required <= set(columns)]
-    if fitting and len(set(FRAME) & set(columns)) != 1:
-        form = fitting[0]
-        patients = [name for name in PATIENT if name in columns and name != form.name]
-        return replace(form, patient=patients[0]) if patients else form
-    expected = " or ".join(form.shown for form in FORMS)
-    raise user_error(
-        f"the columns are {','.join(columns)[:200]}; expected {expected}, "
-        f"each also with {','.join(FRAME)} (both or neither) and patient",
-        where,
-    )
+def _refuse_fractions(table: Table, path: Path) -> None:
+    """Boxes of less than a pixel are fractions of the image's sides, in a frame of 1 by 1."""
+    boxes = [row.box for row in table.rows if row.box and row.frame is None and not row.faults]
+    edges = [edge for box in boxes for edge in box]
+    if edges and max(map(abs, edges)) <= 1 and not all(map(float.is_integer, edges)):
+        raise user_error(
+            "all boxes lie within one pixel, so that they are fractions of the image's sides; say "
+            "so with the loader's option `frame: [1, 1]`",
+            str(path),
+        )
 
 
 def _numbered(path: Path, reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
@@ -189,49 +160,75 @@ def _numbered(path: Path, reader: Iterator[list[str]]) -> Iterator[tuple[int, li
                 yield line, [cell.strip() for cell in cells]
             line = reader.line_num + 1  # type: ignore[attr-defined]
     except csv.Error as error:
-        message = f"is not readable as CSV from here on: {error}"
-        raise user_error(message, f"{path}:{line}") from error
+        raise user_error(
+            f"is not readable as CSV from here on: {error}", f"{path}:{line}"
+        ) from error
 
 
-def _row(where: str, columns: list[str], cells: list[str], form: Form, label: str) -> Row:
-    if len(cells) != len(columns):
-        at = columns.index(form.name)
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How each row is read.
+
+    Attributes:
+        label: that of all boxes, where no column holds them.
+        frame: that of all boxes, where no columns hold it.
+        comma: whether decimals may have a comma, as where semicolons separate the cells.
+    """
+
+    columns: Columns
+    label: str
+    frame: tuple[int, int] | None
+    comma: bool
+
+
+def _row(where: str, form: _Form, cells: list[str]) -> Row:
+    columns = form.columns
+    if len(cells) != len(columns.header):
+        at = columns.header.index(columns.roles["name"])
         name = cells[at] if at < len(cells) else ""
-        fault = f"{where}: {len(cells)} cells, but the header has {len(columns)}"
+        fault = f"{where}: {len(cells)} cells, but the header has {len(columns.header)}"
         return Row(where, name, "", NO_BOX, None, "", (fault,))
-    row = dict(zip(columns, cells, strict=True))
+    row = dict(zip(columns.header, cells, strict=True))
+    said = {role: row[column] for role, column in columns.roles.items()}
     faults: list[str] = []
-    frame = _frame(row, faults)
+    frame = _frame(row, form, faults)
     box = _box(row, form, faults)
     if box is not None and not faults:
         faults += misplaced(box, frame)
-    patient = row[form.patient] if form.patient else ""
-    label = row.get("label", label)
-    texts = {"name": row[form.name], "label": label or box is None, "patient": patient}
-    needed = ("name", "label", *(["patient"] if form.patient else []))
-    faults += [f"the {key} is empty" for key in needed if not texts[key]]
+    label = said.get("label", form.label)
+    texts = {"name": said["name"], "label": label or box is None} | (
+        {"patient": said["patient"]} if "patient" in said else {}
+    )
+    faults += [f"the {key} is empty" for key, text in texts.items() if not text]
     located = tuple(Fault.at(where, fault) for fault in faults)
-    return Row(where, row[form.name], label, box, frame, patient, located)
+    return Row(where, said["name"], label, box, frame, said.get("patient", ""), located)
 
 
-def _box(row: dict[str, str], form: Form, faults: list[str]) -> Box | None:
-    if form.target and row[form.target] != "1":
-        written = [column for column in form.box if row[column]]
-        if row[form.target] != "0":
-            faults.append(f"Target is '{row[form.target][:40]}'; expected 0 or 1")
+def _box(row: dict[str, str], form: _Form, faults: list[str]) -> Box | None:
+    columns = form.columns
+    if columns.challenge and row[columns.roles["target"]] != "1":
+        target = row[columns.roles["target"]]
+        written = [column for column in columns.box if row[column]]
+        if target != "0":
+            faults.append(f"Target is '{target[:40]}'; expected 0 or 1")
         elif written:
             faults.append(f"Target is 0, no box, but there is a value for {written[0]}")
         return None
-    numbers = _numbers(row, form.box, faults)
+    numbers = _numbers(row, columns.box, form, faults)
     if numbers is None:
         return NO_BOX
-    return (from_corner_and_size if form.sized else from_corners)(*numbers)
+    first, second, third, fourth = numbers
+    if columns.layout == "corners":
+        return from_corners(first, second, third, fourth)
+    if columns.layout == "center":
+        first, second = first - third / 2, second - fourth / 2
+    return from_corner_and_size(first, second, third, fourth)
 
 
-def _frame(row: dict[str, str], faults: list[str]) -> tuple[int, int] | None:
-    if not set(FRAME) <= set(row):
-        return None
-    numbers = _numbers(row, FRAME, faults)
+def _frame(row: dict[str, str], form: _Form, faults: list[str]) -> tuple[int, int] | None:
+    if not form.columns.frame:
+        return form.frame
+    numbers = _numbers(row, form.columns.frame, form, faults)
     if numbers is None:
         return None
     width, height = numbers
@@ -240,16 +237,11 @@ def _frame(row: dict[str, str], faults: list[str]) -> tuple[int, int] | None:
     return int(height), int(width)
 
 
-def _numbers(row: dict[str, str], columns: Sequence[str], faults: list[str]) -> list[float] | None:
-    numbers = [_number(row[column]) for column in columns]
+def _numbers(
+    row: dict[str, str], columns: Sequence[str], form: _Form, faults: list[str]
+) -> list[float] | None:
+    cells = [row[column].replace(",", ".") if form.comma else row[column] for column in columns]
+    numbers = [number_of(cell) for cell in cells]
     bad = [column for column, number in zip(columns, numbers, strict=True) if number is None]
     faults += [f"{column} is '{row[column][:40]}'; expected a number of pixels" for column in bad]
     return [number for number in numbers if number is not None] if not bad else None
-
-
-def _number(cell: str) -> float | None:
-    try:
-        number = decimal(cell)
-    except ValueError:
-        return None
-    return number if is_coordinate(number) else None

@@ -94,8 +94,8 @@ RECORDS: list[tuple[str, int, dict[str, Any], str]] = [
     ("images", 0, {"file_name": "z.png"}, "there is no file 'z.png'"),
     ("images", 0, {"file_name": "z" * 5000 + ".png"}, "there is no file"),
     ("images", 0, {"file_name": "a.exe"}, "'a.exe' is no .npy"),
-    ("images", 0, {"file_name": "ward/b.png"}, "another image has this file_name"),
-    ("images", 0, {"file_name": "./ward/b.jpg"}, "another image has this file_name"),
+    ("images", 0, {"file_name": "ward/b.png"}, "another image has this file"),
+    ("images", 0, {"file_name": "./ward/b.jpg"}, "another image has this file"),
     ("images", 0, {"file_name": "."}, "file_name is missing, empty or not printable"),
     ("images", 0, {"file_name": 7}, "file_name is missing, empty or not printable"),
     ("images", 0, {"file_name": "\ud800.png"}, "file_name is missing, empty or not printable"),
@@ -178,7 +178,7 @@ def test_missing_files_are_told_together(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_too_large(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hdf_plugins.loaders.coco_file.MAX_BYTES", 100)
+    monkeypatch.setattr("hdf_plugins.loaders.text_files.MAX_BYTES", 100)
     assert "larger than 0.0001 MB" in _refusal(folder, content())
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 from hdf import Sample, UserError
 from hdf.boxes import mask_bounds
 from hdf_plugins.loaders.csv_boxes import CsvBoxes
-from hdf_plugins.loaders.table import read_table
+from hdf_plugins.loaders.table import Reading, read_table
 from tests.dicom_files import write_dicom
 
 HEADER = "label,x0,y0,w,h,name,img_shape_x,img_shape_y\n"
@@ -172,6 +172,58 @@ def test_a_name_leads_to_nothing_hidden_or_outside_of_the_folder(folder: Path, n
     assert fault.startswith("hearts.csv:2: no image for the name")
 
 
+SPELLINGS = {
+    "filename,width,height,class,xmin,ymin,xmax,ymax": "a.png,50,40,heart,5,6,25,16",
+    "image_id;x1;y1;x2;y2;category": "a;5;6;25;16;heart",
+    "file;left;top;right;bottom": "a;5,0;6,0;25,0;16,0",
+    "Path\tLabel\tx_center\ty_center\tw\th": "a.png\theart\t15\t11\t20\t10",
+    "image,cx,cy,width,height,label": "a,15,11,20,10,heart",
+    "imageId,bbox_x,bbox_y,bbox_width,bbox_height,class_name": "a,5,6,20,10,heart",
+    "Image Name,xmin,ymin,xmax,ymax": "a,5,6,25,16",
+    "label|x0|y0|x1|y1|name": "heart|5|6|25|16|a",
+    "name,x,y,w,h,label": "a,5,6,20,10,heart",
+}
+
+
+@pytest.mark.parametrize("header", SPELLINGS)
+def test_columns_are_known_by_their_usual_names(folder: Path, header: str) -> None:
+    _table(folder, f"{header}\n{SPELLINGS[header]}\n")
+    sample = _records(folder, unlisted="ignore")["a"]
+    assert sample.target is not None, sample.faults
+    assert sample.target.boxes.tolist() == [[5, 6, 25, 16]]
+    assert sample.target.labels == ("heart",)
+    assert sample.target.frame == ((40, 50) if header.startswith("filename") else None)
+
+
+def test_any_other_column_is_named_by_an_option(folder: Path) -> None:
+    _table(folder, "Bild;links;oben;rechts;unten\na;5,5;6;25;16\n")
+    columns = {"name": "Bild", "x_min": "links", "y_min": "oben", "x_max": "rechts"}
+    sample = _records(folder, columns=columns | {"y_max": 5}, unlisted="ignore")["a"]
+    assert sample.target is not None
+    assert sample.target.boxes.tolist() == [[5.5, 6, 25, 16]]
+    (refusal,) = _refusal(folder, columns={"name": "Bilder"})
+    assert "says name: Bilder, and there is no such column among bild, links" in refusal
+    (refusal,) = _refusal(folder, columns={"names": "Bild"})
+    assert "names 'names'; it may name name, label" in refusal
+
+
+def test_a_table_without_a_line_of_names(folder: Path) -> None:
+    _table(folder, "a,5,6,25,16\nb,5,6,25,16\n")
+    columns = {"name": 1, "x_min": 2, "y_min": 3, "x_max": 4, "y_max": 5}
+    samples = _records(folder, columns=columns, unlisted="ignore")
+    assert list(samples) == ["a", "b"]
+    assert samples["a"].where == "hearts.csv:1"
+
+
+def test_a_frame_for_all_boxes(folder: Path) -> None:
+    _table(folder, "name,x_min,y_min,x_max,y_max\na,0.1,0.15,0.5,0.4\n")
+    target = _records(folder, frame=(1, 1), unlisted="ignore")["a"].target
+    assert target is not None and target.frame == (1, 1)
+    _table(folder, HEADER + "heart,5,6,20,10,a,50,40\n")
+    (refusal,) = _refusal(folder, frame=(80, 100))
+    assert "remove the loader's option `frame`" in refusal
+
+
 ROWS = {
     "heart,5,6,0,10,a,50,40": "has no area",
     "heart,5,6,20,-1,a,50,40": "has no area",
@@ -239,11 +291,16 @@ def test_two_files_of_one_stem(folder: Path) -> None:
 
 
 def test_tables_that_are_none(folder: Path) -> None:
-    both = "expected label,x0,y0,w,h,name or name,x_min,y_min,x_max,y_max[,label] or patientId,x"
     cases: dict[str, str | bytes] = {
-        both: "name,x0,y0,w,h\na,1,2,3,4\n",
-        "expected label": "label;x0;y0;w;h;name\nheart;1;2;3;4;a\n",
-        "the columns are label,x0": "label,x0,y0,w,h,name,img_shape_x\nheart,1,2,3,4,a,5\n",
+        "say what the boxes are with the loader's `label`": "name,x0,y0,w,h\na,1,2,3,4\n",
+        "needs both its width and its height": "label,x0,y0,w,h,name,img_shape_x\nh,1,2,3,4,a,5\n",
+        "none is known as y_max": "name,x_min,y_min,x_max,unten\na,1,2,3,4\n",
+        "`columns: {y_max: unten}`": "name,x_min,y_min,x_max,unten\na,1,2,3,4\n",
+        "`columns: {name: patent}`": "patent,x_min,y_min,x_max,y_max\na,1,2,3,4\n",
+        "fractions of the image's sides; say so with the loader's option `frame: [1, 1]`": (
+            "name,x_min,y_min,x_max,y_max\na,0.1,0.2,0.5,0.4\nb,0.1,0.2,1,0.4\n"
+        ),
+        "`columns: {name: 1, x_min: 2, y_min: 3, x_max: 4, y_max: 5}`": "a,1,2,3,4\nb,1,2,3,4\n",
         "names twice: name": "name,name,x_min,y_min,x_max,y_max\na,a,1,2,3,4\n",
         "the table is empty": b"",
         "the table has no rows": HEADER,
@@ -420,7 +477,7 @@ def test_any_table_of_the_challenge_gives_boxes_none_or_clear_faults(
 def test_any_bytes_are_refused_clearly(folder: Path, data: bytes) -> None:
     _table(folder, data)
     with pytest.raises(UserError, match=r"hearts\.csv"):
-        read_table(folder / "hearts.csv")
+        read_table(folder / "hearts.csv", Reading())
 
 
 @QUICK
@@ -474,7 +531,7 @@ def test_chest200_images() -> None:
 
 @real
 def test_a_table_with_dots_in_no_names_and_another_frame() -> None:
-    rows = read_table(Path(DATA) / "rsna_heart_detection.csv").rows
+    rows = read_table(Path(DATA) / "rsna_heart_detection.csv", Reading()).rows
     assert len(rows) == 496
     assert {row.frame for row in rows} == {(224, 224)}
     assert not any(row.faults for row in rows)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from hdf import UserError
 from hdf_plugins.loaders.image_folder import ImageFolder
 from tests.conftest import Hdf
+from tests.dicom_files import write_dicom
 
 
 @pytest.fixture
@@ -33,6 +35,14 @@ def test_sub_folders(folder: Path) -> None:
     samples = ImageFolder(images=folder, recursive=True).records()
     assert [sample.id for sample in samples] == ["a", "b", "ward/a", "ward/x/1.2.840"]
     assert not any(sample.faults for sample in samples)
+
+
+def test_dicoms_without_a_suffix_are_images_too(folder: Path) -> None:
+    for name in ("IM0001", "1.2.840.10008.42"):
+        write_dicom(folder / name, np.arange(600, dtype=np.uint16).reshape(20, 30))
+    (folder / "notes").write_text("no image")
+    ids = [sample.id for sample in ImageFolder(images=folder).records()]
+    assert {"IM0001", "1.2.840.10008.42"} <= set(ids) and "notes" not in ids
 
 
 def test_two_files_of_one_stem(folder: Path) -> None:

@@ -58,6 +58,55 @@ def coco(folder: Path) -> dict[str, Any]:
     return {"options": options, "faults": 1}
 
 
+def voc(folder: Path) -> dict[str, Any]:
+    """An XML file names no image."""
+    corners = "".join(
+        f"<{name}>{edge}</{name}>"
+        for name, edge in zip(("xmin", "ymin", "xmax", "ymax"), BOX, strict=True)
+    )
+    for name in ("0", "1", "9"):
+        (folder / f"{name}.xml").write_text(
+            f"<annotation><filename>{name}.png</filename>"
+            f"<object><name>heart</name><bndbox>{corners}</bndbox></object></annotation>"
+        )
+    options = {"images": str(images(folder / "images")), "annotations": str(folder)}
+    return {"options": options, "faults": 1}
+
+
+def cvat(folder: Path) -> dict[str, Any]:
+    """The last image is not there."""
+    x0, y0, x1, y1 = BOX
+    box = f'<box label="heart" xtl="{x0}" ytl="{y0}" xbr="{x1}" ybr="{y1}"/>'
+    found = "".join(f'<image id="{n}" name="{n}.png">{box}</image>' for n in (0, 1, 9))
+    (folder / "annotations.xml").write_text(f"<annotations>{found}</annotations>")
+    options = {
+        "images": str(images(folder / "images")),
+        "annotations": str(folder / "annotations.xml"),
+    }
+    return {"options": options, "faults": 1}
+
+
+def yolo(folder: Path) -> dict[str, Any]:
+    """A text names no image, and an image has no text."""
+    (folder / "labels").mkdir()
+    for name in ("0", "1", "9"):
+        (folder / "labels" / f"{name}.txt").write_text("0 0.4 0.575 0.4 0.55\n")
+    return {"options": {"images": str(images(folder / "images")), "names": ["heart"]}, "faults": 1}
+
+
+def label_studio(folder: Path) -> dict[str, Any]:
+    """The last image is not there."""
+    value = {"x": 20, "y": 30, "width": 40, "height": 55, "rectanglelabels": ["heart"]}
+    found = [
+        {"id": n, "data": {"image": f"/data/upload/1/0123abcd-{n}.png"}}
+        | {"annotations": [{"result": [{"type": "rectanglelabels", "value": value}]}]}
+        for n in (0, 1, 9)
+    ]
+    (folder / "export.json").write_text(json.dumps(found))
+    options = {"images": str(images(folder / "images")), "annotations": str(folder / "export.json")}
+    return {"options": options, "faults": 1}
+
+
 def mask_boxes(folder: Path) -> dict[str, Any]:
     """The last image has no mask."""
     x0, y0, x1, y1 = BOX
@@ -85,6 +134,18 @@ def concat(folder: Path) -> dict[str, Any]:
 
 
 LOADERS: dict[str, Callable[[Path], dict[str, Any]]] = {
-    made.__name__: made for made in (csv_boxes, coco, mask_boxes, image_folder, phantom, concat)
+    made.__name__: made
+    for made in (
+        csv_boxes,
+        coco,
+        voc,
+        yolo,
+        label_studio,
+        cvat,
+        mask_boxes,
+        image_folder,
+        phantom,
+        concat,
+    )
 }
 """By the loader's name, the arguments of its check."""

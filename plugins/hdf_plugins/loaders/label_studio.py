@@ -1,0 +1,121 @@
+"""A folder of radiographs with boxes in Label Studio's JSON."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from hdf import Sample
+from hdf.errors import user_error
+from hdf_plugins.loaders.annotated import Annotated, annotated_samples, safe_name
+from hdf_plugins.loaders.annotations import from_corner_and_size, is_number
+from hdf_plugins.loaders.text_files import read_json
+
+PERCENT = (100, 100)
+SIDES = ("x", "y", "width", "height")
+HASH = re.compile(r"[0-9a-f]{8}-(?=.)")
+Record = dict[str, Any]
+
+
+class LabelStudio:
+    """Images, and the rectangles of an export as JSON or JSON-MIN.
+
+    Where Label Studio was given a file, it has put eight hexadecimal digits before its name; the
+    image is found with them and without. Of several annotations of one image the last counts that
+    was not cancelled.
+
+    Args:
+        images: folder of image files.
+        annotations: the JSON file. Its tasks are the data set; one that was annotated without a
+            rectangle is an image without a box, and one that was not annotated is left out.
+    """
+
+    def __init__(self, *, images: Path, annotations: Path) -> None:
+        self.images = Path(images)
+        self.annotations = Path(annotations)
+
+    def records(self) -> list[Sample]:
+        """One sample an annotated task, in the order of their ids.
+
+        Raises:
+            UserError: the folder or the file can't be used at all; all reasons at once.
+        """
+        read = partial(_read, self.annotations)
+        return annotated_samples(self.images, read, lambda name: HASH.sub("", name, count=1))
+
+
+def _read(path: Path) -> tuple[list[Annotated], dict[str, str]]:
+    tasks = read_json(path)
+    if not (isinstance(tasks, list) and tasks and all(isinstance(task, dict) for task in tasks)):
+        raise user_error("expected Label Studio's list of tasks (JSON or JSON-MIN)", str(path))
+    found = (_image(task, f"{path.name}: task {_id(task, at)}") for at, task in enumerate(tasks))
+    images = [image for image in found if image is not None]
+    if not images:
+        raise user_error("none of the tasks is annotated", where=str(path))
+    return images, {}
+
+
+def _id(task: Record, at: int) -> str:
+    id = task.get("id")
+    return str(id) if isinstance(id, int) else f"at position {at}"
+
+
+def _image(task: Record, where: str) -> Annotated | None:
+    """None where nobody has annotated the task."""
+    results = _results(task)
+    if results is None:
+        return None
+    faults: list[str] = []
+    image = Annotated(where, safe_name(_name(task), faults, "the image's address"), PERCENT)
+    image.faults += (f"{where}: {fault}" for fault in faults)
+    for number, result in enumerate(results, 1):
+        _add(image, f"{where}: region {number}", result)
+    return image
+
+
+def _results(task: Record) -> list[Record] | None:
+    if "annotations" not in task and "completions" not in task:  # JSON-MIN
+        found = [item for item in task.values() if isinstance(item, list)]
+        return [each for item in found for each in item if isinstance(each, dict)]
+    annotations = task.get("annotations") or task.get("completions") or []
+    done = [item for item in annotations if not item.get("was_cancelled")]
+    return list(done[-1].get("result") or []) if done else None
+
+
+def _name(task: Record) -> str:
+    """The file's name in what a task's image is called: an upload, a local file or an address."""
+    data = task.get("data")
+    values = data if isinstance(data, dict) else task
+    texts = [value for value in values.values() if isinstance(value, str)]
+    addresses = (text for text in texts if "/" in text)
+    stated = str(values.get("image") or next(addresses, ""))
+    parts = urlsplit(stated)
+    local = parse_qs(parts.query).get("d")  # /data/local-files/?d=folder/film.png
+    return unquote(local[0] if local else parts.path).rpartition("/")[2]
+
+
+def _add(image: Annotated, where: str, result: Record) -> None:
+    value = result.get("value", result)
+    labels = value.get("rectanglelabels") if isinstance(value, dict) else None
+    if not isinstance(labels, list):
+        if result.get("type", "rectanglelabels") in ("choices", "rating", "textarea", "number"):
+            return  # said of the whole image
+        image.faults.append(f"{where}: is no rectangle with a label; hdf reads rectangles alone")
+        return
+    faults = list(_faults(value))
+    image.faults += (f"{where}: {fault}" for fault in faults)
+    if not faults:
+        box = from_corner_and_size(*(float(value[side]) for side in SIDES))
+        for label in labels:
+            image.add(where, box, str(label))
+
+
+def _faults(value: Record) -> Iterator[str]:
+    if not all(is_number(value.get(side)) for side in SIDES):
+        yield f"expected {', '.join(SIDES)}, four percentages"
+    if value.get("rotation"):
+        yield "the rectangle is rotated; draw it upright"

@@ -1,0 +1,75 @@
+"""Texts that somebody else wrote, read with a limit: JSON, XML and lines of numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from hdf import UserError
+from hdf.errors import user_error
+from hdf.files import read_text
+
+MAX_BYTES = 200_000_000
+
+
+def read_json(path: Path) -> Any:
+    """JSON by RFC 8259, which has no NaN."""
+    text = read_text(path, MAX_BYTES)
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        where = f"{path}:{error.lineno}"
+        message = f"is no JSON from here on: {error.msg} (column {error.colno})"
+        raise user_error(message, where) from error
+    except RecursionError as error:
+        raise user_error("is nested too deeply", where=str(path)) from error
+    except ValueError as error:  # NaN, or a number of thousands of digits
+        raise user_error(f"is no JSON: {error}", where=str(path)) from error
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON's")
+
+
+def read_xml(path: Path, root: str) -> Element | str:
+    """The root element of an XML file, or what is wrong with the file; no entity is expanded.
+
+    Args:
+        root: the name that the element must have.
+    """
+    try:
+        found: Element = fromstring(read_text(path, MAX_BYTES))
+    except UserError as error:
+        return f"{path.name}: {error.problems[0].message}"
+    except ParseError as error:
+        line, _ = error.position
+        return f"{path.name}: is no XML from line {line} on"
+    except (DefusedXmlException, ValueError):
+        return f"{path.name}: declares entities or another encoding, which is not read"
+    if found.tag != root:
+        shown = ascii(found.tag)[1:-1][:40]
+        return f"{path.name}: begins with <{shown}>; expected <{root}>"
+    return found
+
+
+def text_of(element: Element, path: str) -> str:
+    """The text at a path below an element, without the blanks around it; empty without one."""
+    text = (element.findtext(path) or "").strip()
+    return text if text.isprintable() else ""
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The lines that are not blank, as words, with their numbers from 1.
+
+    Raises:
+        UserError: the file can't be read, or is no text.
+    """
+    for number, line in enumerate(read_text(path, MAX_BYTES).splitlines(), 1):
+        if words := line.split():
+            yield number, words

@@ -1,0 +1,137 @@
+"""A folder of radiographs with boxes in YOLO's text files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hdf import Sample, UserError
+from hdf.errors import user_error
+from hdf.files import read_text
+from hdf.images import is_image
+from hdf_plugins.loaders.annotated import Annotated, annotated_samples
+from hdf_plugins.loaders.annotations import Box, from_corners, number_of
+from hdf_plugins.loaders.text_files import read_lines
+
+UNIT = (1, 1)
+MAX_NAMES = 1_000_000  # bytes
+
+
+class Yolo:
+    """Images, and one text file an image, with a line ``class x y width height`` a box.
+
+    The numbers are fractions of the image's sides, x and y of the box's centre. A line of a
+    polygon (``class x1 y1 x2 y2 ...``) counts as the box that bounds it.
+
+    Args:
+        images: folder of image files, such as ``images/train``.
+        annotations: folder of the text files; left out, what ``images`` is called with its last
+            ``images`` replaced by ``labels``, as YOLO's own tools look for it. An image without a
+            file is an image without a box.
+        data: YOLO's ``data.yaml``, which names the classes; nothing else of it is read.
+        names: the labels in the order of the classes, in place of ``data``.
+    """
+
+    def __init__(
+        self,
+        *,
+        images: Path,
+        annotations: Path | None = None,
+        data: Path | None = None,
+        names: tuple[str, ...] = (),
+    ) -> None:
+        if (data is None) != bool(names):
+            raise ValueError("yolo: set either data, the path of data.yaml, or names")
+        self.images = Path(images)
+        self.annotations = _beside(self.images) if annotations is None else Path(annotations)
+        self.data = None if data is None else Path(data)
+        self.names = names
+
+    def records(self) -> list[Sample]:
+        """One sample an image, in the order of their ids, and one a text file of no image.
+
+        Raises:
+            UserError: a folder or the names can't be used at all; all reasons at once.
+        """
+        return annotated_samples(self.images, self._read)
+
+    def _read(self) -> tuple[list[Annotated], dict[str, str]]:
+        names = self.names if self.data is None else _names(self.data)
+        if not self.annotations.is_dir():
+            raise user_error("there is no such folder of labels", where=str(self.annotations))
+        texts = {path.stem: path for path in sorted(self.annotations.glob("*.txt"))}
+        texts.pop("classes", None)  # which labelling tools put beside them
+        stems = _images(self.images)
+        images = [_image(name, texts.get(stem), names) for stem, name in stems.items()]
+        lost = {
+            path.name: f"{path.name}: there is no image {stem!r} in {self.images}"
+            for stem, path in texts.items()
+            if stem not in stems
+        }
+        return images, lost
+
+
+def _beside(images: Path) -> Path:
+    parts = list(images.parts)
+    if "images" not in parts:
+        return images
+    parts[len(parts) - 1 - parts[::-1].index("images")] = "labels"
+    return Path(*parts)
+
+
+def _images(folder: Path) -> dict[str, str]:
+    """The names of the folder's images, by stem; annotated_samples refuses a missing folder."""
+    paths = sorted(folder.iterdir()) if folder.is_dir() else []
+    return {path.stem: path.name for path in paths if path.name[0] != "." and is_image(path)}
+
+
+def _names(path: Path) -> tuple[str, ...]:
+    """The names of a ``data.yaml``: a list, or a mapping from 0 on."""
+    try:
+        content = yaml.safe_load(read_text(path, MAX_NAMES))
+    except (yaml.YAMLError, RecursionError) as error:
+        raise user_error("is no YAML", where=str(path)) from error
+    found: Any = content.get("names") if isinstance(content, dict) else None
+    if isinstance(found, dict) and sorted(found) == list(range(len(found))):
+        found = [found[number] for number in range(len(found))]
+    if not (isinstance(found, list) and found and all(isinstance(name, str) for name in found)):
+        raise user_error("expected `names`, a list of the classes' names", where=str(path))
+    return tuple(found)
+
+
+def _image(name: str, text: Path | None, names: tuple[str, ...]) -> Annotated:
+    image = Annotated(name if text is None else text.name, name, UNIT)
+    if text is None:
+        return image
+    try:
+        for line, cells in read_lines(text):
+            where = f"{text.name}:{line}"
+            faults = list(_faults(cells, names))
+            image.faults += (f"{where}: {fault}" for fault in faults)
+            if not faults:
+                image.add(where, _box(cells[1:]), names[int(cells[0])])
+    except UserError as error:
+        image.faults += map(str, error.problems)
+    return image
+
+
+def _faults(cells: list[str], names: tuple[str, ...]) -> Iterator[str]:
+    numbers = [number_of(cell) for cell in cells[1:]]
+    if None in numbers or len(numbers) < 4 or len(numbers) % 2:
+        yield f"{' '.join(cells)[:60]!r}; expected class x y width height"
+    elif any(number is not None and abs(number) > 2 for number in numbers):
+        yield "the numbers are pixels; YOLO's are fractions of the image's sides, from 0 to 1"
+    if not cells[0].isdecimal() or int(cells[0]) >= len(names):
+        yield f"the class {cells[0][:20]!r} is none of 0 to {len(names) - 1} ({', '.join(names)})"
+
+
+def _box(cells: list[str]) -> Box:
+    numbers = [float(cell) for cell in cells]
+    if len(numbers) > 4:
+        xs, ys = numbers[::2], numbers[1::2]
+        return from_corners(min(xs), min(ys), max(xs), max(ys))
+    x, y, width, height = numbers
+    return from_corners(x - width / 2, y - height / 2, x + width / 2, y + height / 2)
