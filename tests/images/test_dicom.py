@@ -15,7 +15,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from pydicom import dcmread
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate, get_frame
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian, JPEGLosslessSV1, RLELossless
 
@@ -366,6 +368,21 @@ def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, syntax: Any) -> None:
     for share in (0.3, 0.6, 0.9):
         path.write_bytes(content[: int(share * len(content))])
         _refusal(path)
+
+
+@pytest.mark.parametrize("padding", [b"", b"\0", b"\xff", b" ", b"\0" * 20, b"\xff" * 5])
+@pytest.mark.parametrize("syntax", [*LOSSLESS[-2:], *LOSSY])
+def test_whatever_pads_a_codestream_is_passed_over(
+    tmp_path: Path, syntax: Any, padding: bytes
+) -> None:
+    path = write_dicom(tmp_path / "a.dcm", PICTURES["phantom"], syntax)
+    expected = read_image(path)
+    dataset = dcmread(path)
+    stream = get_frame(dataset.PixelData, 0, number_of_frames=1)
+    whole = stream[: stream.rindex(b"\xff\xd9") + 2] + padding
+    dataset.PixelData = encapsulate([whole + (padding[-1:] or b"\0") * (len(whole) % 2)])
+    dataset.save_as(path)
+    assert torch.equal(read_image(path), expected)
 
 
 def test_a_codestream_of_another_size_is_refused(tmp_path: Path) -> None:
