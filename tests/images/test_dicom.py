@@ -19,7 +19,13 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, get_frame
 from pydicom.sequence import Sequence
-from pydicom.uid import ExplicitVRLittleEndian, JPEGLosslessSV1, RLELossless
+from pydicom.uid import (
+    ExplicitVRLittleEndian,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLosslessSV1,
+    RLELossless,
+)
 
 from hdf import UserError, read_image
 from hdf.files.pseudonyms import group_of
@@ -175,6 +181,21 @@ def test_luts_are_applied_before_the_inversion(tmp_path: Path) -> None:
     )
     wanted = 1 - (255.0 - _ramp()) ** 2 / 65535
     assert np.allclose(read_image(path)[0].numpy(), wanted, atol=1e-6)
+
+
+def test_an_empty_lut_is_passed_over(tmp_path: Path) -> None:
+    """Some devices write the sequence, and nothing into its item."""
+    empty, window = Dataset(), {"WindowCenter": 128, "WindowWidth": 64}
+    expected = read_image(write_dicom(tmp_path / "a.dcm", _ramp(), **window))
+    sequences = {name: Sequence([empty]) for name in ("ModalityLUTSequence", "VOILUTSequence")}
+    path = write_dicom(tmp_path / "b.dcm", _ramp(), **sequences, **window)
+    assert torch.equal(read_image(path), expected)
+    second = write_dicom(
+        tmp_path / "c.dcm",
+        _ramp(),
+        VOILUTSequence=Sequence([empty, _lut([v * v for v in range(256)], 16)]),
+    )
+    assert np.allclose(read_image(second)[0].numpy(), _ramp() ** 2.0 / 65535, atol=1e-6)
 
 
 def test_padding_is_black(tmp_path: Path) -> None:
@@ -359,6 +380,20 @@ def test_a_syntax_without_a_decoder_is_named(tmp_path: Path) -> None:
     content = path.read_bytes().replace(LOSSLESS[-1].encode(), JPEGLosslessSV1.encode())
     path.write_bytes(content)
     assert re.search("JPEG Lossless.*; see hdf doctor$", _refusal(path))
+
+
+def test_a_variant_that_no_decoder_reads_is_not_called_a_missing_decoder(tmp_path: Path) -> None:
+    """Of JPEG Extended, Pillow reads 8 bits alone."""
+    path = write_dicom(tmp_path / "a.dcm", PICTURES["phantom"], JPEGBaseline8Bit)
+    dataset = dcmread(path)
+    dataset.file_meta.TransferSyntaxUID = JPEGExtended12Bit
+    stream = bytearray(get_frame(dataset.PixelData, 0, number_of_frames=1))
+    stream[stream.index(b"\xff\xc0") + 4] = 12  # the precision of the frame header
+    dataset.PixelData, dataset.BitsStored = encapsulate([bytes(stream)]), 12
+    dataset.save_as(path)
+    found = _refusal(path)
+    assert "12 bits in the transfer syntax JPEG Extended" in found
+    assert "dcmdjpeg" in found and "doctor" not in found
 
 
 @pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, RLELossless, *LOSSLESS[-2:], *LOSSY])

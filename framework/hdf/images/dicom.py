@@ -21,6 +21,7 @@ from hdf.types import ImageFacts
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+    from pydicom.uid import UID
 
 MAX_BYTES = 700_000_000
 """Of a file, and of what a deflated one holds."""
@@ -117,15 +118,29 @@ def dicom_pixels(path: Path) -> Pixels:
     try:
         pixels = np.asarray(pixel_array(dataset))
     except Exception as error:
-        if isinstance(error, RuntimeError | NotImplementedError):
-            message = f"there is no decoder for the transfer syntax {syntax.name}; see hdf doctor"
-            raise UnreadableError(message) from error
-        message = f"its pixels are damaged; they are in the transfer syntax {syntax.name}"
-        raise UnreadableError(message) from error
+        raise UnreadableError(_why_undecoded(dataset, syntax)) from error
     if pixels.shape[:2] != (dataset.Rows, dataset.Columns):
         raise UnreadableError("its pixels have another size than Rows and Columns say")
     with np.errstate(all="ignore"):  # values that are not finite are refused by whoever reads them
         return pixels if pixels.ndim == 3 else shown(pixels, dataset)
+
+
+def _why_undecoded(dataset: Dataset, syntax: UID) -> str:
+    from pydicom.pixels.decoders.base import get_decoder
+
+    if not syntax.is_compressed or syntax.is_deflated:
+        return f"its pixels are damaged; they are in the transfer syntax {syntax.name}"
+    try:
+        decodes = get_decoder(syntax).is_available
+    except NotImplementedError:  # a video, say
+        decodes = False
+    if not decodes:
+        return f"there is no decoder for the transfer syntax {syntax.name}; see hdf doctor"
+    bits = dataset.get("BitsStored")
+    return (
+        f"its pixels, {bits} bits in the transfer syntax {syntax.name}, are damaged or of a "
+        "variant that no decoder here reads; dcmdjpeg or gdcmconv --raw converts those"
+    )
 
 
 def dicom_facts(path: Path, *, patient: bool = True) -> ImageFacts:
