@@ -279,7 +279,7 @@ def test_tiff_of_8_and_16_bits(tmp_path: Path, compression: str | None) -> None:
 
 
 def _tiff(pixels: NDArray[Any], photometric: int, order: str = "<") -> bytes:
-    """An uncompressed TIFF of [H, W] or [H, W, 3], 8 or 16 bits (TIFF 6.0, section 2)."""
+    """An uncompressed TIFF of [H, W] or [H, W, 3] (TIFF 6.0, section 2)."""
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     data = pixels.astype(pixels.dtype.newbyteorder(order)).tobytes()
     bits = pixels.dtype.itemsize * 8
@@ -295,6 +295,7 @@ def _tiff(pixels: NDArray[Any], photometric: int, order: str = "<") -> bytes:
         (277, 3, 1, channels),
         (278, 3, 1, pixels.shape[0]),
         (279, 4, 1, len(data)),
+        *([] if pixels.dtype.kind == "u" else [(339, 3, 1, 2 if pixels.dtype.kind == "i" else 3)]),
     ]
     start = many + len(extra)
     mark = b"II" if order == "<" else b"MM"
@@ -307,10 +308,25 @@ def _tiff(pixels: NDArray[Any], photometric: int, order: str = "<") -> bytes:
     return head + data + extra + table + bytes(4)
 
 
-# Pillow knows no big-endian 16-bit TIFF whose zero is white; such a file is refused.
-@pytest.mark.parametrize(("kind", "order"), [(np.uint8, "<"), (np.uint8, ">"), (np.uint16, "<")])
-def test_tiff_whose_zero_is_white_is_inverted_once(tmp_path: Path, kind: Any, order: str) -> None:
-    dark = (RAMP * (100 if kind is np.uint16 else 0.4)).astype(kind)
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("kind", ["u1", "u2", "u4", "i2", "i4", "f4", "f8"])
+@pytest.mark.parametrize("scale", [1.0, 1 / 700])
+def test_tiff_is_read_as_the_same_values_in_an_array(
+    tmp_path: Path, kind: str, order: str, scale: float
+) -> None:
+    steps = {"f": scale, "1": 0.4, "2": 7, "4": 3_500_000 * (1 + (kind[0] == "u"))}
+    values = (RAMP * steps["f" if kind[0] == "f" else kind[1]]).astype(kind)
+    (tmp_path / "a.tif").write_bytes(_tiff(values, 1, order))
+    expected = read_image(_save(tmp_path / "a.npy", values))
+    assert torch.allclose(read_image(tmp_path / "a.tif"), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(("kind", "scale"), [("u1", 0.4), ("u2", 100), ("f4", 1 / 700), ("f8", 9)])
+def test_tiff_whose_zero_is_white_is_inverted_once(
+    tmp_path: Path, kind: str, scale: float, order: str
+) -> None:
+    dark = (RAMP * scale).astype(kind)
     for name, photometric in (("white", 0), ("black", 1)):
         (tmp_path / f"{name}.tif").write_bytes(_tiff(dark, photometric, order))
     black, white = read_image(tmp_path / "black.tif"), read_image(tmp_path / "white.tif")

@@ -16,7 +16,7 @@ from PIL.Image import Image
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
+from PIL.TiffImagePlugin import OPEN_INFO, TiffImageFile
 
 from hdf.images.dicom_codestreams import refuse_many_scans
 from hdf.images.limited_reader import SteppedFile
@@ -31,6 +31,17 @@ MAX_JPEG_BYTES = 400_000_000
 
 _PHOTOMETRIC = 262  # TIFF 6.0, section 8: 0 is WhiteIsZero
 _NATIVE = "N" if sys.byteorder == "little" else ""
+_SAMPLE_FORMAT = 339  # section 19: 1 is unsigned, 2 signed, 3 floating point
+_UNSIGNED, _FLOAT = (1,), (3,)
+
+# Pillow decodes these kinds of pixels, but its table of TIFFs lacks them: byte order, photometric
+# interpretation, sample format, fill order, bits; mode and raw mode.
+for _order, _mark in ((b"II", ""), (b"MM", "B")):
+    for _photometric in (0, 1):
+        _floats = (_order, _photometric, _FLOAT, 1, (64,), ())
+        OPEN_INFO.setdefault(_floats, ("F", f"F;64{_mark}F"))
+OPEN_INFO.setdefault((b"MM", 0, _UNSIGNED, 1, (16,), ()), ("I;16B", "I;16B"))
+OPEN_INFO.setdefault((b"MM", 1, _UNSIGNED, 1, (32,), ()), ("I", "I;32B"))
 
 
 class _Jpeg(JpegImageFile):
@@ -108,10 +119,13 @@ def tiff_pixels(path: Path) -> Pixels:
     """The pixels of a TIFF, at 8 or 16 bits, on black."""
     with _tiff(path) as image:
         raw_mode = _raw_mode(image)
-        inverse = image.tag_v2.get(_PHOTOMETRIC) == 0 and image.mode.startswith("I;16")
+        inverse = image.tag_v2.get(_PHOTOMETRIC) == 0 and image.mode.startswith(("I;16", "F"))
+        unsigned = image.mode == "I" and image.tag_v2.get(_SAMPLE_FORMAT, _UNSIGNED) == _UNSIGNED
         pixels = _decoded(image)
+    if unsigned:  # Pillow's mode is signed
+        pixels = pixels.view(np.uint32)
     if inverse:  # Pillow does so itself at 1 and 8 bits
-        pixels = np.iinfo(np.uint16).max - pixels
+        pixels = _inverted(pixels)
     if not raw_mode.startswith("RGB;16"):
         return _on_black(pixels)
     with _tiff(path) as image:  # as for PNG, the other byte of each pair
@@ -119,6 +133,13 @@ def tiff_pixels(path: Path) -> Pixels:
         image.tile = [tile._replace(args=_args(tile.args, other)) for tile in image.tile]
         low = np.asarray(image)
     return np.asarray(pixels.astype(np.uint16) * 256 + low)
+
+
+def _inverted(pixels: Pixels) -> Pixels:
+    if pixels.dtype.kind == "u":
+        return np.asarray(np.iinfo(pixels.dtype).max - pixels)
+    in_unit = pixels.min() >= 0 and pixels.max() <= 1
+    return np.asarray(1 - pixels if in_unit else -pixels)
 
 
 def _args(args: Any, raw_mode: str) -> Any:
@@ -132,9 +153,10 @@ def _raw_mode(image: ImageFile) -> str:
 
 
 def _decoded(image: Image) -> Pixels:
-    if image.mode not in ("1", "L", "I", "I;16", "RGB", "RGBA"):
+    if image.mode not in ("1", "L", "I", "I;16", "I;16B", "F", "RGB", "RGBA"):
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    return np.asarray(image)
+    pixels = np.asarray(image)
+    return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
 
 
 def _on_black(pixels: Pixels) -> Pixels:
