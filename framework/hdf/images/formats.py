@@ -6,18 +6,23 @@ A further format joins by a line in `FORMATS`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
 
 from hdf.images.dicom import dicom_pixels, dicom_size
 from hdf.images.numpy_files import npy_pixels, npy_size, npz_pixels, npz_size
 from hdf.images.pillow import (
+    Jpeg,
     jpeg_pixels,
-    jpeg_size,
+    pixels_as,
     png_pixels,
-    png_size,
+    size_as,
     tiff_pixels,
     tiff_size,
 )
@@ -43,18 +48,23 @@ class Format(NamedTuple):
     quotes: bool = False
 
 
-_JPEG = Format("JPEG image", jpeg_size, jpeg_pixels)
+_JPEG = Format("JPEG image", partial(size_as, Jpeg), jpeg_pixels)
 _TIFF = Format("TIFF image", tiff_size, tiff_pixels)
+_BMP = Format("BMP image", partial(size_as, BmpImageFile), partial(pixels_as, BmpImageFile))
+_WEBP = Format("WebP image", partial(size_as, WebPImageFile), partial(pixels_as, WebPImageFile))
 DICOM = Format("DICOM image", dicom_size, dicom_pixels, quotes=True)
 
 FORMATS = {
     ".npy": Format("NumPy array", npy_size, npy_pixels),
     ".npz": Format("NumPy archive", npz_size, npz_pixels),
-    ".png": Format("PNG image", png_size, png_pixels),
+    ".png": Format("PNG image", partial(size_as, PngImageFile), png_pixels),
     ".jpg": _JPEG,
     ".jpeg": _JPEG,
+    ".jfif": _JPEG,
     ".tif": _TIFF,
     ".tiff": _TIFF,
+    ".bmp": _BMP,
+    ".webp": _WEBP,
     ".dcm": DICOM,
     ".dicom": DICOM,
 }

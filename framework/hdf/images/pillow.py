@@ -1,4 +1,4 @@
-"""PNG, JPEG and TIFF through Pillow, in all of their 8 and 16 bits."""
+"""PNG, JPEG, TIFF, BMP and WebP through Pillow, in all of their bits and as viewers turn them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import _imaging
-from PIL.Image import Image
+from PIL.Image import Exif, Image
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
@@ -31,6 +31,7 @@ MAX_JPEG_BYTES = 400_000_000
 
 _PHOTOMETRIC = 262  # TIFF 6.0, section 8: 0 is WhiteIsZero
 _NATIVE = "N" if sys.byteorder == "little" else ""
+_WIDTH, _HEIGHT, _ORIENTATION = 256, 257, 274
 _SAMPLE_FORMAT = 339  # section 19: 1 is unsigned, 2 signed, 3 floating point
 _UNSIGNED, _FLOAT = (1,), (3,)
 
@@ -44,42 +45,53 @@ OPEN_INFO.setdefault((b"MM", 0, _UNSIGNED, 1, (16,), ()), ("I;16B", "I;16B"))
 OPEN_INFO.setdefault((b"MM", 1, _UNSIGNED, 1, (32,), ()), ("I", "I;32B"))
 
 
-class _Jpeg(JpegImageFile):
+class Jpeg(JpegImageFile):
+    """Pillow's JPEG, without what hdf does not need."""
+
     def _read_dpi_from_exif(self) -> None:
-        """Not needed here, and a damaged EXIF block would put warnings on standard error."""
+        """A damaged EXIF block would put warnings on standard error."""
 
 
 # Pillow's classes are used without Image.open, which would read a PNG under the name of a JPEG, and
 # warn about a large image where hdf refuses it.
 
 
-def png_size(path: Path) -> tuple[int, int]:
-    """(height, width) of a PNG."""
-    with SteppedFile(path, MAX_READS) as file, PngImageFile(file) as image:
-        return image.height, image.width
+def size_as(kind: type[ImageFile], path: Path) -> tuple[int, int]:
+    """(height, width) of a file as it is shown, from its header.
+
+    Args:
+        kind: Pillow's class for the format.
+        path: the file.
+    """
+    with SteppedFile(path, MAX_READS) as file, kind(file) as image:
+        if getattr(image, "n_frames", 1) > 1:
+            raise ValueError("it holds several images; a radiograph has one")
+        turned = _orientation(image) >= 5
+        return (image.width, image.height) if turned else (image.height, image.width)
+
+
+def pixels_as(kind: type[ImageFile], path: Path) -> Pixels:
+    """The pixels of a file as it is shown, on black."""
+    with SteppedFile(path, MAX_READS) as file, kind(file) as image:
+        return _upright(_on_black(_decoded(image)), _orientation(image))
 
 
 def png_pixels(path: Path) -> Pixels:
     """The pixels of a PNG, at 8 or 16 bits, on black."""
     with SteppedFile(path, MAX_READS) as file, PngImageFile(file) as image:
         raw_mode = str(image.tile[0][3])
+        orientation = _orientation(image)
         pixels = _decoded(image)
     if raw_mode == "LA;16B":
         raise ValueError("grey with alpha at 16 bits is not supported; save it without alpha")
-    if raw_mode not in ("RGB;16B", "RGBA;16B"):
-        return _on_black(pixels)
-    # Pillow decodes the high bytes of 16-bit colours alone.
-    with SteppedFile(path, MAX_READS) as file, PngImageFile(file) as image:
-        low_bytes = raw_mode.replace("16B", "16L")
-        image.tile = [(*image.tile[0][:3], low_bytes)]  # type: ignore[list-item]
-        low = np.asarray(image)
-    return _on_black(pixels.astype(np.uint16) * 256 + low)
-
-
-def jpeg_size(path: Path) -> tuple[int, int]:
-    """(height, width) of a JPEG."""
-    with SteppedFile(path, MAX_READS) as file, _Jpeg(file) as image:
-        return image.height, image.width
+    if raw_mode in ("RGB;16B", "RGBA;16B"):
+        # Pillow decodes the high bytes of 16-bit colours alone.
+        with SteppedFile(path, MAX_READS) as file, PngImageFile(file) as image:
+            low_bytes = raw_mode.replace("16B", "16L")
+            image.tile = [(*image.tile[0][:3], low_bytes)]  # type: ignore[list-item]
+            low = np.asarray(image)
+        pixels = pixels.astype(np.uint16) * 256 + low
+    return _upright(_on_black(pixels), orientation)
 
 
 def jpeg_pixels(path: Path) -> Pixels:
@@ -87,15 +99,41 @@ def jpeg_pixels(path: Path) -> Pixels:
     if path.stat().st_size > MAX_JPEG_BYTES:
         raise ValueError(f"it is larger than {MAX_JPEG_BYTES // 10**6} MB")
     refuse_many_scans(path.read_bytes())
-    with SteppedFile(path, MAX_READS) as file, _Jpeg(file) as image:
-        return _on_black(_decoded(image))
+    return pixels_as(Jpeg, path)
+
+
+def _orientation(image: ImageFile) -> int:
+    """How to turn and mirror the image (EXIF 3.0, 4.6.5.1.6); 1, not at all, where nothing says so.
+
+    What stands behind the pixels is not looked for: the size has to be known without them.
+    """
+    exif = Exif()
+    try:
+        exif.load(image.info.get("exif", b""))
+        return _known(exif.get(_ORIENTATION))
+    except Exception:  # a damaged block raises almost anything
+        return 1
+
+
+def _known(orientation: Any) -> int:
+    return int(orientation) if orientation in range(1, 9) else 1
+
+
+def _upright(pixels: Pixels, orientation: int) -> Pixels:
+    turned = pixels.swapaxes(0, 1) if orientation >= 5 else pixels
+    rows, columns = (-1 if orientation in names else 1 for names in ((3, 4, 7, 8), (2, 3, 6, 7)))
+    return turned[::rows, ::columns]
 
 
 def _tiff(path: Path) -> TiffImageFile:
     # A damaged header makes Pillow warn; what matters of it is checked here.
     warnings.filterwarnings("ignore", module=r"PIL\b")
     _silence_libtiff()
-    return TiffImageFile(path)
+    image = TiffImageFile(path)
+    # Pillow would turn it, and scrambles an uncompressed one on the way.
+    image._size = image.tag_v2[_WIDTH], image.tag_v2[_HEIGHT]
+    image.load_end = lambda: None  # type: ignore[method-assign]
+    return image
 
 
 @cache
@@ -108,16 +146,19 @@ def _silence_libtiff() -> None:
 
 
 def tiff_size(path: Path) -> tuple[int, int]:
-    """(height, width) of a TIFF of one page."""
+    """(height, width) of a TIFF of one page, as it is shown."""
     with _tiff(path) as image:
+        turned = _tiff_orientation(image) >= 5
+        height, width = (image.width, image.height) if turned else (image.height, image.width)
         if image.is_animated:  # to count its pages takes time that grows with their square
             raise ValueError("it holds several pages; a radiograph has one")
-        return image.height, image.width
+        return height, width
 
 
 def tiff_pixels(path: Path) -> Pixels:
-    """The pixels of a TIFF, at 8 or 16 bits, on black."""
+    """The pixels of a TIFF as it is shown, on black."""
     with _tiff(path) as image:
+        orientation = _tiff_orientation(image)
         raw_mode = _raw_mode(image)
         inverse = image.tag_v2.get(_PHOTOMETRIC) == 0 and image.mode.startswith(("I;16", "F"))
         unsigned = image.mode == "I" and image.tag_v2.get(_SAMPLE_FORMAT, _UNSIGNED) == _UNSIGNED
@@ -126,13 +167,17 @@ def tiff_pixels(path: Path) -> Pixels:
         pixels = pixels.view(np.uint32)
     if inverse:  # Pillow does so itself at 1 and 8 bits
         pixels = _inverted(pixels)
-    if not raw_mode.startswith("RGB;16"):
-        return _on_black(pixels)
-    with _tiff(path) as image:  # as for PNG, the other byte of each pair
-        other = "RGB;16B" if raw_mode[-1] in ("L", _NATIVE) else "RGB;16L"
-        image.tile = [tile._replace(args=_args(tile.args, other)) for tile in image.tile]
-        low = np.asarray(image)
-    return np.asarray(pixels.astype(np.uint16) * 256 + low)
+    if raw_mode.startswith("RGB;16"):
+        with _tiff(path) as image:  # as for PNG, the other byte of each pair
+            other = "RGB;16B" if raw_mode[-1] in ("L", _NATIVE) else "RGB;16L"
+            image.tile = [tile._replace(args=_args(tile.args, other)) for tile in image.tile]
+            low = np.asarray(image)
+        pixels = pixels.astype(np.uint16) * 256 + low
+    return _upright(_on_black(pixels), orientation)
+
+
+def _tiff_orientation(image: TiffImageFile) -> int:
+    return _known(image.tag_v2.get(_ORIENTATION))
 
 
 def _inverted(pixels: Pixels) -> Pixels:
@@ -153,6 +198,7 @@ def _raw_mode(image: ImageFile) -> str:
 
 
 def _decoded(image: Image) -> Pixels:
+    image.load()  # which turns a TIFF; its size is right from then on
     if image.mode not in ("1", "L", "I", "I;16", "I;16B", "F", "RGB", "RGBA"):
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
     pixels = np.asarray(image)

@@ -29,13 +29,13 @@ def read_image(path: Path) -> Tensor:
     integers and other floats in NumPy's files) is stretched: the 0.5th percentile of the image
     becomes 0 and the 99.5th becomes 1, with clipping; where those two coincide the smallest and
     largest value take their places. Colours become the luminance of ITU-R BT.601 and transparency
-    is laid on black. A JPEG's orientation tag is not applied.
+    is laid on black. An image is turned as its orientation tag (EXIF, TIFF) says.
 
     Args:
         path: ``.npy`` ([H, W] of integers, floats or booleans, or one or three channels in front
             or behind), ``.npz`` (one such array, or one called ``image``), ``.png``, ``.jpg``,
-            ``.jpeg``, ``.tif``, ``.tiff``, ``.dcm`` or ``.dicom``; a DICOM may also have no suffix,
-            or one of digits, as where its name is a UID.
+            ``.jpeg``, ``.jfif``, ``.tif``, ``.tiff``, ``.bmp``, ``.webp``, ``.dcm`` or ``.dicom``;
+            a DICOM may also have no suffix, or one of digits, as where its name is a UID.
 
     Returns:
         float32 [1, H, W] in [0, 1].
