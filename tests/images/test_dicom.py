@@ -256,10 +256,20 @@ def _code(value: str, **inside: Any) -> Dataset:
     return item
 
 
+@pytest.mark.filterwarnings("ignore:Invalid value for VR CS")
 @pytest.mark.parametrize(
     ("elements", "view", "lying"),
     [
         ({"ViewPosition": "AP"}, "AP", False),
+        ({"ViewPosition": "ap"}, "AP", False),
+        ({"ViewPosition": "A-P"}, "AP", False),
+        ({"ViewPosition": "A P"}, "AP", False),
+        ({"ViewPosition": "PORTABLE AP"}, "AP", False),
+        ({"ViewPosition": "P.A. erect"}, "PA", False),
+        ({"ViewPosition": "lateral"}, "LATERAL", False),
+        ({"ViewPosition": "Lat"}, "LATERAL", False),
+        ({"ViewPosition": "LLO"}, "LLO", False),
+        ({"ViewPosition": "Mr Smith"}, "", False),
         ({"ViewCodeSequence": codes("399348003")}, "AP", False),
         ({"ViewCodeSequence": codes("R-10214"), "ViewPosition": ""}, "PA", False),
         ({"ViewCodeSequence": codes("4711"), "PatientPosition": "HFS"}, "", True),
@@ -305,6 +315,15 @@ def test_a_dicom_is_known_without_its_suffix(tmp_path: Path, name: str) -> None:
     else:
         with pytest.raises(UserError, match=r"'.suffix' is no image format"):
             read_image(renamed)
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR CS")
+def test_modality_and_body_part_are_read_as_codes_alone(tmp_path: Path) -> None:
+    path = write_dicom(tmp_path / "a.dcm", _ramp(), Modality="CR", BodyPartExamined="Chest ")
+    facts = image_facts(path)
+    assert (facts.modality, facts.body_part) == ("CR", "CHEST")
+    path = write_dicom(tmp_path / "b.dcm", _ramp(), BodyPartExamined="Mr. Smith's")
+    assert image_facts(path).body_part == ""
 
 
 def test_what_is_no_dicom_is_not_taken_for_one(tmp_path: Path) -> None:

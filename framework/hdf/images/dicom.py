@@ -43,6 +43,8 @@ FACTS = (
     "ViewCodeSequence",
     "PatientPosition",
     "PatientOrientationCodeSequence",
+    "Modality",
+    "BodyPartExamined",
     "PixelSpacing",
     "PixelSpacingCalibrationType",
     "ImagerPixelSpacing",
@@ -59,6 +61,14 @@ VIEW_CODES = {
     **dict.fromkeys(("399173006", "R-10236"), "LL"),
     **dict.fromkeys(("399198007", "R-10232"), "RL"),
     **dict.fromkeys(("399067008", "R-102CD"), "LATERAL"),
+}
+VIEW_WORDS = {
+    **dict.fromkeys(
+        ("AP", "ANTEROPOSTERIOR", "PORTABLE"), "AP"
+    ),  # portables are taken from the front
+    **dict.fromkeys(("PA", "POSTEROANTERIOR", "POSTERIOANTERIOR"), "PA"),
+    **{"LL": "LL", "LLAT": "LL", "RL": "RL", "RLAT": "RL"},
+    **dict.fromkeys(("LATERAL", "LAT"), "LATERAL"),
 }
 LYING_CODES = {
     *("102538003", "F-10450"),  # recumbent
@@ -163,7 +173,14 @@ def dicom_facts(path: Path, *, patient: bool = True) -> ImageFacts:
     else:
         spacing, plane = calibrated, "unknown" if calibrated else ""
     group = _group(header) if patient else ""
-    return ImageFacts(spacing, plane, _view(header), group, _lies(header))
+    named = (_code_string(header, name) for name in ("Modality", "BodyPartExamined"))
+    return ImageFacts(spacing, plane, _view(header), group, _lies(header), *named)
+
+
+def _code_string(header: Dataset, name: str) -> str:
+    """A value of DICOM's type CS (PS3.5, 6.2), in capitals; empty for anything else."""
+    value = str(header.get(name) or "").strip().upper()
+    return value if re.fullmatch(r"[A-Z0-9_ ]{1,16}", value) else ""
 
 
 def _group(header: Dataset) -> str:
@@ -173,10 +190,13 @@ def _group(header: Dataset) -> str:
 
 
 def _view(header: Dataset) -> str:
-    """ViewPosition, in which old files hold any text, or what the ViewCodeSequence says."""
-    view = str(header.get("ViewPosition") or "").strip()
-    if view:
-        return view if view.isalnum() and len(view) <= 16 else ""
+    """ViewPosition, in which many files hold free text, or what the ViewCodeSequence says."""
+    stated = str(header.get("ViewPosition") or "").strip()
+    if stated:
+        words = re.sub(r"[-./]", "", stated.upper()).split()
+        known = (VIEW_WORDS[word] for word in ("".join(words), *words) if word in VIEW_WORDS)
+        # Any other text might name a person.
+        return next(known, stated if stated.isalnum() and len(stated) <= 16 else "")
     return next((VIEW_CODES[code] for code in _codes(header, "View") if code in VIEW_CODES), "")
 
 
