@@ -41,6 +41,8 @@ KINDS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "png": (".png", _pillow()),
     "png 16 bit": (".png", _pillow_16),
     "jpeg": (".jpg", _pillow(quality=90)),
+    "bmp": (".bmp", _pillow()),
+    "webp": (".webp", _pillow(lossless=True)),
     "tiff": (".tif", _pillow()),
     "tiff deflate": (".tif", _pillow(compression="tiff_deflate")),
     "tiff 16 bit": (".tif", _pillow_16),

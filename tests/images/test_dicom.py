@@ -15,9 +15,17 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from pydicom import dcmread
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate, get_frame
 from pydicom.sequence import Sequence
-from pydicom.uid import ExplicitVRLittleEndian, JPEGLosslessSV1, RLELossless
+from pydicom.uid import (
+    ExplicitVRLittleEndian,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLosslessSV1,
+    RLELossless,
+)
 
 from hdf import UserError, read_image
 from hdf.files.pseudonyms import group_of
@@ -175,6 +183,21 @@ def test_luts_are_applied_before_the_inversion(tmp_path: Path) -> None:
     assert np.allclose(read_image(path)[0].numpy(), wanted, atol=1e-6)
 
 
+def test_an_empty_lut_is_passed_over(tmp_path: Path) -> None:
+    """Some devices write the sequence, and nothing into its item."""
+    empty, window = Dataset(), {"WindowCenter": 128, "WindowWidth": 64}
+    expected = read_image(write_dicom(tmp_path / "a.dcm", _ramp(), **window))
+    sequences = {name: Sequence([empty]) for name in ("ModalityLUTSequence", "VOILUTSequence")}
+    path = write_dicom(tmp_path / "b.dcm", _ramp(), **sequences, **window)
+    assert torch.equal(read_image(path), expected)
+    second = write_dicom(
+        tmp_path / "c.dcm",
+        _ramp(),
+        VOILUTSequence=Sequence([empty, _lut([v * v for v in range(256)], 16)]),
+    )
+    assert np.allclose(read_image(second)[0].numpy(), _ramp() ** 2.0 / 65535, atol=1e-6)
+
+
 def test_padding_is_black(tmp_path: Path) -> None:
     values = _ramp() + 1000
     values[:4] = 4000
@@ -233,10 +256,20 @@ def _code(value: str, **inside: Any) -> Dataset:
     return item
 
 
+@pytest.mark.filterwarnings("ignore:Invalid value for VR CS")
 @pytest.mark.parametrize(
     ("elements", "view", "lying"),
     [
         ({"ViewPosition": "AP"}, "AP", False),
+        ({"ViewPosition": "ap"}, "AP", False),
+        ({"ViewPosition": "A-P"}, "AP", False),
+        ({"ViewPosition": "A P"}, "AP", False),
+        ({"ViewPosition": "PORTABLE AP"}, "AP", False),
+        ({"ViewPosition": "P.A. erect"}, "PA", False),
+        ({"ViewPosition": "lateral"}, "LATERAL", False),
+        ({"ViewPosition": "Lat"}, "LATERAL", False),
+        ({"ViewPosition": "LLO"}, "LLO", False),
+        ({"ViewPosition": "Mr Smith"}, "", False),
         ({"ViewCodeSequence": codes("399348003")}, "AP", False),
         ({"ViewCodeSequence": codes("R-10214"), "ViewPosition": ""}, "PA", False),
         ({"ViewCodeSequence": codes("4711"), "PatientPosition": "HFS"}, "", True),
@@ -282,6 +315,15 @@ def test_a_dicom_is_known_without_its_suffix(tmp_path: Path, name: str) -> None:
     else:
         with pytest.raises(UserError, match=r"'.suffix' is not a supported image format"):
             read_image(renamed)
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR CS")
+def test_modality_and_body_part_are_read_as_codes_alone(tmp_path: Path) -> None:
+    path = write_dicom(tmp_path / "a.dcm", _ramp(), Modality="CR", BodyPartExamined="Chest ")
+    facts = image_facts(path)
+    assert (facts.modality, facts.body_part) == ("CR", "CHEST")
+    path = write_dicom(tmp_path / "b.dcm", _ramp(), BodyPartExamined="Mr. Smith's")
+    assert image_facts(path).body_part == ""
 
 
 def test_what_is_no_dicom_is_not_taken_for_one(tmp_path: Path) -> None:
@@ -359,6 +401,20 @@ def test_a_syntax_without_a_decoder_is_named(tmp_path: Path) -> None:
     assert re.search("JPEG Lossless.*; see hdf doctor$", _refusal(path))
 
 
+def test_a_variant_that_no_decoder_reads_is_not_called_a_missing_decoder(tmp_path: Path) -> None:
+    """Of JPEG Extended, Pillow reads 8 bits alone."""
+    path = write_dicom(tmp_path / "a.dcm", PICTURES["phantom"], JPEGBaseline8Bit)
+    dataset = dcmread(path)
+    dataset.file_meta.TransferSyntaxUID = JPEGExtended12Bit
+    stream = bytearray(get_frame(dataset.PixelData, 0, number_of_frames=1))
+    stream[stream.index(b"\xff\xc0") + 4] = 12  # the precision of the frame header
+    dataset.PixelData, dataset.BitsStored = encapsulate([bytes(stream)]), 12
+    dataset.save_as(path)
+    found = _refusal(path)
+    assert "12 bits in the transfer syntax JPEG Extended" in found
+    assert "dcmdjpeg" in found and "doctor" not in found
+
+
 @pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, RLELossless, *LOSSLESS[-2:], *LOSSY])
 def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, syntax: Any) -> None:
     path = write_dicom(tmp_path / "a.dcm", PICTURES["phantom"], syntax)
@@ -366,6 +422,21 @@ def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, syntax: Any) -> None:
     for share in (0.3, 0.6, 0.9):
         path.write_bytes(content[: int(share * len(content))])
         _refusal(path)
+
+
+@pytest.mark.parametrize("padding", [b"", b"\0", b"\xff", b" ", b"\0" * 20, b"\xff" * 5])
+@pytest.mark.parametrize("syntax", [*LOSSLESS[-2:], *LOSSY])
+def test_whatever_pads_a_codestream_is_passed_over(
+    tmp_path: Path, syntax: Any, padding: bytes
+) -> None:
+    path = write_dicom(tmp_path / "a.dcm", PICTURES["phantom"], syntax)
+    expected = read_image(path)
+    dataset = dcmread(path)
+    stream = get_frame(dataset.PixelData, 0, number_of_frames=1)
+    whole = stream[: stream.rindex(b"\xff\xd9") + 2] + padding
+    dataset.PixelData = encapsulate([whole + (padding[-1:] or b"\0") * (len(whole) % 2)])
+    dataset.save_as(path)
+    assert torch.equal(read_image(path), expected)
 
 
 def test_a_codestream_of_another_size_is_refused(tmp_path: Path) -> None:

@@ -202,7 +202,7 @@ def test_files_that_are_no_image(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"")
     assert "can't be read as a PNG image" in _message(tmp_path / "a.png")
     assert "No such file" in _message(tmp_path / "missing.png")
-    assert "use .npy, .npz, .png" in _message(tmp_path / "a.bmp")
+    assert "use .npy, .npz, .png" in _message(tmp_path / "a.gif")
 
 
 def test_transparent_images_and_lost_bits_are_refused(tmp_path: Path) -> None:
@@ -279,7 +279,7 @@ def test_tiff_of_8_and_16_bits(tmp_path: Path, compression: str | None) -> None:
 
 
 def _tiff(pixels: NDArray[Any], photometric: int, order: str = "<") -> bytes:
-    """An uncompressed TIFF of [H, W] or [H, W, 3], 8 or 16 bits (TIFF 6.0, section 2)."""
+    """An uncompressed TIFF of [H, W] or [H, W, 3] (TIFF 6.0, section 2)."""
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     data = pixels.astype(pixels.dtype.newbyteorder(order)).tobytes()
     bits = pixels.dtype.itemsize * 8
@@ -295,6 +295,7 @@ def _tiff(pixels: NDArray[Any], photometric: int, order: str = "<") -> bytes:
         (277, 3, 1, channels),
         (278, 3, 1, pixels.shape[0]),
         (279, 4, 1, len(data)),
+        *([] if pixels.dtype.kind == "u" else [(339, 3, 1, 2 if pixels.dtype.kind == "i" else 3)]),
     ]
     start = many + len(extra)
     mark = b"II" if order == "<" else b"MM"
@@ -307,10 +308,25 @@ def _tiff(pixels: NDArray[Any], photometric: int, order: str = "<") -> bytes:
     return head + data + extra + table + bytes(4)
 
 
-# Pillow knows no big-endian 16-bit TIFF whose zero is white; such a file is refused.
-@pytest.mark.parametrize(("kind", "order"), [(np.uint8, "<"), (np.uint8, ">"), (np.uint16, "<")])
-def test_tiff_whose_zero_is_white_is_inverted_once(tmp_path: Path, kind: Any, order: str) -> None:
-    dark = (RAMP * (100 if kind is np.uint16 else 0.4)).astype(kind)
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("kind", ["u1", "u2", "u4", "i2", "i4", "f4", "f8"])
+@pytest.mark.parametrize("scale", [1.0, 1 / 700])
+def test_tiff_is_read_as_the_same_values_in_an_array(
+    tmp_path: Path, kind: str, order: str, scale: float
+) -> None:
+    steps = {"f": scale, "1": 0.4, "2": 7, "4": 3_500_000 * (1 + (kind[0] == "u"))}
+    values = (RAMP * steps["f" if kind[0] == "f" else kind[1]]).astype(kind)
+    (tmp_path / "a.tif").write_bytes(_tiff(values, 1, order))
+    expected = read_image(_save(tmp_path / "a.npy", values))
+    assert torch.allclose(read_image(tmp_path / "a.tif"), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(("kind", "scale"), [("u1", 0.4), ("u2", 100), ("f4", 1 / 700), ("f8", 9)])
+def test_tiff_whose_zero_is_white_is_inverted_once(
+    tmp_path: Path, kind: str, scale: float, order: str
+) -> None:
+    dark = (RAMP * scale).astype(kind)
     for name, photometric in (("white", 0), ("black", 1)):
         (tmp_path / f"{name}.tif").write_bytes(_tiff(dark, photometric, order))
     black, white = read_image(tmp_path / "black.tif"), read_image(tmp_path / "white.tif")
@@ -323,6 +339,70 @@ def test_tiff_of_16_bit_colours(tmp_path: Path, order: str) -> None:
     (tmp_path / "a.tif").write_bytes(_tiff(deep, 2, order))
     wanted = _stretched(deep @ np.array([0.299, 0.587, 0.114]))
     assert np.allclose(read_image(tmp_path / "a.tif")[0].numpy(), wanted, atol=1e-5)
+
+
+def _turned(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """As EXIF 3.0 draws it in 4.6.5.1.6."""
+    ways = {
+        1: pixels,
+        2: np.fliplr(pixels),
+        3: np.rot90(pixels, 2),
+        4: np.flipud(pixels),
+        5: pixels.swapaxes(0, 1),
+        6: np.rot90(pixels, -1),
+        7: np.rot90(pixels, 2).swapaxes(0, 1),
+        8: np.rot90(pixels),
+    }
+    return np.ascontiguousarray(ways[orientation])
+
+
+ORIENTED = {
+    "a.png": {},
+    "a.jpg": {"quality": 100},
+    "a.jfif": {"quality": 100, "format": "jpeg"},
+    "a.webp": {"lossless": True},
+    "a.tif": {},
+    "b.tif": {"compression": "tiff_lzw"},
+}
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("name", ORIENTED)
+@pytest.mark.parametrize("kind", ["grey", "deep", "colours"])
+def test_images_are_turned_as_viewers_turn_them(
+    tmp_path: Path, name: str, kind: str, orientation: int
+) -> None:
+    smooth = (RAMP // 3).astype(np.uint8)
+    pixels = {"grey": smooth, "deep": (RAMP * 90).astype(np.uint16)}.get(
+        kind, np.stack([smooth, smooth // 2, smooth // 2 + 20], -1)
+    )
+    if kind == "deep" and name.endswith(("jpg", "jfif", "webp")):
+        pytest.skip("the format holds 8 bits")
+    exif = Image.Exif()
+    exif[274] = orientation
+    path = _save(tmp_path / name, pixels, exif=exif, **ORIENTED[name])
+    expected = read_image(_save(tmp_path / "turned.npy", _turned(pixels, orientation)))
+    assert image_size(path) == tuple(expected.shape[1:])
+    assert torch.allclose(read_image(path), expected, atol=0.03 if "j" in name else 1e-6)
+    assert torch.equal(read_mask(path)[:5], read_mask(tmp_path / "turned.npy")[:5])
+
+
+def test_a_damaged_exif_block_turns_nothing(tmp_path: Path) -> None:
+    path = _save(tmp_path / "a.jpg", GREY, exif=b"Exif\0\0II*\0\x08\0\0\0\xff\xff\x12", quality=100)
+    assert image_size(path) == GREY.shape
+
+
+@pytest.mark.parametrize("name", ["a.bmp", "a.webp"])
+def test_bmp_and_webp(tmp_path: Path, name: str) -> None:
+    path = _save(tmp_path / name, GREY, **({"lossless": True} if "webp" in name else {}))
+    assert torch.equal(read_image(path)[0], torch.from_numpy(GREY).float() / 255)
+
+
+def test_an_animation_is_refused(tmp_path: Path) -> None:
+    page = Image.fromarray(GREY)
+    page.save(tmp_path / "a.webp", save_all=True, append_images=[Image.fromarray(GREY[::-1])])
+    with pytest.raises(UserError, match="several images"):
+        read_image(tmp_path / "a.webp")
 
 
 def test_tiff_of_several_pages_is_refused(tmp_path: Path) -> None:

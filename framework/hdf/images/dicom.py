@@ -20,6 +20,7 @@ from hdf.types import ImageFacts
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+    from pydicom.uid import UID
 
 MAX_BYTES = 700_000_000
 """The largest file, and the largest content of a deflated one."""
@@ -41,6 +42,8 @@ FACTS = (
     "ViewCodeSequence",
     "PatientPosition",
     "PatientOrientationCodeSequence",
+    "Modality",
+    "BodyPartExamined",
     "PixelSpacing",
     "PixelSpacingCalibrationType",
     "ImagerPixelSpacing",
@@ -57,6 +60,14 @@ VIEW_CODES = {
     **dict.fromkeys(("399173006", "R-10236"), "LL"),
     **dict.fromkeys(("399198007", "R-10232"), "RL"),
     **dict.fromkeys(("399067008", "R-102CD"), "LATERAL"),
+}
+VIEW_WORDS = {
+    **dict.fromkeys(
+        ("AP", "ANTEROPOSTERIOR", "PORTABLE"), "AP"
+    ),  # portables are taken from the front
+    **dict.fromkeys(("PA", "POSTEROANTERIOR", "POSTERIOANTERIOR"), "PA"),
+    **{"LL": "LL", "LLAT": "LL", "RL": "RL", "RLAT": "RL"},
+    **dict.fromkeys(("LATERAL", "LAT"), "LATERAL"),
 }
 LYING_CODES = {
     *("102538003", "F-10450"),  # recumbent
@@ -116,15 +127,29 @@ def dicom_pixels(path: Path) -> Pixels:
     try:
         pixels = np.asarray(pixel_array(dataset))
     except Exception as error:
-        if isinstance(error, RuntimeError | NotImplementedError):
-            message = f"there is no decoder for the transfer syntax {syntax.name}; see hdf doctor"
-            raise UnreadableError(message) from error
-        message = f"its pixels are damaged; they are in the transfer syntax {syntax.name}"
-        raise UnreadableError(message) from error
+        raise UnreadableError(_why_undecoded(dataset, syntax)) from error
     if pixels.shape[:2] != (dataset.Rows, dataset.Columns):
         raise UnreadableError("its pixels have another size than Rows and Columns say")
     with np.errstate(all="ignore"):  # the caller refuses values that are not finite
         return pixels if pixels.ndim == 3 else display_values(pixels, dataset)
+
+
+def _why_undecoded(dataset: Dataset, syntax: UID) -> str:
+    from pydicom.pixels.decoders.base import get_decoder
+
+    if not syntax.is_compressed or syntax.is_deflated:
+        return f"its pixels are damaged; they are in the transfer syntax {syntax.name}"
+    try:
+        decodes = get_decoder(syntax).is_available
+    except NotImplementedError:  # a video, say
+        decodes = False
+    if not decodes:
+        return f"there is no decoder for the transfer syntax {syntax.name}; see hdf doctor"
+    bits = dataset.get("BitsStored")
+    return (
+        f"its pixels, {bits} bits in the transfer syntax {syntax.name}, are damaged or of a "
+        "variant that no decoder here reads; dcmdjpeg or gdcmconv --raw converts those"
+    )
 
 
 def dicom_facts(path: Path, *, patient: bool = True) -> ImageFacts:
@@ -147,7 +172,14 @@ def dicom_facts(path: Path, *, patient: bool = True) -> ImageFacts:
     else:
         spacing, plane = calibrated, "unknown" if calibrated else ""
     group = _group(header) if patient else ""
-    return ImageFacts(spacing, plane, _view(header), group, _lies(header))
+    named = (_code_string(header, name) for name in ("Modality", "BodyPartExamined"))
+    return ImageFacts(spacing, plane, _view(header), group, _lies(header), *named)
+
+
+def _code_string(header: Dataset, name: str) -> str:
+    """A value of DICOM's type CS (PS3.5, 6.2), in capitals; empty for anything else."""
+    value = str(header.get(name) or "").strip().upper()
+    return value if re.fullmatch(r"[A-Z0-9_ ]{1,16}", value) else ""
 
 
 def _group(header: Dataset) -> str:
@@ -157,10 +189,13 @@ def _group(header: Dataset) -> str:
 
 
 def _view(header: Dataset) -> str:
-    """ViewPosition, which may be any text in old files, or the view of ViewCodeSequence."""
-    view = str(header.get("ViewPosition") or "").strip()
-    if view:
-        return view if view.isalnum() and len(view) <= 16 else ""
+    """ViewPosition, which is free text in many files, or the view of ViewCodeSequence."""
+    stated = str(header.get("ViewPosition") or "").strip()
+    if stated:
+        words = re.sub(r"[-./]", "", stated.upper()).split()
+        known = (VIEW_WORDS[word] for word in ("".join(words), *words) if word in VIEW_WORDS)
+        # Any other text might name a person.
+        return next(known, stated if stated.isalnum() and len(stated) <= 16 else "")
     return next((VIEW_CODES[code] for code in _codes(header, "View") if code in VIEW_CODES), "")
 
 

@@ -55,7 +55,7 @@ def _modality(pixels: Pixels, dataset: Dataset) -> Pixels:
     """PS3.3, C.11.1; the same array if nothing changes."""
     from pydicom.pixels.processing import apply_modality_lut
 
-    if dataset.get("ModalityLUTSequence"):
+    if any(map(_is_lut, dataset.get("ModalityLUTSequence") or ())):
         return np.asarray(apply_modality_lut(pixels, dataset))
     slope, intercept = _number(dataset, "RescaleSlope", 1), _number(dataset, "RescaleIntercept", 0)
     if slope == 0:
@@ -67,14 +67,21 @@ def _voi(values: Pixels, dataset: Dataset) -> Pixels | None:
     """PS3.3, C.11.2; by the first LUT, else by the first window, else None."""
     from pydicom.pixels.processing import apply_voi
 
-    if dataset.get("VOILUTSequence"):
-        bits = int(dataset.VOILUTSequence[0].LUTDescriptor[2])
+    luts = dataset.get("VOILUTSequence") or ()
+    at = next((at for at, lut in enumerate(luts) if _is_lut(lut)), None)
+    if at is not None:
+        bits = int(luts[at].LUTDescriptor[2])
         whole = np.rint(values).astype(np.int64)
-        return np.asarray(apply_voi(whole, dataset) / (2**bits - 1)).clip(0, 1)
+        return np.asarray(apply_voi(whole, dataset, index=at) / (2**bits - 1)).clip(0, 1)
     if dataset.get("WindowCenter") is None or dataset.get("WindowWidth") is None:
         return None
     center, width = _number(dataset, "WindowCenter", 0), _number(dataset, "WindowWidth", 1)
     return _windowed(values, center, width, str(dataset.get("VOILUTFunction") or "LINEAR"))
+
+
+def _is_lut(item: Dataset) -> bool:
+    """Some devices write an item with nothing in it."""
+    return bool(item.get("LUTDescriptor")) and bool(item.get("LUTData"))
 
 
 def _windowed(values: Pixels, center: float, width: float, function: str) -> Pixels:

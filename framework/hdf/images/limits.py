@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _JPEG_SIZES = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}
 _SIZ = b"\xff\x4f\xff\x51"
 _SOS = b"\xff\xda"
+_END = b"\xff\xd9"  # of all three families; inside compressed data it never occurs
 MAX_SCANS = 100
 """A progressive JPEG usually has about ten."""
 
@@ -74,7 +75,8 @@ def check_codestream(dataset: Dataset, syntax: UID) -> None:
     size = _jpeg_2000_size(data) if _SIZ in data[:4096] else _jpeg_size(data)
     if size != (dataset.Rows, dataset.Columns):
         raise UnreadableError("its compressed pixels have another size than Rows and Columns say")
-    if not data[-16:].rstrip(b"\0").endswith(b"\xff\xd9"):
+    _, end, padding = data.rpartition(_END)
+    if not end or len(set(padding)) > 1:  # archives pad with zeros, blanks or FF
         raise UnreadableError("its compressed pixels are truncated")
     refuse_many_scans(data)
 

@@ -1,4 +1,4 @@
-"""PNG, JPEG and TIFF by Pillow, with all of their 8 or 16 bits."""
+"""PNG, JPEG, TIFF, BMP and WebP by Pillow, with all of their bits, and turned as viewers do."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import _imaging
-from PIL.Image import Image
+from PIL.Image import Exif, Image
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
+from PIL.TiffImagePlugin import OPEN_INFO, TiffImageFile
 
 from hdf.images.limits import LimitedFile, refuse_many_scans
 
@@ -30,44 +30,67 @@ MAX_JPEG_BYTES = 400_000_000
 
 _PHOTOMETRIC = 262  # TIFF 6.0, section 8: 0 is WhiteIsZero
 _NATIVE = "N" if sys.byteorder == "little" else ""
+_WIDTH, _HEIGHT, _ORIENTATION = 256, 257, 274
+_SAMPLE_FORMAT = 339  # section 19: 1 is unsigned, 2 signed, 3 floating point
+_UNSIGNED, _FLOAT = (1,), (3,)
+
+# Pillow decodes these kinds of pixels, but its table of TIFFs lacks them: byte order, photometric
+# interpretation, sample format, fill order, bits; mode and raw mode.
+for _order, _mark in ((b"II", ""), (b"MM", "B")):
+    for _photometric in (0, 1):
+        _floats = (_order, _photometric, _FLOAT, 1, (64,), ())
+        OPEN_INFO.setdefault(_floats, ("F", f"F;64{_mark}F"))
+OPEN_INFO.setdefault((b"MM", 0, _UNSIGNED, 1, (16,), ()), ("I;16B", "I;16B"))
+OPEN_INFO.setdefault((b"MM", 1, _UNSIGNED, 1, (32,), ()), ("I", "I;32B"))
 
 
-class _Jpeg(JpegImageFile):
+class Jpeg(JpegImageFile):
+    """Pillow's JPEG, without what hdf does not need."""
+
     def _read_dpi_from_exif(self) -> None:
-        """Not needed here; a damaged EXIF block would make Pillow warn on standard error."""
+        """A damaged EXIF block would put warnings on standard error."""
 
 
 # Image.open is not used: it would read a PNG that is named as a JPEG, and warn about large images
 # that hdf refuses.
 
 
-def png_size(path: Path) -> tuple[int, int]:
-    """(height, width) of a PNG."""
-    with LimitedFile(path, MAX_READS) as file, PngImageFile(file) as image:
-        return image.height, image.width
+def size_as(kind: type[ImageFile], path: Path) -> tuple[int, int]:
+    """(height, width) of a file as it is shown, from its header.
+
+    Args:
+        kind: Pillow's class for the format.
+        path: the file.
+    """
+    with LimitedFile(path, MAX_READS) as file, kind(file) as image:
+        if getattr(image, "n_frames", 1) > 1:
+            raise ValueError("it holds several images; a radiograph has one")
+        turned = _orientation(image) >= 5
+        return (image.width, image.height) if turned else (image.height, image.width)
+
+
+def pixels_as(kind: type[ImageFile], path: Path) -> Pixels:
+    """The pixels of a file as it is shown, on black."""
+    with LimitedFile(path, MAX_READS) as file, kind(file) as image:
+        return _upright(_on_black(_decoded(image)), _orientation(image))
 
 
 def png_pixels(path: Path) -> Pixels:
     """The pixels of a PNG at 8 or 16 bits, on a black background."""
     with LimitedFile(path, MAX_READS) as file, PngImageFile(file) as image:
         raw_mode = str(image.tile[0][3])
+        orientation = _orientation(image)
         pixels = _decoded(image)
     if raw_mode == "LA;16B":
         raise ValueError("grey with alpha at 16 bits is not supported; save it without alpha")
-    if raw_mode not in ("RGB;16B", "RGBA;16B"):
-        return _on_black(pixels)
-    # Pillow decodes only the high bytes of 16-bit colours.
-    with LimitedFile(path, MAX_READS) as file, PngImageFile(file) as image:
-        low_bytes = raw_mode.replace("16B", "16L")
-        image.tile = [(*image.tile[0][:3], low_bytes)]  # type: ignore[list-item]
-        low = np.asarray(image)
-    return _on_black(pixels.astype(np.uint16) * 256 + low)
-
-
-def jpeg_size(path: Path) -> tuple[int, int]:
-    """(height, width) of a JPEG."""
-    with LimitedFile(path, MAX_READS) as file, _Jpeg(file) as image:
-        return image.height, image.width
+    if raw_mode in ("RGB;16B", "RGBA;16B"):
+        # Pillow decodes the high bytes of 16-bit colours alone.
+        with LimitedFile(path, MAX_READS) as file, PngImageFile(file) as image:
+            low_bytes = raw_mode.replace("16B", "16L")
+            image.tile = [(*image.tile[0][:3], low_bytes)]  # type: ignore[list-item]
+            low = np.asarray(image)
+        pixels = pixels.astype(np.uint16) * 256 + low
+    return _upright(_on_black(pixels), orientation)
 
 
 def jpeg_pixels(path: Path) -> Pixels:
@@ -75,15 +98,41 @@ def jpeg_pixels(path: Path) -> Pixels:
     if path.stat().st_size > MAX_JPEG_BYTES:
         raise ValueError(f"it is larger than {MAX_JPEG_BYTES // 10**6} MB")
     refuse_many_scans(path.read_bytes())
-    with LimitedFile(path, MAX_READS) as file, _Jpeg(file) as image:
-        return _on_black(_decoded(image))
+    return pixels_as(Jpeg, path)
+
+
+def _orientation(image: ImageFile) -> int:
+    """How to turn and mirror the image (EXIF 3.0, 4.6.5.1.6); 1, not at all, where nothing says so.
+
+    What stands behind the pixels is not looked for: the size has to be known without them.
+    """
+    exif = Exif()
+    try:
+        exif.load(image.info.get("exif", b""))
+        return _known(exif.get(_ORIENTATION))
+    except Exception:  # a damaged block raises almost anything
+        return 1
+
+
+def _known(orientation: Any) -> int:
+    return int(orientation) if orientation in range(1, 9) else 1
+
+
+def _upright(pixels: Pixels, orientation: int) -> Pixels:
+    turned = pixels.swapaxes(0, 1) if orientation >= 5 else pixels
+    rows, columns = (-1 if orientation in names else 1 for names in ((3, 4, 7, 8), (2, 3, 6, 7)))
+    return turned[::rows, ::columns]
 
 
 def _tiff(path: Path) -> TiffImageFile:
     # Pillow warns about damaged headers; what matters is checked here.
     warnings.filterwarnings("ignore", module=r"PIL\b")
     _silence_libtiff()
-    return TiffImageFile(path)
+    image = TiffImageFile(path)
+    # Pillow would turn it, and scrambles an uncompressed one on the way.
+    image._size = image.tag_v2[_WIDTH], image.tag_v2[_HEIGHT]
+    image.load_end = lambda: None  # type: ignore[method-assign]
+    return image
 
 
 @cache
@@ -96,28 +145,45 @@ def _silence_libtiff() -> None:
 
 
 def tiff_size(path: Path) -> tuple[int, int]:
-    """(height, width) of a TIFF with one page."""
+    """(height, width) of a TIFF of one page, as it is shown."""
     with _tiff(path) as image:
-        if image.is_animated:  # counting the pages takes quadratic time
+        turned = _tiff_orientation(image) >= 5
+        height, width = (image.width, image.height) if turned else (image.height, image.width)
+        if image.is_animated:  # to count its pages takes time that grows with their square
             raise ValueError("it holds several pages; a radiograph has one")
-        return image.height, image.width
+        return height, width
 
 
 def tiff_pixels(path: Path) -> Pixels:
-    """The pixels of a TIFF at 8 or 16 bits, on a black background."""
+    """The pixels of a TIFF as it is shown, on black."""
     with _tiff(path) as image:
+        orientation = _tiff_orientation(image)
         raw_mode = _raw_mode(image)
-        inverse = image.tag_v2.get(_PHOTOMETRIC) == 0 and image.mode.startswith("I;16")
+        inverse = image.tag_v2.get(_PHOTOMETRIC) == 0 and image.mode.startswith(("I;16", "F"))
+        unsigned = image.mode == "I" and image.tag_v2.get(_SAMPLE_FORMAT, _UNSIGNED) == _UNSIGNED
         pixels = _decoded(image)
-    if inverse:  # Pillow inverts 1 and 8 bits itself
-        pixels = np.iinfo(np.uint16).max - pixels
-    if not raw_mode.startswith("RGB;16"):
-        return _on_black(pixels)
-    with _tiff(path) as image:  # as for PNG, the other byte of each pair
-        other = "RGB;16B" if raw_mode[-1] in ("L", _NATIVE) else "RGB;16L"
-        image.tile = [tile._replace(args=_args(tile.args, other)) for tile in image.tile]
-        low = np.asarray(image)
-    return np.asarray(pixels.astype(np.uint16) * 256 + low)
+    if unsigned:  # Pillow's mode is signed
+        pixels = pixels.view(np.uint32)
+    if inverse:  # Pillow does so itself at 1 and 8 bits
+        pixels = _inverted(pixels)
+    if raw_mode.startswith("RGB;16"):
+        with _tiff(path) as image:  # as for PNG, the other byte of each pair
+            other = "RGB;16B" if raw_mode[-1] in ("L", _NATIVE) else "RGB;16L"
+            image.tile = [tile._replace(args=_args(tile.args, other)) for tile in image.tile]
+            low = np.asarray(image)
+        pixels = pixels.astype(np.uint16) * 256 + low
+    return _upright(_on_black(pixels), orientation)
+
+
+def _tiff_orientation(image: TiffImageFile) -> int:
+    return _known(image.tag_v2.get(_ORIENTATION))
+
+
+def _inverted(pixels: Pixels) -> Pixels:
+    if pixels.dtype.kind == "u":
+        return np.asarray(np.iinfo(pixels.dtype).max - pixels)
+    in_unit = pixels.min() >= 0 and pixels.max() <= 1
+    return np.asarray(1 - pixels if in_unit else -pixels)
 
 
 def _args(args: Any, raw_mode: str) -> Any:
@@ -131,9 +197,11 @@ def _raw_mode(image: ImageFile) -> str:
 
 
 def _decoded(image: Image) -> Pixels:
-    if image.mode not in ("1", "L", "I", "I;16", "RGB", "RGBA"):
+    image.load()  # which turns a TIFF; its size is right from then on
+    if image.mode not in ("1", "L", "I", "I;16", "I;16B", "F", "RGB", "RGBA"):
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    return np.asarray(image)
+    pixels = np.asarray(image)
+    return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
 
 
 def _on_black(pixels: Pixels) -> Pixels:

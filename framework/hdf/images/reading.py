@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
 from torch import Tensor
 
 from hdf.errors import UnreadableError, UserError, user_error
 from hdf.images.dicom import dicom_facts, dicom_pixels, dicom_size, is_dicom
 from hdf.images.numpy_files import npy_pixels, npy_size, npz_pixels, npz_size
 from hdf.images.pillow import (
+    Jpeg,
     Pixels,
     jpeg_pixels,
-    jpeg_size,
+    pixels_as,
     png_pixels,
-    png_size,
+    size_as,
     tiff_pixels,
     tiff_size,
 )
@@ -48,18 +53,23 @@ class Format(NamedTuple):
     quotes: bool = False
 
 
-_JPEG = Format("JPEG image", jpeg_size, jpeg_pixels)
+_JPEG = Format("JPEG image", partial(size_as, Jpeg), jpeg_pixels)
 _TIFF = Format("TIFF image", tiff_size, tiff_pixels)
+_BMP = Format("BMP image", partial(size_as, BmpImageFile), partial(pixels_as, BmpImageFile))
+_WEBP = Format("WebP image", partial(size_as, WebPImageFile), partial(pixels_as, WebPImageFile))
 DICOM = Format("DICOM image", dicom_size, dicom_pixels, quotes=True)
 
 FORMATS = {
     ".npy": Format("NumPy array", npy_size, npy_pixels),
     ".npz": Format("NumPy archive", npz_size, npz_pixels),
-    ".png": Format("PNG image", png_size, png_pixels),
+    ".png": Format("PNG image", partial(size_as, PngImageFile), png_pixels),
     ".jpg": _JPEG,
     ".jpeg": _JPEG,
+    ".jfif": _JPEG,
     ".tif": _TIFF,
     ".tiff": _TIFF,
+    ".bmp": _BMP,
+    ".webp": _WEBP,
     ".dcm": DICOM,
     ".dicom": DICOM,
 }
@@ -75,13 +85,13 @@ def read_image(path: Path) -> Tensor:
     integers and other floats in NumPy files) is stretched: the 0.5th percentile of the image
     becomes 0 and the 99.5th becomes 1, with clipping; if both are equal, the smallest and the
     largest value are used instead. Colours become the luminance of ITU-R BT.601; transparent
-    pixels are put on black. A JPEG's orientation tag is ignored.
+    pixels are put on black. An image is turned as its orientation tag (EXIF, TIFF) says.
 
     Args:
         path: ``.npy`` (integers, floats or booleans [H, W], [C, H, W] or [H, W, C] with one or
             three channels), ``.npz`` (one such array, or one called ``image``), ``.png``,
-            ``.jpg``, ``.jpeg``, ``.tif``, ``.tiff``, ``.dcm`` or ``.dicom``; a DICOM may also have
-            no suffix, or one of digits, as a UID has.
+            ``.jpg``, ``.jpeg``, ``.jfif``, ``.tif``, ``.tiff``, ``.bmp``, ``.webp``, ``.dcm`` or
+            ``.dicom``; a DICOM may also have no suffix, or one of digits, as a UID has.
 
     Returns:
         float32 [1, H, W] in [0, 1].

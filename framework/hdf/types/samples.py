@@ -44,6 +44,8 @@ class ImageFacts:
             ``PA`` or ``AP``.
         patient: a salted hash (`hdf.files.group_of`); never the identifier itself.
         lying: whether it says that the patient lay, as in bed.
+        modality: DICOM's Modality, such as ``DX`` or ``CR``.
+        body_part: DICOM's BodyPartExamined, such as ``CHEST``.
     """
 
     pixel_spacing: tuple[float, float] | None = None
@@ -51,6 +53,8 @@ class ImageFacts:
     view: str = ""
     patient: str = ""
     lying: bool = False
+    modality: str = ""
+    body_part: str = ""
 
 
 class Fault(str):
