@@ -175,7 +175,7 @@ def test_what_can_t_be_calibrated_is_told(crossval: Path, tmp_path: Path) -> Non
     (tmp_path / "calibration.json").write_text('{"levels": [2.0], "edges": {}}')
     assert "is not a calibration that hdf wrote" in refusal("calibrate", model, tmp_path)
     assert "contains several models" in refusal("calibrate", crossval, crossval)
-    assert "is there already" in refusal("calibrate", model, crossval, "--out", model)
+    assert "exists; give another path" in refusal("calibrate", model, crossval, "--out", model)
 
 
 def test_folds_answer_together_with_their_calibration(

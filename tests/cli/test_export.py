@@ -68,7 +68,7 @@ def test_a_model_is_checked_without_any_loader(
     few = ("--plugins-dir", tmp_path / "plugins")
     shown = hdf("export", model, "--out", tmp_path / "m.pt2", *few)
     assert shown.exit_code == 0, shown.exception
-    assert "answers as PyTorch does" in shown.stdout
+    assert "agrees with PyTorch" in shown.stdout
 
 
 def test_an_unclear_format_is_refused(tmp_path: Path, save: Save) -> None:

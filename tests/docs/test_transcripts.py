@@ -40,6 +40,9 @@ BY_HAND = {
     "preview.md": {
         "data.loader.count=60": "changes of a recipe, no output: docs/pictures.py draws with them",
     },
+    "stability.md": {
+        "hdf_api = ": "a line of a plugin: tests/registry tries it",
+    },
     "recipes.md": {
         "train.epochs=5\n": "changes of a recipe, no output: tests/docs/test_recipes.py",
     },

@@ -60,6 +60,7 @@ def _refuse_nan(_: click.Context, __: click.Parameter, value: float | None) -> f
 @click.option(
     "--coverage",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    callback=_refuse_nan,
     help=f"How often the intervals contain the truth; by default {COVERAGE}.",
 )
 @click.option(

@@ -37,7 +37,7 @@ def _faults(spec: ModelSpec) -> Iterator[str]:
         if not isinstance(use.get("use"), str):
             yield f"its {name} has no name"
     if spec.backbone != without_weights(spec.backbone):
-        yield "its backbone wants weights from elsewhere"
+        yield "its backbone needs weights from elsewhere"
     if not spec.labels or len(set(spec.labels)) < len(spec.labels):
         yield f"its labels {', '.join(spec.labels) or 'are missing'}; expected different names"
     if not set(spec.image_size) <= set(SIDES):
