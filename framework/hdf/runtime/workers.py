@@ -30,10 +30,8 @@ P = ParamSpec("P")
 AHEAD = 8
 """Samples under way for each worker."""
 MOST_WORKERS = 16
-WORTH_PROCESSES = 8.0
-"""Seconds that processes must save, about twice what starting them takes."""
-BY_THREADS = 0.75
-"""The time that several threads take for Python's own work, as a part of one thread's."""
+WORTH_PROCESSES = 3.0
+"""Seconds that processes must save, about what starting them takes."""
 
 
 class _UnsendableError(Exception):
@@ -43,9 +41,9 @@ class _UnsendableError(Exception):
 def map_samples(read: Callable[[Sample], Result], samples: Sequence[Sample]) -> Iterator[Result]:
     """`read` of every sample, in order, where `Sample.reads_in` says.
 
-    Processes take over only where much remains to be read. A sample that no other process can
-    load, such as one of a single-file plugin, is read by threads all the same, and so are those
-    after it.
+    Processes take over only where much remains to be read. Otherwise this thread reads what is for
+    processes: several threads that wait for one interpreter take longer than one. So it does from a
+    sample on that no other process can load, such as one of a single-file plugin.
     """
     with one_torch_thread():
         for _, alike in groupby(samples, key=lambda sample: sample.reads_in):
@@ -59,13 +57,16 @@ def _map_alike(read: Callable[[Sample], Result], samples: Sequence[Sample]) -> I
         result = read(sample)
         seconds = time.thread_time() - began
         yield result
-    done, saved = 0, seconds * len(rest) * (BY_THREADS - 1 / workers())
-    if samples[0].reads_in == "processes" and saved > WORTH_PROCESSES:
+    if samples[0].reads_in == "threads":
+        yield from in_order(ThreadPoolExecutor(workers()), read, rest)
+        return
+    done, saved = 0, seconds * len(rest) * (1 - 1 / workers())
+    if saved > WORTH_PROCESSES:
         with suppress(BrokenProcessPool, _UnsendableError):
             for result in _by_processes(read, rest):
                 done += 1
                 yield result
-    yield from in_order(ThreadPoolExecutor(workers()), read, rest[done:])
+    yield from map(read, rest[done:])
 
 
 @contextmanager
