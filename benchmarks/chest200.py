@@ -18,10 +18,10 @@ import torch
 
 from benchmarks.command import masked, run_hdf
 from hdf.data.split import split_samples
-from hdf.evaluation.bootstrap import mean_interval
 from hdf.evaluation.comparison import Comparison
 from hdf.evaluation.coverage import cross_coverage
 from hdf.evaluation.labelled_folder import assess, compare
+from hdf.evaluation.metrics import mean_interval
 from hdf.evaluation.ratio_metrics import ratios_of
 from hdf.inference.predictor import Predictor
 from hdf.models.file import load_model

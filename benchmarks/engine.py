@@ -17,7 +17,7 @@ from hdf.data.store import Store, build_store
 from hdf.models.detector import Detector, ModelSpec
 from hdf.recipe.schema import Adam, Constant
 from hdf.runtime.device import choose_compute
-from hdf.runtime.malloc import keep_freed_memory
+from hdf.runtime.resources import keep_freed_memory
 from hdf.training.learner import Learner
 from hdf.training.optimisation import build_optimizer, build_schedule
 from hdf_plugins.backbones.vgg import VGG16

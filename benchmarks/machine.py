@@ -7,7 +7,7 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
-from hdf.runtime.workers import cores
+from hdf.runtime.resources import cores
 
 SETS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_bf16", "asimd", "bf16")
 """The instruction sets that decide how fast a network computes."""

@@ -12,10 +12,9 @@ import torch
 
 from hdf.data.batches import Batches
 from hdf.data.folder import ImageLine, MaskLine, StoreFolder, fingerprint, read_prepared
-from hdf.data.mask_reading import add_masks, mask_keys
-from hdf.data.masks import packed_size
+from hdf.data.mask_reading import add_masks, mask_keys, packed_size
 from hdf.data.resize import fit
-from hdf.runtime.malloc import peak_mib
+from hdf.runtime.resources import peak_mib
 from hdf.types import Sample, Target
 
 COUNT, SIZE, BATCH = 27_000, (224, 224), 32

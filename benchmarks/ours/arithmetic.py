@@ -9,7 +9,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.timing import seconds
-from hdf.runtime.malloc import keep_freed_memory
+from hdf.runtime.resources import keep_freed_memory
 from hdf_plugins.backbones.vgg import VGG16
 from hdf_plugins.heads.box_regression import BoxRegression
 

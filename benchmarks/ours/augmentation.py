@@ -16,7 +16,7 @@ from torchvision.transforms import v2
 from benchmarks.ellipses import NoisyEllipses
 from benchmarks.timing import seconds
 from hdf.augmentation.pipeline import Augment
-from hdf.runtime.malloc import keep_freed_memory
+from hdf.runtime.resources import keep_freed_memory
 from hdf.types import Batch, Targets
 from hdf_plugins.augmentations.affine import affine
 from hdf_plugins.augmentations.gamma import Gamma

@@ -13,7 +13,7 @@ from hdf.cli.arguments import checked_recipe
 from hdf.cli.screen import console
 from hdf.console.progress import Reporter
 from hdf.runs.run_folder import choose_folder
-from hdf.runtime.malloc import keep_freed_memory
+from hdf.runtime.resources import keep_freed_memory
 from hdf.training.interruptions import Stop
 from hdf.training.prepare import Run, prepare
 from hdf.training.trainer import Trainer

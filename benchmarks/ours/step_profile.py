@@ -15,7 +15,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 
 from benchmarks.ours.quality import prepared
 from hdf.data.batches import Batches
-from hdf.runtime.malloc import keep_freed_memory
+from hdf.runtime.resources import keep_freed_memory
 from hdf.runtime.world import ALONE
 from hdf.training.learner import Learner
 from hdf.training.state import new_state

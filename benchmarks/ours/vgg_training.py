@@ -16,7 +16,7 @@ from hdf.models.detector import Detector, ModelSpec
 from hdf.models.feature_cache import FeatureCache
 from hdf.recipe.schema import Adam, Constant
 from hdf.runtime.device import choose_compute
-from hdf.runtime.malloc import keep_freed_memory
+from hdf.runtime.resources import keep_freed_memory
 from hdf.training.learner import Learner
 from hdf.training.optimisation import build_optimizer, build_schedule
 from hdf.training.state import compile_detector

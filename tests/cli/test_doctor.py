@@ -240,7 +240,7 @@ def test_cores_that_others_keep_busy(
 ) -> None:
     monkeypatch.setattr("os.getloadavg", lambda: (load, 0.0, 0.0))
     monkeypatch.setattr("os.cpu_count", lambda: everywhere)
-    monkeypatch.setattr("hdf.runtime.workers.cores", lambda: 4)
+    monkeypatch.setattr("hdf.runtime.resources.cores", lambda: 4)
     found = next(item for item in machine.processor() if item.name == "load")
     assert found.state == state
     assert found.advice.endswith(f"OMP_NUM_THREADS{threads}" if threads else "")

@@ -14,7 +14,7 @@ from rich.console import Console
 from hdf.console import forecast, progress
 from hdf.console.forecast import Forecast, Pace, spoken
 from hdf.console.progress import Reporter
-from hdf.recipe.packaged import packaged_recipes
+from hdf.recipe.load import packaged_recipes
 from hdf.training import timing
 from hdf.training.prepare import Run
 from hdf.training.state import Selection, TrainingState

@@ -20,8 +20,7 @@ from hdf.data.batches import Batches
 from hdf.data.dataset import wants_masks
 from hdf.data.flat_file import ImageFile
 from hdf.data.folder import StoreFolder, read_prepared
-from hdf.data.mask_reading import add_masks
-from hdf.data.masks import pack, unpack
+from hdf.data.masks import add_masks, pack, unpack
 from hdf.data.store import Skipped, Store, build_store
 from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve

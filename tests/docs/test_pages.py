@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hdf.recipe.packaged import packaged_recipes
+from hdf.recipe.load import packaged_recipes
 from hdf.tools.doctor.installation import EXTRAS
 from tests.docs.documentation import DOCS
 

@@ -9,8 +9,7 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from hdf.recipe.load import parse
-from hdf.recipe.packaged import packaged_recipes
+from hdf.recipe.load import packaged_recipes, parse
 from hdf.registry.options import Options
 from hdf.registry.registry import Registry
 from tests.faults.strange import names, values

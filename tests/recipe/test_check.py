@@ -13,8 +13,8 @@ from pydantic import BaseModel
 from hdf.errors import UserError
 from hdf.models.build import build
 from hdf.recipe.check import CheckedRecipe, check_recipe
+from hdf.recipe.load import packaged_recipes
 from hdf.recipe.merge import resolve
-from hdf.recipe.packaged import packaged_recipes
 from hdf.recipe.schema import Recipe
 from hdf.registry.registry import Registry, discover
 

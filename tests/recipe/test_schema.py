@@ -15,9 +15,8 @@ from hdf.cli.recipes import SCHEMA
 from hdf.errors import UserError
 from hdf.recipe.check import check_recipe
 from hdf.recipe.json_schema import recipe_schema
-from hdf.recipe.load import parse
+from hdf.recipe.load import packaged_recipes, parse
 from hdf.recipe.merge import resolve
-from hdf.recipe.packaged import packaged_recipes
 from hdf.registry.kinds import KINDS
 from hdf.registry.registry import Registry, discover
 

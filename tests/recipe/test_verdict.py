@@ -75,16 +75,16 @@ def place(tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch) -
 @pytest.fixture
 def builds(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Grows whenever a recipe's components are built."""
-    import hdf.models.components
+    import hdf.models.build
 
     found: list[object] = []
-    own = hdf.models.components.build_components
+    own = hdf.models.build.build_components
 
     def counted(checked: object) -> object:
         found.append(checked)
         return own(checked)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(hdf.models.components, "build_components", counted)
+    monkeypatch.setattr(hdf.models.build, "build_components", counted)
     return found
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hdf.recipe.load import packaged_recipes
 from hdf.recipe.merge import resolve
-from hdf.recipe.packaged import packaged_recipes
 from hdf_plugins.loaders.phantom import Phantom
 from tests.conftest import Hdf
 

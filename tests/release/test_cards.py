@@ -13,7 +13,7 @@ from packaging.version import Version
 from hdf import __version__
 from hdf.models.file import load_model
 from hdf.models.weights import find_models, shipped_models
-from hdf.recipe.packaged import packaged_recipes
+from hdf.recipe.load import packaged_recipes
 from hdf.registry.registry import discover
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ from hdf import UserError
 from hdf.registry.registry import Registry, discover
 from hdf.runtime import workers
 from hdf.runtime.determinism import CUBLAS, repeatable
-from hdf.runtime.memory_budget import PORTION
+from hdf.runtime.resources import PORTION
 from tests.training.test_run import digest, run
 
 RESULTS = ("metrics.jsonl", "best.safetensors", "predictions.csv", "matches.csv")
@@ -58,7 +58,7 @@ def test_any_number_of_workers_gives_the_same(
 def test_images_that_stay_in_a_file_give_the_same(
     first: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hdf.runtime.memory_budget.available_bytes", lambda device: PORTION)
+    monkeypatch.setattr("hdf.runtime.resources.available_bytes", lambda device: PORTION)
     run(recipe_in(tmp_path), tmp_path / "out", EXACT, f"data.store={tmp_path / 'store'}")
     assert results(tmp_path / "out") == first
 
@@ -69,7 +69,7 @@ def test_kept_features_do_not_depend_on_free_memory(
 ) -> None:
     changes = (EXACT, "model.backbone.freeze=5", "augment=[]", "train.epochs=1")
     run(recipe_in(tmp_path), tmp_path / "first", *changes)
-    monkeypatch.setattr("hdf.runtime.memory_budget.available_bytes", lambda device: free)
+    monkeypatch.setattr("hdf.runtime.resources.available_bytes", lambda device: free)
     run(recipe_in(tmp_path), tmp_path / "second", *changes)
     assert results(tmp_path / "first") == results(tmp_path / "second")
 

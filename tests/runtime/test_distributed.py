@@ -17,8 +17,7 @@ from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
 from hdf import Detections, Sample, Target, UserError
 from hdf.data.batches import Batches
-from hdf.data.dataset import Dataset
-from hdf.data.distributed import _refuse_different, _sent
+from hdf.data.dataset import Dataset, _refuse_different, _sent
 from hdf.data.masks import Masks
 from hdf.data.split import Split
 from hdf.data.store import Store, build_store

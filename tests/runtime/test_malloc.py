@@ -10,7 +10,7 @@ import pytest
 
 SCRIPT = """
 import resource, torch
-from hdf.runtime.malloc import keep_freed_memory
+from hdf.runtime.resources import keep_freed_memory
 kept = keep_freed_memory()
 for step in range(6):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -18,7 +18,7 @@ from hdf import Sample, Target
 from hdf.console.progress import Reporter
 from hdf.data.dataset import read_dataset
 from hdf.data.store import Store, build_store
-from hdf.models.components import build_components
+from hdf.models.build import build_components
 from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve
 from hdf.recipe.splits import EndsSplit, FoldSplit, FractionSplit, Lists, ListSplit

@@ -21,7 +21,7 @@ from hdf.drawing import Shown
 from hdf.drawing.png import save_png
 from hdf.drawing.sheet import draw_sheet
 from hdf.errors import UserError
-from hdf.models.components import build_components
+from hdf.models.build import build_components
 from hdf.models.detector import Detector
 from hdf.recipe.check import CheckedRecipe, check_recipe
 from hdf.recipe.merge import resolve

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from hdf.console.progress import Reporter
 from hdf.errors import UserError
-from hdf.models.components import build_model
+from hdf.models.build import build_model
 from hdf.models.detector import Detector
 from hdf.models.file import load_model
 from hdf.recipe.check import check_recipe

@@ -120,7 +120,7 @@ def complete_recipe(
     context: Context, parameter: Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """The packaged recipes, and files."""
-    from hdf.recipe.packaged import packaged_recipes
+    from hdf.recipe.load import packaged_recipes
 
     return [
         _a_file(incomplete),

@@ -46,7 +46,7 @@ def audit(
 
     from hdf.console.progress import Reporter
     from hdf.files.atomic import refuse_path
-    from hdf.models.components import build_components
+    from hdf.models.build import build_components
     from hdf.tools.audit.audit import audit as look
     from hdf.tools.audit.cards import is_page, write_page
     from hdf.tools.audit.finding import as_json

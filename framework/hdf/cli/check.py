@@ -43,7 +43,7 @@ def _build(checked: CheckedRecipe, verdict: Verdict) -> None:
 
     import_components(checked)
 
-    from hdf.models.components import build_components
+    from hdf.models.build import build_components
 
     with watched() as opened:
         build_components(checked)

@@ -46,7 +46,7 @@ def _prepare(recipe: Path, overrides: tuple[str, ...], plugins_dir: Path | None)
     from hdf.console.forecast import Forecast
     from hdf.console.progress import Reporter
     from hdf.data.dataset import read_dataset
-    from hdf.models.components import build_components
+    from hdf.models.build import build_components
 
     reporter = Reporter(console(sys.stderr), Forecast(began))
     dataset = read_dataset(checked, build_components(checked).loader, reporter)
@@ -64,7 +64,7 @@ def _prepare(recipe: Path, overrides: tuple[str, ...], plugins_dir: Path | None)
 
 
 def _prune() -> None:
-    from hdf.data.cached_stores import prune, stores_folder
+    from hdf.data.store_location import prune, stores_folder
     from hdf.errors import user_error
 
     try:

@@ -9,7 +9,7 @@ import click
 from hdf.cli.arguments import complete_packaged
 from hdf.cli.screen import show_table
 from hdf.errors import user_error
-from hdf.recipe.packaged import packaged_recipes
+from hdf.recipe.load import packaged_recipes
 
 SCHEMA = "hdf-recipe.schema.json"
 """The schema that the third line of a packaged recipe names for editors, a file beside it."""

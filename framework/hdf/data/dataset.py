@@ -1,14 +1,16 @@
-"""From a checked recipe to the data set that it describes; no model is built."""
+"""From a checked recipe to its data set, for one process or several; no model is built."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import torch
 
 from hdf.console.progress import Reporter
-from hdf.data.folder import StoreFolder, read_prepared
-from hdf.data.mask_reading import add_masks
+from hdf.data.masks import Masks
 from hdf.data.split import Split, split_samples
 from hdf.data.store import Skipped, Store, read_usable, refuse_absent_labels, refuse_unusable
 from hdf.data.store_location import choose_folder, code_of
@@ -16,7 +18,11 @@ from hdf.errors import UserError, placed, user_error
 from hdf.models.build import blamed_on
 from hdf.models.optional import uses_masks
 from hdf.recipe.check import CheckedRecipe, Part
+from hdf.runtime.world import World
 from hdf.types import Sample
+
+if TYPE_CHECKING:
+    from hdf.data.folder import StoreFolder
 
 MASKS = 0.25
 """The time to read an image's masks, as a share of the time to read the image."""
@@ -90,6 +96,8 @@ def read_dataset(checked: CheckedRecipe, loader: Any, reporter: Reporter) -> Dat
     masks = wants_masks(checked)
     store, bad, reused = _read(checked, samples, folder, reporter, masks)
     if store is not None and masks:
+        from hdf.data.mask_reading import add_masks  # not above: few recipes ask for masks
+
         with reporter.counting("reading masks") as progress:
             on_wait = _waiting(folder, reporter)
             store, maskless = add_masks(store, data.resize, folder, progress, on_wait)
@@ -144,6 +152,8 @@ def _read(
     then = MASKS if masks else 0.0
     with reporter.counting("reading images", then, shorter) as progress:
         if folder is not None:
+            from hdf.data.folder import read_prepared
+
             on_wait = _waiting(folder, reporter)
             return read_prepared(folder, samples, data.labels, data.resize, progress, on_wait)
         wanted = (data.labels, data.image_size, data.resize)
@@ -186,3 +196,65 @@ def refuse_unlearnable(checked: CheckedRecipe, dataset: Dataset) -> None:
 def _refuse_absent_labels(checked: CheckedRecipe, store: Store) -> None:
     with placed(checked.where("data", "labels")):
         refuse_absent_labels(store)
+
+
+def read_shared(checked: CheckedRecipe, loader: Any, reporter: Reporter, world: World) -> Dataset:
+    """As `read_dataset`, for every process of a run.
+
+    Images in a store's folder are decoded once, by the writer or by one process of each machine
+    that has a folder of its own. Images in memory are read by the writer and sent to the others,
+    whose samples then have no original images to read.
+
+    Raises:
+        UserError: as `read_dataset`; or the processes see different data.
+    """
+    if world.size == 1:
+        return read_dataset(checked, loader, reporter)
+    dataset = read_dataset(checked, loader, reporter) if world.is_writer else None
+    if not world.broadcast(dataset is not None and dataset.folder is not None):
+        return _sent(dataset, world)
+    dataset = dataset or read_dataset(checked, loader, reporter)
+    _refuse_different(dataset.store, world)
+    return dataset
+
+
+def _sent(dataset: Dataset | None, world: World) -> Dataset:
+    """The writer's data set; pixels are received in place, as they may take half the memory."""
+    store = None if dataset is None else dataset.store
+    known = world.broadcast(None if dataset is None else _without_pixels(dataset))
+    cpu = torch.device("cpu")
+    images = world.broadcast_tensor(None if store is None else store.images.to(cpu))
+    assert known is not None
+    masks = known.store.masks
+    if masks is not None:
+        packed = store.masks.packed.to(cpu) if store and store.masks else None
+        masks = replace(masks, packed=world.broadcast_tensor(packed))
+    return dataset or replace(known, store=replace(known.store, images=images, masks=masks))
+
+
+def _without_pixels(dataset: Dataset) -> Dataset:
+    store = dataset.store
+    nothing = torch.empty(0, dtype=torch.uint8)
+    masks = store.masks and Masks(store.masks.rows, nothing, store.masks.size)
+    # The functions of a sample may be anything, which can't be sent.
+    samples = [
+        replace(sample, read=_is_elsewhere, read_masks=None, files=(), mask_files=())
+        for sample in store.samples
+    ]
+    return replace(dataset, store=replace(store, samples=samples, images=nothing, masks=masks))
+
+
+def _is_elsewhere() -> NoReturn:
+    raise RuntimeError("only the process that writes can read the original images again")
+
+
+def _refuse_different(store: Store, world: World) -> None:
+    """Raised by the writer alone; the others then lose the connection to it."""
+    found = world.gather(hashlib.sha256(store.facts().encode()).hexdigest())
+    others = [str(rank) for rank, digest in enumerate(found) if digest != found[0]]
+    if world.is_writer and others:
+        message = (
+            f"process {', '.join(others)} finds other images or boxes than process 0; the images "
+            "and tables that a recipe names must be the same on every machine"
+        )
+        raise user_error(message)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from hdf.data.flat_file import ImageFile
+if TYPE_CHECKING:
+    from hdf.data.flat_file import ImageFile
 
 
 def packed_size(size: tuple[int, int]) -> int:

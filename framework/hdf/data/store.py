@@ -8,21 +8,25 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
 from hdf.data.decode import attempted, decode, target_of
-from hdf.data.flat_file import TOGETHER, ImageFile
 from hdf.data.masks import Masks
 from hdf.data.resize import Resize
 from hdf.errors import Problem, UserError, user_error
-from hdf.runtime.memory_budget import fits
+from hdf.runtime.resources import fits
 from hdf.runtime.workers import map_samples
 from hdf.types import Geometry, Sample, Target, Targets, pad_targets
 
+if TYPE_CHECKING:
+    from hdf.data.flat_file import ImageFile
+
 Progress = Callable[[int, int], None]
+TOGETHER = 256
+"""Images that are read at once."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,8 @@ class Store:
     @property
     def files(self) -> list[ImageFile]:
         """The images and masks that are not in memory."""
-        held = (self.images, self.masks and self.masks.packed)
-        return [item for item in held if isinstance(item, ImageFile)]
+        held = (self.images, None if self.masks is None else self.masks.packed)
+        return [item for item in held if item is not None and not isinstance(item, Tensor)]
 
     def read(self, index: Tensor) -> tuple[Tensor, Tensor | None]:
         """What is stored at int64 [B] (on the CPU).
@@ -77,7 +81,7 @@ class Store:
         images = self.images
         return Store(
             [self.samples[i] for i in positions],
-            images.only(positions) if isinstance(images, ImageFile) else images[chosen],
+            images[chosen] if isinstance(images, Tensor) else images.only(positions),
             self.targets[chosen.to(self.targets.valid.device)],
             [self.originals[i] for i in positions],
             [self.geometry[i] for i in positions],

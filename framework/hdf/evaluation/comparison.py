@@ -9,8 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from hdf.evaluation.average_precision import PRECISIONS, Found, average_precision
-from hdf.evaluation.bootstrap import mean_interval
-from hdf.evaluation.metrics import Matches, box_metrics, iou_spread, of_name
+from hdf.evaluation.metrics import Matches, box_metrics, iou_spread, mean_interval, of_name
 from hdf.evaluation.ratio_metrics import ratio_metrics
 from hdf.types import Detections, Sample
 

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from hdf.boxes import area
-from hdf.evaluation.bootstrap import mean_interval
-from hdf.evaluation.metrics import Columns, Matches, of_name
+from hdf.evaluation.metrics import Columns, Matches, mean_interval, of_name
 from hdf.evaluation.ratio_metrics import Ratios, ratios_of
 from hdf.models.calibration import LEVELS, Calibration, EdgeErrors, fit_calibration
 

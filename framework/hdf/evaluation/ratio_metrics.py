@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from hdf.boxes import area
-from hdf.evaluation.bootstrap import mean_interval, variation_interval
-from hdf.evaluation.metrics import Columns, Matches
+from hdf.evaluation.metrics import Columns, Matches, mean_interval, variation_interval
 from hdf.ratio import RATIO_LABELS, cardiothoracic_ratio, ratio_spread
 
 LIMITS = 1.96

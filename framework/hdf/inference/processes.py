@@ -17,7 +17,8 @@ import torch
 from hdf.errors import user_error
 from hdf.inference.files import Draw, FileResult, chunks_of, predict_chunk
 from hdf.inference.predictor import Predictor
-from hdf.runtime.workers import Processes, cores, end_with_parent, in_order
+from hdf.runtime.resources import cores
+from hdf.runtime.workers import Processes, end_with_parent, in_order
 
 
 class Load(Protocol):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from hdf.models.calibration import Calibration
-from hdf.models.novelty import Doubt
 from hdf.models.optional import exportable, fitted
 from hdf.types import Backbone, Batch, Detections, Head, Targets
+
+if TYPE_CHECKING:
+    from hdf.models.calibration import Calibration
+    from hdf.models.novelty import Doubt
 
 LEAST_INSIDE = 20
 """Trust the statistics only if at least 1 / 20 of the pixels are neither black nor white."""
@@ -68,7 +70,11 @@ class Detector(nn.Module):
     def __init__(self, backbone: Backbone, head: Head, spec: ModelSpec) -> None:
         super().__init__()
         self.backbone, self.head, self.spec = backbone, head, spec
-        self.doubt = Doubt(backbone.channels, spec.doubt) if spec.doubt else None
+        self.doubt: Doubt | None = None
+        if spec.doubt:
+            from hdf.models.novelty import Doubt  # not above: training starts without it
+
+            self.doubt = Doubt(backbone.channels, spec.doubt)
         self.register_buffer("mean", torch.tensor(spec.mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(spec.std).view(1, -1, 1, 1), persistent=False)
 

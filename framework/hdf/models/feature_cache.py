@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hdf.models.detector import Detector
 from hdf.runtime.device import Compute
-from hdf.runtime.memory_budget import fits
+from hdf.runtime.resources import fits
 from hdf.types import Backbone, Batch
 
 
@@ -18,7 +18,7 @@ class FeatureCache:
     """Caches on the device the maps of images that are not augmented.
 
     Maps that the head does not read are not cached. Nothing is cached if the maps of all images
-    would take too much of the device's free memory (`hdf.runtime.memory_budget`).
+    would take too much of the device's free memory (`hdf.runtime.resources`).
 
     Args:
         images: number of images in the store; `Batch.index` is below it.

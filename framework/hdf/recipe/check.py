@@ -14,7 +14,6 @@ from pydantic import ValidationError
 from hdf.errors import UserError, placed, user_error
 from hdf.recipe.load import Node, dump, parse
 from hdf.recipe.merge import Source, merge, relabel
-from hdf.recipe.problems import problems
 from hdf.recipe.schema import DEFAULTS, Recipe
 from hdf.registry.kinds import COMPONENTS
 from hdf.registry.options import Options, UnusableSignatureError
@@ -169,6 +168,8 @@ def _typed(tree: Node, errors: list[UserError]) -> Recipe | None:
     try:
         return Recipe.model_validate_json(json.dumps(tree.plain()))
     except ValidationError as error:
+        from hdf.recipe.problems import problems  # not above: only mistakes need it
+
         errors.append(UserError(problems(error, tree)))
         return None
 
@@ -208,6 +209,8 @@ def _part(registry: Registry, kind: str, path: RecipePath, use: dict[str, Any], 
     try:
         values = options.validate({key: value for key, value in use.items() if key != "use"})
     except ValidationError as error:
+        from hdf.recipe.problems import problems
+
         errors.append(UserError(problems(error, tree, path, options.names())))
     nested = _nested(registry, options, path, use, tree, errors)
     if errors:

@@ -1,4 +1,4 @@
-"""Strict YAML with a line number for every value, and values as such YAML.
+"""Strict YAML with a line number for every value, from files and from the package.
 
 PyYAML's defaults read ``1e-4`` as a string, ``on`` as True and ``0123`` as 83, and drop all but the
 last of equal keys. Recipes use the core schema of YAML 1.2 (section 10.3.2) and refuse duplicate
@@ -15,8 +15,9 @@ from typing import Any
 
 import yaml
 
-from hdf.errors import Problem, UserError, user_error
+from hdf.errors import Problem, UserError, suggest, user_error
 from hdf.files import atomic
+from hdf.files.atomic import is_file
 
 LARGEST_FILE = 1_000_000
 MOST_VALUES = 20_000
@@ -236,3 +237,45 @@ _SCALARS: dict[str, Callable[[str], Any]] = {
     "int": _integer,
     "float": _float,
 }
+
+
+def recipes_folder() -> Path:
+    """Where the packaged recipes are: inside an installed wheel, or at the top of a checkout."""
+    here = Path(__file__)
+    inside = here.parents[1] / "recipes"
+    return inside if inside.is_dir() else here.parents[3] / "recipes"
+
+
+def packaged_recipes() -> list[Path]:
+    """The packaged recipes, sorted by name."""
+    return sorted(recipes_folder().glob("*.yaml"))
+
+
+def find_recipe(recipe: Path) -> Path:
+    """The file itself, or the packaged recipe of that bare name (``vgg16_mse``).
+
+    Returns:
+        `recipe` where it is something else than a file, so that reading it says what.
+
+    Raises:
+        UserError: nothing of that name is there.
+    """
+    name = recipe.name.removesuffix(".yaml")
+    packaged = recipes_folder() / f"{name}.yaml"
+    if recipe.parent == Path() and not is_file(recipe) and is_file(packaged):
+        return packaged
+    if _is_missing(recipe):
+        closest = suggest(name, (path.stem for path in packaged_recipes()))
+        message = f"can't be read: no such file, and no packaged recipe is called so{closest}"
+        raise user_error(message, str(recipe))
+    return recipe
+
+
+def _is_missing(path: Path) -> bool:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError):  # too long a name, a loop: reading says so
+        return False
+    return False

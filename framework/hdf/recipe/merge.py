@@ -13,8 +13,7 @@ from typing import Any
 
 from hdf.errors import user_error
 from hdf.files.atomic import is_file
-from hdf.recipe.load import DEEPEST, Node, parse, read_text
-from hdf.recipe.packaged import find_recipe
+from hdf.recipe.load import DEEPEST, Node, find_recipe, parse, read_text
 from hdf.recipe.splits import SPLIT_FORMS
 
 ABSENT = "—"

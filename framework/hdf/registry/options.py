@@ -18,7 +18,7 @@ from typing_extensions import TypedDict
 
 from hdf.registry.kinds import COMPONENTS, KINDS
 from hdf.registry.signatures import Signature
-from hdf.types.components import Loader
+from hdf.types.contract import Loader
 
 RESERVED = frozenset[str]().union(*(kind.supplied for kind in COMPONENTS))
 """Names that the engine supplies; they never appear in recipes."""

@@ -20,7 +20,7 @@ from typing import ParamSpec, TypeVar
 import torch
 
 from hdf.registry.discovery import FOLDER_MODULE
-from hdf.runtime import cgroup
+from hdf.runtime.resources import cores
 from hdf.types import Sample
 
 Item = TypeVar("Item")
@@ -126,12 +126,6 @@ def _read_packed(packed: bytes) -> bytes:
 def workers() -> int:
     """How many read at once; each worker process imports torch, so not too many."""
     return min(cores(), MOST_WORKERS)
-
-
-def cores() -> int:
-    """Cores that this process may use, by its affinity and the quota of its control group."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(allowed or 1, cgroup.processors() or sys.maxsize))
 
 
 class Processes(ProcessPoolExecutor):

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from hdf.data.batches import Batches
-from hdf.models.novelty import doubt_features, fit_doubt
 from hdf.training.prepare import Run
 from hdf.types import Batch
 
@@ -34,6 +33,8 @@ def looks(run: Run) -> tuple[int, float]:
 @torch.no_grad()
 def learn_doubt(run: Run) -> None:
     """Give the run's detector a doubt score (`hdf.models.novelty`), given enough images."""
+    from hdf.models.novelty import doubt_features, fit_doubt  # not above: a run's end needs it
+
     index = _evenly(run.split.train)
     if len(index) < FEWEST:
         return

@@ -10,9 +10,9 @@ from hdf.evaluation.comparison import Comparison
 from hdf.evaluation.evaluate import Evaluation
 from hdf.models.file import save_model
 from hdf.report.results import finish, write_answers
-from hdf.runtime.malloc import peak_mib
+from hdf.runtime.resources import peak_mib
 from hdf.training.doubt import learn_doubt
-from hdf.training.pictures import draw
+from hdf.training.events import draw
 from hdf.training.prepare import Run
 from hdf.training.trainer import Trainer
 

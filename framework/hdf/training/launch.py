@@ -16,11 +16,11 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, P
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from hdf.errors import placed
-from hdf.models.components import build_components
+from hdf.models.build import build_components
 from hdf.recipe.check import CheckedRecipe
 from hdf.runs.run_folder import RunFolder, status_of
 from hdf.runtime.process_group import LOST, ProcessGroup
-from hdf.runtime.workers import cores
+from hdf.runtime.resources import cores
 from hdf.training.checkpoint.store import STATE
 
 HERE = "127.0.0.1"

@@ -11,13 +11,11 @@ import torch
 from hdf.augmentation.pipeline import Augment
 from hdf.console.progress import Reporter
 from hdf.data.batches import Batches
-from hdf.data.dataset import refuse_unlearnable
-from hdf.data.distributed import read_shared
+from hdf.data.dataset import read_shared, refuse_unlearnable
 from hdf.data.split import Split
 from hdf.data.store import Store
 from hdf.errors import placed, user_error
-from hdf.models.build import blamed_on
-from hdf.models.components import build_components, build_model
+from hdf.models.build import blamed_on, build_components, build_model
 from hdf.models.detector import Detector
 from hdf.models.dry_run import try_detector
 from hdf.recipe.check import CheckedRecipe

@@ -24,7 +24,7 @@ from hdf.runs.run_folder import (
     write_split,
 )
 from hdf.runtime.determinism import repeatable
-from hdf.runtime.malloc import keep_freed_memory
+from hdf.runtime.resources import keep_freed_memory
 from hdf.runtime.world import ALONE, World
 from hdf.training.events import tell
 from hdf.training.interruptions import FaultError, explained, stopping

@@ -15,11 +15,10 @@ from hdf.evaluation.evaluate import Evaluation, Evaluator, constant_boxes
 from hdf.models.feature_cache import FeatureCache, is_fixed
 from hdf.runtime.determinism import seed_step
 from hdf.training.checkpoint.saving import Saver
-from hdf.training.events import tell
+from hdf.training.events import draw, tell
 from hdf.training.interruptions import Stop
 from hdf.training.learner import Position
 from hdf.training.not_finite import Watch, refuse_not_finite, tell_not_finite
-from hdf.training.pictures import draw
 from hdf.training.prepare import Run
 from hdf.training.state import new_state, validates
 from hdf.training.timing import Timing

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hdf.types.components import (
+    from hdf.types.contract import (
         Augmentation,
         Backbone,
         ExportableHead,
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
         MaskHead,
         Module,
         NormalizedBackbone,
+        RunFacts,
+        RunFiles,
         StagedBackbone,
         Visualizer,
     )
-    from hdf.types.detections import Detections, Geometry
-    from hdf.types.run_facts import RunFacts, RunFiles
     from hdf.types.samples import Fault, ImageFacts, Sample, Target, kind_of
-    from hdf.types.targets import Batch, Targets, pad_targets
+    from hdf.types.tensors import Batch, Detections, Geometry, Targets, pad_targets
 
 __all__ = [
     "Augmentation",
@@ -55,8 +55,8 @@ __all__ = [
     "pad_targets",
 ]
 
-_HOMES = ("samples", "components", "run_facts", "targets", "detections")
-"""The last two import torch."""
+_HOMES = ("samples", "contract", "tensors")
+"""The last imports torch."""
 
 
 def __getattr__(name: str) -> Any:

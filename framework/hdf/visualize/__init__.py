@@ -1,1 +1,4 @@
-"""What a visualizer may look at. The visualizers themselves are plugins."""
+"""What a visualizer may look at.
+
+The visualizers themselves are plugins, and what several of them draw with is `hdf.drawing`.
+"""

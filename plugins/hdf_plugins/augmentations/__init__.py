@@ -1,1 +1,4 @@
-"""The built-in augmentations, one per file."""
+"""The built-in augmentations, one per file.
+
+`drawn` and `ranges` are what several of them share.
+"""

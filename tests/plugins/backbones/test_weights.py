@@ -13,7 +13,7 @@ from torchvision import models
 from torchvision.models.vgg import cfgs, make_layers
 
 from hdf.errors import UserError
-from hdf.recipe.packaged import packaged_recipes
+from hdf.recipe.load import packaged_recipes
 from hdf_plugins.backbones.resnet import ResNet18
 from hdf_plugins.backbones.vgg import VGG11, VGG16
 from hdf_plugins.backbones.weights import IMAGENET_MEAN, IMAGENET_STD, SHIPPED

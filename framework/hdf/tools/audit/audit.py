@@ -10,7 +10,7 @@ from hdf.console.progress import Reporter
 from hdf.data.dataset import list_samples, read_images
 from hdf.data.store import Store
 from hdf.recipe.check import CheckedRecipe
-from hdf.runtime.malloc import keep_freed_memory
+from hdf.runtime.resources import keep_freed_memory
 from hdf.tools.audit.anatomy import find_odd_boxes
 from hdf.tools.audit.duplicates import find_duplicates, same_radiographs
 from hdf.tools.audit.finding import Finding, in_order

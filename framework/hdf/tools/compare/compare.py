@@ -10,7 +10,7 @@ from typing import Any
 from hdf.data.dataset import list_samples
 from hdf.errors import UserError
 from hdf.evaluation.labelled_folder import list_folder
-from hdf.models.components import build_components
+from hdf.models.build import build_components
 from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import differences, resolve
 from hdf.registry.registry import Registry

@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 
 from hdf.errors import user_error
-from hdf.evaluation.bootstrap import mean_interval
 from hdf.evaluation.comparison import Comparison
-from hdf.evaluation.metrics import Matches
+from hdf.evaluation.metrics import Matches, mean_interval
 from hdf.evaluation.ratio_metrics import ratios_of
 from hdf.report.films import image_iou
 

@@ -42,8 +42,7 @@ def devices() -> Iterator[Check]:
 
 def processor() -> Iterator[Check]:
     """Cores, what other programs leave of them, and memory that this process may use."""
-    from hdf.runtime.memory_budget import system_memory
-    from hdf.runtime.workers import cores
+    from hdf.runtime.resources import cores, system_memory
 
     yield _cores(cores())
     if hasattr(os, "getloadavg"):  # not on Windows
@@ -92,7 +91,7 @@ def room() -> Iterator[Check]:
 
 def _stores() -> Check:
     """Copies of radiographs that hdf has made by itself."""
-    from hdf.data.cached_stores import cached_stores
+    from hdf.data.store_location import cached_stores
 
     try:
         stores = cached_stores()

@@ -18,7 +18,7 @@ from hdf.data.store import Store
 from hdf.drawing import WARNING, Shown, draw_sheet, most_cells, panel_of
 from hdf.drawing.sheet import zoom_of
 from hdf.errors import placed
-from hdf.models.components import build_components
+from hdf.models.build import build_components
 from hdf.recipe.check import CheckedRecipe
 from hdf.runtime.device import choose_compute
 from hdf.types import Batch, Sample

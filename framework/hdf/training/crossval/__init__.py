@@ -1,1 +1,4 @@
-"""Cross-validation: every fold of a recipe as a run, and the calibration that they allow."""
+"""Cross-validation: every fold of a recipe as a run, and the calibration that they allow.
+
+`folder` knows where the folds are; `crossval` runs them and pools their answers.
+"""

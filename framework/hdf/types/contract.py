@@ -1,4 +1,4 @@
-"""What a component offers: a Protocol for each kind, and one for each thing that it may add.
+"""What components offer and what hooks are told: the interface of plugins, as types.
 
 A component inherits from none of these; it has what they name. Attributes of the second sort are
 optional, and `hdf.models.optional` alone reads them. Nothing here imports torch.
@@ -6,7 +6,9 @@ optional, and `hdf.models.optional` alone reads them. Nothing here imports torch
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
@@ -16,8 +18,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from hdf.types.detections import Detections
-    from hdf.types.targets import Batch, Targets
+    from hdf.types.tensors import Batch, Detections, Targets
 
 
 @runtime_checkable
@@ -201,3 +202,80 @@ class Visualizer(Protocol):
     def draw(self, view: Any, folder: Path, /) -> list[Path]:
         """Write files into the folder; returns their paths. The view is an `hdf.View`."""
         ...
+
+
+ENDS = "2027-06-01"
+FORMER = {
+    "augment": "run.recipe.augment",
+    "checked": "run.resolved",
+    "compute": "run.device and run.precision",
+    "registry": "run.resolved",
+    "split": "run.train_images and run.val_images, or split.csv in run.folder.path",
+    "store": "run.labels, or split.csv in run.folder.path",
+    "visualizers": "run.recipe.visualize",
+}
+"""What hooks were given before, and what to use instead."""
+
+
+class RunFiles(Protocol):
+    """The files of a run."""
+
+    @property
+    def path(self) -> Path:
+        """The run folder."""
+        ...
+
+    @property
+    def figures(self) -> Path:
+        """The folder of the pictures."""
+        ...
+
+    @property
+    def best(self) -> Path:
+        """The model file, which is there when the run ends."""
+        ...
+
+    @property
+    def metrics(self) -> Path:
+        """``metrics.jsonl``, a line for each epoch so far."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class RunFacts:
+    """A run, as the hooks of its events see it.
+
+    Attributes:
+        name: the recipe's.
+        folder: where the run writes.
+        recipe: typed, without components' options: ``run.recipe.train.epochs``.
+        resolved: the whole recipe as plain values, with every default filled in.
+        labels: the recipe's ``data.labels``.
+        device: such as ``cpu`` or ``cuda:0``.
+        precision: ``float32`` or ``bfloat16``.
+        processes: how many train together.
+        train_images: how many are trained on.
+        val_images: how many are reported.
+        detector: the model that is evaluated and saved; look, but do not change.
+    """
+
+    name: str
+    folder: RunFiles
+    recipe: Any
+    resolved: Mapping[str, Any]
+    labels: tuple[str, ...]
+    device: str
+    precision: str
+    processes: int
+    train_images: int
+    val_images: int
+    detector: nn.Module
+    engine: Any = field(default=None, repr=False)
+    """hdf's own run, for `FORMER` names alone."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in FORMER:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        message = f"run.{name} is no longer given to hooks from {ENDS} on; use {FORMER[name]}"
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
+        return getattr(self.engine, name)

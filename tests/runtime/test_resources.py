@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from hdf.runtime import cgroup, workers
-from hdf.runtime.memory_budget import available_bytes, system_memory
+from hdf.runtime import resources
+from hdf.runtime.resources import available_bytes, cores, system_memory
 from hdf.tools.doctor import machine
 
 MIB = 2**20
@@ -32,12 +32,12 @@ OWN = {"second": "0::/job/step\n", "first": "4:memory:/job/step\n2:cpu,cpuacct:/
 
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.setattr(cgroup, "TREE", tmp_path / "tree")
-    monkeypatch.setattr(cgroup, "OWN", tmp_path / "own")
+    monkeypatch.setattr(resources, "TREE", tmp_path / "tree")
+    monkeypatch.setattr(resources, "OWN", tmp_path / "own")
     monkeypatch.setattr("os.sched_getaffinity", lambda process: range(8), raising=False)
-    cgroup.processors.cache_clear()
+    resources._group_cores.cache_clear()
     yield tmp_path / "tree"
-    cgroup.processors.cache_clear()
+    resources._group_cores.cache_clear()
 
 
 def write(tree: Path, version: str, files: dict[str, str], below: str = "") -> None:
@@ -57,26 +57,26 @@ def test_the_group_s_limits_hold_wherever_they_are_set(
     write(tree, version, files, below)
     assert available_bytes(torch.device("cpu")) == 54 * MIB
     assert system_memory() == (64 * MIB, 54 * MIB)
-    assert workers.cores() == 2
+    assert cores() == 2
 
 
 def test_the_narrowest_group_decides(tree: Path) -> None:
     write(tree, "second", SECOND)
     write(tree, "second", {"cpu.max": "50000 100000", "memory.max": "max"}, "job/step")
-    assert workers.cores() == 1
-    assert cgroup.memory() == (64 * MIB, 54 * MIB)
+    assert cores() == 1
+    assert resources._group_memory() == (64 * MIB, 54 * MIB)
 
 
 @pytest.mark.parametrize("files", [NONE, {}])
 def test_without_a_limit_the_machine_s_own_figures_hold(tree: Path, files: dict[str, str]) -> None:
     write(tree, "second", files)
-    assert cgroup.memory() is None
-    assert workers.cores() == 8
+    assert resources._group_memory() is None
+    assert cores() == 8
 
 
 def test_the_first_version_s_sign_of_no_quota(tree: Path) -> None:
     write(tree, "first", {**FIRST, "cpu/cpu.cfs_quota_us": "-1\n"})
-    assert workers.cores() == 8
+    assert cores() == 8
 
 
 def test_doctor_tells_of_threads_that_a_quota_keeps_back(
