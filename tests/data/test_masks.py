@@ -20,12 +20,13 @@ from hdf.data.batches import Batches
 from hdf.data.dataset import wants_masks
 from hdf.data.flat_file import ImageFile
 from hdf.data.folder import StoreFolder, read_prepared
-from hdf.data.masks import add_masks, pack, unpack
+from hdf.data.mask_reading import add_masks
+from hdf.data.masks import pack, unpack
 from hdf.data.store import Skipped, Store, build_store
 from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve
 from hdf.registry.registry import discover
-from hdf.runtime import memory_budget as residence
+from hdf.runtime import resources
 from hdf.types import Targets, pad_targets
 from tests.training.test_run import run
 
@@ -248,7 +249,7 @@ def test_streamed_and_resident_masks_are_the_same(
 ) -> None:
     streamed, _ = prepared(tmp_path / "store", samples(originals))
     resident = streamed.to(torch.device("cpu"))
-    monkeypatch.setattr(residence, "available_bytes", lambda device: 0)
+    monkeypatch.setattr(resources, "available_bytes", lambda device: 0)
     streamed = streamed.to(torch.device("cpu"))
     assert streamed.masks is not None and isinstance(streamed.masks.packed, ImageFile)
     assert resident.masks is not None and isinstance(resident.masks.packed, Tensor)

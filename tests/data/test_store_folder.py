@@ -24,7 +24,7 @@ from hdf.data.decode import decode
 from hdf.data.flat_file import ImageFile
 from hdf.data.folder import ImageLine, StoreFolder, fingerprint, read_prepared
 from hdf.data.store import Skipped, Store, build_store
-from hdf.runtime import memory_budget as residence
+from hdf.runtime import resources
 
 SIZE = (16, 24)
 COUNT = 7
@@ -289,7 +289,7 @@ def test_streamed_and_resident_batches_are_the_same(
 ) -> None:
     device = torch.device("cpu")
     resident = streamed.to(device)
-    monkeypatch.setattr(residence, "available_bytes", lambda device: 0)
+    monkeypatch.setattr(resources, "available_bytes", lambda device: 0)
     assert isinstance(resident.images, Tensor)
     assert isinstance(streamed.to(device).images, ImageFile)
     index = [5, 0, 3, 1, 6]

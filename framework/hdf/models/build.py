@@ -6,13 +6,12 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from torch import nn
 from typing_extensions import get_protocol_members
 
 from hdf import types
-from hdf.augmentation.pipeline import Augment
 from hdf.errors import Problem, UserError, placed, user_error
 from hdf.models.detector import Detector, ModelSpec
 from hdf.models.optional import expected_by
@@ -20,6 +19,9 @@ from hdf.recipe.check import CheckedRecipe, Part
 from hdf.registry.kinds import KINDS
 from hdf.runtime.determinism import seed_weights
 from hdf.types import Loader, Visualizer
+
+if TYPE_CHECKING:
+    from hdf.augmentation.pipeline import Augment
 
 
 @contextmanager
@@ -173,14 +175,20 @@ def build_components(checked: CheckedRecipe) -> Components:
     visualizers: list[Any] = [tried(_visualizer, part) for part in checked.list_of("visualize")]
     if errors:
         raise UserError.joined(errors)
-    augment = Augment(modules, data.image_size, data.box_bounds) if modules else None
+    augment = _augment(modules, data.image_size, data.box_bounds) if modules else None
     return Components(loader, augment, visualizers)
+
+
+def _augment(modules: list[Any], *settings: Any) -> Augment:
+    from hdf.augmentation.pipeline import Augment  # not above: prediction needs no Kornia
+
+    return Augment(modules, *settings)
 
 
 def _augmentation(part: Part, **supplied: Any) -> Any:
     module = build(part, **supplied)
     with blamed_on(part, "augmentation"):
-        Augment([module], supplied["image_size"])
+        _augment([module], supplied["image_size"])
     return module
 
 

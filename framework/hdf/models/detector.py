@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor, nn
 
+from hdf.models.calibration import Calibration
 from hdf.models.optional import exportable, fitted
 from hdf.types import Backbone, Batch, Detections, Head, Targets
 
 if TYPE_CHECKING:
-    from hdf.models.calibration import Calibration
     from hdf.models.novelty import Doubt
 
 LEAST_INSIDE = 20
