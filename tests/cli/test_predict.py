@@ -211,14 +211,14 @@ def test_a_dicom_says_more_but_not_who_it_is(
     monkeypatch.delenv("HDF_SALT", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     pixels = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)
-    said = {"ViewPosition": "AP", "PatientPosition": "HFS", "ImagerPixelSpacing": [0.5, 0.25]}
+    said = {"ViewPosition": "AP", "PatientPosition": "HFS", "ImagerPixelSpacing": [5.0, 4.0]}
     (tmp_path / "images").mkdir()
     write_dicom(tmp_path / "images" / "1.2.3", pixels, **said)
     write_dicom(tmp_path / "images" / "1.2.4.dcm", pixels, ViewPosition="LL")
     shown = predict(tmp_path / "images", "--model", model)
     assert shown.exit_code == 0, shown.output
     bed, lateral = rows(shown.stdout)[0], rows(shown.stdout)[3]
-    assert float(bed["heart_width_mm"]) == pytest.approx(28 * 0.25)
+    assert float(bed["heart_width_mm"]) == pytest.approx(28 * 4)
     assert (bed["spacing_at"], bed["view"]) == ("detector", "AP")
     assert "anteroposterior view: the heart looks wider than it is" in bed["warning"]
     assert "lying patient: the heart looks wider than it is" in bed["warning"]

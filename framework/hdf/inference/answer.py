@@ -14,6 +14,13 @@ from hdf.types import ImageFacts
 
 DOUBTED = 0.5
 FRONTAL = ("PA", "AP")
+LATERAL = ("LL", "RL", "LATERAL")
+OTHER_MODALITIES = ("CT", "MR", "US", "PT", "NM", "MG", "XA", "IO", "PX", "BMD", "OPT", "ECG")
+"""DICOM's names (PS3.3, C.7.3.1.1.1) of images that are no plain radiographs of a chest."""
+OF_THE_CHEST = ("CHEST", "THORA", "LUNG", "HEART", "RIB", "STERN", "TRUNK", "TORSO", "WHOLEBODY")
+"""Beginnings or parts of BodyPartExamined (PS3.16, annex L) that may show a chest."""
+WIDTHS = (70.0, 250.0)
+"""Millimetres between which an adult's heart lies, even where its image is magnified."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +32,14 @@ class Answer:
         prediction: the boxes, in its pixels.
         facts: what its file states.
         outer: the box that contains the true one, by label; empty without a calibration.
-        inner: the box that lies within the true one, likewise.
-        ratio: the cardiothoracic ratio, if heart and lungs were found.
+        inner: the box that lies within the true one, likewise; none where the edges are too
+            uncertain for any.
+        ratio: the cardiothoracic ratio, if heart and lungs were found in a view that is not stated
+            to be lateral.
         ratio_interval: (low, high), if the ratio is calibrated.
-        width: of the heart in millimetres, if the file states a pixel spacing.
+        width: of the heart in millimetres, if the file states a pixel spacing that makes it one.
+        implausible: the width in millimetres that the stated pixel spacing gives, if no adult's
+            heart is so wide.
     """
 
     size: tuple[int, int]
@@ -39,15 +50,21 @@ class Answer:
     ratio: float | None = None
     ratio_interval: tuple[float, float] | None = None
     width: HeartWidth | None = None
+    implausible: float | None = None
 
     @property
     def warnings(self) -> list[str]:
         """Reasons to distrust the boxes or the ratio."""
-        view = self.facts.view
+        view, modality, part = self.facts.view, self.facts.modality, self.facts.body_part
+        mm = self.implausible or 0.0
+        elsewhere = part and not any(name in part.replace(" ", "") for name in OF_THE_CHEST)
         found = {
             "nothing was found": not self.prediction.boxes,
             "may be no upright frontal chest radiograph": self.prediction.doubt >= DOUBTED,
             f"the file states the view {view}: no frontal one": view and view not in FRONTAL,
+            f"the file states the modality {modality}: no radiograph": modality in OTHER_MODALITIES,
+            f"the file states the body part {part}: no chest": elsewhere,
+            f"the stated pixel spacing makes the heart {mm:.0f} mm wide: it is not used": mm > 0,
             "anteroposterior view: the heart looks wider than it is": view == "AP",
             "lying patient: the heart looks wider than it is": self.facts.lying,
         }
@@ -69,12 +86,15 @@ def make_answer(
         coverage: one of the calibration's levels.
     """
     boxes = prediction.boxes
+    width = heart_width(boxes["heart"], facts) if "heart" in boxes else None
+    usable = width is None or WIDTHS[0] <= width.mm <= WIDTHS[1]
     answer = Answer(
         size,
         prediction,
         facts,
-        ratio=cardiothoracic_ratio(boxes),
-        width=heart_width(boxes["heart"], facts) if "heart" in boxes else None,
+        ratio=None if facts.view in LATERAL else cardiothoracic_ratio(boxes),
+        width=width if usable and facts.view not in LATERAL else None,
+        implausible=None if usable or width is None else width.mm,
     )
     return answer if calibration is None else _calibrated(answer, calibration, coverage)
 
@@ -88,16 +108,14 @@ def _calibrated(answer: Answer, calibration: Calibration, level: float) -> Answe
     }
     spread, interval = ratio_spread(boxes, known), None
     if answer.ratio is not None and spread is not None and calibration.ratio:
-        interval = calibration.ratio_interval(answer.ratio, spread, level)
-    return replace(
-        answer,
-        outer={
-            label: clip(calibration.outer(boxes[label], spread, label, level), answer.size)
+        low, high = calibration.ratio_interval(answer.ratio, spread, level)
+        interval = max(0.0, low), min(high, max(1.0, answer.ratio))  # a heart lies within a thorax
+    outer, inner = (
+        {
+            label: clip(bound(boxes[label], spread, label, level), answer.size)
             for label, spread in known.items()
-        },
-        inner={
-            label: calibration.inner(boxes[label], spread, label, level)
-            for label, spread in known.items()
-        },
-        ratio_interval=interval,
+        }
+        for bound in (calibration.outer, calibration.inner)
     )
+    certain = {label: box for label, box in inner.items() if bool((box[2:] > box[:2]).all())}
+    return replace(answer, outer=outer, inner=certain, ratio_interval=interval)
