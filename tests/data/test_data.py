@@ -91,6 +91,18 @@ def test_boxes_drawn_in_another_frame_are_rescaled() -> None:
     torch.testing.assert_close(store.originals[0].boxes, torch.tensor([[128.0, 256, 256, 768]]))
 
 
+def test_boxes_of_another_frame_are_told_with_what_mends_it() -> None:
+    """Drawn at 1024 px on an array of 224, and on a film before its tag turned it."""
+    with pytest.raises(UserError, match=r"img_shape_x and img_shape_y, or .* option `frame`$"):
+        store_of(sample("far", torch.zeros(1, 64, 96), (400, 300, 700, 600)))
+    boxes = torch.tensor([[5.0, 5, 20, 20]])
+    turned = Target(boxes, ("heart",), frame=(96, 64))
+    with pytest.raises(UserError, match="on an image of 64 x 96 pixels, which its orientation tag"):
+        store_of(sample("turned", torch.zeros(1, 64, 96), target=turned))
+    square = Target(boxes, ("heart",), frame=(64, 64))
+    assert len(store_of(sample("square", torch.zeros(1, 64, 64), target=square))) == 1
+
+
 def test_all_faults_of_all_samples_are_told_at_once() -> None:
     black = torch.zeros(1, 64, 96)
 

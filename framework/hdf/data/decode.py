@@ -18,6 +18,12 @@ Result = TypeVar("Result")
 
 TOLERANCE = 1.0
 """Pixels by which rounding may put a box outside its image."""
+FAR = 0.1
+"""The share of an image's longer side by which no hand slips."""
+FRAME_ADVICE = (
+    "; if it was drawn on an image of another size, say so with the table's columns img_shape_x "
+    "and img_shape_y, or with the loader's option `frame`"
+)
 
 
 def decode(sample: Sample, size: tuple[int, int], resize: Resize) -> tuple[Tensor, Geometry]:
@@ -105,6 +111,8 @@ def target_of(sample: Sample, original: tuple[int, int], labels: tuple[str, ...]
     """
     if sample.target is None:
         return Target(torch.zeros(0, 4), ())
+    if fault := frame_fault(sample.target, original):
+        raise user_error(fault, sample.where or sample.id)
     kept = kept_boxes(sample.target, labels)
     names = tuple(sample.target.labels[index] for index in kept)
     boxes = in_original_pixels(sample.target, original)[kept]
@@ -113,6 +121,18 @@ def target_of(sample: Sample, original: tuple[int, int], labels: tuple[str, ...]
         where = sample.where or sample.id
         raise UserError(Problem(where, fault) for fault in faults if fault)
     return Target(clip(boxes, original), names)
+
+
+def frame_fault(target: Target, original: tuple[int, int]) -> Fault:
+    """The fault of a target whose frame is the image's before its orientation tag turned it."""
+    height, width = original
+    if target.frame != (width, height) or height == width:
+        return Fault("")
+    return Fault(
+        f"the boxes were drawn on an image of {height} x {width} pixels, which its orientation tag "
+        f"turns to {width} x {height}; draw them on the turned image, or remove the tag",
+        "box_outside",
+    )
 
 
 def in_original_pixels(target: Target, original: tuple[int, int]) -> Tensor:
@@ -134,5 +154,6 @@ def box_fault(box: Tensor, label: str, original: tuple[int, int]) -> Fault:
     over = max(-x0, -y0, x1 - width, y1 - height)
     if over > TOLERANCE or not area(clip(box, original)):
         message = f"{shown} reaches outside its image of {width} x {height} pixels"
-        return Fault(message, "box_outside")
+        far = over > FAR * max(width, height)
+        return Fault(f"{message}{FRAME_ADVICE if far else ''}", "box_outside")
     return Fault("")

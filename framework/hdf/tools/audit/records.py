@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from hdf.data.decode import box_fault, in_original_pixels
+from hdf.data.decode import box_fault, frame_fault, in_original_pixels
 from hdf.data.split import Split, assign, shared_groups
 from hdf.data.store import Skipped, Store
 from hdf.errors import UserError
@@ -57,6 +57,10 @@ def find_bad_boxes(store: Store, samples: Sequence[Sample]) -> tuple[list[Findin
         if sample.target is None:
             continue
         height, width = store.geometry[image].original_size
+        if fault := frame_fault(sample.target, (height, width)):
+            detail = f"{sample.where or sample.id}: {fault}"
+            findings.append(Finding(sample.id, kind_of(fault), "severe", detail))
+            continue
         boxes = in_original_pixels(sample.target, (height, width))
         for box, label in zip(boxes, sample.target.labels, strict=True):
             if label not in store.labels:
