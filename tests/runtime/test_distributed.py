@@ -23,8 +23,7 @@ from hdf.data.split import Split
 from hdf.data.store import Store, build_store
 from hdf.evaluation.evaluate import Evaluator
 from hdf.runtime import process_group as joining
-from hdf.runtime.determinism import seed_step
-from hdf.runtime.device import choose_compute
+from hdf.runtime.device import choose_compute, seed_step
 from hdf.runtime.process_group import LOST, ProcessGroup, joined, world_of_environment
 from hdf.runtime.world import ALONE, World
 from hdf.training.launch import _first, _what

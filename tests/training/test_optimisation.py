@@ -13,8 +13,7 @@ from hdf.errors import UserError
 from hdf.models.detector import Detector, ModelSpec
 from hdf.recipe import schema
 from hdf.registry.registry import Registry
-from hdf.runtime.determinism import seed_step, seed_weights
-from hdf.runtime.device import choose_compute
+from hdf.runtime.device import choose_compute, seed_step, seed_weights
 from hdf.training.optimisation import build_optimizer, build_schedule, rate_factors
 from hdf_plugins.backbones.vgg import VGG11
 from hdf_plugins.heads.box_regression import BoxRegression

@@ -17,7 +17,7 @@ from hdf.models.detector import Detector, ModelSpec
 from hdf.models.optional import expected_by
 from hdf.recipe.check import CheckedRecipe, Part
 from hdf.registry.kinds import KINDS
-from hdf.runtime.determinism import seed_weights
+from hdf.runtime.device import seed_weights
 from hdf.types import Loader, Visualizer
 
 if TYPE_CHECKING:

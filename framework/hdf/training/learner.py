@@ -16,8 +16,7 @@ from hdf.augmentation.pipeline import Augment
 from hdf.data.batches import Batches
 from hdf.models.detector import Detector
 from hdf.models.feature_cache import FeatureCache, answers
-from hdf.runtime.determinism import seed_step
-from hdf.runtime.device import Compute
+from hdf.runtime.device import Compute, seed_step
 from hdf.runtime.world import ALONE, Share, World
 from hdf.training.not_finite import Watch
 from hdf.training.optimisation import MovingAverage

@@ -23,7 +23,7 @@ from hdf.runs.run_folder import (
     write_skipped,
     write_split,
 )
-from hdf.runtime.determinism import repeatable
+from hdf.runtime.device import repeatable
 from hdf.runtime.resources import keep_freed_memory
 from hdf.runtime.world import ALONE, World
 from hdf.training.events import tell

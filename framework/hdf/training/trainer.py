@@ -13,7 +13,7 @@ from hdf.data.batches import Batches
 from hdf.errors import Interrupted, placed
 from hdf.evaluation.evaluate import Evaluation, Evaluator, constant_boxes
 from hdf.models.feature_cache import FeatureCache, is_fixed
-from hdf.runtime.determinism import seed_step
+from hdf.runtime.device import seed_step
 from hdf.training.checkpoint.saving import Saver
 from hdf.training.events import draw, tell
 from hdf.training.interruptions import Stop

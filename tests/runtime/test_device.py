@@ -11,7 +11,7 @@ import torch
 from hdf import UserError
 from hdf.registry.registry import Registry, discover
 from hdf.runtime import workers
-from hdf.runtime.determinism import CUBLAS, repeatable
+from hdf.runtime.device import CUBLAS, repeatable
 from hdf.runtime.resources import PORTION
 from tests.training.test_run import digest, run
 
