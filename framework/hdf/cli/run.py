@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from hdf.runtime.world import World
 
 
-class Asked(NamedTuple):
+class RunArguments(NamedTuple):
     """What the command line says."""
 
     recipe: Path | None
@@ -50,37 +50,37 @@ class Asked(NamedTuple):
 )
 @nproc_option("Train in N processes on this machine: one for each GPU, or sharing its cores.")
 @plugins_dir_option
-def run(nproc: int, **asked: Any) -> None:
+def run(nproc: int, **given: Any) -> None:
     """Train, evaluate and draw what a recipe describes.
 
     RECIPE is a file, or the name of a packaged recipe (see hdf recipes). Values are changed with
     key.path=value, such as train.epochs=5.
     """
-    wanted = Asked(**asked)
-    if wanted.resume is None and wanted.recipe is None:
+    arguments = RunArguments(**given)
+    if arguments.resume is None and arguments.recipe is None:
         raise click.UsageError("Missing argument 'RECIPE'.")
-    if wanted.resume is not None and (wanted.out is not None or wanted.overwrite):
+    if arguments.resume is not None and (arguments.out is not None or arguments.overwrite):
         raise click.UsageError(
             "--resume goes on in the run's own folder; leave out --out and --overwrite"
         )
     if nproc > 1:
-        sys.exit(_launch(nproc, wanted))
+        sys.exit(_launch(nproc, arguments))
 
     from hdf.runtime.world import ALONE
 
     if not is_one_of_many():
-        _run(ALONE, wanted)
+        _run(ALONE, arguments)
         return
 
     from hdf.runtime.process_group import joined
 
     with joined(tell) as world:
-        _run(world, wanted)
+        _run(world, arguments)
 
 
-def _run(world: World, asked: Asked) -> None:
+def _run(world: World, arguments: RunArguments) -> None:
     began = time.monotonic()
-    found = _known(world, asked)
+    found = _known(world, arguments)
     if found is None:
         return
 
@@ -96,42 +96,42 @@ def _run(world: World, asked: Asked) -> None:
         quiet = Reporter(Console(file=StringIO()))
         run_recipe(checked, registry, RunFolder(Path()), quiet, world)
         return
-    folder = _folder(checked, asked)
+    folder = _folder(checked, arguments)
     reporter = Reporter(console(sys.stderr), Forecast(began))
     summary = run_recipe(checked, registry, folder, reporter, world)
     for line in _closing_lines(summary, folder.path):
         reporter.say(line)
 
 
-def _known(world: World, asked: Asked) -> tuple[CheckedRecipe, Registry] | None:
+def _known(world: World, arguments: RunArguments) -> tuple[CheckedRecipe, Registry] | None:
     """The recipe and what is installed; None where the run has finished before."""
-    given = (asked.recipe, asked.overrides, asked.plugins_dir)
-    if asked.resume is not None:
+    given = (arguments.recipe, arguments.overrides, arguments.plugins_dir)
+    if arguments.resume is not None:
         from hdf.cli.resuming import recipe_to_go_on_with
 
-        return recipe_to_go_on_with(world, asked.resume, *given)
-    assert asked.recipe is not None
+        return recipe_to_go_on_with(world, arguments.resume, *given)
+    assert arguments.recipe is not None
     with world.writer_first():
-        return checked_recipe(asked.recipe, asked.overrides, asked.plugins_dir)
+        return checked_recipe(arguments.recipe, arguments.overrides, arguments.plugins_dir)
 
 
-def _folder(checked: CheckedRecipe, asked: Asked) -> RunFolder:
+def _folder(checked: CheckedRecipe, arguments: RunArguments) -> RunFolder:
     from hdf.files.atomic import refuse_unwritable
     from hdf.runs.run_folder import RunFolder, choose_folder
 
-    if asked.resume is not None:
-        refuse_unwritable(asked.resume)
-        return RunFolder(asked.resume, resumes=True)
-    return choose_folder(checked.recipe.name, asked.out, asked.overwrite, resumable=True)
+    if arguments.resume is not None:
+        refuse_unwritable(arguments.resume)
+        return RunFolder(arguments.resume, resumes=True)
+    return choose_folder(checked.recipe.name, arguments.out, arguments.overwrite, resumable=True)
 
 
-def _launch(count: int, asked: Asked) -> int:
+def _launch(count: int, arguments: RunArguments) -> int:
     """Refuse what can be known to be wrong, then start the processes."""
     from hdf.runtime.world import ALONE
 
     if is_one_of_many():
         raise click.UsageError("torchrun has started several processes already; leave out --nproc")
-    found = _known(ALONE, asked)
+    found = _known(ALONE, arguments)
     if found is None:
         return 0
     checked, _ = found
@@ -140,18 +140,18 @@ def _launch(count: int, asked: Asked) -> int:
     from hdf.training.launch import launch, refuse_early
 
     refuse_early(checked, count)
-    folder = _folder(checked, asked)
+    folder = _folder(checked, arguments)
     path = free_path(folder.path) if folder.numbered else folder.path
-    return launch(_arguments(asked, path), count, RunFolder(path))
+    return launch(_arguments(arguments, path), count, RunFolder(path))
 
 
-def _arguments(asked: Asked, path: Path) -> list[str]:
+def _arguments(arguments: RunArguments, path: Path) -> list[str]:
     """Of the command of each process, which all write to `path`."""
-    options = ["--out" if asked.resume is None else "--resume", str(path)]
-    options += ["--overwrite"] if asked.overwrite else []
-    if asked.plugins_dir is not None:
-        options += ["--plugins-dir", str(asked.plugins_dir)]
-    recipe = [] if asked.recipe is None else ["--", str(asked.recipe), *asked.overrides]
+    options = ["--out" if arguments.resume is None else "--resume", str(path)]
+    options += ["--overwrite"] if arguments.overwrite else []
+    if arguments.plugins_dir is not None:
+        options += ["--plugins-dir", str(arguments.plugins_dir)]
+    recipe = [] if arguments.recipe is None else ["--", str(arguments.recipe), *arguments.overrides]
     return ["run", *options, *recipe]
 
 

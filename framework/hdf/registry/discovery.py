@@ -22,7 +22,7 @@ DISTRIBUTION = "heart-detection-framework"
 FOLDER_MODULE = "hdf_plugins_dir_"
 
 
-class Source(NamedTuple):
+class PluginSource(NamedTuple):
     """A plugin that has not been loaded yet."""
 
     name: str
@@ -31,17 +31,17 @@ class Source(NamedTuple):
     load: Callable[[], object]
 
 
-def installed_sources() -> list[Source]:
+def installed_sources() -> list[PluginSource]:
     """The entry points of the group ``hdf``, sorted by distribution and name."""
     found = []
     for entry in entry_points(group=GROUP):
         distribution = entry.dist.name if entry.dist else "unknown"
         version = entry.dist.version if entry.dist else ""
-        found.append(Source(entry.name, distribution, version, entry.load))
+        found.append(PluginSource(entry.name, distribution, version, entry.load))
     return sorted(found, key=lambda source: (source.distribution, source.name))
 
 
-def folder_sources(folder: Path | None) -> list[Source]:
+def folder_sources(folder: Path | None) -> list[PluginSource]:
     """The ``*.py`` files of a folder, each a plugin of its own.
 
     Raises:
@@ -52,7 +52,7 @@ def folder_sources(folder: Path | None) -> list[Source]:
     if not folder.is_dir():
         raise user_error("the plugins folder does not exist", where=str(folder))
     return [
-        Source(path.stem, path.name, "", partial(_load_file, path))
+        PluginSource(path.stem, path.name, "", partial(_load_file, path))
         for path in sorted(folder.glob("*.py"))
     ]
 

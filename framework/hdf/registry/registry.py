@@ -21,7 +21,7 @@ import pluggy
 
 from hdf import __version__, hookspecs
 from hdf.errors import Problem, UserError, suggest, user_error
-from hdf.registry.discovery import Source, folder_sources, installed_sources, uncollected
+from hdf.registry.discovery import PluginSource, folder_sources, installed_sources, uncollected
 from hdf.registry.kinds import COMPONENTS
 
 OTHER_API = (
@@ -143,7 +143,7 @@ class Registry:
             message += f" (plugins that failed to load: {reasons})"
         return UserError(message, "\n".join(plugin.traceback for plugin in broken))
 
-    def add(self, source: Source) -> None:
+    def add(self, source: PluginSource) -> None:
         """Load one plugin and collect what it registers; a failure is kept, never raised."""
         plugin = Plugin(source.name, source.distribution, source.version)
         self.plugins.append(plugin)
@@ -242,7 +242,7 @@ def discover(plugins_dir: Path | None = None) -> Registry:
     return registry
 
 
-def _sources(plugins_dir: Path | None) -> Iterator[Source]:
+def _sources(plugins_dir: Path | None) -> Iterator[PluginSource]:
     disabled = {name.strip() for name in os.environ.get("HDF_DISABLE_PLUGINS", "").split(",")}
     found = [*installed_sources(), *folder_sources(plugins_dir)]
     return (item for item in found if not disabled & {item.name, item.distribution})

@@ -99,7 +99,7 @@ def tell_not_finite(run: Run, reporter: Reporter, watch: Watch) -> None:
     skipped; all processes must call it together.
 
     Raises:
-        UserError: by the writer; the others find it gone.
+        UserError: in the writer; the other processes end when it has ended.
     """
     found = watch.taken(run.world)
     if not run.world.is_writer:
@@ -120,7 +120,7 @@ def _what(found: list[BadBatch]) -> str:
 
 
 def refuse_not_finite(run: Run, metrics: Mapping[str, float]) -> None:
-    """Refuse an epoch's means; told by the writer, the others find it gone.
+    """Refuse an epoch's means in the writer; the other processes end when it has ended.
 
     Raises:
         UserError: one is not finite, or there is none.

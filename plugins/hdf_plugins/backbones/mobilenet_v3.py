@@ -10,11 +10,11 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from hdf_plugins.backbones.stages import StagedBackbone, check_width, initialize
+from hdf_plugins.backbones.stages import FiveStages, check_width, initialize
 from hdf_plugins.backbones.weights import check_source, load_pretrained
 
 
-class MobileNetV3(StagedBackbone):
+class MobileNetV3(FiveStages):
     """MobileNetV3 without its classifier: five maps at strides 2, 4, 8, 16 and 32.
 
     Each map is the last of its size; the coarsest comes after the last 1x1 convolution.

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from hdf_plugins.backbones.stages import StagedBackbone, check_width, initialize, scaled
+from hdf_plugins.backbones.stages import FiveStages, check_width, initialize, scaled
 from hdf_plugins.backbones.weights import check_source, load_pretrained
 
 
@@ -74,7 +74,7 @@ class Bottleneck(nn.Module):
         return result
 
 
-class ResNet(StagedBackbone):
+class ResNet(FiveStages):
     """A residual network without its classifier: five maps at strides 2, 4, 8, 16 and 32.
 
     The first is taken before the max-pooling, the others after each of the four stages of blocks.

@@ -9,7 +9,7 @@ from torch import nn
 STAGES = 5
 
 
-class StagedBackbone(nn.Module):
+class FiveStages(nn.Module):
     """A backbone of five stages that each halve the image.
 
     Attributes:

@@ -11,11 +11,11 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from hdf_plugins.backbones.stages import StagedBackbone, check_width, initialize, scaled
+from hdf_plugins.backbones.stages import FiveStages, check_width, initialize, scaled
 from hdf_plugins.backbones.weights import check_source, load_pretrained
 
 
-class VGG(StagedBackbone):
+class VGG(FiveStages):
     """VGG without its classifier: six maps at strides 1, 2, 4, 8, 16 and 32.
 
     The first five are taken before each pooling, the last after the fifth. Pooling leaves out an

@@ -43,7 +43,7 @@ Layout = Literal["corners", "size", "center"]
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class TableColumns:
     """The columns of one table.
 
     Attributes:
@@ -76,7 +76,7 @@ class Columns:
         return "opacity" if self.challenge else "heart" if self.layout == "corners" else ""
 
 
-def find_columns(first: Sequence[str], given: Mapping[str, str | int], where: str) -> Columns:
+def find_columns(first: Sequence[str], given: Mapping[str, str | int], where: str) -> TableColumns:
     """Tell the columns by the first line of a table.
 
     Args:
@@ -114,7 +114,7 @@ def _plain(name: str) -> str:
 
 def _columns(
     header: tuple[str, ...], roles: dict[str, str], layout: str | None, where: str
-) -> Columns:
+) -> TableColumns:
     if layout == "corners":  # beside corners, a width and a height are the image's
         for role, side in (("frame_width", "width"), ("frame_height", "height")):
             if side in roles:
@@ -127,7 +127,7 @@ def _columns(
         )
     challenge = layout == "size" and roles["name"] == "patientid" and "target" in roles
     kind: Layout = "corners" if layout == "corners" else "size" if layout == "size" else "center"
-    return Columns(header, roles, kind, challenge)
+    return TableColumns(header, roles, kind, challenge)
 
 
 def _check(given: Mapping[str, str | int], where: str) -> None:

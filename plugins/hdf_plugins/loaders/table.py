@@ -20,7 +20,7 @@ from hdf_plugins.loaders.annotations import (
     misplaced,
     number_of,
 )
-from hdf_plugins.loaders.columns import Columns, find_columns, has_names
+from hdf_plugins.loaders.columns import TableColumns, find_columns, has_names
 
 MAX_BYTES = 100_000_000
 NO_BOX = (0.0, 0.0, 0.0, 0.0)
@@ -57,7 +57,7 @@ class Table:
     """All rows of a table, the faulty ones included, in the order of the file."""
 
     rows: list[Row]
-    columns: Columns
+    columns: TableColumns
 
     @property
     def labels(self) -> set[str]:
@@ -126,7 +126,7 @@ def _parse(path: Path, how: Reading) -> Table:
     return Table(rows, columns)
 
 
-def _label(columns: Columns, how: Reading, where: str) -> str:
+def _label(columns: TableColumns, how: Reading, where: str) -> str:
     if how.frame is not None and columns.frame:
         message = f"the table has columns of the frame ({', '.join(columns.frame)})"
         raise user_error(f"{message}; remove the loader's option `frame`", where)
@@ -175,7 +175,7 @@ class _Form:
         comma: whether decimals may have a comma, as where semicolons separate the cells.
     """
 
-    columns: Columns
+    columns: TableColumns
     label: str
     frame: tuple[int, int] | None
     comma: bool
