@@ -34,8 +34,13 @@ def made(kind: str) -> Path:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A working directory, which is forgotten as a place of modules."""
+    """A working directory, which is forgotten as a place of modules.
+
+    Other tests of the same process may have imported a plugin of the name that is used here.
+    """
     monkeypatch.chdir(tmp_path)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "hdf_tiny_conv"]:
+        monkeypatch.delitem(sys.modules, name)
     yield tmp_path
     for name, module in list(sys.modules.items()):
         if str(tmp_path) in str(getattr(module, "__file__", None)):
