@@ -14,7 +14,7 @@ TYPED = """\
 import hdf
 from hdf import types
 from hdf_plugins.augmentations.affine import affine
-from hdf_plugins.augmentations.gamma import gamma
+from hdf_plugins.augmentations.gamma import Gamma
 from hdf_plugins.backbones.resnet import ResNet18
 from hdf_plugins.backbones.timm_model import Timm
 from hdf_plugins.backbones.vgg import VGG16
@@ -34,7 +34,7 @@ def fit(vgg: VGG16, resnet: ResNet18, timm: Timm, boxes: BoxRegression, mask: Ma
 def others(concat: Concat, overlay: Overlay) -> None:
     loader: hdf.Loader = concat
     drawn: hdf.Visualizer = overlay
-    augmentations: list[hdf.Augmentation] = [affine(degrees=1.0), gamma()]
+    augmentations: list[hdf.Augmentation] = [affine(degrees=1.0), Gamma()]
 """
 
 
