@@ -197,7 +197,6 @@ def _raw_mode(image: ImageFile) -> str:
 
 
 def _decoded(image: Image) -> Pixels:
-    image.load()  # which turns a TIFF; its size is right from then on
     if image.mode not in ("1", "L", "I", "I;16", "I;16B", "F", "RGB", "RGBA"):
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
     pixels = np.asarray(image)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -46,6 +46,19 @@ def from_corners(x0: float, y0: float, x1: float, y1: float) -> Box:
     """A box rounded to float32, as it is compared and stored."""
     x0, y0, x1, y1 = torch.tensor([x0, y0, x1, y1], dtype=torch.float32).tolist()
     return x0, y0, x1, y1
+
+
+def box_of(corners: Iterable[str]) -> Box | None:
+    """The box of the texts (x0, y0, x1, y1); None where one of them is no number of pixels."""
+    known = [number for text in corners if (number := number_of(text)) is not None]
+    return from_corners(*known) if len(known) == 4 else None
+
+
+def frame_of(height: str, width: str) -> tuple[int, int] | None:
+    """(height, width) from texts; None where they are missing, or 0, as some tools write them."""
+    sides = [number_of(text) for text in (height, width)]
+    rows, columns = (int(side) if side and side.is_integer() else 0 for side in sides)
+    return (rows, columns) if rows > 0 and columns > 0 else None
 
 
 def misplaced(box: Box, frame: tuple[int, int] | None) -> Iterator[Fault]:

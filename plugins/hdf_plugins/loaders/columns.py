@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Literal
+from typing import Literal, NoReturn
 
 from hdf.errors import user_error
 from hdf_plugins.loaders.annotations import number_of
@@ -32,14 +32,13 @@ NAMES = {
 }
 """What a column may say, and how tables call it, in lower case; the first that is there counts."""
 
-LAYOUTS = {
+Layout = Literal["corners", "size", "center"]
+LAYOUTS: dict[Layout, tuple[str, str, str, str]] = {
     "corners": ("x_min", "y_min", "x_max", "y_max"),
     "size": ("x_min", "y_min", "width", "height"),
     "center": ("x_center", "y_center", "width", "height"),
 }
 """Four columns that make a box; of several layouts the first counts."""
-
-Layout = Literal["corners", "size", "center"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,8 @@ def find_columns(first: Sequence[str], given: Mapping[str, str | int], where: st
         if role not in roles and free:
             roles[role] = free[0]
     layout = next((name for name, four in LAYOUTS.items() if set(four) <= roles.keys()), None)
-    _refuse_missing(header, roles, layout, where)
+    if layout is None or "name" not in roles:
+        _refuse_missing(header, roles, where)
     return _columns(header, roles, layout, where)
 
 
@@ -113,7 +113,7 @@ def _plain(name: str) -> str:
 
 
 def _columns(
-    header: tuple[str, ...], roles: dict[str, str], layout: str | None, where: str
+    header: tuple[str, ...], roles: dict[str, str], layout: Layout, where: str
 ) -> TableColumns:
     if layout == "corners":  # beside corners, a width and a height are the image's
         for role, side in (("frame_width", "width"), ("frame_height", "height")):
@@ -126,8 +126,7 @@ def _columns(
             where,
         )
     challenge = layout == "size" and roles["name"] == "patientid" and "target" in roles
-    kind: Layout = "corners" if layout == "corners" else "size" if layout == "size" else "center"
-    return TableColumns(header, roles, kind, challenge)
+    return TableColumns(header, roles, layout, challenge)
 
 
 def _check(given: Mapping[str, str | int], where: str) -> None:
@@ -171,21 +170,17 @@ def _at(header: tuple[str, ...], position: int) -> str:
     return header[position - 1] if 1 <= position <= len(header) else ""
 
 
-def _refuse_missing(
-    header: tuple[str, ...], roles: Mapping[str, str], layout: str | None, where: str
-) -> None:
-    needed = {} if "name" in roles else {"name": "the image's name"}
-    if layout is None:
+def _refuse_missing(header: tuple[str, ...], roles: Mapping[str, str], where: str) -> NoReturn:
+    role, what = "name", "the image's name"
+    if "name" in roles:
         nearest = max(LAYOUTS.values(), key=lambda four: len(set(four) & roles.keys()))
-        role = next(role for role in nearest if role not in roles)
-        needed[role] = "the box"
-    for role, what in needed.items():
-        left = [name for name in header if name and name not in roles.values()]
-        close = [name for known in NAMES[role] for name in get_close_matches(known, left, n=1)]
-        example = (close or left or ["COLUMN"])[0]
-        raise user_error(
-            f"the columns are {','.join(header)[:200]}; none is known as {role}, for {what} "
-            f"({', '.join(NAMES[role])}). Name it with the loader's option, as in "
-            f"`columns: {{{role}: {example}}}`",
-            where,
-        )
+        role, what = next(role for role in nearest if role not in roles), "the box"
+    left = [name for name in header if name and name not in roles.values()]
+    close = [name for known in NAMES[role] for name in get_close_matches(known, left, n=1)]
+    example = (close or left or ["COLUMN"])[0]
+    raise user_error(
+        f"the columns are {','.join(header)[:200]}; none is known as {role}, for {what} "
+        f"({', '.join(NAMES[role])}). Name it with the loader's option, as in "
+        f"`columns: {{{role}: {example}}}`",
+        where,
+    )

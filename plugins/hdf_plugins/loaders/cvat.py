@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 from hdf import Sample
 from hdf.errors import user_error
 from hdf_plugins.loaders.annotated import Annotated, annotated_samples, safe_name
-from hdf_plugins.loaders.annotations import Box, from_corners, number_of
+from hdf_plugins.loaders.annotations import box_of, frame_of, number_of
 from hdf_plugins.loaders.text_files import read_xml
 
 CORNERS = ("xtl", "ytl", "xbr", "ybr")
@@ -40,8 +40,6 @@ class Cvat:
 
 def _read(path: Path) -> tuple[list[Annotated], dict[str, str]]:
     root = read_xml(path, "annotations")
-    if isinstance(root, str):
-        raise user_error(root.partition(": ")[2], where=str(path))
     if root.find("track") is not None:
         raise user_error(
             "is of CVAT's format for videos; export the task as 'CVAT for images 1.1'", str(path)
@@ -56,9 +54,7 @@ def _image(item: Element, file: str, at: int) -> Annotated:
     where = f"{file}: image {ascii(item.get('id', f'at position {at}'))[1:-1][:60]}"
     faults: list[str] = []
     image = Annotated(where, safe_name(item.get("name", ""), faults, "name"))
-    sides = [number_of(item.get(side, "")) for side in ("height", "width")]
-    height, width = (int(side) if side and side.is_integer() else 0 for side in sides)
-    image.frame = (height, width) if height > 0 and width > 0 else None
+    image.frame = frame_of(item.get("height", ""), item.get("width", ""))
     faults += (
         f"holds a {kind}; hdf reads boxes alone, so draw or export it as a box"
         for kind in OTHERS
@@ -66,7 +62,7 @@ def _image(item: Element, file: str, at: int) -> Annotated:
     )
     image.faults += (f"{where}: {fault}" for fault in faults)
     for number, shape in enumerate(item.iterfind("box"), 1):
-        box = _box(shape)
+        box = box_of(shape.get(corner, "") for corner in CORNERS)
         if box is None:
             image.faults.append(f"{where}: box {number} must have {', '.join(CORNERS)} in pixels")
         elif number_of(shape.get("rotation", "0")) != 0:
@@ -74,9 +70,3 @@ def _image(item: Element, file: str, at: int) -> Annotated:
         else:
             image.add(f"{where}: box {number}", box, shape.get("label", ""))
     return image
-
-
-def _box(shape: Element) -> Box | None:
-    numbers = [number_of(shape.get(corner, "")) for corner in CORNERS]
-    known = [number for number in numbers if number is not None]
-    return from_corners(*known) if len(known) == 4 else None

@@ -11,7 +11,6 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from hdf import UserError
 from hdf.errors import user_error
 from hdf.files import read_text
 
@@ -37,24 +36,26 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number of JSON's")
 
 
-def read_xml(path: Path, root: str) -> Element | str:
-    """The root element of an XML file, or what is wrong with the file; no entity is expanded.
+def read_xml(path: Path, root: str) -> Element:
+    """The root element of an XML file; no entity is expanded.
 
     Args:
         root: the name that the element must have.
+
+    Raises:
+        UserError: the file can't be read, is no XML, or begins with another element.
     """
+    text = read_text(path, MAX_BYTES)
     try:
-        found: Element = fromstring(read_text(path, MAX_BYTES))
-    except UserError as error:
-        return f"{path.name}: {error.problems[0].message}"
+        found: Element = fromstring(text)
     except ParseError as error:
-        line, _ = error.position
-        return f"{path.name}: is no XML from line {line} on"
-    except (DefusedXmlException, ValueError):
-        return f"{path.name}: declares entities or another encoding, which is not read"
+        raise user_error(f"is no XML from line {error.position[0]} on", str(path)) from error
+    except (DefusedXmlException, ValueError) as error:
+        message = "declares entities or another encoding, which is not read"
+        raise user_error(message, str(path)) from error
     if found.tag != root:
         shown = ascii(found.tag)[1:-1][:40]
-        return f"{path.name}: begins with <{shown}>; expected <{root}>"
+        raise user_error(f"begins with <{shown}>; expected <{root}>", str(path))
     return found
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from xml.etree.ElementTree import Element
 
-from hdf import Sample
+from hdf import Sample, UserError
 from hdf.errors import user_error
 from hdf_plugins.loaders.annotated import Annotated, annotated_samples, safe_name
-from hdf_plugins.loaders.annotations import Box, from_corners, number_of
+from hdf_plugins.loaders.annotations import box_of, frame_of
 from hdf_plugins.loaders.folders import require_folder
 from hdf_plugins.loaders.text_files import read_xml, text_of
 
@@ -51,35 +50,23 @@ def _read(folder: Path) -> tuple[list[Annotated], dict[str, str]]:
 
 
 def _image(path: Path) -> Annotated:
-    root = read_xml(path, "annotation")
     image = Annotated(path.name, "")
-    if isinstance(root, str):
-        image.faults.append(root)
+    try:
+        root = read_xml(path, "annotation")
+    except UserError as error:
+        image.faults += (f"{path.name}: {problem.message}" for problem in error.problems)
         return image
     faults: list[str] = []
     # Tools write names of folders and drives that were theirs; the XML's own name is the image's.
     name = text_of(root, "filename") or path.stem
     image.name = safe_name(name.replace("\\", "/").rpartition("/")[2], faults, "filename")
     image.faults += (f"{path.name}: {fault}" for fault in faults)
-    image.frame = _frame(root)
+    image.frame = frame_of(text_of(root, "size/height"), text_of(root, "size/width"))
     for number, item in enumerate(root.iterfind("object"), 1):
         where = f"{path.name}: object {number}"
-        box = _box(item)
+        box = box_of(text_of(item, f"bndbox/{corner}") for corner in CORNERS)
         if box is None:
             image.faults.append(f"{where}: bndbox must hold {', '.join(CORNERS)} in pixels")
         else:
             image.add(where, box, text_of(item, "name"))
     return image
-
-
-def _frame(root: Element) -> tuple[int, int] | None:
-    """(height, width); None where they are missing, or 0, as some tools write them."""
-    sides = [number_of(text_of(root, f"size/{side}")) for side in ("height", "width")]
-    height, width = (int(side) if side and side.is_integer() else 0 for side in sides)
-    return (height, width) if height > 0 and width > 0 else None
-
-
-def _box(item: Element) -> Box | None:
-    numbers = [number_of(text_of(item, f"bndbox/{corner}")) for corner in CORNERS]
-    known = [number for number in numbers if number is not None]
-    return from_corners(*known) if len(known) == 4 else None
