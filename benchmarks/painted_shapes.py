@@ -8,9 +8,7 @@ from torch import nn
 
 from hdf.augmentation.pipeline import BoxBounds
 from hdf.testing import check_augmentation
-from hdf_plugins.augmentations.affine import affine
-from hdf_plugins.augmentations.horizontal_flip import horizontal_flip
-from hdf_plugins.augmentations.random_crop import random_crop
+from hdf_plugins.augmentations.geometry import affine, horizontal_flip, random_crop
 
 SIZE = (112, 112)
 BOUNDS: tuple[BoxBounds, ...] = ("ellipse", "rectangle", "mask")

@@ -18,11 +18,8 @@ from benchmarks.timing import seconds
 from hdf.augmentation.pipeline import Augment
 from hdf.runtime.resources import keep_freed_memory
 from hdf.types import Batch, Targets
-from hdf_plugins.augmentations.affine import affine
-from hdf_plugins.augmentations.gamma import Gamma
-from hdf_plugins.augmentations.gaussian_noise import GaussianNoise
-from hdf_plugins.augmentations.horizontal_flip import horizontal_flip
-from hdf_plugins.augmentations.random_crop import random_crop
+from hdf_plugins.augmentations.geometry import affine, horizontal_flip, random_crop
+from hdf_plugins.augmentations.intensity import Gamma, GaussianNoise
 
 SIZE = (224, 224)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import hdf
@@ -23,22 +24,22 @@ LOADERS = {
     "phantom:Phantom": "Synthetic chest radiographs from anatomy, with exact boxes and masks",
 }
 AUGMENTATIONS = {
-    "affine:affine": "Rotate, shift, scale and shear",
-    "horizontal_flip:horizontal_flip": "Mirror left and right; makes a mirrored heart",
-    "random_crop:random_crop": "Crop, and zoom back to size",
-    "gamma:Gamma": "Exposure: raise the grey values to a power",
-    "brightness:brightness": "Add to the grey values",
-    "contrast:Contrast": "Stretch or squeeze the grey values",
-    "gaussian_noise:GaussianNoise": "Add independent noise",
-    "gaussian_blur:gaussian_blur": "Soften the image",
-    "erasing:erasing": "Cover a random rectangle",
-    "aspect:Aspect": "Stretch along one axis, squeeze the other",
-    "tone_curve:ToneCurve": "Bend the grey values along a random smooth rising curve",
-    "histogram_matching:HistogramMatching": "Match the grey values with another image of the batch",
-    "inversion:inversion": "Swap black and white",
-    "low_frequency:LowFrequency": "Shade smoothly, as the heel effect and scatter do",
-    "collimation:Collimation": "Cover strips along the sides, as shutters do",
-    "burnt_in_letters:BurntInLetters": "Write side letters and numbers near the borders",
+    "geometry:affine": "Rotate, shift, scale and shear",
+    "geometry:horizontal_flip": "Mirror left and right; makes a mirrored heart",
+    "geometry:random_crop": "Crop, and zoom back to size",
+    "intensity:Gamma": "Exposure: raise the grey values to a power",
+    "intensity:brightness": "Add to the grey values",
+    "intensity:Contrast": "Stretch or squeeze the grey values",
+    "intensity:GaussianNoise": "Add independent noise",
+    "intensity:gaussian_blur": "Soften the image",
+    "covering:erasing": "Cover a random rectangle",
+    "geometry:Aspect": "Stretch along one axis, squeeze the other",
+    "tone:ToneCurve": "Bend the grey values along a random smooth rising curve",
+    "tone:HistogramMatching": "Match the grey values with another image of the batch",
+    "intensity:inversion": "Swap black and white",
+    "tone:LowFrequency": "Shade smoothly, as the heel effect and scatter do",
+    "covering:Collimation": "Cover strips along the sides, as shutters do",
+    "covering:BurntInLetters": "Write side letters and numbers near the borders",
     "devices:Devices": "Draw wires, tubes, electrodes and pacemakers over the image",
 }
 HEADS = {
@@ -51,7 +52,6 @@ VISUALIZERS = {
     "curves:Curves": "Loss and IoU over epochs",
     "worst:Worst": "The worst predictions, worst first",
     "edge_distributions:EdgeDistributions": "How certain the head is of each edge of a box",
-    "gradcam:GradCam": "Heat maps of where the edges of a box are decided (extra explain)",
     "augmentations:Augmentations": "Training images, each beside several random augmentations",
 }
 
@@ -91,10 +91,13 @@ def hdf_heads(register: Register) -> None:
 @hdf.hookimpl
 def hdf_visualizers(register: Register) -> None:
     _register(register, "visualizers", VISUALIZERS)
+    summary = "Heat maps of where the edges of a box are decided (extra explain)"
+    register("gradcam", "hdf_plugins.visualizers.gradcam:GradCam", summary=summary)
 
 
 def _register(register: Register, package: str, summaries: Mapping[str, str]) -> None:
-    """Register components that are called like their module, each by ``module:attribute``."""
+    """Register ``module:attribute`` under the attribute's name, in lower case with underscores."""
     for target, summary in summaries.items():
-        name = target.partition(":")[0]
+        attribute = target.partition(":")[2]
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", attribute).lower()
         register(name, f"hdf_plugins.{package}.{target}", summary=summary)

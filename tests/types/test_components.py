@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[2]
 TYPED = """\
 import hdf
 from hdf import types
-from hdf_plugins.augmentations.affine import affine
-from hdf_plugins.augmentations.gamma import Gamma
+from hdf_plugins.augmentations.geometry import affine
+from hdf_plugins.augmentations.intensity import Gamma
 from hdf_plugins.backbones.resnet import ResNet18
 from hdf_plugins.backbones.timm_model import Timm
 from hdf_plugins.backbones.vgg import VGG16

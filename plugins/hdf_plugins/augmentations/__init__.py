@@ -1,4 +1,4 @@
-"""The built-in augmentations, one per file.
+"""The built-in augmentations, by what they change; `base` is what they share.
 
-`drawn` and `ranges` are what several of them share.
+Each raises a ValueError for an option out of range.
 """

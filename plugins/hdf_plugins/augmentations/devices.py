@@ -8,8 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from hdf_plugins.augmentations.drawn import DrawnIntensity, between, cover
-from hdf_plugins.augmentations.ranges import check_probability, check_range
+from hdf_plugins.augmentations.base import DrawnIntensity, between, check_range, cover
 
 WIRES, ELECTRODES, KNOTS = 3, 4, 4
 DRAWS = (2, WIRES * (2 * KNOTS + 2), ELECTRODES * 4, 5)
@@ -30,9 +29,6 @@ class Devices(DrawnIntensity):
         width: the smallest and the largest width of a wire or tube, as a fraction of the image's
             longer side, 0.001 to 0.1; nothing is drawn thinner than about a pixel.
         p: the share of images that is changed, 0 to 1.
-
-    Raises:
-        ValueError: an option is out of range.
     """
 
     def __init__(
@@ -44,7 +40,6 @@ class Devices(DrawnIntensity):
     ) -> None:
         check_range("opacity", opacity, 0, 1)
         check_range("width", width, 0.001, 0.1)
-        check_probability(p)
         super().__init__(sum(DRAWS), p)
         self.opacity, self.width = opacity, width
 

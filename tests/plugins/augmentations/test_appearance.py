@@ -4,11 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from hdf_plugins.augmentations.drawn import LEVELS, apply_curve
-from hdf_plugins.augmentations.histogram_matching import HistogramMatching
-from hdf_plugins.augmentations.inversion import inversion
-from hdf_plugins.augmentations.low_frequency import LowFrequency
-from hdf_plugins.augmentations.tone_curve import ToneCurve
+from hdf_plugins.augmentations.base import LEVELS, apply_curve
+from hdf_plugins.augmentations.intensity import inversion
+from hdf_plugins.augmentations.tone import HistogramMatching, LowFrequency, ToneCurve
 from tests.plugins.augmentations.same_images import SIZE, augmented, same_images
 
 RAMP = torch.linspace(0, 1, SIZE[0] * SIZE[1]).view(1, *SIZE)

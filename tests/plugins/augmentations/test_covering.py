@@ -5,8 +5,13 @@ import torch
 from torch import Tensor
 
 from hdf.boxes import mask_bounds
-from hdf_plugins.augmentations.burnt_in_letters import REACH, WORDS, BurntInLetters, word_bitmaps
-from hdf_plugins.augmentations.collimation import Collimation
+from hdf_plugins.augmentations.covering import (
+    REACH,
+    WORDS,
+    BurntInLetters,
+    Collimation,
+    word_bitmaps,
+)
 from hdf_plugins.augmentations.devices import Devices, Ribbons, covered
 from tests.plugins.augmentations.same_images import SIZE, augmented, same_images
 

@@ -10,10 +10,7 @@ from torch import nn
 from hdf.augmentation.pipeline import Augment, BoxBounds
 from hdf.testing import check_augmentation
 from hdf.types import Batch, Targets
-from hdf_plugins.augmentations.affine import affine
-from hdf_plugins.augmentations.aspect import Aspect
-from hdf_plugins.augmentations.horizontal_flip import horizontal_flip
-from hdf_plugins.augmentations.random_crop import random_crop
+from hdf_plugins.augmentations.geometry import Aspect, affine, horizontal_flip, random_crop
 
 SIZE = (112, 96)
 ALONE: dict[str, Callable[[], nn.Module]] = {

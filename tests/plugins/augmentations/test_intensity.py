@@ -8,18 +8,17 @@ import torch
 from torch import nn
 
 from hdf.augmentation.pipeline import Augment
-from hdf_plugins.augmentations.brightness import brightness
-from hdf_plugins.augmentations.burnt_in_letters import BurntInLetters
-from hdf_plugins.augmentations.collimation import Collimation
-from hdf_plugins.augmentations.contrast import Contrast
+from hdf_plugins.augmentations.covering import BurntInLetters, Collimation, erasing
 from hdf_plugins.augmentations.devices import Devices
-from hdf_plugins.augmentations.erasing import erasing
-from hdf_plugins.augmentations.gamma import Gamma
-from hdf_plugins.augmentations.gaussian_blur import gaussian_blur
-from hdf_plugins.augmentations.gaussian_noise import GaussianNoise
-from hdf_plugins.augmentations.inversion import inversion
-from hdf_plugins.augmentations.low_frequency import LowFrequency
-from hdf_plugins.augmentations.tone_curve import ToneCurve
+from hdf_plugins.augmentations.intensity import (
+    Contrast,
+    Gamma,
+    GaussianNoise,
+    brightness,
+    gaussian_blur,
+    inversion,
+)
+from hdf_plugins.augmentations.tone import LowFrequency, ToneCurve
 from tests.plugins.augmentations.same_images import SIZE, augmented, same_images
 
 MODULES: dict[str, Callable[..., nn.Module]] = {

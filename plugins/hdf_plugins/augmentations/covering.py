@@ -1,21 +1,104 @@
-"""Side letters and other writing in the image."""
+"""Augmentations that hide parts of the image: a rectangle, the collimator's shutters, letters."""
 
 from __future__ import annotations
 
+from math import radians
+
 import torch
+from kornia.augmentation import RandomErasing
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
-from hdf_plugins.augmentations.drawn import DrawnIntensity, between, cover, pixel_centers
-from hdf_plugins.augmentations.ranges import check_number, check_probability, check_range
+from hdf_plugins.augmentations.base import (
+    DrawnIntensity,
+    between,
+    check_number,
+    check_range,
+    cover,
+    pixel_centers,
+)
 
+
+def erasing(
+    *,
+    scale: tuple[float, float] = (0.02, 0.1),
+    ratio: tuple[float, float] = (0.3, 3.3),
+    value: float = 0.0,
+    p: float = 0.5,
+) -> RandomErasing:
+    """Paint a rectangle over the image, where a device or a label might hide part of a heart.
+
+    Boxes and masks stay: the detector has to infer what it can't see
+    (Zhong et al., Random Erasing Data Augmentation, AAAI 2020).
+
+    Args:
+        scale: the rectangle's area as a fraction of the image's, above 0 and up to 1; sensible up
+            to 0.1, so that a heart (about a seventh of the image) is never hidden completely.
+        ratio: its height over its width.
+        value: its grey value, 0 (black) to 1 (white).
+        p: the share of images that is changed, 0 to 1.
+    """
+    check_range("scale", scale, 0.0001, 1)
+    check_range("ratio", ratio, 0.01, 100)
+    check_number("value", value, 0, 1)
+    check_number("p", p, 0, 1)
+    return RandomErasing(scale, ratio, value, p=p)
+
+
+BLACK, WHITE = 0.6, 0.15
+"""Shares of images with black and with white borders; all others have grey ones."""
+
+
+class Collimation(DrawnIntensity):
+    """Cover strips along the sides, like the collimator's shutters or the rim of a scanned film.
+
+    Half of the sides of a changed image have no strip. Strips are black, sometimes white or grey.
+    Boxes and masks stay: where a strip hides part of an organ, the detector has to infer it.
+
+    Args:
+        largest: the widest strip as a fraction of the image's side, 0 to 0.4; sensible up to 0.15.
+        degrees: the largest rotation of all strips to either side, 0 to 45; sensible up to 3. A
+            rotated strip of width 0 is visible in the corners.
+        p: the share of images that is changed, 0 to 1.
+    """
+
+    def __init__(self, *, largest: float = 0.1, degrees: float = 2.0, p: float = 0.3) -> None:
+        check_number("largest", largest, 0, 0.4)
+        check_number("degrees", degrees, 0, 45)
+        super().__init__(7, p)
+        self.largest, self.degrees = largest, degrees
+
+    def change(self, images: Tensor, draws: Tensor) -> Tensor:
+        """Images [B, 1, H, W] with borders."""
+        height, width = images.shape[-2:]
+        size = images.new_tensor([width, width, height, height])
+        border = self.largest * size * between(draws[:, :4], -1, 1).clamp(min=0)
+        turn = between(draws[:, 4], -1, 1) * radians(self.degrees)
+        kind, grey = draws[:, 5], draws[:, 6]
+        level = torch.where(kind < BLACK, 0.0, torch.where(kind < BLACK + WHITE, 1.0, grey))
+        return cover(images, _outside(border, turn, height, width), level)
+
+
+def _outside(border: Tensor, turn: Tensor, height: int, width: int) -> Tensor:
+    """How much of each pixel the borders [B, 4] (left, right, top, bottom) cover: [B, H, W]."""
+    x = pixel_centers(width, border) - width / 2
+    y = (pixel_centers(height, border) - height / 2)[:, None]
+    cosine, sine = turn.cos()[:, None, None], turn.sin()[:, None, None]
+    across, down = cosine * x + sine * y, cosine * y - sine * x
+    left, right, top, bottom = border[:, :, None, None].unbind(1)
+    beside = torch.maximum(across + (right - width / 2), (left - width / 2) - across)
+    beyond = torch.maximum(down + (bottom - height / 2), (top - height / 2) - down)
+    return torch.maximum(beside, beyond).add_(0.5).clamp_(0, 1)
+
+
+ROWS = 7
+"""Dots of a letter from top to bottom."""
 DRAWS = 8
 """Random numbers per word."""
 DARK, PLATE, PRESENT = 0.15, 0.4, 0.6
 """Shares of words that are dark and that are on a plate; of words after the first that exist."""
 REACH = 0.12
 """The largest distance of a word's centre from the border, as a fraction of the image's side."""
-
-ROWS = 7
 
 _DOTS = {
     "L": "10000 10000 10000 10000 10000 10000 11111",
@@ -58,9 +141,6 @@ class BurntInLetters(DrawnIntensity):
             height, 0.01 to 0.3; sensible within 0.03 to 0.1.
         most: the most words per image, 1 to 10.
         p: the share of images that is changed, 0 to 1.
-
-    Raises:
-        ValueError: an option is out of range.
     """
 
     bitmaps: Tensor
@@ -71,7 +151,6 @@ class BurntInLetters(DrawnIntensity):
     ) -> None:
         check_range("height", height, 0.01, 0.3)
         check_number("most", most, 1, 10)
-        check_probability(p)
         super().__init__(DRAWS * most, p)
         self.height, self.most = height, most
         bitmaps, widths = word_bitmaps(WORDS)
@@ -128,12 +207,8 @@ def _weights(place: Tensor, count: int) -> Tensor:
 
 def _dots(word: str) -> Tensor:
     """A word as float32 [ROWS, …], with a column between letters."""
-    gap = torch.zeros(ROWS, 1)
-    parts: list[Tensor] = []
-    for letter in word:
-        rows = [[float(dot) for dot in row] for row in _DOTS[letter].split()]
-        parts += [torch.tensor(rows), gap]
-    return torch.cat(parts[:-1], 1)
+    lines = zip(*(_DOTS[letter].split() for letter in word), strict=True)
+    return torch.tensor([[float(dot) for dot in "0".join(line)] for line in lines])
 
 
 def word_bitmaps(words: tuple[str, ...]) -> tuple[Tensor, Tensor]:
@@ -144,7 +219,4 @@ def word_bitmaps(words: tuple[str, ...]) -> tuple[Tensor, Tensor]:
     """
     drawn = [_dots(word) for word in words]
     widths = torch.tensor([float(dots.shape[1]) for dots in drawn])
-    stack = torch.zeros(len(words), ROWS, int(widths.max()))
-    for row, dots in zip(stack, drawn, strict=True):
-        row[:, : dots.shape[1]] = dots
-    return stack, widths
+    return pad_sequence([dots.T for dots in drawn], batch_first=True).mT.contiguous(), widths

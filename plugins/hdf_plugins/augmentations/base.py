@@ -1,4 +1,4 @@
-"""What the grey-value augmentations share: random numbers, curves, painting over."""
+"""What augmentations share: checks of options, random numbers, curves, painting over."""
 
 from __future__ import annotations
 
@@ -9,27 +9,48 @@ from kornia.augmentation import IntensityAugmentationBase2D
 from kornia.augmentation.random_generator.base import RandomGeneratorBase
 from torch import Tensor
 
+Params = dict[str, Tensor]
+"""What Kornia draws for a batch, by name."""
+
 LEVELS = 256
 """Points of a curve over the grey values."""
 
 
-class UniformNumbers(RandomGeneratorBase):
-    """Uniform numbers in [0, 1) from the CPU's generator, the same on every device.
+def check_range(
+    name: str, bounds: tuple[float, float], lowest: float, highest: float, unit: str = ""
+) -> None:
+    """Refuse bounds that are out of order or outside ``lowest..highest`` by a ValueError."""
+    low, high = bounds
+    if not lowest <= low <= high <= highest:
+        limits = f"{lowest:g} <= low <= high <= {highest:g}{unit and ' ' + unit}"
+        raise ValueError(f"{name} is [{low:g}, {high:g}]: expected [low, high] with {limits}")
 
-    Args:
-        count: numbers per image.
-    """
+
+def check_number(name: str, value: float, lowest: float, highest: float, unit: str = "") -> None:
+    """Refuse a number outside ``lowest..highest`` by a ValueError."""
+    if not lowest <= value <= highest:
+        limits = f"from {lowest:g} to {highest:g}{unit and ' ' + unit}"
+        raise ValueError(f"{name} is {value:g}: expected a number {limits}")
+
+
+class CpuNumbers(RandomGeneratorBase):
+    """Draws from the CPU's generator, so that the numbers are the same on every device."""
+
+    def make_samplers(self, device: torch.device, dtype: torch.dtype) -> None:
+        """Nothing to prepare."""
+
+    def forward(self, batch_shape: tuple[int, ...], same_on_batch: bool = False) -> Params:
+        raise NotImplementedError
+
+
+class UniformNumbers(CpuNumbers):
+    """As many uniform numbers in [0, 1) per image as `count` says."""
 
     def __init__(self, count: int) -> None:
         super().__init__()
         self.count = count
 
-    def make_samplers(self, device: torch.device, dtype: torch.dtype) -> None:
-        """Nothing to prepare."""
-
-    def forward(
-        self, batch_shape: tuple[int, ...], same_on_batch: bool = False
-    ) -> dict[str, Tensor]:
+    def forward(self, batch_shape: tuple[int, ...], same_on_batch: bool = False) -> Params:
         """``draws``: float32 [B, count]."""
         return {"draws": torch.rand(batch_shape[0], self.count)}
 
@@ -41,10 +62,11 @@ class DrawnIntensity(IntensityAugmentationBase2D):
 
     Args:
         draws: how many numbers an image needs.
-        p: the probability that an image is changed.
+        p: the probability that an image is changed, 0 to 1.
     """
 
     def __init__(self, draws: int, p: float) -> None:
+        check_number("p", p, 0, 1)
         super().__init__(p=p)
         self._param_generator = UniformNumbers(draws)
 
@@ -52,13 +74,7 @@ class DrawnIntensity(IntensityAugmentationBase2D):
         """Images float32 [B, 1, H, W] in [0, 1], changed by their numbers [B, count] in [0, 1)."""
         raise NotImplementedError
 
-    def apply_transform(
-        self,
-        input: Tensor,
-        params: dict[str, Tensor],
-        flags: dict[str, Any],
-        transform: Tensor | None = None,
-    ) -> Tensor:
+    def apply_transform(self, input: Tensor, params: Params, *_: Any, **__: Any) -> Tensor:
         """Change the chosen images [B, 1, H, W], and clip them to [0, 1]."""
         rows = (params["batch_prob"] > 0.5).nonzero().flatten()
         if not len(rows):
