@@ -1,5 +1,4 @@
 """The built-in backbones, one family per file.
 
-`stages` is what they share; `weights` fits pretrained ones, and `imagenet` and `timm_weights` find
-them.
+`stages` is what they share. `download` finds pretrained weights, `weights` fits them to a backbone.
 """

@@ -10,8 +10,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from hdf_plugins.backbones.stages import FiveStages, check_width, initialize
-from hdf_plugins.backbones.weights import check_source, load_pretrained
+from hdf_plugins.backbones.stages import FiveStages, check_options, initialize
 
 
 class MobileNetV3(FiveStages):
@@ -20,17 +19,9 @@ class MobileNetV3(FiveStages):
     Each map is the last of its size; the coarsest comes after the last 1x1 convolution.
 
     Args:
-        in_channels: channels of the images, 1 for grey radiographs.
-        weights: ``none`` starts from He's initialisation; ``imagenet`` loads torchvision's, by
-            download or from its cache; anything else is the path of a state dict, ``.safetensors``
-            or ``.pth``. Filters for RGB are summed when the images have one channel.
         freeze: how many of the five stages, counted from the image, stay fixed; each but the first
             begins where the map is halved.
         width: factor on the number of channels of every convolution, rounded to multiples of 8.
-
-    Raises:
-        ValueError: an option is out of range, or ``imagenet`` is asked for at another width.
-        hdf.UserError: the weights can't be fetched, read or fitted.
     """
 
     name: ClassVar[str]
@@ -42,17 +33,14 @@ class MobileNetV3(FiveStages):
         super().__init__()
         from torchvision.models import get_model  # not above: it takes seconds
 
-        check_width(width, weights)
-        check_source(weights, self.name)
+        check_options(weights, self.name, width)
         self.features: nn.Sequential = get_model(self.name, width_mult=width).features
-        self.features[0][0] = _first_convolution(in_channels, self.features[0][0].out_channels)
+        channels = self.features[0][0].out_channels
+        self.features[0][0] = nn.Conv2d(in_channels, channels, 3, stride=2, padding=1, bias=False)
+        initialize(self.features[0][0])
         self._starts = [i for i, layer in enumerate(self.features) if _halves(layer)]
-        self.channels = tuple(_channels(stage) for stage in self.stages())
-        if weights != "none":
-            self.mean, self.std = load_pretrained(
-                self, weights, self.name, first="features.0.0.weight"
-            )
-        self.freeze(freeze)
+        self.channels = tuple(_convolutions(stage)[-1].out_channels for stage in self.stages())
+        self.start(self, weights, self.name, "features.0.0.weight", freeze)
 
     def stages(self) -> list[nn.Module]:
         """The layers cut before every one that halves the map."""
@@ -81,19 +69,9 @@ class MobileNetV3Small(MobileNetV3):
     name = "mobilenet_v3_small"
 
 
-def _first_convolution(in_channels: int, channels: int) -> nn.Conv2d:
-    layer = nn.Conv2d(in_channels, channels, kernel_size=3, stride=2, padding=1, bias=False)
-    initialize(layer)
-    return layer
-
-
 def _convolutions(module: nn.Module) -> list[nn.Conv2d]:
     return [layer for layer in module.modules() if isinstance(layer, nn.Conv2d)]
 
 
 def _halves(layer: nn.Module) -> bool:
     return any(convolution.stride == (2, 2) for convolution in _convolutions(layer))
-
-
-def _channels(stage: nn.Module) -> int:
-    return _convolutions(stage)[-1].out_channels

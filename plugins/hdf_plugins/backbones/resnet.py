@@ -11,17 +11,13 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from hdf_plugins.backbones.stages import FiveStages, check_width, initialize, scaled
-from hdf_plugins.backbones.weights import check_source, load_pretrained
+from hdf_plugins.backbones.stages import FiveStages, check_options, initialize, scaled
 
 
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions beside a shortcut (figure 5, left).
 
-    Args:
-        channels: of the map that comes in.
-        width: of the convolutions, and of the map that goes out.
-        stride: 2 halves the map.
+    Maps [B, channels, h, w] become [B, width, ⌈h / stride⌉, ⌈w / stride⌉].
     """
 
     expansion: ClassVar[int] = 1
@@ -36,7 +32,6 @@ class BasicBlock(nn.Module):
         self.downsample = _shortcut(channels, width, stride)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Maps [B, channels, h, w] to [B, width, ⌈h / stride⌉, ⌈w / stride⌉]."""
         change = self.relu(self.bn1(self.conv1(features)))
         change = self.bn2(self.conv2(change))
         result: Tensor = self.relu(change + self.downsample(features))
@@ -46,10 +41,7 @@ class BasicBlock(nn.Module):
 class Bottleneck(nn.Module):
     """A 3x3 convolution between two of 1x1, beside a shortcut (figure 5, right).
 
-    Args:
-        channels: of the map that comes in.
-        width: of the 3x3 convolution; the map that goes out has four times as many channels.
-        stride: 2 halves the map.
+    Maps [B, channels, h, w] become [B, 4 * width, ⌈h / stride⌉, ⌈w / stride⌉].
     """
 
     expansion: ClassVar[int] = 4
@@ -66,7 +58,6 @@ class Bottleneck(nn.Module):
         self.downsample = _shortcut(channels, 4 * width, stride)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Maps [B, channels, h, w] to [B, 4 * width, ⌈h / stride⌉, ⌈w / stride⌉]."""
         change = self.relu(self.bn1(self.conv1(features)))
         change = self.relu(self.bn2(self.conv2(change)))
         change = self.bn3(self.conv3(change))
@@ -80,17 +71,8 @@ class ResNet(FiveStages):
     The first is taken before the max-pooling, the others after each of the four stages of blocks.
 
     Args:
-        in_channels: channels of the images, 1 for grey radiographs.
-        weights: ``none`` starts from He's initialisation; ``imagenet`` loads torchvision's, by
-            download or from its cache; anything else is the path of a state dict, ``.safetensors``
-            or ``.pth``. Filters for RGB are summed when the images have one channel.
         freeze: how many of the five stages, counted from the image, stay fixed; the first is the
             7x7 convolution.
-        width: factor on the number of channels of every convolution.
-
-    Raises:
-        ValueError: an option is out of range, or ``imagenet`` is asked for at another width.
-        hdf.UserError: the weights can't be fetched, read or fitted.
     """
 
     name: ClassVar[str]
@@ -102,8 +84,7 @@ class ResNet(FiveStages):
         self, *, in_channels: int = 1, weights: str = "none", freeze: int = 0, width: float = 1.0
     ) -> None:
         super().__init__()
-        check_width(width, weights)
-        check_source(weights, self.name)
+        check_options(weights, self.name, width)
         widths = [scaled(count, width) for count in (64, 64, 128, 256, 512)]
         self.channels = (widths[0], *(count * self.block.expansion for count in widths[1:]))
         self.layers = self._build(widths)
@@ -112,11 +93,7 @@ class ResNet(FiveStages):
         self.layers.apply(initialize)
         self.layers.conv1 = _convolution(in_channels, widths[0], 7, 2)
         self.layers.conv1.apply(initialize)
-        if weights != "none":
-            self.mean, self.std = load_pretrained(
-                self.layers, weights, self.name, first="conv1.weight"
-            )
-        self.freeze(freeze)
+        self.start(self.layers, weights, self.name, "conv1.weight", freeze)
 
     def _build(self, widths: list[int]) -> nn.Sequential:
         layers: dict[str, nn.Module] = {

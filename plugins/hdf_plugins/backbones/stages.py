@@ -6,11 +6,21 @@ from typing import Self
 
 from torch import nn
 
+from hdf_plugins.backbones.weights import check_source, load_pretrained
+
 STAGES = 5
 
 
 class FiveStages(nn.Module):
-    """A backbone of five stages that each halve the image.
+    """A backbone of five stages that each halve the image, with torchvision's parameter names.
+
+    Args:
+        in_channels: channels of the images, 1 for grey radiographs.
+        weights: ``none`` starts from He's initialisation; ``imagenet`` loads torchvision's, by
+            download or from its cache; anything else is the path of a state dict, ``.safetensors``
+            or ``.pth``. Filters for RGB are summed when the images have one channel.
+        freeze: how many of the five stages, counted from the image, stay fixed.
+        width: factor on the number of channels of every convolution.
 
     Attributes:
         channels: the number of channels of each map returned by `forward`, from fine to coarse.
@@ -18,31 +28,30 @@ class FiveStages(nn.Module):
         mean: what the weights expect to be subtracted from an image in [0, 1], one value per input
             channel; None where the weights ask for nothing.
         std: what they expect it to be divided by, likewise.
+
+    Raises:
+        ValueError: an option is out of range, or there are no such weights at this width.
+        hdf.UserError: the weights can't be fetched, read or fitted.
     """
 
     channels: tuple[int, ...]
     strides: tuple[int, ...]
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._frozen = 0
+    _frozen = 0
 
     def stages(self) -> list[nn.Module]:
         """The five stages from the image on, which share all parameters among them."""
         raise NotImplementedError
 
-    def freeze(self, count: int) -> None:
-        """Keep the weights of the first `count` stages fixed.
-
-        Raises:
-            ValueError: if `count` is not in 0..5.
-        """
-        if not 0 <= count <= STAGES:
-            raise ValueError(f"freeze is a number of stages from 0 to {STAGES}, not {count}")
-        self._frozen = count
-        for stage in self.stages()[:count]:
+    def start(self, layers: nn.Module, weights: str, name: str, first: str, freeze: int) -> None:
+        """Load `weights` into `layers` (`load_pretrained`), unless none, and freeze stages."""
+        if not 0 <= freeze <= STAGES:
+            raise ValueError(f"freeze is a number of stages from 0 to {STAGES}, not {freeze}")
+        if weights != "none":
+            self.mean, self.std = load_pretrained(layers, weights, name, first=first)
+        self._frozen = freeze
+        for stage in self.stages()[:freeze]:
             stage.requires_grad_(False)
         self.train(self.training)
 
@@ -65,8 +74,11 @@ def initialize(module: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-def check_width(width: float, weights: str) -> None:
-    """Refuse a width out of range, or one that pretrained weights don't have.
+def check_options(weights: str, name: str, width: float) -> None:
+    """Refuse a width out of range, weights of no known name, and weights that fit no such width.
+
+    Args:
+        name: torchvision's name of the architecture, such as ``vgg16_bn``.
 
     Raises:
         ValueError: with what was expected.
@@ -78,6 +90,7 @@ def check_width(width: float, weights: str) -> None:
             f"the {weights} weights exist for width 1.0 only, not {width}: "
             "take width: 1.0, or weights: none"
         )
+    check_source(weights, name)
 
 
 def scaled(channels: int, width: float) -> int:

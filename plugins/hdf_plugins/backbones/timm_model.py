@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from textwrap import shorten
@@ -10,7 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from hdf.errors import user_error
-from hdf_plugins.backbones.timm_weights import hub_file, source_channels
+from hdf_plugins.backbones.download import hub_file
 from hdf_plugins.backbones.weights import averaged, check_source, read_state, refuse_misfits
 
 
@@ -69,7 +70,7 @@ class Timm(nn.Module):
                 # Timm adapts shapes, and would leave random what is missing.
                 held = {key: whole[key] for key in whole if key in state}
                 refuse_misfits(whole, held, f"timm's {name}", path)
-            source = source_channels(state, about.first_conv)
+            source = _source_channels(state, about.first_conv)
             if source != 1:
                 self.mean, self.std = averaged(about.mean, about.std, in_channels)
             input_size = (source, *about.input_size[1:])
@@ -84,6 +85,13 @@ class Timm(nn.Module):
         maps: list[Tensor] = list(self.net(images))
         # The maps of Swin transformers and their like have the channels behind.
         return [item.permute(0, 3, 1, 2) for item in maps] if self._channels_last else maps
+
+
+def _source_channels(state: Mapping[str, Tensor], first: str | tuple[str, ...] | None) -> int:
+    """The channels of the images for which weights were made, by the first convolutions: 1 or 3."""
+    names = (first,) if isinstance(first, str) else first or ()
+    filters = [state[f"{name}.weight"] for name in names if f"{name}.weight" in state]
+    return 1 if any(item.shape[1:2] == (1,) for item in filters) else 3
 
 
 def _timm() -> Any:

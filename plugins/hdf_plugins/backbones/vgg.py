@@ -11,8 +11,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from hdf_plugins.backbones.stages import FiveStages, check_width, initialize, scaled
-from hdf_plugins.backbones.weights import check_source, load_pretrained
+from hdf_plugins.backbones.stages import FiveStages, check_options, initialize, scaled
 
 
 class VGG(FiveStages):
@@ -22,7 +21,6 @@ class VGG(FiveStages):
     odd last row and column.
 
     Args:
-        in_channels: channels of the images, 1 for grey radiographs.
         weights: ``none`` starts from He's initialisation; ``imagenet`` loads torchvision's, by
             download or from its cache; ``phantom`` loads what travels inside the package for
             vgg16, learnt from synthetic radiographs; anything else is the path of a state dict,
@@ -30,12 +28,6 @@ class VGG(FiveStages):
             channel.
         batch_norm: normalise after every convolution.
         freeze: how many of the five convolution stages, counted from the image, stay fixed.
-        width: factor on the number of channels of every convolution.
-
-    Raises:
-        ValueError: an option is out of range, or ``imagenet`` or ``phantom`` is asked for where
-            there are no such weights.
-        hdf.UserError: the weights can't be fetched, read or fitted.
     """
 
     name: ClassVar[str]
@@ -53,17 +45,14 @@ class VGG(FiveStages):
     ) -> None:
         super().__init__()
         name = f"{self.name}_bn" if batch_norm else self.name
-        check_width(width, weights)
-        check_source(weights, name)
+        check_options(weights, name, width)
         channels = [scaled(count, width) for count in (64, 128, 256, 512, 512)]
         self.channels = (*channels, channels[-1])
         self.features = _layers(channels, self.convolutions, batch_norm)
         # Replaced, so that a seed gives the weights that it gave when torchvision built the layers.
         self.features[0] = nn.Conv2d(in_channels, channels[0], kernel_size=3, padding=1)
         self.features.apply(initialize)
-        if weights != "none":
-            self.mean, self.std = load_pretrained(self, weights, name, first="features.0.weight")
-        self.freeze(freeze)
+        self.start(self, weights, name, "features.0.weight", freeze)
 
     def stages(self) -> list[nn.Module]:
         """The layers cut behind every pooling."""

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from hdf.errors import UserError, user_error
 from hdf.files import misfits
+from hdf_plugins.backbones.download import brief, imagenet_file
 from hdf_plugins.backbones.eight_bits import from_eight_bits
-from hdf_plugins.backbones.imagenet import imagenet_file
 
 SHIPPED = Path(__file__).parent / "pretrained"
 
@@ -33,27 +33,20 @@ def check_source(weights: str, name: str) -> None:
     Raises:
         ValueError: with what was expected.
     """
-    known = ["none", "imagenet", *(["phantom"] if _phantom_file(name).is_file() else [])]
+    own = _shipped()
+    known = ["none", "imagenet", *(["phantom"] if name in own else [])]
     if weights in known or weights.endswith(SUFFIXES):
         return
-    elsewhere = f" (phantom weights exist for {', '.join(_phantom_names())} alone, not for {name})"
+    elsewhere = f" (phantom weights exist for {', '.join(sorted(own))} alone, not for {name})"
     raise ValueError(
         f"weights is {', '.join(known)} or the path of a file that ends in "
         f"{', '.join(SUFFIXES)}, not {weights!r}{elsewhere if weights == 'phantom' else ''}"
     )
 
 
-def _phantom_file(name: str) -> Path:
-    return SHIPPED / f"{name}-phantom.safetensors"
-
-
-def _phantom_names() -> list[str]:
-    return sorted(path.stem.removesuffix("-phantom") for path in SHIPPED.glob("*.safetensors"))
-
-
-def _weight_file(weights: str, name: str) -> Path:
-    known = {"imagenet": imagenet_file, "phantom": _phantom_file}
-    return known[weights](name) if weights in known else Path(weights).expanduser()
+def _shipped() -> dict[str, Path]:
+    """The weights inside the package, by the architecture that they fit."""
+    return {path.stem.removesuffix("-phantom"): path for path in SHIPPED.glob("*.safetensors")}
 
 
 def load_pretrained(model: nn.Module, weights: str, name: str, *, first: str) -> Normalization:
@@ -74,7 +67,10 @@ def load_pretrained(model: nn.Module, weights: str, name: str, *, first: str) ->
     Raises:
         hdf.UserError: nothing to download from, or the file is missing, unreadable or unfit.
     """
-    path = _weight_file(weights, name)
+    if weights == "imagenet":
+        path = imagenet_file(name)
+    else:
+        path = _shipped()[name] if weights == "phantom" else Path(weights).expanduser()
     expected = model.state_dict()
     state = from_eight_bits(read_state(path))
     state = {k: v for k, v in state.items() if not k.startswith(CLASSIFIERS)}
@@ -96,7 +92,9 @@ def read_state(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise user_error(f"there is no weight file {path}")
     try:
-        state = _read(path)
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise _refused(path) from error
     except Exception as error:  # a damaged archive raises almost anything
@@ -104,21 +102,10 @@ def read_state(path: Path) -> dict[str, Tensor]:
             f"can't read the weights in {path}: {brief(error)}. "
             "The file is damaged or of another format: replace it"
         ) from error
-    if not _holds_tensors(state):
-        raise _refused(path)
-    return state
-
-
-def _holds_tensors(state: object) -> bool:
-    return isinstance(state, dict) and all(
+    if not isinstance(state, dict) or not all(
         isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
-    )
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    if path.suffix == ".safetensors":
-        return load_file(path)
-    state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    ):
+        raise _refused(path)
     return state
 
 
@@ -128,11 +115,6 @@ def _refused(path: Path) -> UserError:
         "unpickling objects can run code. Save it with "
         "torch.save(model.state_dict(), path) or as safetensors"
     )
-
-
-def brief(error: Exception) -> str:
-    """The first line of what an error says, or its kind."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _adapt_channels(filters: Tensor, channels: int) -> Tensor:

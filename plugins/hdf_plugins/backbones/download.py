@@ -1,13 +1,12 @@
-"""Torchvision's ImageNet weights: from torch.hub's cache, else by download."""
+"""ImageNet weights of torchvision and timm: from the local cache, else by download."""
 
 from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
+from typing import Any
 from urllib.parse import urlparse
 from urllib.request import Request, urlopen
 
@@ -48,9 +47,43 @@ def _download(url: str, path: Path) -> None:
     check_reachable(url)
     path.parent.mkdir(parents=True, exist_ok=True)
     print(f"downloading {url} to {path}", file=sys.stderr)
-    checksum = path.stem.rpartition("-")[2]
-    with _socket_timeout(STALL_SECONDS):
+    checksum, before = path.stem.rpartition("-")[2], socket.getdefaulttimeout()
+    socket.setdefaulttimeout(STALL_SECONDS)
+    try:
         torch.hub.download_url_to_file(url, str(path), checksum, progress=sys.stderr.isatty())
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def hub_file(name: str, about: Any) -> Path:
+    """The local file of the weights that timm offers for a model.
+
+    Args:
+        name: timm's name of the model.
+        about: timm's `PretrainedCfg` of it.
+
+    Raises:
+        hdf.UserError: there are none, or they are not in the cache and can't be downloaded.
+    """
+    import huggingface_hub  # comes with timm
+
+    if not about.hf_hub_id:
+        raise user_error(f"timm offers no weights for {name}: take weights: none, or a local file")
+    place = (about.hf_hub_id, about.hf_hub_filename or "model.safetensors")
+    cached = huggingface_hub.try_to_load_from_cache(*place)
+    if isinstance(cached, str):
+        return Path(cached)
+    url = huggingface_hub.hf_hub_url(*place)
+    try:
+        # Not left to huggingface_hub: without a connection it tries again for half a minute.
+        check_reachable(huggingface_hub.constants.ENDPOINT)
+        print(f"downloading {url}", file=sys.stderr)
+        return Path(huggingface_hub.hf_hub_download(*place))
+    except Exception as error:  # of its own kinds, and of those of the library below it
+        raise user_error(
+            f"can't download the imagenet weights of {name}: {brief(error)}. Download {url} "
+            f"and give it as a local file: model.backbone.weights=/path/to/{name}.safetensors"
+        ) from error
 
 
 def check_reachable(url: str, seconds: float = CONNECT_SECONDS) -> None:
@@ -77,11 +110,6 @@ def _ask(url: str, seconds: float, failures: list[Exception]) -> None:
         failures.append(error)
 
 
-@contextmanager
-def _socket_timeout(seconds: float) -> Iterator[None]:
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
+def brief(error: Exception) -> str:
+    """The first line of what an error says, or its kind."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
