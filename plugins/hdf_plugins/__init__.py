@@ -44,8 +44,8 @@ AUGMENTATIONS = {
 }
 HEADS = {
     "box_regression:BoxRegression": "Fully connected layers that regress one box per label",
-    "edge_softargmax:EdgeSoftargmax": "A distribution over the position of each edge of the boxes",
-    "mask:Mask": "A mask per label, learnt from masks or boxes, and its bounding box",
+    "dense:EdgeSoftargmax": "A distribution over the position of each edge of the boxes",
+    "dense:Mask": "A mask per label, learnt from masks or boxes, and its bounding box",
 }
 VISUALIZERS = {
     "overlay:Overlay": "Predicted and true boxes on the images",

@@ -10,7 +10,7 @@ from hdf.inference.predictor import Predictor, fold_batch_norms
 from hdf.models.detector import Detector, ModelSpec
 from hdf.runtime.device import choose_compute
 from hdf_plugins.backbones.vgg import VGG11
-from hdf_plugins.heads.mask import Mask
+from hdf_plugins.heads.dense import Mask
 
 LABELS = ("heart", "left_lung")
 

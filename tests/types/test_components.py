@@ -19,7 +19,7 @@ from hdf_plugins.backbones.resnet import ResNet18
 from hdf_plugins.backbones.timm_model import Timm
 from hdf_plugins.backbones.vgg import VGG16
 from hdf_plugins.heads.box_regression import BoxRegression
-from hdf_plugins.heads.mask import Mask
+from hdf_plugins.heads.dense import Mask
 from hdf_plugins.loaders.concat import Concat
 from hdf_plugins.visualizers.overlay import Overlay
 

@@ -1,4 +1,1 @@
-"""The built-in heads, one per file, and what they share.
-
-`losses`, `decoder` and `outlines` may be used by any of them; a head imports no other head.
-"""
+"""The built-in heads, and what they share: `answers`, `losses`, `edges` and `outlines`."""

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from hdf.boxes import iou
 from hdf.types import Batch, pad_targets
-from hdf_plugins.heads.edge_softargmax import EdgeSoftargmax
-from hdf_plugins.heads.mask import Mask
+from hdf_plugins.heads.dense import EdgeSoftargmax, Mask
 
 SIZE = (64, 96)
 CHANNELS, STRIDES = (4, 8, 8), (2, 4, 8)

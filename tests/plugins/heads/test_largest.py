@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, label
 from torch import Tensor
 
-from hdf_plugins.heads.largest import by_scipy, by_tensors, is_plain
-from hdf_plugins.heads.outlines import read_outlines
+from hdf_plugins.heads.outlines import by_scipy, by_tensors, is_plain, read_outlines
 
 
 class Outlines(torch.nn.Module):

@@ -16,8 +16,7 @@ from torch import Tensor
 from hdf import UserError
 from hdf_plugins.backbones.vgg import VGG11
 from hdf_plugins.heads.box_regression import BoxRegression
-from hdf_plugins.heads.edge_softargmax import EdgeSoftargmax
-from hdf_plugins.heads.mask import Mask
+from hdf_plugins.heads.dense import EdgeSoftargmax, Mask
 from hdf_plugins.visualizers import drawing
 from hdf_plugins.visualizers.edge_distributions import EdgeDistributions
 from tests.plugins.visualizers.small_runs import LABELS, SIZE, view

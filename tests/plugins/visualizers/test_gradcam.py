@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from hdf import Batch, Detections, UserError
 from hdf.registry.registry import Registry
 from hdf_plugins.heads.box_regression import BoxRegression
-from hdf_plugins.heads.edge_softargmax import EdgeSoftargmax
-from hdf_plugins.heads.mask import Mask
+from hdf_plugins.heads.dense import EdgeSoftargmax, Mask
 from hdf_plugins.visualizers.gradcam import GradCam, edge_maps
 from tests.plugins.visualizers.small_runs import LABELS, SIZE, view
 

@@ -11,7 +11,7 @@ from hdf import testing
 from hdf.registry.kinds import KINDS
 from hdf.registry.registry import Component, discover
 from hdf_plugins.backbones.vgg import VGG11
-from hdf_plugins.heads.edge_softargmax import EdgeSoftargmax
+from hdf_plugins.heads.dense import EdgeSoftargmax
 from tests.plugins.visualizers.small_runs import LABELS, view
 from tests.testing.contracts.data import LOADERS
 

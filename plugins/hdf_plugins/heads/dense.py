@@ -1,0 +1,238 @@
+"""Heads that read their answers from one fine map: edges as distributions, and masks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from hdf.types import Batch
+from hdf_plugins.heads.answers import Answers, OneBoxPerLabel, one_each
+from hdf_plugins.heads.edges import EdgePredictor, edge_losses, read_edges
+from hdf_plugins.heads.losses import LossName, dice_cross_entropy, masked_mean, projection_loss
+from hdf_plugins.heads.outlines import read_outlines
+
+OUTLINE_DEVIATION = 1.5
+"""The error of a mask's bounds, one standard deviation in pixels of its map."""
+
+
+class DenseHead(OneBoxPerLabel):
+    """A decoder that reduces the backbone's pyramid to one map, and what its subclasses read there.
+
+    Args:
+        channels: channels of each feature map, from fine to coarse.
+        strides: image pixels per map pixel of each map.
+        labels: what to find.
+        stride: stride of the map that answers are read from; one of the backbone's.
+        width: channels of the decoder.
+        loss: compares the boxes that the edges give: ``mse`` and ``smooth_l1`` in units of a
+            twentieth of the image's side, ``giou`` and ``ciou`` by overlap.
+        focal: the weight of the additional distribution focal loss (Li et al., Generalized Focal
+            Loss, NeurIPS 2020); 0 omits it.
+
+    Raises:
+        ValueError: an option is out of range.
+    """
+
+    def __init__(
+        self,
+        channels: tuple[int, ...],
+        strides: tuple[int, ...],
+        labels: tuple[str, ...],
+        stride: int,
+        width: int,
+        loss: LossName,
+        focal: float,
+    ) -> None:
+        super().__init__()
+        if focal < 0:
+            raise ValueError(f"focal is a weight, at least 0, not {focal}")
+        self.labels, self.loss_name, self.focal = labels, loss, focal
+        self.decoder = PyramidDecoder(channels, strides, stride, width)
+
+
+class EdgeSoftargmax(DenseHead):
+    """Predicts exactly one box for every label, and the uncertainty of each edge.
+
+    A light decoder reduces the backbone's pyramid to one map; from it each of a box's four edges
+    gets a distribution over the positions in the image. Its mean is the edge, its standard
+    deviation the spread of that edge.
+
+    The score is 1 for edges without spread, and falls towards 0 as the spread approaches the size
+    of the box.
+    """
+
+    def __init__(
+        self,
+        channels: tuple[int, ...],
+        strides: tuple[int, ...],
+        labels: tuple[str, ...],
+        *,
+        stride: int = 4,
+        width: int = 64,
+        loss: LossName = "smooth_l1",
+        focal: float = 1.0,
+    ) -> None:
+        super().__init__(channels, strides, labels, stride, width, loss, focal)
+        self.edges = EdgePredictor(width, len(labels))
+
+    def forward(self, features: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Maps [B, C_i, h_i, w_i] to logits ``x`` [B, L, 2, w] and ``y`` [B, L, 2, h]."""
+        found: dict[str, Tensor] = self.edges(self.decoder(features))
+        return found
+
+    def loss(self, raw: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+        """The mean losses over the boxes that are present, under their names."""
+        boxes, present = batch.targets.one_per_label(len(self.labels))
+        return edge_losses(raw, boxes, present, _size(batch), self.loss_name, self.focal)
+
+    def answers(self, raw: dict[str, Tensor], size: tuple[int, int]) -> Answers:
+        """Boxes [B, L, 4], scores [B, L] and spread [B, L, 4]."""
+        return one_each(*read_edges(raw, size), size)
+
+
+class Mask(DenseHead):
+    """Segments every label; its box bounds the largest component of its mask.
+
+    A light decoder reduces the backbone's pyramid to one map, from which a convolution computes one
+    mask per label. Where a training image has a mask, the loss is soft Dice plus cross-entropy;
+    where it has only a box, the profiles of mask and box are compared (Tian et al., BoxInst,
+    CVPR 2021).
+
+    With `edges`, the same map also gives a distribution over the position of each edge, as in
+    `edge_softargmax`. On coarse maps a narrow distribution is more precise than the mask: each edge
+    is the mean of both, weighted by their precision, and half of their difference adds to the
+    spread. Without `edges`, a label with an empty mask is not found.
+
+    Args:
+        edges: whether to learn the distributions of the edges as well.
+    """
+
+    uses_masks: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        channels: tuple[int, ...],
+        strides: tuple[int, ...],
+        labels: tuple[str, ...],
+        *,
+        stride: int = 4,
+        width: int = 64,
+        edges: bool = True,
+        loss: LossName = "smooth_l1",
+        focal: float = 1.0,
+    ) -> None:
+        super().__init__(channels, strides, labels, stride, width, loss, focal)
+        self.masks = nn.Conv2d(width, len(labels), kernel_size=1)
+        self.edges = EdgePredictor(width, len(labels)) if edges else None
+
+    def forward(self, features: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Maps [B, C_i, h_i, w_i] to logits.
+
+        Returns:
+            ``masks`` [B, L, h, w]; with `edges` also ``x`` [B, L, 2, w] and ``y`` [B, L, 2, h].
+        """
+        found = self.decoder(features)
+        edges = {} if self.edges is None else self.edges(found)
+        return {"masks": self.masks(found), **edges}
+
+    def loss(self, raw: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+        """The mean losses over the masks and boxes that are present.
+
+        Returns:
+            ``masks`` if the data set has any, ``projection`` for boxes without a mask, and the
+            terms of the edges.
+        """
+        logits, size, terms = raw["masks"], _size(batch), {}
+        boxes, present = batch.targets.one_per_label(len(self.labels))
+        boxed = present
+        if batch.targets.masks is not None:
+            masks, known = batch.targets.masks_per_label(len(self.labels))
+            shares = F.adaptive_avg_pool2d(masks.float(), (logits.shape[-2], logits.shape[-1]))
+            terms["masks"] = masked_mean(dice_cross_entropy(logits, shares), known)
+            boxed = present & ~known
+        terms["projection"] = masked_mean(projection_loss(logits, boxes, size), boxed)
+        if self.edges is not None:
+            terms |= edge_losses(raw, boxes, present, size, self.loss_name, self.focal)
+        return terms
+
+    def answers(self, raw: dict[str, Tensor], size: tuple[int, int]) -> Answers:
+        """Boxes [B, L, 4], scores [B, L] and spread [B, L, 4].
+
+        Without `edges`, a label with an empty mask is NaN.
+        """
+        boxes, spread = read_outlines(raw["masks"].sigmoid(), size)
+        if self.edges is not None:
+            stride = size[1] / raw["masks"].shape[-1]
+            boxes, spread = _combined(*read_edges(raw, size), boxes, stride)
+        return one_each(boxes, spread, size)
+
+
+def _size(batch: Batch) -> tuple[int, int]:
+    height, width = batch.images.shape[-2:]
+    return height, width
+
+
+def _combined(
+    edges: Tensor, deviation: Tensor, outline: Tensor, stride: float
+) -> tuple[Tensor, Tensor]:
+    """The weighted mean of both estimates of the edges, and its spread.
+
+    Args:
+        edges: the means of the distributions, float32 [B, L, 4] in pixels.
+        deviation: their standard deviations.
+        outline: the mask's bounds; where it is NaN, for an empty mask, only `edges` is used.
+        stride: image pixels per pixel of the map.
+    """
+    apart = (outline - edges).nan_to_num(0.0)
+    share = deviation**2 / (deviation**2 + (OUTLINE_DEVIATION * stride) ** 2)
+    # No hypot: ONNX has none.
+    return edges + share * apart, (deviation**2 + (apart / 2) ** 2).sqrt()
+
+
+class PyramidDecoder(nn.Module):
+    """Decodes from the coarsest map to the map of one stride.
+
+    Each step upsamples (nearest neighbour), concatenates the backbone's next finer map and applies
+    one 3x3 convolution, like the expanding path of a U-Net (Ronneberger et al., MICCAI 2015).
+
+    Args:
+        channels: channels of each map, from fine to coarse.
+        strides: image pixels per map pixel of each map.
+        stride: stride of the resulting map.
+        width: channels of the resulting map.
+
+    Raises:
+        ValueError: the backbone has no map of that stride, or `width` is below 1.
+    """
+
+    def __init__(
+        self, channels: tuple[int, ...], strides: tuple[int, ...], stride: int, width: int
+    ) -> None:
+        super().__init__()
+        if stride not in strides:
+            there = ", ".join(map(str, strides))
+            raise ValueError(f"the backbone has no map of stride {stride}; its strides are {there}")
+        if width < 1:
+            raise ValueError(f"width is a number of channels, at least 1, not {width}")
+        self._first = strides.index(stride)
+        self.coarsest = _convolution(channels[-1], width)
+        finer = channels[self._first : -1][::-1]
+        self.steps = nn.ModuleList(_convolution(width + count, width) for count in finer)
+
+    def forward(self, features: Sequence[Tensor]) -> Tensor:
+        """Maps [B, C_i, h_i, w_i] to one map [B, width, h, w] of the chosen stride."""
+        found: Tensor = self.coarsest(features[-1])
+        for step, feature in zip(self.steps, features[self._first : -1][::-1], strict=True):
+            enlarged = F.interpolate(found, size=feature.shape[-2:], mode="nearest")
+            found = step(torch.cat([enlarged, feature], 1))
+        return found
+
+
+def _convolution(inputs: int, outputs: int) -> nn.Sequential:
+    convolution = nn.Conv2d(inputs, outputs, kernel_size=3, padding=1, bias=False)
+    nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
