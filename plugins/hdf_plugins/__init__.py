@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import hdf
 from hdf.hookspecs import Register
-from hdf_plugins.trackers.tensorboard import hdf_epoch_finished, hdf_run_finished, hdf_run_started
+from hdf_plugins.tensorboard import hdf_epoch_finished, hdf_run_finished, hdf_run_started
 
 __all__ = ["hdf_epoch_finished", "hdf_run_finished", "hdf_run_started"]
 

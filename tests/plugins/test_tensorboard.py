@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from hdf.registry.registry import discover
-from hdf_plugins.trackers import tensorboard
+from hdf_plugins import tensorboard
 from tests.conftest import read_jsonl
 from tests.training.test_run import run
 

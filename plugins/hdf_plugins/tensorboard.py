@@ -1,8 +1,7 @@
 """A tracker for TensorBoard: metrics, figures, the recipe, and its options with final metrics.
 
-It is off unless ``HDF_TENSORBOARD=1`` is set, and needs an extra:
-``pip install 'heart-detection-framework[tensorboard]'``. The files go into ``tensorboard/`` in the
-run folder, so that ``tensorboard --logdir runs`` compares all runs.
+It is off unless ``HDF_TENSORBOARD=1`` is set. The files go into ``tensorboard/`` in the run folder,
+so that ``tensorboard --logdir runs`` compares all runs.
 """
 
 from __future__ import annotations
@@ -22,18 +21,13 @@ from hdf.errors import user_error
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
-
 SWITCH = "HDF_TENSORBOARD"
 SIDES = ("train", "val", "inner")
 
 
 @dataclass
 class _Board:
-    """The writer of a run, and how much it has written.
-
-    Attributes:
-        epochs: number of lines of ``metrics.jsonl`` that are written.
-    """
+    """The writer of a run, and how many lines of ``metrics.jsonl`` it has written."""
 
     writer: SummaryWriter
     epochs: int = 0
@@ -69,7 +63,9 @@ def hdf_run_finished(run: hdf.RunFacts, summary: Mapping[str, Any]) -> None:
         _catch_up(run, board)
         _add_pictures(board.writer, run.folder.figures, summary["epochs_run"])
         options = dict(_flat(run.resolved))
-        final = {f"final/{name}": value for name, value in _numbers(summary["metrics"]["val"])}
+        metrics = summary["metrics"]["val"].items()
+        numbers = {k: v for k, v in metrics if isinstance(v, int | float) and isfinite(v)}
+        final = {f"final/{name}": value for name, value in numbers.items()}
         board.writer.add_hparams(options, final, run_name=".", global_step=summary["epochs_run"])
 
 
@@ -112,12 +108,6 @@ def _add_pictures(writer: SummaryWriter, folder: Path, epoch: int) -> None:
         with Image.open(path) as picture:
             pixels = np.asarray(picture.convert("RGB"))
         writer.add_image(f"figures/{path.stem}", pixels, epoch, dataformats="HWC")
-
-
-def _numbers(metrics: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
-    for name, value in metrics.items():
-        if isinstance(value, int | float) and isfinite(value):
-            yield name, value
 
 
 def _flat(tree: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str | float | bool]]:
