@@ -1,9 +1,11 @@
-"""Model files that were damaged or made up: each is refused by name, with what is wrong."""
+"""Model files: what one promises, and that a damaged or made-up one is refused by name."""
 
 from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,24 @@ from safetensors.torch import load_file, save_file
 
 from hdf import UserError
 from hdf.files.tensors import checksum
+from hdf.models.build import build_detector
 from hdf.models.calibration import Calibration
-from hdf.models.detector import Detector
-from hdf.models.file import load_model, read_tensors, save_calibration, save_model
+from hdf.models.detector import Detector, ModelSpec
+from hdf.models.file import (
+    load_model,
+    promised_tensors,
+    read_tensors,
+    save_calibration,
+    save_model,
+)
 from hdf.models.weights import HERE, shipped_models
+from hdf.recipe.check import part_of
 from hdf.registry.registry import Registry
 from tests.detectors import small_detector
+
+HEART = {"labels": ("heart",), "image_size": (64, 64), "normalize": "image", "resize": "stretch"}
+BACKBONES = ({"use": "vgg11", "width": 0.1}, {"use": "resnet18", "width": 0.1})
+HEADS = ({"use": "box_regression", "hidden": [8]}, {"use": "edge_softargmax"}, {"use": "mask"})
 
 
 @pytest.fixture(scope="module")
@@ -153,3 +167,34 @@ def test_renamed_and_lost_tensors_are_named(
 
 def described_as(detector: Detector) -> dict[str, Any]:
     return {"format": 1, "hdf": "0.1.0", **asdict(detector.spec)}
+
+
+@pytest.mark.parametrize("backbone", BACKBONES, ids=lambda part: part["use"])
+@pytest.mark.parametrize("head", HEADS, ids=lambda part: part["use"])
+def test_the_tensors_are_those_of_the_detector(
+    registry: Registry, backbone: dict[str, Any], head: dict[str, Any]
+) -> None:
+    spec = ModelSpec(backbone=backbone, head=head, **HEART)  # type: ignore[arg-type]
+    parts = (
+        part_of(registry, "backbone", backbone, "here", "no"),
+        part_of(registry, "head", head, "here", "no"),
+    )
+    built = build_detector(*parts, spec).state_dict()
+    state = torch.get_rng_state()
+    promised = promised_tensors(*parts, spec)
+    assert promised is not None
+    assert {name: (value.shape, value.dtype) for name, value in promised.items()} == {
+        name: (value.shape, value.dtype) for name, value in built.items()
+    }
+    assert all(value.is_meta for value in promised.values())
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_model_is_loaded_without_the_compiler() -> None:
+    script = (
+        "import sys; from hdf.inference.load import load_predictor; load_predictor();"
+        "print([name for name in ('torch._dynamo', 'sympy') if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.stdout == "[]\n", done.stderr

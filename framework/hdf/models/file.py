@@ -1,8 +1,12 @@
-"""The model file: a safetensors file whose metadata describes the detector."""
+"""The model file: a safetensors file whose metadata describes the detector.
+
+What a stranger's file says of itself is checked before anything is built or allocated from it.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -15,18 +19,18 @@ import torch
 from pydantic import TypeAdapter
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from hdf import __version__
-from hdf.errors import user_error
+from hdf.errors import Problem, UserError, user_error
 from hdf.files.atomic import replacing
 from hdf.files.tensors import checksum, misfits
 from hdf.models.build import build_detector
 from hdf.models.calibration import Calibration
 from hdf.models.detector import Detector, ModelSpec
-from hdf.models.file_checks import promised_tensors, refuse_impossible
 from hdf.models.optional import without_weights
-from hdf.recipe.check import part_of
+from hdf.recipe.check import Part, part_of
 from hdf.registry.registry import Registry
 
 FORMAT = 1
@@ -36,6 +40,9 @@ ABOUT = "hdf"
 """The only key of the metadata: safetensors writes several in random order."""
 CHECKSUM = "sha256"
 """The key inside the description; old files have no checksum."""
+LARGEST_SIDE = 4096
+MOST_AXES = 1000
+RANDOM = (Tensor.normal_, Tensor.uniform_)
 
 
 def describe(spec: ModelSpec) -> str:
@@ -57,8 +64,30 @@ def spec_of(description: str, path: Path) -> ModelSpec:
     if about["format"] != FORMAT:
         raise user_error(f"written by hdf {about['hdf']}, a later one", where=str(path))
     spec = TypeAdapter(ModelSpec).validate_json(description)
-    refuse_impossible(spec, str(path))
+    if faults := list(_faults(spec)):
+        raise UserError(Problem(str(path), f"not a model that hdf wrote: {it}") for it in faults)
     return spec
+
+
+def _faults(spec: ModelSpec) -> Iterator[str]:
+    for name, use in {"backbone": spec.backbone, "head": spec.head}.items():
+        if not isinstance(use.get("use"), str):
+            yield f"its {name} has no name"
+    if spec.backbone != without_weights(spec.backbone):
+        yield "its backbone needs weights from elsewhere"
+    if not spec.labels or len(set(spec.labels)) < len(spec.labels):
+        yield f"its labels {', '.join(spec.labels) or 'are missing'}; expected different names"
+    if not 1 <= min(spec.image_size) <= max(spec.image_size) <= LARGEST_SIDE:
+        yield f"its image size is {spec.image_size}; expected 1 to {LARGEST_SIDE} pixels"
+    if spec.in_channels not in (1, 3):
+        yield f"its images have {spec.in_channels} channels; expected 1 or 3"
+    if not 0 <= spec.doubt <= MOST_AXES:
+        yield f"its doubt has {spec.doubt} axes; expected 0 to {MOST_AXES}"
+    for name, values in {"mean": spec.mean, "std": spec.std}.items():
+        if len(values) not in (1, spec.in_channels) or not all(map(math.isfinite, values)):
+            yield f"its {name} is {values}; expected a finite number, or one a channel"
+    if not all(spec.std):
+        yield "its std is 0"
 
 
 def save_model(detector: Detector, path: Path) -> None:
@@ -169,10 +198,34 @@ def load_model(path: Path, registry: Registry) -> Detector:
     return detector.eval()
 
 
-def _refuse_misfits(
-    expected: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path
-) -> None:
-    difference = misfits(expected, found)
-    if difference:
+def _refuse_misfits(expected: Mapping[str, Tensor], found: dict[str, Tensor], path: Path) -> None:
+    if difference := misfits(expected, found):
         message = f"its weights do not fit its description: {difference}"
         raise user_error(message, where=str(path))
+
+
+def promised_tensors(backbone: Part, head: Part, spec: ModelSpec) -> dict[str, Tensor] | None:
+    """The tensors of a detector on the meta device: a file may describe one that fits no memory.
+
+    Returns:
+        None if the constructor of a plugin needs real values.
+    """
+    try:
+        with torch.device("meta"), _Unfilled():
+            return build_detector(backbone, head, spec).state_dict()
+    except UserError:
+        return None
+
+
+class _Unfilled(TorchFunctionMode):
+    """Skips the random initialisation of weights.
+
+    On the meta device there is nothing to initialise, but PyTorch would import its compiler for it,
+    which takes a second.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func in RANDOM or getattr(func, "__module__", None) == nn.init.__name__:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
