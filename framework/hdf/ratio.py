@@ -20,13 +20,6 @@ RATIO_LABELS = ("heart", *LUNGS)
 """What a detector has to find for the ratio; left and right are the patient's."""
 
 
-class _Edge(NamedTuple):
-    """A position in pixels, and one standard deviation of it."""
-
-    at: float
-    spread: float = 0.0
-
-
 def cardiothoracic_ratio(boxes: Mapping[str, Tensor]) -> float | None:
     """Heart width / (max x1 of the lungs - min x0 of the lungs).
 
@@ -36,8 +29,8 @@ def cardiothoracic_ratio(boxes: Mapping[str, Tensor]) -> float | None:
     Returns:
         The ratio, or None where one of the three is missing or the thorax has no width.
     """
-    found = _edges(boxes, {})
-    return None if found is None else _ratio(*found)
+    found = _widths(boxes)
+    return None if found is None else found.heart / found.thorax
 
 
 def ratio_spread(boxes: Mapping[str, Tensor], spreads: Mapping[str, Tensor]) -> float | None:
@@ -54,36 +47,31 @@ def ratio_spread(boxes: Mapping[str, Tensor], spreads: Mapping[str, Tensor]) -> 
     Returns:
         The spread; None where there is no ratio, or where one of the three has no spread.
     """
-    if not all(label in spreads for label in RATIO_LABELS):
+    found = _widths(boxes)
+    if found is None or not all(label in spreads for label in RATIO_LABELS):
         return None
-    edges = _edges(boxes, spreads)
-    ratio = None if edges is None else _ratio(*edges)
-    if edges is None or ratio is None:
-        return None
-    low, high, left, right = edges
-    heart, thorax = math.hypot(low.spread, high.spread), math.hypot(left.spread, right.spread)
-    return math.hypot(heart, ratio * thorax) / (right.at - left.at)
+    heart = math.hypot(float(spreads["heart"][0]), float(spreads["heart"][2]))
+    thorax = math.hypot(float(spreads[found.left][0]), float(spreads[found.right][2]))
+    return math.hypot(heart, found.heart / found.thorax * thorax) / found.thorax
 
 
-def _edges(
-    boxes: Mapping[str, Tensor], spreads: Mapping[str, Tensor]
-) -> tuple[_Edge, _Edge, _Edge, _Edge] | None:
-    """The heart's x0 and x1, and the thorax's."""
+class _Widths(NamedTuple):
+    """Widths in pixels, and the labels of the lungs that reach furthest left and right."""
+
+    heart: float
+    thorax: float
+    left: str
+    right: str
+
+
+def _widths(boxes: Mapping[str, Tensor]) -> _Widths | None:
     if not all(label in boxes for label in RATIO_LABELS):
         return None
-
-    def edge(label: str, index: int) -> _Edge:
-        spread = float(spreads[label][index]) if label in spreads else 0.0
-        return _Edge(float(boxes[label][index]), spread)
-
-    left = min((edge(label, 0) for label in LUNGS), key=lambda item: item.at)
-    right = max((edge(label, 2) for label in LUNGS), key=lambda item: item.at)
-    return edge("heart", 0), edge("heart", 2), left, right
-
-
-def _ratio(low: _Edge, high: _Edge, left: _Edge, right: _Edge) -> float | None:
-    thorax = right.at - left.at
-    return (high.at - low.at) / thorax if thorax > 0 else None
+    left = min(LUNGS, key=lambda label: float(boxes[label][0]))
+    right = max(LUNGS, key=lambda label: float(boxes[label][2]))
+    heart = float(boxes["heart"][2]) - float(boxes["heart"][0])
+    thorax = float(boxes[right][2]) - float(boxes[left][0])
+    return _Widths(heart, thorax, left, right) if thorax > 0 else None
 
 
 @dataclass(frozen=True, slots=True)

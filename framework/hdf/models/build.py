@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 from typing_extensions import get_protocol_members
@@ -37,18 +37,16 @@ def blamed_on(
     Raises:
         UserError: instead of any other exception.
     """
-    component = part.component
     try:
         with placed(part.where):
             yield
     except UserError:
         raise
     except mistakes as error:
-        raise UserError(Problem(part.where, f"{component.name}: {error}")) from error
+        raise user_error(f"{part.component.name}: {error}", where=part.where) from error
     except Exception as error:
-        reason = f"{doing} fails: {type(error).__name__}: {error}"
-        problem = Problem(part.where, f"{component.title}: {reason}")
-        raise UserError(problem, traceback.format_exc()) from error
+        reason = f"{part.component.title}: {doing} fails: {type(error).__name__}: {error}"
+        raise UserError(Problem(part.where, reason), traceback.format_exc()) from error
 
 
 def build(part: Part, **supplied: Any) -> Any:
@@ -57,7 +55,6 @@ def build(part: Part, **supplied: Any) -> Any:
     Loaders inside its options are built first, with the same supplied names.
 
     Args:
-        part: the component as the recipe uses it.
         supplied: values for the reserved names (`hdf.registry.options.RESERVED`).
 
     Raises:
@@ -95,20 +92,15 @@ def build_whole(part: Part, **supplied: Any) -> Any:
     built, kind = build(part, **supplied), KINDS[part.component.kind]
     members = get_protocol_members(getattr(types, kind.protocol))
     missing = sorted(name for name in members if not hasattr(built, name))
-    fault = f"lacks {', '.join(missing)}" if missing else ""
     if kind.name in ("backbone", "head") and not isinstance(built, nn.Module):
-        fault = "is no torch.nn.Module"
-    if fault:
-        raise user_error(f"{part.component.title} {fault}", where=part.where)
+        raise user_error(f"{part.component.title} is no torch.nn.Module", where=part.where)
+    if missing:
+        raise user_error(f"{part.component.title} lacks {', '.join(missing)}", where=part.where)
     return built
 
 
 def new_detector(backbone: Part, head: Part, spec: ModelSpec) -> Detector:
-    """The detector of a recipe; its `spec` includes the input that the backbone's weights expect.
-
-    Raises:
-        UserError: as `build_detector`.
-    """
+    """As `build_detector`, with the input that the backbone's weights expect in its `spec`."""
     detector = build_detector(backbone, head, spec)
     takes_grey = "in_channels" in backbone.options.supplied
     spec = replace(
@@ -137,9 +129,6 @@ def build_detector(backbone: Part, head: Part, spec: ModelSpec) -> Detector:
     return Detector(body, top, spec)
 
 
-Built = TypeVar("Built")
-
-
 @dataclass(frozen=True)
 class Components:
     """The components of a recipe but backbone and head.
@@ -163,16 +152,15 @@ def build_components(checked: CheckedRecipe) -> Components:
     supplied = {"labels": data.labels, "image_size": data.image_size}
     errors: list[UserError] = []
 
-    def tried(make: Callable[..., Built], part: Part) -> Built | None:
+    def tried(make: Callable[..., Any], part: Part) -> Any:
         try:
             return make(part, **supplied)
         except UserError as error:
             errors.append(error)
-            return None
 
-    loader: Any = tried(build_whole, checked.parts["data", "loader"])
-    modules: list[Any] = [tried(_augmentation, part) for part in checked.list_of("augment")]
-    visualizers: list[Any] = [tried(_visualizer, part) for part in checked.list_of("visualize")]
+    loader = tried(build_whole, checked.parts["data", "loader"])
+    modules = [tried(_augmentation, part) for part in checked.list_of("augment")]
+    visualizers = [tried(_visualizer, part) for part in checked.list_of("visualize")]
     if errors:
         raise UserError.joined(errors)
     augment = _augment(modules, data.image_size, data.box_bounds) if modules else None

@@ -15,14 +15,14 @@ from hdf.types import Backbone, Batch
 
 
 class FeatureCache:
-    """Caches on the device the maps of images that are not augmented.
+    """Caches on the device, as the backbone gives them, the maps of images that are not augmented.
 
     Maps that the head does not read are not cached. Nothing is cached if the maps of all images
     would take too much of the device's free memory (`hdf.runtime.resources`).
 
     Args:
         images: number of images in the store; `Batch.index` is below it.
-        compute: device and precision of the run; maps are cached in the precision of the backbone.
+        compute: device and precision of the run.
     """
 
     def __init__(self, images: int, compute: Compute) -> None:
@@ -31,11 +31,10 @@ class FeatureCache:
         self._maps: list[Tensor] | None = None
 
     def features(self, detector: Detector, batch: Batch) -> list[Tensor]:
-        """The maps of a batch, from the cache if it holds all of its images.
+        """The maps of a batch of images as stored, from the cache if it holds all of them.
 
         Args:
             detector: its backbone `is_fixed`; different detectors must have equal backbones.
-            batch: images as stored.
         """
         if self._maps is not None and bool(self._known[batch.index].all()):
             return [_taken(kept, batch.index) for kept in self._maps]
@@ -43,15 +42,12 @@ class FeatureCache:
             maps = detector.features(batch.images)
             if self._maps is None:
                 self._maps = self._reserved(detector, maps)
-        self._keep(maps, batch.index)
-        return maps
-
-    def _keep(self, maps: Sequence[Tensor], index: Tensor) -> None:
         if self._maps:
             for kept, found in zip(self._maps, maps, strict=True):
                 if kept.stride(0):
-                    kept[index.to(kept.device)] = found
-            self._known[index] = True
+                    kept[batch.index.to(kept.device)] = found
+            self._known[batch.index] = True
+        return maps
 
     def _reserved(self, detector: Detector, maps: Sequence[Tensor]) -> list[Tensor]:
         """Memory for the maps of all images; empty if there is too little."""
