@@ -68,5 +68,4 @@ def read_image(seed: int, index: int, size: tuple[int, int]) -> Tensor:
 
 def read_masks(seed: int, index: int, size: tuple[int, int]) -> Tensor:
     """Masks of heart, left lung and right lung, bool [3, H, W], without rendering."""
-    placed = place_patient(seed, index, size)
-    return organ_masks(placed.thorax, placed.beam)
+    return organ_masks(*place_patient(seed, index, size))

@@ -10,19 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hdf_plugins.phantom.beam import Array
-from hdf_plugins.phantom.organs import (
-    LUNG_TOP,
-    draw_heart_box,
-    make_bowel,
-    make_descending_aorta,
-    make_domes,
-    make_effusions,
-    make_fat_pads,
-    make_great_vessels,
-    make_heart,
-    make_stomach,
-)
+from hdf_plugins.phantom import organs
+from hdf_plugins.phantom.beam import Array, Random
 from hdf_plugins.phantom.solids import Ellipsoids, chain, ellipsoid, union
 
 
@@ -63,41 +52,40 @@ class Thorax:
     habitus: float
 
 
-def make_thorax(random: np.random.Generator) -> Thorax:
+def make_thorax(random: Random) -> Thorax:
     """Draw one patient."""
     habitus = float(random.beta(2.0, 2.5))
     width = random.normal(1.0, 0.06)
     stretch = float(np.clip(random.normal(1.0, 0.125), 0.7, 1.4))
     scale = np.array([width, width * stretch, 0.9 + 0.25 * habitus])
-    box = draw_heart_box(random, stretch)
-    domes = make_domes(random, box)
+    box = organs.draw_heart_box(random, stretch)
+    domes = organs.make_domes(random, box)
     right_lung, left_lung = _lungs(random)
-    return Thorax(
-        scale=scale,
-        body=_body(random, habitus).scaled(scale),
-        breasts=_breasts(random, habitus).scaled(scale),
-        right_lung=right_lung.scaled(scale),
-        left_lung=left_lung.scaled(scale),
-        heart=make_heart(random, box).scaled(scale),
-        vessels=union(make_great_vessels(random, box), make_fat_pads(random, box)).scaled(scale),
-        paraspinal=ellipsoid((0.3, 8, -7.5), (4.2, 14, 5.2)).scaled(scale),
-        aorta=make_descending_aorta(random).scaled(scale),
-        domes=domes.scaled(scale),
-        effusions=make_effusions(random).scaled(scale),
-        stomach=make_stomach(random, domes, box).scaled(scale),
-        bowel=make_bowel(random, box).scaled(scale),
-        habitus=habitus,
-    )
+    drawn = {
+        "body": _body(random, habitus),
+        "breasts": _breasts(random, habitus),
+        "right_lung": right_lung,
+        "left_lung": left_lung,
+        "heart": organs.make_heart(random, box),
+        "vessels": union(organs.make_great_vessels(random, box), organs.make_fat_pads(random, box)),
+        "paraspinal": ellipsoid((0.3, 8, -7.5), (4.2, 14, 5.2)),
+        "aorta": organs.make_descending_aorta(random),
+        "domes": domes,
+        "effusions": organs.make_effusions(random),
+        "stomach": organs.make_stomach(random, domes, box),
+        "bowel": organs.make_bowel(random, box),
+    }
+    solids = {name: part.scaled(scale) for name, part in drawn.items()}
+    return Thorax(scale=scale, habitus=habitus, **solids)
 
 
-def _body(random: np.random.Generator, habitus: float) -> Ellipsoids:
+def _body(random: Random, habitus: float) -> Ellipsoids:
     """The skin: an oblong trunk that widens into the shoulders, and slightly abducted arms."""
     wall = 1.6 + 2.6 * habitus + random.normal(0, 0.3)
     arm, spread = 4.2 + 2 * habitus, random.uniform(6, 18)
     out, top = random.uniform(20.5, 25.0) + 1.2 * habitus, random.normal(-13.0, 0.7)
-    neck = ellipsoid((0, -24, -1), (5.4 + 1.5 * habitus, 18, 5.5 + habitus))
     nape = ellipsoid((0, top + 5.5, -2), (9, 10.5, 8.0 + habitus))
-    parts = [neck]
+    parts = [ellipsoid((0, -24, -1), (5.4 + 1.5 * habitus, 18, 5.5 + habitus))]  # the neck
     for side in (-1, 1):
         trunk = ellipsoid((side * 5, 14, 0), (9 + wall, 29, 10.4 + 0.4 * wall))
         shoulder = ellipsoid((side * 11.5, top + 5.8, -1), (11.5, 6.2, 8.4 + habitus), side * 10)
@@ -107,32 +95,31 @@ def _body(random: np.random.Generator, habitus: float) -> Ellipsoids:
     return union(*parts)
 
 
-def _breasts(random: np.random.Generator, habitus: float) -> Ellipsoids:
+def _breasts(random: Random, habitus: float) -> Ellipsoids:
     """Breasts, half inside the chest wall so that their upper edge fades."""
     size = max(0.0, random.normal(0.5 + 0.5 * habitus, 0.3)) * (random.random() < 0.5)
     low, apart = random.normal(6.0, 1.2) + 2.0 * size, random.normal(8.4, 0.6)
-    parts = []
-    for side in (-1, 1):
-        centre = (side * apart, low + random.normal(0, 0.4), 12.0)
-        semi_axes = (5.8 + size, 5.4 + 1.2 * size, 0.02 + 3.6 * size)
-        parts.append(ellipsoid(centre, semi_axes, -side * 12))
-    return union(*parts)
+    semi_axes = (5.8 + size, 5.4 + 1.2 * size, 0.02 + 3.6 * size)
+    return union(
+        *(
+            ellipsoid((side * apart, low + random.normal(0, 0.4), 12.0), semi_axes, -side * 12)
+            for side in (-1, 1)
+        )
+    )
 
 
-def _lungs(random: np.random.Generator) -> tuple[Ellipsoids, Ellipsoids]:
-    """Pear-shaped lungs: narrow at the apex, widest at the base."""
+def _lungs(random: Random) -> tuple[Ellipsoids, Ellipsoids]:
+    """Pear-shaped lungs, right and left: narrow at the apex, widest at the base."""
     fullness, narrow = random.normal(0, 0.25), random.normal(0, 0.5)
-    top = random.normal(LUNG_TOP, 0.25)
-    return _lung(random, -1, top, fullness, narrow), _lung(random, 1, top, fullness, narrow)
-
-
-def _lung(
-    random: np.random.Generator, side: int, top: float, fullness: float, narrow: float
-) -> Ellipsoids:
+    top = random.normal(organs.LUNG_TOP, 0.25)
     half = 6.85 + fullness / 2
-    base = ellipsoid((side * (7.1 + fullness / 2), 9.5, 0), (half, 14.0, 7.6))
-    high = top + random.normal(0, 0.35)
-    place = side * (6.1 - narrow + random.normal(0, 0.5))
-    lean = random.normal(-16, 2.5)
-    apex = ellipsoid((place, high + 7.3, -0.5), (5.1, 7.5, 6.2), side * lean)
-    return chain(base, apex, 4)
+
+    def lung(side: int) -> Ellipsoids:
+        base = ellipsoid((side * (7.1 + fullness / 2), 9.5, 0), (half, 14.0, 7.6))
+        high = top + random.normal(0, 0.35)
+        place = side * (6.1 - narrow + random.normal(0, 0.5))
+        lean = random.normal(-16, 2.5)
+        apex = ellipsoid((place, high + 7.3, -0.5), (5.1, 7.5, 6.2), side * lean)
+        return chain(base, apex, 4)
+
+    return lung(-1), lung(1)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Array = NDArray[np.float64]
+Random = np.random.Generator
 
 
 def rotation(yaw: float, pitch: float, tilt: float) -> Array:

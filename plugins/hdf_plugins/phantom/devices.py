@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from hdf_plugins.phantom.beam import Array
+from hdf_plugins.phantom.beam import Array, Random
 from hdf_plugins.phantom.strokes import Tubes, tubes
 
 FRONT = 10.5  # z of the skin in front of the chest
 
 
-def make_devices(random: np.random.Generator) -> list[Tubes]:
+def make_devices(random: Random) -> list[Tubes]:
     """The devices of one patient; three patients in four have none."""
     if random.random() < 0.75:
         return []
@@ -38,7 +38,7 @@ def _wire(knots: Array, radius: float, amount: float, hollow: float = 0.0) -> Tu
     return tubes(_curve(knots), radius, amount, hollow)
 
 
-def _electrodes(random: np.random.Generator) -> list[Tubes]:
+def _electrodes(random: Random) -> list[Tubes]:
     """Monitoring electrodes with leads that run off the lower edge."""
     parts = []
     for x, y in ((-10, -7), (10, -7), (11, 7), (-10, 8)):
@@ -51,7 +51,7 @@ def _electrodes(random: np.random.Generator) -> list[Tubes]:
     return parts
 
 
-def _pacemaker(random: np.random.Generator) -> list[Tubes]:
+def _pacemaker(random: Random) -> list[Tubes]:
     """A generator below the left clavicle, one or two leads through the great veins."""
     place = np.array([9.0, -5.5, FRONT - 1]) + random.normal(0, [0.8, 0.8, 0])
     box = place + np.linspace(-1.8, 1.8, 8)[:, None] * [1, 0.25, 0]
@@ -65,13 +65,13 @@ def _pacemaker(random: np.random.Generator) -> list[Tubes]:
     return parts
 
 
-def _central_line(random: np.random.Generator) -> list[Tubes]:
+def _central_line(random: Random) -> list[Tubes]:
     tip = np.array([-2.0, random.normal(0.0, 1.2), 1])
     knots = np.array([[-6, -19, 3], [-4.5, -13, 3], [-2.6, -8, 2], tip])
     return [_wire(knots, 0.13, 2.5)]
 
 
-def _feeding_tube(random: np.random.Generator) -> list[Tubes]:
+def _feeding_tube(random: Random) -> list[Tubes]:
     tip = np.array([random.normal(5, 1.5), random.normal(13, 1.5), 2])
     knots = np.array([[0, -22, 0], [0.3, -10, -2], [0.8, 0, -2.5], [1.8, 8, -1], tip])
     parts = [_wire(knots, 0.2, 1.6, hollow=0.5)]
@@ -81,7 +81,7 @@ def _feeding_tube(random: np.random.Generator) -> list[Tubes]:
     return parts
 
 
-def _sternal_wires(random: np.random.Generator) -> list[Tubes]:
+def _sternal_wires(random: Random) -> list[Tubes]:
     turn = np.linspace(0, 2.2 * np.pi, 10)
     loops = []
     for y in np.linspace(-6.5, 4.5, 6):

@@ -10,15 +10,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from hdf_plugins.phantom.beam import Random
+
 OPEN = 0.12  # transmission above which a ray has met little tissue
 
 
 @dataclass(frozen=True)
 class Exposure:
-    """How one image was taken and processed.
+    """How one image was taken and processed; pixels are those of an image of 224.
 
     Attributes:
-        quanta: X-ray quanta per pixel at the middle exposure, at 224 pixels.
+        quanta: X-ray quanta per pixel at the middle exposure.
         scatter: scattered over primary radiation.
         contrast: slope of the logistic response over the patient's range of optical densities.
         middle: where in that range the response is steepest, 0 to 1.
@@ -26,8 +28,8 @@ class Exposure:
         high: grey value of the brightest end.
         sharpness: strength of unsharp masking, 0 for none.
         levelling: share of the coarse differences that processing removes, 0 to 1.
-        blur: receptor blur, standard deviation in pixels at 224.
-        motion: blur by the motion of heart and diaphragm, standard deviation in cm.
+        blur: standard deviation of the receptor's blur in pixels.
+        motion: of the blur by the motion of heart and diaphragm, in cm.
     """
 
     quanta: float
@@ -42,7 +44,7 @@ class Exposure:
     motion: float
 
 
-def draw_exposure(random: np.random.Generator, habitus: float) -> Exposure:
+def draw_exposure(random: Random, habitus: float) -> Exposure:
     """A random exposure; in three images in ten only the side marker reaches white."""
     dim = random.random() < 0.3
     return Exposure(
@@ -60,15 +62,11 @@ def draw_exposure(random: np.random.Generator, habitus: float) -> Exposure:
 
 
 def expose(attenuation: Tensor, exposure: Exposure, noise: torch.Generator) -> Tensor:
-    """The grey image.
+    """The grey image, float32 [H, W] in [0, 1], bone bright.
 
     Args:
         attenuation: the line integral of the attenuation coefficient, float32 [H, W].
-        exposure: how the image is taken.
         noise: source of the quantum noise.
-
-    Returns:
-        float32 [H, W] in [0, 1], bone bright.
     """
     unit = min(attenuation.shape) / 224
     primary = torch.exp(-attenuation)
@@ -122,7 +120,7 @@ GLYPHS = {
 }
 
 
-def burn_marker(image: Tensor, random: np.random.Generator) -> None:
+def burn_marker(image: Tensor, random: Random) -> None:
     """Burn the side letter into `image` [H, W] in place: white, often on a black plate.
 
     "R" is on the image's left, "L" on its right; one image in six has none.
@@ -153,7 +151,7 @@ def _letter(side: str, tall: int) -> Tensor:
     return functional.pad(drawn, [margin] * 4)
 
 
-def collimate(image: Tensor, random: np.random.Generator) -> None:
+def collimate(image: Tensor, random: Random) -> None:
     """Darken what the shutters cover in `image` [H, W], in place: seldom more than 5 % per side."""
     if random.random() < 0.7:
         return

@@ -9,14 +9,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hdf_plugins.phantom.beam import Array, Beam
+from hdf_plugins.phantom.beam import Array, Beam, Random
 from hdf_plugins.phantom.strokes import Tubes, tubes
 
 LEVELS = 6
 HILUM = np.array([3.0, -0.5, 0.0])
+Segments = tuple[Array, ...]
 
 
-def make_vessels(random: np.random.Generator) -> list[Tubes]:
+def make_vessels(random: Random) -> list[Tubes]:
     """Arteries and veins of both lungs: random trees that fan out from the hila, by levels."""
     starts, headings, radii, lengths = _hila(random)
     levels = []
@@ -27,7 +28,7 @@ def make_vessels(random: np.random.Generator) -> list[Tubes]:
     return levels
 
 
-def make_airways(random: np.random.Generator) -> list[Tubes]:
+def make_airways(random: Random) -> list[Tubes]:
     """Trachea and main bronchi, filled with air."""
     drift = random.normal(0.3, 0.25)
     y = np.linspace(-20, -2.6, 24)
@@ -37,13 +38,11 @@ def make_airways(random: np.random.Generator) -> list[Tubes]:
     carina = np.array([0.2, -2.8, -1.5])
     mains = np.stack([carina + part * [-3.4, 3.2, 0.5], carina + part * [4.6, 2.9, -0.5]])
     calibre, clear = random.normal(0.88, 0.08), -random.uniform(0.3, 1.0)
-    return [
-        tubes(trachea, calibre, clear),
-        tubes(mains, 0.6 * np.linspace(1, 0.7, 12), clear),
-    ]
+    bronchi = tubes(mains, 0.6 * np.linspace(1, 0.7, 12), clear)
+    return [tubes(trachea, calibre, clear), bronchi]
 
 
-def _hila(random: np.random.Generator) -> tuple[Array, Array, Array, Array]:
+def _hila(random: Random) -> Segments:
     """The first segments: [P, 3] starts, [P, 3] unit headings, [P] radii and lengths, cm."""
     starts, headings = [], []
     for side, height, lowest, count in ((-1, -0.2, 76, 10), (1, -1.0, 58, 9)):
@@ -54,40 +53,34 @@ def _hila(random: np.random.Generator) -> tuple[Array, Array, Array, Array]:
         y = height + 1.6 * np.sin(angle) + random.normal(0, 0.3, count)
         x = np.full(count, side * 2.9) + random.normal(0, 0.3, count)
         starts.append(np.stack([x, y, random.normal(0, 1.0, count)], -1))
-    heading = np.concatenate(headings)
-    heading /= np.linalg.norm(heading, axis=1, keepdims=True)
-    downward = heading[:, 1]
-    radii = (0.46 + 0.10 * downward) * random.uniform(0.7, 1.15, len(heading))
+    heading = _unit(np.concatenate(headings))
+    radii = (0.46 + 0.10 * heading[:, 1]) * random.uniform(0.7, 1.15, len(heading))
     return np.concatenate(starts), heading, radii, random.uniform(1.3, 2.9, len(heading))
 
 
-def _grow(
-    random: np.random.Generator, starts: Array, headings: Array, lengths: Array
-) -> tuple[Array, Array, Array]:
+def _unit(vectors: Array) -> Array:
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+
+
+def _grow(random: Random, starts: Array, headings: Array, lengths: Array) -> Segments:
     """Gently bent segments: paths [P, 5, 3], end points and headings on arrival."""
     part = np.linspace(0, 1, 5)[None, :, None]
     bend = random.normal(0, 0.28, headings.shape)
     step = lengths[:, None, None]
     paths = starts[:, None] + step * (part * headings[:, None] + part**2 * bend[:, None] / 2)
-    arrived = headings + bend
-    return paths, paths[:, -1], arrived / np.linalg.norm(arrived, axis=1, keepdims=True)
+    return paths, paths[:, -1], _unit(headings + bend)
 
 
-def _fork(
-    random: np.random.Generator, ends: Array, headings: Array, radii: Array, lengths: Array
-) -> tuple[Array, Array, Array, Array]:
+def _fork(random: Random, ends: Array, headings: Array, radii: Array, lengths: Array) -> Segments:
     """Two children for each segment: one continues, the other turns off and is thinner."""
     children = []
     for turn, share, reach in ((0.22, 0.76, 0.86), (0.55, 0.64, 0.82)):
         outward = ends - np.where(ends[:, :1] < 0, [-1, 1, 1], 1) * HILUM
         outward /= np.linalg.norm(outward, axis=1, keepdims=True) + 1e-6
-        heading = headings + 0.25 * outward + random.normal(0, turn, headings.shape)
-        heading /= np.linalg.norm(heading, axis=1, keepdims=True)
+        heading = _unit(headings + 0.25 * outward + random.normal(0, turn, headings.shape))
         spread = random.uniform(0.88, 1.12, len(ends))
         children.append((ends, heading, radii * share * spread, lengths * reach * spread))
-    starts, turned, thinner, shorter = (
-        np.concatenate(column) for column in zip(*children, strict=True)
-    )
+    starts, turned, thinner, shorter = map(np.concatenate, zip(*children, strict=True))
     return starts, turned, np.maximum(thinner, 0.045), shorter
 
 
@@ -110,24 +103,20 @@ class Parenchyma:
     extra: Array
 
 
-def make_parenchyma(random: np.random.Generator, scale: Array) -> Parenchyma:
+def make_parenchyma(random: Random, scale: Array) -> Parenchyma:
     """One pair of lungs, hazy around the hila and at the bases; three pairs in five are healthy."""
     density = float(0.26 * np.exp(random.normal(0, 0.2)))
     mottle = float(np.exp(random.normal(0, 0.3)))
-    haze = _haze(random)
+    # Where small vessels and soft tissue superimpose: hila, bases, behind the heart.
+    usual = np.array([[-4.0, 1.0, 0], [-4.5, 6.0, 0], [4.5, 1.0, 0], [7.0, 6.5, 0]])
+    haze = usual + random.normal(0, [1.0, 1.2, 0], usual.shape)
     spots, radii, extra = np.zeros((0, 3)), np.zeros(0), np.zeros(0)
     kind = random.random()
     if kind < 0.28:
         count = random.integers(1, 4)
-        side = random.choice([-1, 1], (count, 1))
-        spots = np.concatenate(
-            [
-                side * random.uniform(4, 11, (count, 1)),
-                random.uniform(-7, 8, (count, 1)),
-                np.zeros((count, 1)),
-            ],
-            1,
-        )
+        side = random.choice([-1, 1], count)
+        x, y = side * random.uniform(4, 11, count), random.uniform(-7, 8, count)
+        spots = np.stack([x, y, np.zeros(count)], 1)
         radii, extra = random.uniform(0.9, 3.5, count), random.uniform(0.1, 0.5, count)
     elif kind < 0.4:
         spots = np.array([[-5.0, 1, 0], [-6, 5, 0], [5, 0, 0], [6, 5, 0]])
@@ -139,12 +128,6 @@ def make_parenchyma(random: np.random.Generator, scale: Array) -> Parenchyma:
     return Parenchyma(density, mottle, spots, radii, extra)
 
 
-def _haze(random: np.random.Generator) -> Array:
-    """Centres where small vessels and soft tissue superimpose: hila, bases, behind the heart."""
-    usual = np.array([[-4.0, 1.0, 0], [-4.5, 6.0, 0], [4.5, 1.0, 0], [7.0, 6.5, 0]])
-    return np.asarray(usual + random.normal(0, [1.0, 1.2, 0], usual.shape))
-
-
 def lung_density(lungs: Parenchyma, beam: Beam, noise: torch.Generator) -> Tensor:
     """Mean density along each ray relative to soft tissue, float32 [H, W] in [0.05, 0.95]."""
     mottle = texture(noise, beam.size, VESSELS) * lungs.mottle
@@ -152,9 +135,8 @@ def lung_density(lungs: Parenchyma, beam: Beam, noise: torch.Generator) -> Tenso
     pixels, _ = beam.project(lungs.centres)
     height, width = beam.size
     x, y = torch.arange(width) + 0.5, (torch.arange(height) + 0.5)[:, None]
-    for (column, row), radius, extra in zip(
-        pixels, lungs.radii / beam.spacing, lungs.extra, strict=True
-    ):
+    radii = lungs.radii / beam.spacing
+    for (column, row), radius, extra in zip(pixels, radii, lungs.extra, strict=True):
         across = torch.exp(-0.5 * ((x - float(column)) / radius) ** 2)
         patches += float(extra) * across * torch.exp(-0.5 * ((y - float(row)) / radius) ** 2)
     density = lungs.density * (1 + mottle) + patches * (1 + mottle)

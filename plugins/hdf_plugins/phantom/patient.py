@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hdf_plugins.phantom.anatomy import Thorax, make_thorax
-from hdf_plugins.phantom.beam import Beam, rotation
+from hdf_plugins.phantom.beam import Beam, Random, rotation
 from hdf_plugins.phantom.devices import make_devices
 from hdf_plugins.phantom.film import Exposure, draw_exposure
 from hdf_plugins.phantom.lungs import Parenchyma, make_airways, make_parenchyma, make_vessels
@@ -16,27 +16,19 @@ from hdf_plugins.phantom.solids import union
 from hdf_plugins.phantom.strokes import Tubes
 
 
-@dataclass(frozen=True)
-class PlacedPatient:
-    """One patient and one projection."""
-
-    thorax: Thorax
-    beam: Beam
-
-
-def place_patient(seed: int, index: int, size: tuple[int, int]) -> PlacedPatient:
-    """Patient number `index` of a series, on an image of `size` (height, width)."""
-    random = stream(seed, index, 0)
+def place_patient(seed: int, index: int, size: tuple[int, int]) -> tuple[Thorax, Beam]:
+    """Patient number `index` of a series, and the view on an image of `size` (height, width)."""
+    random = _stream(seed, index, 0)
     thorax = make_thorax(random)
-    return PlacedPatient(thorax, _beam(random, thorax, size))
+    return thorax, _beam(random, thorax, size)
 
 
-def stream(seed: int, index: int, use: int) -> np.random.Generator:
+def _stream(seed: int, index: int, use: int) -> Random:
     """Random numbers of one phantom for one use; more draws for one use leave the others alone."""
     return np.random.default_rng(np.random.SeedSequence([seed, index, use]))
 
 
-def _beam(random: np.random.Generator, thorax: Thorax, size: tuple[int, int]) -> Beam:
+def _beam(random: Random, thorax: Thorax, size: tuple[int, int]) -> Beam:
     """How one patient stands before the detector, for an image of `size` (height, width).
 
     The lungs span 0.81 +- 0.07 of the image's shorter side, less where the heart is large. The
@@ -47,13 +39,12 @@ def _beam(random: np.random.Generator, thorax: Thorax, size: tuple[int, int]) ->
     source = random.uniform(100, 130) if portable else -180.0
     unrest = 1.6 if portable else 1.0
     turn = rotation(*(random.normal(0, [2.8, 3.0, 1.3]) * unrest))
-    outline = union(thorax.right_lung, thorax.left_lung)
-    (left, top, _), (right, _, _) = outline.bounds()
+    (left, top, _), (right, _, _) = union(thorax.right_lung, thorax.left_lung).bounds()
     heart_low, heart_high = thorax.heart.bounds()
     large = (heart_high[0] - heart_low[0]) / (right - left) - 0.53
     spread = np.clip(random.normal(0.808 - 0.45 * large, 0.06), 0.6, 0.97)
     spacing = float(right - left) / (spread * min(size))
-    anchor = 0.65 * top + 0.35 * np.mean([edge[1] for edge in thorax.heart.bounds()])
+    anchor = 0.65 * top + 0.35 * np.mean([heart_low[1], heart_high[1]])
     height = np.clip(random.normal(0.280, 0.034), 0.18, 0.38)
     centre = (random.normal(0.503, 0.024) * size[1], height * size[0] - anchor / spacing)
     return Beam(turn, source, spacing, (float(centre[0]), float(centre[1])), size)
@@ -68,7 +59,8 @@ class Examination:
         noise: seed of the quantum noise, collimation and marker.
     """
 
-    placed: PlacedPatient
+    thorax: Thorax
+    beam: Beam
     exposure: Exposure
     bones: list[Tubes]
     vessels: list[Tubes]
@@ -81,12 +73,13 @@ class Examination:
 
 def make_phantom(seed: int, index: int, size: tuple[int, int]) -> Examination:
     """Phantom number `index` of a series; it depends on nothing else in the series."""
-    placed = place_patient(seed, index, size)
-    inside, film = stream(seed, index, 1), stream(seed, index, 2)
-    scale = placed.thorax.scale
+    thorax, beam = place_patient(seed, index, size)
+    inside, film = _stream(seed, index, 1), _stream(seed, index, 2)
+    scale = thorax.scale
     return Examination(
-        placed=placed,
-        exposure=draw_exposure(film, placed.thorax.habitus),
+        thorax=thorax,
+        beam=beam,
+        exposure=draw_exposure(film, thorax.habitus),
         bones=[part.scaled(scale) for part in make_skeleton(inside)],
         vessels=[part.scaled(scale) for part in make_vessels(inside)],
         airways=[part.scaled(scale) for part in make_airways(inside)],

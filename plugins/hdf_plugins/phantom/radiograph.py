@@ -1,4 +1,8 @@
-"""Radiographs of phantoms, and the masks that an expert would draw on them."""
+"""Radiographs of phantoms, and the masks that an expert would draw on them.
+
+The line integrals of the attenuation through soft tissue, air, bone and metal become grey values in
+`film`.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +14,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from hdf_plugins.phantom.anatomy import Thorax
-from hdf_plugins.phantom.attenuation import attenuation
 from hdf_plugins.phantom.beam import Beam
-from hdf_plugins.phantom.film import burn_marker, collimate, expose
+from hdf_plugins.phantom.film import burn_marker, collimate, expose, smooth
+from hdf_plugins.phantom.lungs import BOWEL, lung_density, texture
 from hdf_plugins.phantom.patient import Examination, make_phantom
-from hdf_plugins.phantom.solids import fill, spans, union
+from hdf_plugins.phantom.skeleton import TISSUE
+from hdf_plugins.phantom.solids import Ellipsoids, fill, hull, path_scale, spans, union
+from hdf_plugins.phantom.strokes import stroke
 
 LABELS = ("heart", "left_lung", "right_lung")
+DEEP = 22.0  # cm; at this depth the body is as thick as its ellipsoids
 
 
 def render(
@@ -33,7 +41,7 @@ def render(
 
     def draw(index: int) -> tuple[Tensor, Tensor]:
         phantom = make_phantom(seed, index, size)
-        return render_image(phantom), organ_masks(phantom.placed.thorax, phantom.placed.beam)
+        return render_image(phantom), organ_masks(phantom.thorax, phantom.beam)
 
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         images, masks = zip(*pool.map(draw, indices), strict=True)
@@ -55,8 +63,8 @@ def render_image(phantom: Examination) -> Tensor:
 class _OneThread:
     """Limits torch to one thread: with steps this small, more help little and cost much under load.
 
-    The thread count belongs to the process: of several threads that render at once, the first
-    lowers it and the last restores it.
+    Of several threads that render at once, the first lowers the process's count and the last
+    restores it.
     """
 
     def __init__(self) -> None:
@@ -77,6 +85,89 @@ class _OneThread:
 
 
 _ONE_THREAD = _OneThread()
+
+
+def attenuation(phantom: Examination, noise: torch.Generator) -> Tensor:
+    """Line integrals of the attenuation coefficient along all rays, float32 [H, W]."""
+    beam, thorax = phantom.beam, phantom.thorax
+    scale = path_scale(beam)
+    body = _body(beam, thorax)
+    air = smooth(_lung_air(beam, thorax) * scale, phantom.exposure.motion / beam.spacing)
+    soft = body - air * (1 - lung_density(phantom.lungs, beam, noise))
+    soft -= _gas(beam, thorax) * scale
+    soft += texture(noise, beam.size, BOWEL) * (phantom.bowel * _abdomen(beam, thorax))
+    vessels, strokes = torch.zeros(2, beam.size[0] + 2, beam.size[1] + 2)
+    for part in phantom.vessels:
+        stroke(vessels, beam, part, step=0.7)
+    for part in (*phantom.bones, *phantom.airways, *phantom.devices):
+        stroke(strokes, beam, part)
+    inside = (air / 3).clamp(max=1)
+    soft += vessels[1:-1, 1:-1] * inside
+    soft += strokes[1:-1, 1:-1] * body.clamp(max=1)
+    return soft.clamp(min=0) * TISSUE
+
+
+def _body(beam: Beam, thorax: Thorax) -> Tensor:
+    """Thickness of the patient in cm, [H, W], computed at half the resolution."""
+    half = beam.coarse(2)
+    near, far = hull(half, thorax.body)
+    scale = path_scale(half)
+    # People are flatter than ellipsoids: steep at the sides, level in the middle.
+    thickness = DEEP * ((far - near).clamp(min=0) * scale / DEEP) ** 0.45
+    first, last = hull(half, thorax.breasts)
+    inside = (torch.minimum(last, far) - torch.maximum(first, near)).clamp(min=0)
+    thickness += ((last - first).clamp(min=0) - inside) * scale * _fullness(half, thorax.breasts)
+    thickness = smooth(thickness, 1.2 * min(beam.size) / 224)
+    large = functional.interpolate(thickness[None, None], scale_factor=2, mode="bilinear")[0, 0]
+    return large[: beam.size[0], : beam.size[1]]
+
+
+def _fullness(beam: Beam, breasts: Ellipsoids) -> Tensor:
+    """The share of the breasts' ellipsoids that is filled at each height, [H, 1].
+
+    Breasts hang: the share rises from 0 at the upper edge to 1 a little below the middle.
+    """
+    low, high = (corner[1] for corner in breasts.bounds())
+    _, v = beam.axes()
+    share: Tensor = ((v[:, None] - low) / (0.6 * (high - low))).clamp(0, 1)
+    return share**2
+
+
+def _lung_air(beam: Beam, thorax: Thorax) -> Tensor:
+    """Length of each ray in the air of the lungs, in units of t."""
+    enter, leave = hull(beam, union(thorax.heart, thorax.vessels, thorax.domes, thorax.effusions))
+    back = hull(beam, union(thorax.aorta, thorax.paraspinal))
+    length = torch.zeros(beam.size)
+    for lung in (thorax.right_lung, thorax.left_lung):
+        near, far = hull(beam, lung)
+        # A ray that misses all obstacles enters them at FAR and leaves them at -FAR: then the first
+        # remainder is the whole lung, and the second must not count.
+        length += _remainder(near, torch.minimum(enter, far), back)
+        length += _remainder(torch.maximum(leave, near), far, back) * (leave > enter)
+    return length
+
+
+def _remainder(start: Tensor, stop: Tensor, without: tuple[Tensor, Tensor]) -> Tensor:
+    """Length of the interval from `start` to `stop` outside the interval `without`."""
+    shared = torch.minimum(stop, without[1]) - torch.maximum(start, without[0])
+    return ((stop - start).clamp(min=0) - shared.clamp(min=0)).clamp(min=0)
+
+
+def _abdomen(beam: Beam, thorax: Thorax) -> Tensor:
+    """A weight from 0 in the chest to 1 below the domes of the diaphragm, [H, 1]."""
+    _, v = beam.axes()
+    return torch.sigmoid(v[:, None] - float(thorax.domes.bounds()[0][1]) - 2.5)
+
+
+def _gas(beam: Beam, thorax: Thorax) -> Tensor:
+    """Gas in the stomach, above its fluid level, and in the colon; in units of t."""
+    near, far = hull(beam, thorax.stomach)
+    low, high = (corner[1] for corner in thorax.stomach.bounds())
+    _, v = beam.axes()
+    above = torch.sigmoid((low + 0.62 * (high - low) - v[:, None]) / 0.08)
+    bubble = (far - near).clamp(min=0) * above
+    near, far = hull(beam, thorax.bowel)
+    return bubble + (far - near).clamp(min=0)
 
 
 def organ_masks(thorax: Thorax, beam: Beam) -> Tensor:
@@ -100,13 +191,5 @@ def largest_component(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The largest 4-connected component of a mask, bool [H, W]."""
     from scipy.ndimage import label  # an image alone needs no SciPy, which is slow to import
 
-    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
-    if not len(rows):
-        return mask
-    window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    numbers, count = label(mask[window])
-    if count < 2:
-        return mask
-    largest = np.zeros_like(mask)
-    largest[window] = numbers == np.bincount(numbers[numbers > 0]).argmax()
-    return largest
+    numbers, count = label(mask)
+    return mask if count < 2 else numbers == np.bincount(numbers[mask]).argmax()

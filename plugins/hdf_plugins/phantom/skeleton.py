@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from hdf_plugins.phantom.beam import Array
+from hdf_plugins.phantom.beam import Array, Random
 from hdf_plugins.phantom.strokes import Tubes, tubes
 
 # Attenuation coefficients per cm of a beam of about 70 keV (NIST XCOM, rounded).
 TISSUE, BONE = 0.19, 0.48
 
 
-def make_skeleton(random: np.random.Generator) -> list[Tubes]:
+def make_skeleton(random: Random) -> list[Tubes]:
     """The bones of one patient, with a random density."""
     parts = [
         make_ribs(random),
@@ -35,7 +35,7 @@ HALF_CAGE = (
 )
 
 
-def make_ribs(random: np.random.Generator) -> Tubes:
+def make_ribs(random: Random) -> Tubes:
     """Eleven pairs of ribs; mostly their cortex is visible."""
     start = -11.0 + random.normal(0, 0.3) + random.normal(2.12, 0.08) * NUMBER + 0.01 * NUMBER**2
     drop = np.interp(NUMBER, [0, 1, 3, 6, 10], [3.8, 6.5, 9.5, 11.5, 11.0])
@@ -57,7 +57,7 @@ def make_sternum() -> Tubes:
     return tubes(path, np.interp(y, [-8.5, -7, -4, 5], [2.4, 2.2, 1.5, 1.7]), 0.04)
 
 
-def _course(random: np.random.Generator, side: int, start: Array, drop: Array) -> Array:
+def _course(random: Random, side: int, start: Array, drop: Array) -> Array:
     """Curves [11, 40, 3] of one side.
 
     The angle runs from the back (0) past the side (90 degrees) to the front; ribs descend most
@@ -85,7 +85,7 @@ PITCH = 2.25  # cm from one vertebra to the next
 HALF_WIDTH = ([-20, -12, 0, 20], [1.35, 1.5, 1.65, 2.2])  # of a body, at heights y, cm
 
 
-def make_spine(random: np.random.Generator) -> list[Tubes]:
+def make_spine(random: Random) -> list[Tubes]:
     """Vertebral bodies, discs, pedicles and processes along a slightly scoliotic curve."""
     y = np.linspace(-20, 24, 352)
     x = random.normal(0, 0.35) * np.sin(y / 9 + random.uniform(0, 6))
@@ -129,7 +129,7 @@ GLENOID, ACROMION, ROOT = (15.2, -8.0, -3.0), (16.8, -10.8, -1.5), (9.6, -7.6, -
 HEAD, ARM = (17.3, -8.3, -2.0), 22.0  # of the humerus: its head, its length in cm
 
 
-def make_clavicles(random: np.random.Generator) -> Tubes:
+def make_clavicles(random: Random) -> Tubes:
     """Two flat S shapes from the sternum upwards and outwards."""
     rise, part = random.normal(2.6, 0.9), np.linspace(0, 1, 24)
     swing = np.sin(part * 2 * np.pi)
@@ -142,7 +142,7 @@ def make_clavicles(random: np.random.Generator) -> Tubes:
     return tubes(np.stack(paths), radius, amount, hollow=0.72)
 
 
-def make_scapulae(random: np.random.Generator) -> list[Tubes]:
+def make_scapulae(random: Random) -> list[Tubes]:
     """Blade, medial and lateral border, spine with acromion, rim of the glenoid, humerus."""
     place = np.array([random.normal(0.6, 0.9), random.normal(0, 0.6), 0])
     width = 2.9 * np.linspace(1, 0.15, 16)
@@ -160,7 +160,7 @@ def make_scapulae(random: np.random.Generator) -> list[Tubes]:
     ]
 
 
-def _humeri(random: np.random.Generator, place: Array) -> Tubes:
+def _humeri(random: Random, place: Array) -> Tubes:
     """The upper arms, more or less abducted."""
     part = EVEN**2.5  # close together in the round head
     spread = random.uniform(0.05, 0.3)

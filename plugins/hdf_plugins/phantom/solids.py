@@ -62,10 +62,10 @@ def ellipsoid(
 
 
 def union(*parts: Ellipsoids) -> Ellipsoids:
-    """Several ellipsoids as one set."""
+    """Several ellipsoids, or none, as one set."""
     return Ellipsoids(
-        np.concatenate([part.centres for part in parts]),
-        np.concatenate([part.frames for part in parts]),
+        np.concatenate([np.zeros((0, 3)), *(part.centres for part in parts)]),
+        np.concatenate([np.zeros((0, 3, 3)), *(part.frames for part in parts)]),
     )
 
 

@@ -21,8 +21,7 @@ EXPECTED = {  # fractions of the image: mean, standard deviation
 
 
 def masks_of(index: int, size: tuple[int, int] = SIZE) -> Tensor:
-    view = place_patient(0, index, size)
-    return organ_masks(view.thorax, view.beam)
+    return organ_masks(*place_patient(0, index, size))
 
 
 @pytest.fixture(scope="module")

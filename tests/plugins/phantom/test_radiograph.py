@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from hdf_plugins.phantom.attenuation import attenuation
 from hdf_plugins.phantom.film import burn_marker, collimate, expose, smooth
 from hdf_plugins.phantom.patient import make_phantom
-from hdf_plugins.phantom.radiograph import render, render_image
+from hdf_plugins.phantom.radiograph import attenuation, render, render_image
 
 SIZE = (96, 96)
 
