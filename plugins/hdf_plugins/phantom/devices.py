@@ -1,6 +1,6 @@
 """Devices: electrodes, a pacemaker, lines and tubes, sternal wires.
 
-Curves are in the drawing's cm (see `anatomy`); amounts are the attenuation relative to soft tissue.
+Curves are in the drawing's cm (see `patient`); amounts are the attenuation relative to soft tissue.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Heart, great vessels, diaphragm and abdominal gas, in the drawing's cm (see `anatomy`)."""
+"""Heart, great vessels, diaphragm and abdominal gas, in the drawing's cm (see `patient`)."""
 
 from __future__ import annotations
 

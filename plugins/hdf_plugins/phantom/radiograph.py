@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from hdf_plugins.phantom.anatomy import Thorax
 from hdf_plugins.phantom.beam import Beam
 from hdf_plugins.phantom.film import burn_marker, collimate, expose, smooth
 from hdf_plugins.phantom.lungs import BOWEL, lung_density, texture
-from hdf_plugins.phantom.patient import Examination, make_phantom
+from hdf_plugins.phantom.patient import Examination, Thorax, make_phantom
 from hdf_plugins.phantom.skeleton import TISSUE
 from hdf_plugins.phantom.solids import Ellipsoids, fill, hull, path_scale, spans, union
 from hdf_plugins.phantom.strokes import stroke

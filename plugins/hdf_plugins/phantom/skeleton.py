@@ -1,4 +1,4 @@
-"""The bones of the thorax, as tubes along curves in the drawing's cm (see `anatomy`)."""
+"""The bones of the thorax, as tubes along curves in the drawing's cm (see `patient`)."""
 
 from __future__ import annotations
 

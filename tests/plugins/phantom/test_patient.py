@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 
 from hdf.boxes import mask_bounds
-from hdf_plugins.phantom.anatomy import make_thorax
 from hdf_plugins.phantom.organs import draw_heart_box, make_heart
-from hdf_plugins.phantom.patient import place_patient
+from hdf_plugins.phantom.patient import make_thorax, place_patient
 from hdf_plugins.phantom.radiograph import largest_component, organ_masks
 
 COUNT, SIZE = 400, (224, 224)
