@@ -6,7 +6,6 @@ have been only where it treats each image by itself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,36 +14,36 @@ from torch import Tensor, nn
 
 from hdf.runtime.world import Share
 
+Module = RigidAffineAugmentationBase2D
+"""What every augmentation of Kornia with a 3x3 matrix is, those that move nothing included."""
 TRIED = 4
 """The number of images on which modules are tried for independence of their images."""
 
 
-def checked(module: nn.Module, image_size: tuple[int, int]) -> RigidAffineAugmentationBase2D:
+def checked(module: nn.Module, image_size: tuple[int, int]) -> Module:
     """The module itself, if boxes can follow its warp.
 
     Args:
-        module: an augmentation.
         image_size: (height, width) of the images; the module is tried on two black ones.
 
     Raises:
         ValueError: it has no 3x3 matrix, changes the image's size, or fails.
     """
-    name = type(module).__name__
-    if not isinstance(module, RigidAffineAugmentationBase2D):
+    name, (height, width) = type(module).__name__, image_size
+    if not isinstance(module, Module):
         raise ValueError(f"{name} can't be used as an augmentation: {_reason(module)}")
-    shape = (2, 1, *image_size)
+    shape = (2, 1, height, width)
     try:
         with torch.random.fork_rng([]), torch.no_grad():
             parameters = module.forward_parameters(torch.Size(shape))
             parameters["batch_prob"] = torch.ones(2)
             result = tuple(module(torch.zeros(shape), params=parameters).shape)
     except Exception as error:
-        height, width = image_size
         raise ValueError(f"{name} fails on grey images of {height} x {width}: {error}") from error
     if result != shape:
         raise ValueError(
             f"{name} can't be used as an augmentation: it changes the image from "
-            f"{image_size[0]} x {image_size[1]} to {result[-2]} x {result[-1]} (height x width), "
+            f"{height} x {width} to {result[-2]} x {result[-1]} (height x width), "
             "and all augmentations have to keep the network's image size"
         )
     return module
@@ -62,14 +61,8 @@ def _reason(module: nn.Module) -> str:
     )
 
 
-def rows_of(
-    module: RigidAffineAugmentationBase2D, image_size: tuple[int, int]
-) -> frozenset[str] | None:
-    """The names of a module's parameters with one row per image.
-
-    Args:
-        module: a Kornia augmentation.
-        image_size: (height, width) of the noise images on which it is tried.
+def rows_of(module: Module, image_size: tuple[int, int]) -> frozenset[str] | None:
+    """The names of a module's parameters with one row per image, tried on images of noise.
 
     Returns:
         None if the result of an image depends on other images of the batch, or on numbers drawn
@@ -94,22 +87,16 @@ def rows_of(
     return names if torch.allclose(torch.cat(parts), whole, atol=1e-5) else None
 
 
-def run_part(
-    modules: Sequence[RigidAffineAugmentationBase2D],
-    names: Sequence[frozenset[str]],
-    images: Tensor,
-    share: Share,
-) -> Tensor:
-    """Run modules on a part of a batch with the parameters of the whole batch.
+def run_part(module: Module, names: frozenset[str], images: Tensor, share: Share) -> Tensor:
+    """Run a module on a part of a batch with the parameters of the whole batch.
 
     Args:
-        names: of each module's parameters that have a row for each image.
+        names: of the parameters that have a row for each image.
         images: float32 [B, C, H, W], those of `share`.
     """
-    for module, rows in zip(modules, names, strict=True):
-        drawn = module.forward_parameters(torch.Size((share.whole, *images.shape[1:])))
-        images = module(images, params=_cut(drawn, rows, share.rows))
-    return images
+    drawn = module.forward_parameters(torch.Size((share.whole, *images.shape[1:])))
+    result: Tensor = module(images, params=_cut(drawn, names, share.rows))
+    return result
 
 
 def _length(value: Any) -> int:

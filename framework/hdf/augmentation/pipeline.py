@@ -10,11 +10,11 @@ from typing import Literal, get_args
 
 import numpy as np
 import torch
-from kornia.augmentation import IntensityAugmentationBase2D, RigidAffineAugmentationBase2D
+from kornia.augmentation import IntensityAugmentationBase2D
 from torch import Tensor, nn
 
 from hdf import boxes as box_algebra
-from hdf.augmentation.checks import checked, rows_of, run_part
+from hdf.augmentation.checks import Module, checked, rows_of, run_part
 from hdf.augmentation.warp import (
     Shape,
     box_outlines,
@@ -91,11 +91,10 @@ class Augment:
         Returns:
             A new batch with images in [0, 1], those of `share`.
         """
-        if share is not None and share.images < share.whole:
-            if not self.divides:
-                return self(batch, key).part(share.rows)
-        else:
+        if share is not None and share.images == share.whole:
             share = None
+        if share is not None and not self.divides:
+            return self(batch, key).part(share.rows)
         if not (self._before or self._geometric):
             return batch
         with _keyed_random_numbers(key, batch.images.device):
@@ -115,24 +114,19 @@ class Augment:
     def _names(self) -> dict[nn.Module, frozenset[str] | None]:
         return {item: rows_of(item, self._image_size) for item in self._before + self._after}
 
-    def _run(
-        self, modules: list[RigidAffineAugmentationBase2D], images: Tensor, share: Share | None
-    ) -> Tensor:
-        if share is not None:
-            names = [self._names[module] or frozenset() for module in modules]
-            return run_part(modules, names, images, share)
+    def _run(self, modules: list[Module], images: Tensor, share: Share | None) -> Tensor:
         for module in modules:
-            images = module(images)
+            if share is None:
+                images = module(images)
+            else:
+                images = run_part(module, self._names[module] or frozenset(), images, share)
         return images
 
     def _warp(
         self, images: Tensor, targets: Targets, share: Share | None
     ) -> tuple[Tensor, Targets]:
-        if share is None:
-            matrices = compose(self._geometric, images.shape)
-        else:
-            shape = torch.Size((share.whole, *images.shape[1:]))
-            matrices = compose(self._geometric, shape)[share.rows]
+        whole, part = (len(images), slice(None)) if share is None else (share.whole, share.rows)
+        matrices = compose(self._geometric, torch.Size((whole, *images.shape[1:])))[part]
         moved = (matrices != torch.eye(3)).flatten(1).any(1)
         if not moved.any():
             return images, targets
@@ -140,13 +134,11 @@ class Augment:
             return self._warp_all(images, targets, matrices)
         rows = moved.nonzero().flatten().to(images.device)
         warped, new = self._warp_all(images[rows], targets[rows], matrices[moved])
-        boxes = targets.boxes.index_copy(0, rows, new.boxes)
-        valid = targets.valid.index_copy(0, rows, new.valid)
-        masks = targets.masks
-        if masks is not None and new.masks is not None:
-            masks = masks.index_copy(0, rows, new.masks)
-        images = images.index_copy(0, rows, warped)
-        return images, replace(targets, boxes=boxes, valid=valid, masks=masks)
+        changed = {"boxes": targets.boxes.index_copy(0, rows, new.boxes)}
+        changed["valid"] = targets.valid.index_copy(0, rows, new.valid)
+        if targets.masks is not None and new.masks is not None:
+            changed["masks"] = targets.masks.index_copy(0, rows, new.masks)
+        return images.index_copy(0, rows, warped), replace(targets, **changed)
 
     def _warp_all(
         self, images: Tensor, targets: Targets, matrices: Tensor
@@ -175,11 +167,10 @@ class Augment:
         return torch.where(valid[..., None], shown, 0.0), valid
 
 
-def compose(modules: Sequence[RigidAffineAugmentationBase2D], shape: torch.Size) -> Tensor:
-    """Draw the parameters of geometric modules and multiply their matrices.
+def compose(modules: Sequence[Module], shape: torch.Size) -> Tensor:
+    """Draw the parameters of geometric modules and multiply their matrices, first to last.
 
     Args:
-        modules: applied from first to last.
         shape: of the images, [B, C, H, W].
 
     Returns:

@@ -34,14 +34,10 @@ def centers_to_edges(matrices: Tensor) -> Tensor:
 
 
 def resample(images: Tensor, matrices: Tensor) -> Tensor:
-    """Warp images with a single bilinear resampling; outside the image is 0.
+    """Warp images float32 [B, C, H, W] with a single bilinear resampling; outside is 0.
 
     Args:
-        images: float32 [B, C, H, W].
         matrices: float64 [B, 3, 3] on the CPU, invertible.
-
-    Returns:
-        float32 [B, C, H, W].
     """
     height, width = images.shape[-2:]
     to_unit = matrices.new_tensor([[2 / width, 0, -1], [0, 2 / height, -1], [0, 0, 1]])
@@ -70,15 +66,7 @@ def _unit_centers(count: int, like: Tensor) -> Tensor:
 
 
 def box_outlines(boxes: Tensor, shape: Shape) -> Tensor:
-    """The ellipse inscribed in each box, or its rectangle.
-
-    Args:
-        boxes: float32 [..., 4].
-        shape: which of the two.
-
-    Returns:
-        float32 [..., P, 2].
-    """
+    """The ellipse inscribed in each box float32 [..., 4], or its rectangle: [..., P, 2]."""
     center, half = (boxes[..., :2] + boxes[..., 2:]) / 2, (boxes[..., 2:] - boxes[..., :2]) / 2
     return center[..., None, :] + half[..., None, :] * _UNIT[shape].to(boxes)
 
@@ -86,11 +74,7 @@ def box_outlines(boxes: Tensor, shape: Shape) -> Tensor:
 def mask_outlines(masks: Tensor) -> Tensor:
     """The midpoints of the outer sides of the outermost pixels of each row and each column.
 
-    Args:
-        masks: bool [..., H, W].
-
-    Returns:
-        float32 [..., 2 H + 2 W, 2]; undefined for an empty mask.
+    Of masks bool [..., H, W] they are float32 [..., 2 H + 2 W, 2]; undefined for an empty mask.
     """
     x0, x1, rows = _extremes(masks)
     y0, y1, columns = _extremes(masks.mT)
