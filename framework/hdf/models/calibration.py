@@ -68,12 +68,7 @@ class Calibration:
     def spread(self, box: Tensor, spread: Tensor | None, label: str) -> Tensor:
         """The spread that the quantiles refer to: the head's, or the fallback of the label.
 
-        Args:
-            box: float [..., 4] in pixels.
-            spread: float [..., 4] in pixels, or None.
-
-        Raises:
-            ValueError: the head's spread is needed, but None.
+        Arguments and errors are those of `margin`.
         """
         if label in self.fallback_spread:
             size = (box[..., 2:] - box[..., :2]).tile(2)
@@ -83,16 +78,13 @@ class Calibration:
         return spread.clamp(min=SMALLEST_SPREAD)
 
     def margin(self, box: Tensor, spread: Tensor | None, label: str, level: float) -> Tensor:
-        """The distance within which all four true edges lie with probability `level`.
+        """The distance of each edge, within which all four true edges lie with that probability.
 
         Args:
-            box: float [..., 4] in pixels.
-            spread: float [..., 4] in pixels, or None if the head predicts none.
+            box: float [..., 4] in pixels, as is the result.
+            spread: likewise, or None if the head predicts none.
             label: one of `edges`.
             level: one of `levels`.
-
-        Returns:
-            float [..., 4] in pixels, one distance per edge.
 
         Raises:
             ValueError: the label or the level is unknown, or a spread is missing.
@@ -119,9 +111,7 @@ class Calibration:
         middle = (low + high) / 2
         return torch.cat([torch.minimum(low, middle), torch.maximum(high, middle)], -1)
 
-    def ratio_interval(
-        self, ratio: float, ratio_spread: float, level: float
-    ) -> tuple[float, float]:
+    def ratio_interval(self, ratio: float, spread: float, level: float) -> tuple[float, float]:
         """The interval (low, high) that holds the true ratio with probability `level`.
 
         Raises:
@@ -129,7 +119,7 @@ class Calibration:
         """
         if not self.ratio:
             raise ValueError("the cardiothoracic ratio was not calibrated")
-        reach = self.ratio[self._position(level)] * max(ratio_spread, SMALLEST_SPREAD)
+        reach = self.ratio[self._position(level)] * max(spread, SMALLEST_SPREAD)
         return ratio - reach, ratio + reach
 
     def with_ratio(self, error: Tensor, spread: Tensor) -> Calibration:
@@ -173,14 +163,10 @@ def fit_calibration(
     possible = _possible(levels, min((len(item.error) for item in known.values()), default=0))
     if not possible:
         return None
-    fallback = {
-        label: _fallback(item) for label, item in known.items() if item.spread.isnan().any()
-    }
-    bare = Calibration(possible, {}, (), fallback)
-    edges = {
-        label: _quantiles(edge_scores(item, bare, label), possible) for label, item in known.items()
-    }
-    return replace(bare, edges=edges)
+    bare = [label for label, item in known.items() if item.spread.isnan().any()]
+    found = Calibration(possible, {}, (), {label: _fallback(known[label]) for label in bare})
+    scores = {label: edge_scores(item, found, label) for label, item in known.items()}
+    return replace(found, edges={k: _quantiles(item, possible) for k, item in scores.items()})
 
 
 def edge_scores(errors: EdgeErrors, calibration: Calibration, label: str) -> Tensor:

@@ -53,13 +53,11 @@ class ModelSpec:
 class Detector(nn.Module):
     """A heart detector: grey images in, boxes out.
 
+    Args:
+        spec: how backbone and head were built, and what they expect.
+
     Attributes:
         doubt: the novelty score; None if there is none.
-
-    Args:
-        backbone: images [B, C, H, W] to a list of feature maps.
-        head: feature maps to raw outputs, their loss and their boxes.
-        spec: how the two were built, and what they expect.
     """
 
     backbone: Backbone
@@ -79,11 +77,7 @@ class Detector(nn.Module):
         self.register_buffer("std", torch.tensor(spec.std).view(1, -1, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> Any:
-        """Raw outputs of the head.
-
-        Args:
-            images: float32 [B, 1, H, W] in [0, 1].
-        """
+        """The head's raw outputs for images float32 [B, 1, H, W] in [0, 1]."""
         return self.run_head(self.features(images))
 
     def features(self, images: Tensor) -> list[Tensor]:
@@ -97,14 +91,14 @@ class Detector(nn.Module):
 
     def normalize(self, images: Tensor) -> Tensor:
         """Images as the backbone expects them, [B, C, H, W] in channels-last format."""
-        if self.spec.normalize == "image":
-            spread, mean = torch.std_mean(images, dim=(1, 2, 3), keepdim=True)
-            images = (images - mean) / spread.clamp(min=1e-3)
-        elif self.spec.normalize == "robust":
-            spread, mean = _spread_and_mean_inside(images)
-            images = (images - mean) / spread.clamp(min=1e-3)
-        else:
+        if self.spec.normalize == "fixed":
             images = (images - self.mean) / self.std
+        else:
+            if self.spec.normalize == "image":
+                spread, mean = torch.std_mean(images, dim=(1, 2, 3), keepdim=True)
+            else:
+                spread, mean = _spread_and_mean_inside(images)
+            images = (images - mean) / spread.clamp(min=1e-3)
         if images.shape[1] != self.spec.in_channels:
             images = images.expand(-1, self.spec.in_channels, -1, -1)
         return images.contiguous(memory_format=torch.channels_last)
@@ -153,8 +147,7 @@ def _as_float32(raw: Any) -> Any:
         return raw.float() if raw.is_floating_point() else raw
     if isinstance(raw, dict):
         return {key: _as_float32(value) for key, value in raw.items()}
-    if isinstance(raw, tuple) and hasattr(raw, "_fields"):
-        return type(raw)(*map(_as_float32, raw))
     if isinstance(raw, list | tuple):
-        return type(raw)(map(_as_float32, raw))
+        items = map(_as_float32, raw)
+        return type(raw)(*items) if hasattr(raw, "_fields") else type(raw)(items)
     return raw

@@ -32,14 +32,7 @@ STEEPNESS = 8
 
 
 def doubt_features(maps: Sequence[Tensor]) -> Tensor:
-    """The features in which the distance is measured.
-
-    Args:
-        maps: feature maps of the backbone, [B, C, H, W] each.
-
-    Returns:
-        float32 [B, P].
-    """
+    """The features, float32 [B, P], of a backbone's maps [B, C, H, W] each."""
     chosen = [item.float() for item in maps[-MAPS:]]
     spread = [item.std((2, 3), correction=0) for item in chosen]
     quarters = adaptive_avg_pool2d(chosen[-1], 2).flatten(1)

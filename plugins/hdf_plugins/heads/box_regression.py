@@ -61,7 +61,12 @@ class BoxRegression(OneBoxPerLabel):
         pool: tuple[int, int] | None = None,
     ) -> None:
         super().__init__()
-        _check_options(hidden, dropout, pool)
+        if any(width < 1 for width in hidden):
+            raise ValueError(f"hidden holds the widths of layers, each at least 1, not {hidden}")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout is a probability from 0 to below 1, not {dropout}")
+        if pool is not None and min(pool) < 1:
+            raise ValueError(f"pool is (rows, columns), each at least 1, not {pool}")
         self.labels = labels
         self.loss_name = loss
         rows, columns = pool or _map_size(image_size, strides[-1])
@@ -77,8 +82,7 @@ class BoxRegression(OneBoxPerLabel):
         """Measure the mean and standard deviation of each label's training boxes.
 
         Args:
-            targets: the training set's boxes in pixels of images of `size`.
-            size: (height, width).
+            targets: the training set's boxes in pixels of images of `size`, (height, width).
 
         Raises:
             hdf.UserError: a label has no box at all.
@@ -97,23 +101,15 @@ class BoxRegression(OneBoxPerLabel):
         return code.reshape(-1, len(self.labels), 4)
 
     def loss(self, raw: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """The mean loss over the boxes that are present.
-
-        Args:
-            raw: float32 [B, L, 4] from `forward`.
-            batch: the images' targets.
-
-        Returns:
-            One scalar under the loss's name.
-        """
-        height, width = batch.images.shape[-2:]
+        """The mean loss over the boxes that are present, under the loss's name."""
+        size = (batch.images.shape[-2], batch.images.shape[-1])
         boxes, present = batch.targets.one_per_label(len(self.labels))
-        target = (encode(boxes, (height, width)) - self.mean) / self.spread
+        target = (encode(boxes, size) - self.mean) / self.spread
         if self.loss_name in CODE_LOSSES:
             losses = CODE_LOSSES[self.loss_name](raw, target)
         else:
-            true = self._boxes(target, (height, width))
-            losses = BOX_LOSSES[self.loss_name](self._boxes(raw, (height, width)), true)
+            found, true = self._boxes(raw, size), self._boxes(target, size)
+            losses = BOX_LOSSES[self.loss_name](found, true)
         return {self.loss_name: masked_mean(losses, present)}
 
     def answers(self, raw: Tensor, size: tuple[int, int]) -> Answers:
@@ -144,15 +140,6 @@ def _fully_connected(widths: tuple[int, ...], outputs: int, dropout: float) -> n
     nn.init.normal_(last.weight, std=1e-3)
     nn.init.zeros_(last.bias)
     return nn.Sequential(*layers, last)
-
-
-def _check_options(hidden: tuple[int, ...], dropout: float, pool: tuple[int, int] | None) -> None:
-    if any(width < 1 for width in hidden):
-        raise ValueError(f"hidden holds the widths of layers, each at least 1, not {hidden}")
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout is a probability from 0 to below 1, not {dropout}")
-    if pool is not None and min(pool) < 1:
-        raise ValueError(f"pool is (rows, columns), each at least 1, not {pool}")
 
 
 def encode(boxes: Tensor, size: tuple[int, int]) -> Tensor:

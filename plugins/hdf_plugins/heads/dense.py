@@ -87,7 +87,8 @@ class EdgeSoftargmax(DenseHead):
     def loss(self, raw: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         """The mean losses over the boxes that are present, under their names."""
         boxes, present = batch.targets.one_per_label(len(self.labels))
-        return edge_losses(raw, boxes, present, _size(batch), self.loss_name, self.focal)
+        size = (batch.images.shape[-2], batch.images.shape[-1])
+        return edge_losses(raw, boxes, present, size, self.loss_name, self.focal)
 
     def answers(self, raw: dict[str, Tensor], size: tuple[int, int]) -> Answers:
         """Boxes [B, L, 4], scores [B, L] and spread [B, L, 4]."""
@@ -146,7 +147,8 @@ class Mask(DenseHead):
             ``masks`` if the data set has any, ``projection`` for boxes without a mask, and the
             terms of the edges.
         """
-        logits, size, terms = raw["masks"], _size(batch), {}
+        logits, terms = raw["masks"], {}
+        size = (batch.images.shape[-2], batch.images.shape[-1])
         boxes, present = batch.targets.one_per_label(len(self.labels))
         boxed = present
         if batch.targets.masks is not None:
@@ -169,11 +171,6 @@ class Mask(DenseHead):
             stride = size[1] / raw["masks"].shape[-1]
             boxes, spread = _combined(*read_edges(raw, size), boxes, stride)
         return one_each(boxes, spread, size)
-
-
-def _size(batch: Batch) -> tuple[int, int]:
-    height, width = batch.images.shape[-2:]
-    return height, width
 
 
 def _combined(

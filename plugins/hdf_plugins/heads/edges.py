@@ -25,10 +25,6 @@ class EdgePredictor(nn.Module):
     for x0 and x1; summed over columns, it is one over rows, for y0 and y1 (soft-argmax of the
     marginals; for points see Nibali et al., Numerical Coordinate Regression with Convolutional
     Neural Networks, 2018).
-
-    Args:
-        channels: number of channels of the feature map.
-        labels: number of labels.
     """
 
     def __init__(self, channels: int, labels: int) -> None:
@@ -38,17 +34,13 @@ class EdgePredictor(nn.Module):
         nn.init.normal_(self.heat.weight, std=1e-2)
 
     def forward(self, features: Tensor) -> dict[str, Tensor]:
-        """Logits of the distributions for a feature map [B, C, h, w].
+        """The logits float32 of the distributions for a feature map [B, C, h, w].
 
         Returns:
-            ``x``: float32 [B, L, 2, w], for x0 and x1; ``y``: float32 [B, L, 2, h], for y0 and y1.
+            ``x`` [B, L, 2, w], for x0 and x1; ``y`` [B, L, 2, h], for y0 and y1.
         """
-        heat = self.heat(features).float()
-        heat = heat.unflatten(1, (self.labels, 4))
-        return {
-            "x": heat[:, :, 0::2].logsumexp(-2),
-            "y": heat[:, :, 1::2].logsumexp(-1),
-        }
+        heat = self.heat(features).float().unflatten(1, (self.labels, 4))
+        return {"x": heat[:, :, 0::2].logsumexp(-2), "y": heat[:, :, 1::2].logsumexp(-1)}
 
 
 def read_edges(raw: dict[str, Tensor], size: tuple[int, int]) -> tuple[Tensor, Tensor]:
@@ -61,9 +53,9 @@ def read_edges(raw: dict[str, Tensor], size: tuple[int, int]) -> tuple[Tensor, T
     Returns:
         boxes and spread, float32 [B, L, 4] in pixels; opposite edges may be swapped.
     """
-    x, spread_x = _moments(raw["x"], size[1])
-    y, spread_y = _moments(raw["y"], size[0])
-    return _interleaved(x, y), _interleaved(spread_x, spread_y)
+    x, y = _moments(raw["x"], size[1]), _moments(raw["y"], size[0])
+    boxes, spread = torch.stack([x, y], -1).flatten(-2)  # x0, y0, x1, y1
+    return boxes, spread
 
 
 def edge_losses(
@@ -105,19 +97,14 @@ def _focal(raw: dict[str, Tensor], boxes: Tensor, size: tuple[int, int]) -> Tens
     return (x.sum(-1) + y.sum(-1)) / 4
 
 
-def _moments(logits: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation [...] of the positions, in pixels, for logits [..., bins]."""
+def _moments(logits: Tensor, side: int) -> Tensor:
+    """Mean and standard deviation [2, ...] of the positions, in pixels, for logits [..., bins]."""
     share = logits.softmax(-1)
     bins = logits.shape[-1]
     places = (torch.arange(bins, device=logits.device) + 0.5) * (side / bins)
     mean = (share * places).sum(-1)
     variance = (share * (places - mean[..., None]) ** 2).sum(-1)
-    return mean, variance.clamp(min=1e-6).sqrt()
-
-
-def _interleaved(x: Tensor, y: Tensor) -> Tensor:
-    """Pairs [..., 2] of x and of y to [..., 4] as x0, y0, x1, y1."""
-    return torch.stack([x[..., 0], y[..., 0], x[..., 1], y[..., 1]], -1)
+    return torch.stack([mean, variance.clamp(min=1e-6).sqrt()])
 
 
 def _ordered(boxes: Tensor) -> Tensor:

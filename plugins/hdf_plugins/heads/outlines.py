@@ -33,13 +33,11 @@ def read_outlines(probability: Tensor, size: tuple[int, int]) -> tuple[Tensor, T
     """
     kept = F.pad(keep_largest(probability), (1, 1, 1, 1))
     columns, rows = kept.amax(-2), kept.amax(-1)
-    scale_x, scale_y = size[1] / probability.shape[-1], size[0] / probability.shape[-2]
+    x, y = size[1] / probability.shape[-1], size[0] / probability.shape[-2]
     (x0, x1), (near, far) = _rise(torch.stack([columns, columns.flip(-1)]))
     (y0, y1), (top, bottom) = _rise(torch.stack([rows, rows.flip(-1)]))
-    boxes = torch.stack(
-        [x0 * scale_x, y0 * scale_y, size[1] - x1 * scale_x, size[0] - y1 * scale_y], -1
-    )
-    return boxes, torch.stack([near * scale_x, top * scale_y, far * scale_x, bottom * scale_y], -1)
+    boxes = torch.stack([x0 * x, y0 * y, size[1] - x1 * x, size[0] - y1 * y], -1)
+    return boxes, torch.stack([near * x, top * y, far * x, bottom * y], -1)
 
 
 def _rise(profile: Tensor) -> tuple[Tensor, Tensor]:
@@ -98,12 +96,9 @@ def by_scipy(probability: Tensor) -> Tensor:
 
 
 def is_plain(solid: Tensor) -> Tensor:
-    """Whether each map bool [..., h, w] is empty, or obviously a single component.
+    """Whether each map bool [..., h, w] is empty, or obviously a single component: bool [...].
 
     That is where each row, or each column, has at most one run, which touches the previous one.
-
-    Returns:
-        bool [...].
     """
     return _plain_by_rows(solid.float()) | _plain_by_rows(solid.mT.float())
 

@@ -41,18 +41,13 @@ def find_models(name: str) -> list[Path]:
 
 
 def _in_folder(folder: Path) -> list[Path]:
-    folds = sorted(folder.glob("fold-*"), key=_number)
+    folds = sorted(folder.glob("fold-*"), key=lambda fold: (len(fold.name), fold.name))
     found = [run / "best.safetensors" for run in folds or [folder]]
     missing = [str(path) for path in found if not path.is_file()]
-    if not missing:
-        return found
-    if folds:
+    if folds and missing:
         message = f"the cross-validation is not finished: {', '.join(missing)} is missing"
-    else:
+        raise user_error(message, where=str(folder))
+    if missing:
         message = "contains neither best.safetensors nor the folds of a cross-validation"
-    raise user_error(message, where=str(folder))
-
-
-def _number(fold: Path) -> int:
-    digits = fold.name.removeprefix("fold-")
-    return int(digits) if digits.isdecimal() else -1
+        raise user_error(message, where=str(folder))
+    return found
