@@ -19,12 +19,10 @@ Random = np.random.Generator
 
 
 def rotation(yaw: float, pitch: float, tilt: float) -> Array:
-    """The 3x3 matrix patient -> beam, angles in degrees.
+    """The 3x3 matrix patient -> beam, from angles in degrees.
 
-    Args:
-        yaw: turn about the long axis; positive brings the patient's left side forward.
-        pitch: lean, positive for a lordotic view.
-        tilt: turn in the image plane, positive clockwise.
+    A positive yaw brings the patient's left side forward, a positive pitch leans back as for a
+    lordotic view, and a positive tilt turns clockwise in the image.
     """
     y, p, t = np.deg2rad([yaw, pitch, tilt])
     about_y = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
@@ -35,21 +33,13 @@ def rotation(yaw: float, pitch: float, tilt: float) -> Array:
 
 @dataclass(frozen=True)
 class Beam:
-    """A point source and an image plane through the patient's middle.
+    """A point source and an image plane through the patient's middle."""
 
-    Attributes:
-        rotation: float64 [3, 3], patient -> beam.
-        source: z of the X-ray source in cm; negative behind the patient (PA), positive before (AP).
-        spacing: cm per pixel in the plane z = 0.
-        centre: (x, y) of the patient's origin, in pixels on pixel edges.
-        size: (height, width) in pixels.
-    """
-
-    rotation: Array
-    source: float
-    spacing: float
-    centre: tuple[float, float]
-    size: tuple[int, int]
+    rotation: Array  # float64 [3, 3], patient -> beam
+    source: float  # z of the X-ray source, cm; negative behind the patient (PA), else before (AP)
+    spacing: float  # cm per pixel in the plane z = 0
+    centre: tuple[float, float]  # (x, y) of the patient's origin, in pixels on pixel edges
+    size: tuple[int, int]  # (height, width) in pixels
 
     def coarse(self, factor: int) -> Beam:
         """The same view with pixels `factor` times as large."""

@@ -17,31 +17,18 @@ OPEN = 0.12  # transmission above which a ray has met little tissue
 
 @dataclass(frozen=True)
 class Exposure:
-    """How one image was taken and processed; pixels are those of an image of 224.
+    """How one image was taken and processed; pixels are those of an image of 224."""
 
-    Attributes:
-        quanta: X-ray quanta per pixel at the middle exposure.
-        scatter: scattered over primary radiation.
-        contrast: slope of the logistic response over the patient's range of optical densities.
-        middle: where in that range the response is steepest, 0 to 1.
-        low: grey value of the darkest end.
-        high: grey value of the brightest end.
-        sharpness: strength of unsharp masking, 0 for none.
-        levelling: share of the coarse differences that processing removes, 0 to 1.
-        blur: standard deviation of the receptor's blur in pixels.
-        motion: of the blur by the motion of heart and diaphragm, in cm.
-    """
-
-    quanta: float
-    scatter: float
-    contrast: float
-    middle: float
-    low: float
-    high: float
-    sharpness: float
-    levelling: float
-    blur: float
-    motion: float
+    quanta: float  # X-ray quanta per pixel at the middle exposure
+    scatter: float  # scattered over primary radiation
+    contrast: float  # slope of the logistic response over the patient's range of optical densities
+    middle: float  # where in that range the response is steepest, 0 to 1
+    low: float  # grey value of the darkest end
+    high: float  # grey value of the brightest end
+    sharpness: float  # strength of unsharp masking, 0 for none
+    levelling: float  # share of the coarse differences that processing removes, 0 to 1
+    blur: float  # standard deviation of the receptor's blur, pixels
+    motion: float  # of the blur by the motion of heart and diaphragm, cm
 
 
 def draw_exposure(random: Random, habitus: float) -> Exposure:

@@ -86,21 +86,13 @@ def _fork(random: Random, ends: Array, headings: Array, radii: Array, lengths: A
 
 @dataclass(frozen=True)
 class Parenchyma:
-    """The tissue of the lungs.
+    """The tissue of the lungs, with K Gaussian patches."""
 
-    Attributes:
-        density: relative to soft tissue, without disease.
-        mottle: strength of the fine structure; 1 is average.
-        centres: centres of K Gaussian patches, cm [K, 3].
-        radii: their standard deviations, cm [K].
-        extra: the density that each adds, [K].
-    """
-
-    density: float
-    mottle: float
-    centres: Array
-    radii: Array
-    extra: Array
+    density: float  # relative to soft tissue, without disease
+    mottle: float  # strength of the fine structure; 1 is average
+    centres: Array  # of the patches, cm [K, 3]
+    radii: Array  # their standard deviations, cm [K]
+    extra: Array  # the density that each adds, [K]
 
 
 def make_parenchyma(random: Random, scale: Array) -> Parenchyma:

@@ -24,37 +24,23 @@ from hdf_plugins.phantom.strokes import Tubes
 class Thorax:
     """The soft tissues, after stretching.
 
-    Attributes:
-        scale: factors [3] from the drawing's cm to the patient's.
-        body: trunk, neck, shoulders and arms; convex parts whose union is the skin.
-        breasts: two solids at the front; of size zero for patients without.
-        right_lung: the space it would fill if nothing else reached into it.
-        left_lung: likewise.
-        heart: chambers.
-        vessels: the great vessels and the upper mediastinum.
-        paraspinal: spine and muscle that reach into the back of the lungs without a visible edge.
-        aorta: the descending aorta.
-        domes: right and left half of the diaphragm and everything below them.
-        effusions: fluid in the right and left recess; 0 to 2 ellipsoids.
-        stomach: the gas under the left dome.
-        bowel: gas in the colon.
-        habitus: body build, from 0 (thin) to 1 (obese).
+    A lung is the space that it would fill if nothing else reached into it.
     """
 
-    scale: Array
-    body: Ellipsoids
-    breasts: Ellipsoids
+    scale: Array  # factors [3] from the drawing's cm to the patient's
+    habitus: float  # body build, from 0 (thin) to 1 (obese)
+    body: Ellipsoids  # trunk, neck, shoulders and arms; convex parts whose union is the skin
+    breasts: Ellipsoids  # two solids at the front; of size zero for patients without
     right_lung: Ellipsoids
     left_lung: Ellipsoids
-    heart: Ellipsoids
-    vessels: Ellipsoids
-    paraspinal: Ellipsoids
-    aorta: Ellipsoids
-    domes: Ellipsoids
-    effusions: Ellipsoids
-    stomach: Ellipsoids
-    bowel: Ellipsoids
-    habitus: float
+    heart: Ellipsoids  # chambers
+    vessels: Ellipsoids  # the great vessels and the upper mediastinum
+    paraspinal: Ellipsoids  # spine and muscle, without a visible edge in the back of the lungs
+    aorta: Ellipsoids  # the descending one
+    domes: Ellipsoids  # right and left half of the diaphragm and everything below them
+    effusions: Ellipsoids  # fluid in the right and left recess, 0 to 2
+    stomach: Ellipsoids  # the gas under the left dome
+    bowel: Ellipsoids  # gas in the colon
 
 
 def make_thorax(random: Random) -> Thorax:
@@ -80,8 +66,7 @@ def make_thorax(random: Random) -> Thorax:
         "stomach": organs.make_stomach(random, domes, box),
         "bowel": organs.make_bowel(random, box),
     }
-    solids = {name: part.scaled(scale) for name, part in drawn.items()}
-    return Thorax(scale=scale, habitus=habitus, **solids)
+    return Thorax(scale, habitus, **{name: part.scaled(scale) for name, part in drawn.items()})
 
 
 def _body(random: Random, habitus: float) -> Ellipsoids:
@@ -166,12 +151,7 @@ def _beam(random: Random, thorax: Thorax, size: tuple[int, int]) -> Beam:
 
 @dataclass(frozen=True)
 class Examination:
-    """One patient before the detector, and how the image is taken.
-
-    Attributes:
-        bowel: standard deviation of the thickness of the bowel's content, cm.
-        noise: seed of the quantum noise, collimation and marker.
-    """
+    """One patient before the detector, and how the image is taken."""
 
     thorax: Thorax
     beam: Beam
@@ -181,8 +161,8 @@ class Examination:
     airways: list[Tubes]
     devices: list[Tubes]
     lungs: Parenchyma
-    bowel: float
-    noise: int
+    bowel: float  # standard deviation of the thickness of the bowel's content, cm
+    noise: int  # seed of the quantum noise, collimation and marker
 
 
 def make_phantom(seed: int, index: int, size: tuple[int, int]) -> Examination:

@@ -7,7 +7,7 @@ coefficients of that equation, and its discriminant, are quadratic polynomials o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,19 +18,15 @@ from torch import Tensor
 from hdf_plugins.phantom.beam import Array, Beam
 
 FAR = 1e4
+Triple = Sequence[float] | Array
 
 
 @dataclass(frozen=True)
 class Ellipsoids:
-    """K ellipsoids: the images of the unit ball under s -> centres + frames @ s.
+    """K ellipsoids in cm: the images of the unit ball under s -> centres + frames @ s."""
 
-    Attributes:
-        centres: float64 [K, 3], cm.
-        frames: float64 [K, 3, 3], cm.
-    """
-
-    centres: Array
-    frames: Array
+    centres: Array  # float64 [K, 3]
+    frames: Array  # float64 [K, 3, 3]
 
     def scaled(self, scale: Array) -> Ellipsoids:
         """The same solids in a space stretched by `scale` [3]."""
@@ -51,9 +47,7 @@ class Ellipsoids:
         return len(self.centres)
 
 
-def ellipsoid(
-    centre: Sequence[float] | Array, semi_axes: Sequence[float] | Array, roll: float = 0.0
-) -> Ellipsoids:
+def ellipsoid(centre: Triple, semi_axes: Triple, roll: float = 0.0) -> Ellipsoids:
     """One ellipsoid; `roll` in degrees turns it clockwise in the image plane."""
     angle = np.deg2rad(roll)
     cos, sin = np.cos(angle), np.sin(angle)
@@ -87,17 +81,14 @@ def spans(beam: Beam, solids: Ellipsoids) -> tuple[Array, Array]:
 
 def _crossings(beam: Beam, discriminant: Array) -> tuple[Array, Array]:
     """`spans` of the discriminants [K, 6]: the roots of a quadratic in u, row by row."""
-    height = beam.size[0]
-    v = (np.arange(height) + 0.5 - beam.centre[1]) * beam.spacing
+    v = (np.arange(beam.size[0]) + 0.5 - beam.centre[1]) * beam.spacing
     one, first, second, uu, uv, vv = discriminant.T[..., None]
     constant, slope = one + second * v + vv * v**2, first + uv * v
     with np.errstate(invalid="ignore"):
         half = np.sqrt(slope**2 - 4 * uu * constant) / (-2 * uu)
     middle = -slope / (2 * uu)
-    return (
-        (middle - half) / beam.spacing + beam.centre[0],
-        (middle + half) / beam.spacing + beam.centre[0],
-    )
+    left, right = ((u / beam.spacing + beam.centre[0]) for u in (middle - half, middle + half))
+    return left, right
 
 
 def fill(left: Array, right: Array, size: tuple[int, int]) -> NDArray[np.bool_]:
@@ -122,9 +113,8 @@ def hull(beam: Beam, solids: Ellipsoids) -> tuple[Tensor, Tensor]:
     near, far = torch.full(beam.size, FAR), torch.full(beam.size, -FAR)
     u, v = beam.axes()
     coefficients = _coefficients(beam, solids)
-    windows = _windows(beam, coefficients[0])
     polynomials = torch.from_numpy(np.stack(coefficients, 1)).float()
-    for window, forms in zip(windows, polynomials, strict=True):
+    for window, forms in zip(_windows(beam, coefficients[0]), polynomials, strict=True):
         discriminant, middle, square = _evaluate(forms, u[window[1]], v[window[0]])
         # No root: the ray misses, and enters after it leaves.
         half = discriminant.sqrt_().nan_to_num_(nan=-FAR * FAR)
@@ -135,20 +125,17 @@ def hull(beam: Beam, solids: Ellipsoids) -> tuple[Tensor, Tensor]:
     return near, far
 
 
-def _windows(beam: Beam, discriminant: Array) -> list[tuple[slice, slice]]:
+def _windows(beam: Beam, discriminant: Array) -> Iterator[tuple[slice, slice]]:
     """Rows and columns that hold each silhouette."""
     width = beam.size[1]
-    left, right = _crossings(beam, discriminant)
-    windows = []
-    for begin, end in zip(left, right, strict=True):
-        rows = np.flatnonzero((end > 0) & (begin < width))
+    for left, right in zip(*_crossings(beam, discriminant), strict=True):
+        rows = np.flatnonzero((right > 0) & (left < width))
         if len(rows):
-            first = int(max(0, np.floor(begin[rows].min())))
-            last = int(min(width, np.ceil(end[rows].max())))
-            windows.append((slice(rows[0], rows[-1] + 1), slice(first, last)))
+            first = int(max(0, np.floor(left[rows].min())))
+            last = int(min(width, np.ceil(right[rows].max())))
+            yield slice(rows[0], rows[-1] + 1), slice(first, last)
         else:
-            windows.append((slice(0, 0), slice(0, 0)))
-    return windows
+            yield slice(0, 0), slice(0, 0)
 
 
 def path_scale(beam: Beam) -> Tensor:

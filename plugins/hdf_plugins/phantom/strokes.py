@@ -19,19 +19,15 @@ from hdf_plugins.phantom.beam import Array, Beam
 
 @dataclass(frozen=True)
 class Tubes:
-    """P curves of S points each.
+    """P curves of S >= 2 points each; lengths in cm.
 
-    Attributes:
-        paths: patient points, float64 [P, S, 3], cm; S >= 2.
-        radius: cm, [P, S].
-        amount: attenuation per cm relative to soft tissue, [P, S]; negative for air in tissue.
-        hollow: inner over outer radius.
+    The amount is the attenuation per cm relative to soft tissue; negative for air in tissue.
     """
 
-    paths: Array
-    radius: Array
-    amount: Array
-    hollow: float = 0.0
+    paths: Array  # float64 [P, S, 3], in the patient
+    radius: Array  # [P, S]
+    amount: Array  # [P, S]
+    hollow: float = 0.0  # inner over outer radius
 
     def scaled(self, scale: Array) -> Tubes:
         """Tubes stretched along the axes by `scale` [3]; the radius scales with the width."""
@@ -40,19 +36,15 @@ class Tubes:
 
 def tubes(paths: Array, radius: Array | float, amount: Array | float, hollow: float = 0.0) -> Tubes:
     """Tubes along `paths` [P, S, 3]; the other arguments are broadcast to [P, S]."""
-    shape = paths.shape[:2]
-    return Tubes(
-        paths, np.broadcast_to(radius, shape) * 1.0, np.broadcast_to(amount, shape) * 1.0, hollow
-    )
+    ones = np.ones(paths.shape[:2])
+    return Tubes(paths, ones * radius, ones * amount, hollow)
 
 
 def stroke(canvas: Tensor, beam: Beam, solids: Tubes, step: float = 0.5) -> None:
-    """Add the path lengths through tubes, times their amounts, to `canvas`.
+    """Add the path lengths through tubes, times their amounts, to `canvas`, in place.
 
     Args:
-        canvas: float32 [H + 2, W + 2], the image with a margin of one pixel; changed in place.
-        beam: the view.
-        solids: the tubes, cm.
+        canvas: float32 [H + 2, W + 2], the image with a margin of one pixel.
         step: spacing of the patches in pixels; at 0.7 a straight edge is uneven by 5 %.
     """
     pixels, zoom = beam.project(solids.paths)
