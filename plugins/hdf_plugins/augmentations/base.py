@@ -44,25 +44,20 @@ class CpuNumbers(RandomGeneratorBase):
 
 
 class UniformNumbers(CpuNumbers):
-    """As many uniform numbers in [0, 1) per image as `count` says."""
+    """Uniform numbers in [0, 1), `count` per image: ``draws``, float32 [B, count]."""
 
     def __init__(self, count: int) -> None:
         super().__init__()
         self.count = count
 
     def forward(self, batch_shape: tuple[int, ...], same_on_batch: bool = False) -> Params:
-        """``draws``: float32 [B, count]."""
         return {"draws": torch.rand(batch_shape[0], self.count)}
 
 
 class DrawnIntensity(IntensityAugmentationBase2D):
-    """An augmentation of grey values that depends on uniform random numbers.
+    """An augmentation of grey values that depends on `draws` uniform numbers per image.
 
     Only the images that `p` chooses are computed.
-
-    Args:
-        draws: how many numbers an image needs.
-        p: the probability that an image is changed, 0 to 1.
     """
 
     def __init__(self, draws: int, p: float) -> None:
@@ -90,10 +85,9 @@ def between(draws: Tensor, low: float, high: float) -> Tensor:
 
 
 def apply_curve(images: Tensor, curves: Tensor) -> Tensor:
-    """Map grey values through one curve per image, interpolated linearly.
+    """Map images float32 [B, 1, H, W] in [0, 1] through one curve each, interpolated linearly.
 
     Args:
-        images: float32 [B, 1, H, W] in [0, 1].
         curves: float32 [B, LEVELS], the new values of the grey values 0 to 1 in equal steps.
     """
     place = images.flatten(1) * (LEVELS - 1)
@@ -108,10 +102,9 @@ def pixel_centers(count: int, like: Tensor) -> Tensor:
 
 
 def cover(images: Tensor, amount: Tensor, level: Tensor) -> Tensor:
-    """Paint over images.
+    """Paint over images float32 [B, 1, H, W].
 
     Args:
-        images: float32 [B, 1, H, W].
         amount: float32 [B, H, W], the opacity: 0 keeps the image, 1 hides it.
         level: float32 [B], the grey value of the paint.
     """

@@ -169,17 +169,16 @@ class BurntInLetters(DrawnIntensity):
         index = (word * len(WORDS)).long().clamp(max=len(WORDS) - 1)
         dots, half = self.bitmaps.to(images)[index], self.widths.to(images)[index, None] / 2
         dot = (between(tall, *self.height) * height / ROWS)[:, None]  # pixels
-        x, y = _middle(side, along, off, height, width)
-        across = (pixel_centers(width, images) - x[:, None]) / dot
-        down = (pixel_centers(height, images) - y[:, None]) / dot
+        x, y = _middle(side, along, off)
+        across = (pixel_centers(width, images) - x[:, None] * width) / dot
+        down = (pixel_centers(height, images) - y[:, None] * height) / dot
         columns, rows = _weights(across + half, dots.shape[2]), _weights(down + ROWS / 2, ROWS)
         written = (1.8 * (rows @ dots @ columns.mT) - 0.3).clamp_(0, 1)  # crisp between pixels
         behind = _plate(down, ROWS / 2)[:, :, None] * _plate(across, half)[:, None]
         shown = torch.ones_like(there) if certain else (there < PRESENT).float()
         level = torch.where(look < DARK, 0.0, between(look, 0.75, 1.0))
-        images = cover(
-            images, behind * (shown * (plate < PLATE))[:, None, None], (level < 0.5).float()
-        )
+        plated = behind * (shown * (plate < PLATE))[:, None, None]
+        images = cover(images, plated, (level < 0.5).float())
         return cover(images, written * shown[:, None, None], level)
 
 
@@ -188,15 +187,12 @@ def _plate(place: Tensor, half: Tensor | float) -> Tensor:
     return (half + 1.5 - place.abs()).clamp_(0, 1)
 
 
-def _middle(
-    side: Tensor, along: Tensor, off: Tensor, height: int, width: int
-) -> tuple[Tensor, Tensor]:
-    """The centre of each word in pixels: near a border, anywhere along it."""
+def _middle(side: Tensor, along: Tensor, off: Tensor) -> tuple[Tensor, Tensor]:
+    """The centre of each word as fractions of the image: near a border, anywhere along it."""
     near = between(off, 0.03, REACH)
     near = torch.where((side * 4) % 2 < 1, near, 1 - near)
     upright = side < 0.5
-    x, y = torch.where(upright, near, along), torch.where(upright, along, near)
-    return x * width, y * height
+    return torch.where(upright, near, along), torch.where(upright, along, near)
 
 
 def _weights(place: Tensor, count: int) -> Tensor:
@@ -212,10 +208,9 @@ def _dots(word: str) -> Tensor:
 
 
 def word_bitmaps(words: tuple[str, ...]) -> tuple[Tensor, Tensor]:
-    """A stack of words, each at the left of its bitmap.
+    """Bitmaps of 0 and 1 with a word at the left of each, and the words' widths in dots.
 
-    Returns:
-        float32 [words, ROWS, C] of 0 and 1, and the width of each word in dots, float32 [words].
+    They are float32 [words, ROWS, C] and [words].
     """
     drawn = [_dots(word) for word in words]
     widths = torch.tensor([float(dots.shape[1]) for dots in drawn])

@@ -73,12 +73,12 @@ class Devices(DrawnIntensity):
 def _electrodes(draws: Tensor, size: tuple[int, int]) -> Ribbons:
     """Discs."""
     side = max(size)
-    radius = between(draws[..., 2], 0.01, 0.022) * side
+    radius = between(draws[..., 2, None], 0.01, 0.022) * side
     steps = 2 * _steps(2 + int(0.05 * side), draws) - 1
     place = _in_pixels(between(draws[..., :2], 0.05, 0.95), size)[..., None, :]
-    along = radius[..., None] * steps
+    along = radius * steps
     middle = place + torch.stack([along, torch.zeros_like(along)], -1)
-    half = radius[..., None] * (1 - steps**2).sqrt()
+    half = radius * (1 - steps**2).sqrt()
     return Ribbons(middle, half, (draws[..., 3] < ELECTRODE).float(), len(steps))
 
 
@@ -108,35 +108,33 @@ def _steps(count: int, like: Tensor) -> Tensor:
 
 
 class Ribbons(NamedTuple):
-    """K ribbons per image: curves whose width may change along them.
+    """K ribbons per image: curves whose width may change along them; lengths in pixels."""
 
-    Attributes:
-        middle: float32 [B, K, N, 2], points (x, y) along them, pixels.
-        half: float32 [B, K, N], half the width there, pixels.
-        present: float32 [B, K], 0 for a ribbon that is not drawn, else 1.
-        strips: number of points across a ribbon, at most about a pixel apart.
-    """
-
-    middle: Tensor
-    half: Tensor
-    present: Tensor
-    strips: int
+    middle: Tensor  # float32 [B, K, N, 2], points (x, y) along them
+    half: Tensor  # float32 [B, K, N], half the width there
+    present: Tensor  # float32 [B, K], 0 for a ribbon that is not drawn, else 1
+    strips: int  # points across a ribbon, at most about a pixel apart
 
 
 def covered(groups: list[Ribbons], size: tuple[int, int]) -> Tensor:
-    """How much of each pixel all ribbons cover.
+    """The share of each pixel that ribbons cover, float32 [B, H, W] in [0, 1].
 
-    Args:
-        size: (height, width).
-
-    Returns:
-        float32 [B, H, W] in [0, 1].
+    Each patch of a ribbon distributes its area over the four pixels around it.
     """
     height, width = size
     patches = [_patches(group) for group in groups]
     x, y, area = (torch.cat(part, 1) for part in zip(*patches, strict=True))
     canvas = area.new_zeros(len(area), (height + 3) * (width + 3))
-    _splat(canvas, x, y, area, size)
+    # Points outside are moved onto the margin, which is never read.
+    x, y = (x + 0.5).clamp(0, width + 1), (y + 0.5).clamp(0, height + 1)
+    column, row = x.long(), y.long()
+    right, down = x - column, y - row
+    start = row * (width + 3) + column
+    below = area * down
+    for first, part in ((0, area - below), (width + 3, below)):
+        beside = part * right
+        canvas.scatter_add_(1, start + first, part - beside)
+        canvas.scatter_add_(1, start + first + 1, beside)
     return canvas.view(-1, height + 3, width + 3)[:, 1:-2, 1:-2].clamp(max=1)
 
 
@@ -151,18 +149,3 @@ def _patches(ribbons: Ribbons) -> tuple[Tensor, Tensor, Tensor]:
     y = middle[..., 1:] + ahead[..., :1] * reach * across
     area = (length * half * (2 / strips) * present[..., None])[..., None].expand_as(x)
     return x.flatten(1), y.flatten(1), area.flatten(1)
-
-
-def _splat(canvas: Tensor, x: Tensor, y: Tensor, area: Tensor, size: tuple[int, int]) -> None:
-    """Distribute each area over the four pixels around its point; the canvas has a margin."""
-    height, width = size
-    # Points outside are moved onto the margin, which is never read.
-    x, y = (x + 0.5).clamp(0, width + 1), (y + 0.5).clamp(0, height + 1)
-    column, row = x.long(), y.long()
-    right, down = x - column, y - row
-    start = row * (width + 3) + column
-    below = area * down
-    for first, part in ((0, area - below), (width + 3, below)):
-        beside = part * right
-        canvas.scatter_add_(1, start + first, part - beside)
-        canvas.scatter_add_(1, start + first + 1, beside)

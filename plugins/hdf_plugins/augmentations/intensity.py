@@ -110,10 +110,9 @@ QUANTILES = 2**16
 
 
 class EvenLevels(CpuNumbers):
-    """A uniform integer below `QUANTILES` for each pixel."""
+    """A uniform integer below `QUANTILES` for each pixel: ``levels``, uint16 [B, C, H, W]."""
 
     def forward(self, batch_shape: tuple[int, ...], same_on_batch: bool = False) -> Params:
-        """``levels``: uint16 [B, C, H, W]."""
         count = prod(batch_shape)
         drawn = torch.empty(ceil(count / 4), dtype=torch.int64).random_(-(2**63), None)
         return {"levels": drawn.view(torch.uint16)[:count].view(batch_shape)}
