@@ -93,21 +93,21 @@ def check_reachable(url: str, seconds: float = CONNECT_SECONDS) -> None:
         OSError: there is no answer, or it is an error.
     """
     failures: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            urlopen(Request(url, method="HEAD"), timeout=seconds).close()
+        except Exception as error:  # handed to the thread that waits
+            failures.append(error)
+
     # A socket's timeout covers neither the name look-up nor the sum over a host's addresses.
-    thread = Thread(target=_ask, args=(url, seconds, failures), daemon=True)
+    thread = Thread(target=ask, daemon=True)
     thread.start()
     thread.join(seconds)
     if thread.is_alive():
         raise TimeoutError(f"no answer within {seconds:g} s")
     if failures:
         raise OSError(str(failures[0])) from failures[0]
-
-
-def _ask(url: str, seconds: float, failures: list[Exception]) -> None:
-    try:
-        urlopen(Request(url, method="HEAD"), timeout=seconds).close()
-    except Exception as error:  # handed to the thread that waits
-        failures.append(error)
 
 
 def brief(error: Exception) -> str:

@@ -20,8 +20,7 @@ LARGEST = 127
 def to_eight_bits(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Round each filter to steps of 1/127 of its largest weight.
 
-    Args:
-        state: a state dict; of a tensor [N, ...] each of the N is a filter, and a vector stays.
+    Of a tensor [N, ...] each of the N is a filter, and a vector stays as it is.
 
     Returns:
         int8 filters under their names, and beside each tensor its steps float32 [N].
@@ -59,12 +58,9 @@ def _beside(steps: Tensor, value: Tensor) -> Tensor:
     return steps.reshape(-1, *[1] * (value.ndim - 1))
 
 
-def _main(model: Path, out: Path) -> None:
+if __name__ == "__main__":
     from hdf.inference import load_predictor
 
+    model, out = map(Path, sys.argv[1:])
     (detector,) = load_predictor(model).detectors  # prediction folds the batch norms
     save_file(to_eight_bits(plain_state(detector.backbone)), out, {"licence": "Apache-2.0"})
-
-
-if __name__ == "__main__":
-    _main(*map(Path, sys.argv[1:]))

@@ -104,10 +104,11 @@ class ResNet(FiveStages):
         }
         channels = widths[0]
         for number, (width, count) in enumerate(zip(widths[1:], self.blocks, strict=True), 1):
-            first = self.block(channels, width, stride=1 if number == 1 else 2)
-            channels = width * self.block.expansion
-            others = (self.block(channels, width, stride=1) for _ in range(count - 1))
-            layers[f"layer{number}"] = nn.Sequential(first, *others)
+            blocks = []
+            for stride in (1 if number == 1 else 2, *[1] * (count - 1)):
+                blocks.append(self.block(channels, width, stride))
+                channels = width * self.block.expansion
+            layers[f"layer{number}"] = nn.Sequential(*blocks)
         return nn.Sequential(OrderedDict(layers))
 
     def stages(self) -> list[nn.Module]:

@@ -75,13 +75,10 @@ def initialize(module: nn.Module) -> None:
 
 
 def check_options(weights: str, name: str, width: float) -> None:
-    """Refuse a width out of range, weights of no known name, and weights that fit no such width.
+    """Refuse, by a ValueError, a bad width, unknown weights, and weights that have no such width.
 
     Args:
         name: torchvision's name of the architecture, such as ``vgg16_bn``.
-
-    Raises:
-        ValueError: with what was expected.
     """
     if not 0 < width <= 8:
         raise ValueError(f"width is a factor above 0 and at most 8, not {width}")

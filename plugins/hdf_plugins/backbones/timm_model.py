@@ -49,12 +49,7 @@ class Timm(nn.Module):
     std: tuple[float, ...] | None = None
 
     def __init__(
-        self,
-        *,
-        image_size: tuple[int, int],
-        in_channels: int = 1,
-        name: str,
-        weights: str = "none",
+        self, *, image_size: tuple[int, int], in_channels: int = 1, name: str, weights: str = "none"
     ) -> None:
         super().__init__()
         check_source(weights, name)
@@ -98,9 +93,8 @@ def _timm() -> Any:
     try:
         import timm
     except ImportError as error:
-        raise user_error(
-            "timm is not installed: pip install 'heart-detection-framework[timm]'"
-        ) from error
+        message = "timm is not installed: pip install 'heart-detection-framework[timm]'"
+        raise user_error(message) from error
     return timm
 
 

@@ -25,13 +25,10 @@ Normalization = tuple[tuple[float, ...] | None, tuple[float, ...] | None]
 
 
 def check_source(weights: str, name: str) -> None:
-    """Refuse what is neither the name of pretrained weights nor the path of a weight file.
+    """Refuse, by a ValueError, what is neither a name of weights nor the path of a weight file.
 
     Args:
         name: torchvision's name of the architecture, such as ``vgg16_bn``.
-
-    Raises:
-        ValueError: with what was expected.
     """
     own = _shipped()
     known = ["none", "imagenet", *(["phantom"] if name in own else [])]
@@ -55,14 +52,13 @@ def load_pretrained(model: nn.Module, weights: str, name: str, *, first: str) ->
     Args:
         model: the layers to fill; what the file holds of a classifier is left out.
         weights: ``imagenet``, ``phantom``, or the path of a state dict.
-        name: torchvision's name of the architecture, such as ``vgg16_bn``.
+        name: torchvision's name of the architecture.
         first: the first convolution's weight. It is adapted to the model's input channels: filters
             for RGB are summed for grey images, so that they answer as to the same grey thrice.
 
     Returns:
         The mean and standard deviation, per input channel, which the weights expect of images in
-        [0, 1]. ImageNet's where the file was made for RGB (their averages for grey images), else
-        None: such weights were trained on radiographs as they come.
+        [0, 1]: ImageNet's where the file was made for RGB (averaged for grey images), else None.
 
     Raises:
         hdf.UserError: nothing to download from, or the file is missing, unreadable or unfit.
@@ -138,11 +134,7 @@ def averaged(
 def refuse_misfits(
     expected: dict[str, Tensor], state: dict[str, Tensor], model: str, path: Path
 ) -> None:
-    """Refuse a file's tensors where they are not those of a model.
-
-    Raises:
-        hdf.UserError: with the first names that are missing, unexpected or of another shape.
-    """
+    """Refuse, by a UserError, a file's tensors that are not those of a model."""
     # Files older than PyTorch 0.4 have no batch counters, and nothing needs them.
     counters = {k: v for k, v in expected.items() if k.endswith("num_batches_tracked")}
     if found := misfits(expected, counters | state):

@@ -23,8 +23,8 @@ def one_each(boxes: Tensor, spread: Tensor, size: tuple[int, int]) -> Answers:
     divided by the side. That is about the IoU of a box whose edges are off by their spreads.
 
     Args:
-        boxes: float32 [B, L, 4] in pixels; edges are put in order and clipped to the image. NaN
-            stays NaN.
+        boxes: float32 [B, L, 4] in pixels; their edges are put in order and clipped to the image.
+            NaN stays NaN.
         spread: float32 [B, L, 4] in pixels.
         size: (height, width) of the images.
     """
@@ -42,12 +42,7 @@ class OneBoxPerLabel(nn.Module):
         raise NotImplementedError
 
     def decode(self, raw: Any, size: tuple[int, int]) -> list[Detections]:
-        """The boxes of `answers`, in the order of the labels, one `Detections` per image.
-
-        Args:
-            raw: from `forward`.
-            size: (height, width) of the images in pixels.
-        """
+        """The boxes of `answers`, in the order of the labels, one `Detections` per image."""
         boxes, scores, spread = self.answers(raw, size)
         spreads = [None] * len(boxes) if spread is None else list(spread)
         return [Detections.one_a_label(*item) for item in zip(boxes, scores, spreads, strict=True)]

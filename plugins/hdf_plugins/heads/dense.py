@@ -176,13 +176,9 @@ class Mask(DenseHead):
 def _combined(
     edges: Tensor, deviation: Tensor, outline: Tensor, stride: float
 ) -> tuple[Tensor, Tensor]:
-    """The weighted mean of both estimates of the edges, and its spread.
+    """The mean of both estimates of the edges, weighted by their precision, and its spread.
 
-    Args:
-        edges: the means of the distributions, float32 [B, L, 4] in pixels.
-        deviation: their standard deviations.
-        outline: the mask's bounds; where it is NaN, for an empty mask, only `edges` is used.
-        stride: image pixels per pixel of the map.
+    Of an empty mask, whose outline is NaN, only the edges are used.
     """
     apart = (outline - edges).nan_to_num(0.0)
     share = deviation**2 / (deviation**2 + (OUTLINE_DEVIATION * stride) ** 2)

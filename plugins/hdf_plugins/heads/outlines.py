@@ -43,12 +43,9 @@ def read_outlines(probability: Tensor, size: tuple[int, int]) -> tuple[Tensor, T
 def _rise(profile: Tensor) -> tuple[Tensor, Tensor]:
     """Where a padded profile [..., n + 2] first crosses one half, and the spread there.
 
-    Values lie at the centres of their pixels, so the padding is half a pixel outside the map, and a
-    mask that fills its first pixel begins at the edge of the map.
-
-    Returns:
-        The distance from the edge of the map, and the standard deviation of the normal distribution
-        that rises as steeply; both float32 [...] in map pixels, NaN where there is no crossing.
+    Both are float32 [...] in map pixels, NaN where there is no crossing: the distance from the edge
+    of the map, and the standard deviation of the normal distribution that rises as steeply. Values
+    lie at the centres of their pixels, so the padding is half a pixel outside the map.
     """
     above = profile > 0.5
     index = above.int().argmax(-1, keepdim=True).clamp(min=1)
@@ -131,11 +128,10 @@ def _largest(solid: Tensor) -> Tensor:
 def _numbered(solid: Tensor) -> Tensor:
     """For each pixel the index of the first pixel of its component, int64 [N, h * w + 1].
 
-    It is h * w for pixels outside all components, and for the additional last element.
-
-    In each sweep a pixel takes the smallest number in its run within a row, then within a column,
-    passes it on to the pixel of its old number, and takes over the number of the pixel of its new
-    one. This is FastSV (Y. Zhang, A. Azad and Z. Hu, SIAM PP 2020) with runs as edges.
+    It is h * w outside all components, and in the additional last element. In each sweep a pixel
+    takes the smallest number in its run within a row, then within a column, passes it on to the
+    pixel of its old number, and takes over the number of the pixel of its new one. This is FastSV
+    (Y. Zhang, A. Azad and Z. Hu, SIAM PP 2020) with runs as edges.
     """
     count = solid.shape[1] * solid.shape[2]
     inside = F.pad(solid.flatten(1), (0, 1))
