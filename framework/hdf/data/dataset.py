@@ -16,7 +16,7 @@ from hdf.data.store import Skipped, Store, read_usable, refuse_absent_labels, re
 from hdf.data.store_location import choose_folder, code_of
 from hdf.errors import UserError, placed, user_error
 from hdf.models.build import blamed_on
-from hdf.models.optional import uses_masks
+from hdf.models.detector import uses_masks
 from hdf.recipe.check import CheckedRecipe, Part
 from hdf.runtime.world import World
 from hdf.types import Sample

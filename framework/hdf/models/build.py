@@ -13,8 +13,7 @@ from typing_extensions import get_protocol_members
 
 from hdf import types
 from hdf.errors import Problem, UserError, placed, user_error
-from hdf.models.detector import Detector, ModelSpec
-from hdf.models.optional import expected_by
+from hdf.models.detector import Detector, ModelSpec, expected_by
 from hdf.recipe.check import CheckedRecipe, Part
 from hdf.registry.kinds import KINDS
 from hdf.runtime.device import seed_weights

@@ -1,16 +1,20 @@
-"""Normalisation, backbone and head in one module."""
+"""Normalisation, backbone and head in one module.
+
+What a component may offer beyond its kind's Protocol is read here alone.
+"""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
 
 from hdf.models.calibration import Calibration
-from hdf.models.optional import exportable, fitted
-from hdf.types import Backbone, Batch, Detections, Head, Targets
+from hdf.types import Backbone, Batch, Detections, ExportableHead, FittedHead, Head, Targets
 
 if TYPE_CHECKING:
     from hdf.models.novelty import Doubt
@@ -151,3 +155,36 @@ def _as_float32(raw: Any) -> Any:
         items = map(_as_float32, raw)
         return type(raw)(*items) if hasattr(raw, "_fields") else type(raw)(items)
     return raw
+
+
+def expected_by(backbone: object, name: Literal["mean", "std"]) -> tuple[float, ...] | None:
+    """What a `hdf.types.NormalizedBackbone` states; a buffer of that name is its own affair."""
+    value = getattr(backbone, name, None)
+    return tuple(map(float, value)) if isinstance(value, tuple | list) else None
+
+
+def stages_of(backbone: object) -> list[nn.Module]:
+    """The parts of a `hdf.types.StagedBackbone`, from the image on; none of any other."""
+    # A module that happens to be called ``stages`` may leave out what comes before it.
+    method = getattr(backbone, "stages", None)
+    return list(method()) if inspect.ismethod(method) else []
+
+
+def fitted(head: object) -> FittedHead | None:
+    """A head that measures the training targets, as such."""
+    return cast("FittedHead", head) if hasattr(head, "fit") else None
+
+
+def uses_masks(head: object) -> bool:
+    """Whether a head, or a class of heads, is a `hdf.types.MaskHead`."""
+    return bool(getattr(head, "uses_masks", False))
+
+
+def exportable(head: object) -> ExportableHead | None:
+    """A head whose answers have fixed shapes, as such."""
+    return cast("ExportableHead", head) if hasattr(head, "answers") else None
+
+
+def without_weights(backbone: Mapping[str, Any]) -> dict[str, Any]:
+    """``{"use": name, option: value, …}`` of a backbone that starts from random weights."""
+    return {key: "none" if key == "weights" else value for key, value in backbone.items()}

@@ -11,8 +11,7 @@ from torch import Tensor
 
 from hdf.errors import user_error
 from hdf.models.build import blamed_on
-from hdf.models.detector import Detector
-from hdf.models.optional import uses_masks
+from hdf.models.detector import Detector, uses_masks
 from hdf.recipe.check import Part
 from hdf.runtime.device import Compute
 from hdf.types import Batch, Detections, pad_targets

@@ -28,8 +28,7 @@ from hdf.files.atomic import replacing
 from hdf.files.tensors import checksum, misfits
 from hdf.models.build import build_detector
 from hdf.models.calibration import Calibration
-from hdf.models.detector import Detector, ModelSpec
-from hdf.models.optional import without_weights
+from hdf.models.detector import Detector, ModelSpec, without_weights
 from hdf.recipe.check import Part, part_of
 from hdf.registry.registry import Registry
 

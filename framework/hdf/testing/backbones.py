@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hdf.models.detector import expected_by, stages_of
 from hdf.models.dry_run import IMAGES, check_features
-from hdf.models.optional import expected_by, stages_of
 from hdf.testing.contract import (
     Subject,
     asking,

@@ -8,9 +8,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from hdf.models.detector import Detector, ModelSpec
+from hdf.models.detector import Detector, ModelSpec, exportable, uses_masks
 from hdf.models.dry_run import IMAGES, check_loss
-from hdf.models.optional import exportable, uses_masks
 from hdf.testing.answers import check_answers, check_decoding
 from hdf.testing.contract import (
     Subject,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from hdf.models.optional import stages_of
+from hdf.models.detector import stages_of
 from hdf.recipe import schema
 from hdf.types import Backbone
 

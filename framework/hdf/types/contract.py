@@ -1,7 +1,7 @@
 """What components offer and what hooks are told: the interface of plugins, as types.
 
 A component inherits from none of these; it has what they name. Attributes of the second sort are
-optional, and `hdf.models.optional` alone reads them. Nothing here imports torch.
+optional, and `hdf.models.detector` alone reads them. Nothing here imports torch.
 """
 
 from __future__ import annotations

@@ -14,6 +14,8 @@ STAGES = 5
 class FiveStages(nn.Module):
     """A backbone of five stages that each halve the image, with torchvision's parameter names.
 
+    `mean` and `std` are None where the weights ask for nothing.
+
     Args:
         in_channels: channels of the images, 1 for grey radiographs.
         weights: ``none`` starts from He's initialisation; ``imagenet`` loads torchvision's, by
@@ -21,13 +23,6 @@ class FiveStages(nn.Module):
             or ``.pth``. Filters for RGB are summed when the images have one channel.
         freeze: how many of the five stages, counted from the image, stay fixed.
         width: factor on the number of channels of every convolution.
-
-    Attributes:
-        channels: the number of channels of each map returned by `forward`, from fine to coarse.
-        strides: image pixels per map pixel of each map.
-        mean: what the weights expect to be subtracted from an image in [0, 1], one value per input
-            channel; None where the weights ask for nothing.
-        std: what they expect it to be divided by, likewise.
 
     Raises:
         ValueError: an option is out of range, or there are no such weights at this width.

@@ -32,13 +32,6 @@ class Timm(nn.Module):
             ``.safetensors`` or ``.pth``. Filters for RGB are summed when the images have one
             channel.
 
-    Attributes:
-        channels: the number of channels of each map returned by `forward`, from fine to coarse.
-        strides: image pixels per map pixel of each map.
-        mean: what the weights expect to be subtracted from an image in [0, 1], one value per input
-            channel; None where the weights ask for nothing.
-        std: what they expect it to be divided by, likewise.
-
     Raises:
         ValueError: timm has no such model.
         hdf.UserError: timm is not installed, can't give maps of this model for images of this

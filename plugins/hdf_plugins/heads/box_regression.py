@@ -26,15 +26,12 @@ class BoxRegression(OneBoxPerLabel):
 
     A box is predicted as its code (centre x / W, centre y / H, log(width / W), log(height / H)),
     standardised by the mean and standard deviation of its label's training boxes. Zeros stand for
-    the mean box, where training starts, and opposite edges can't be swapped.
+    the mean box, where training starts, and opposite edges can't be swapped. Of the backbone's maps
+    the last is used.
 
     The head never says that a label is absent: every score is 1.
 
     Args:
-        channels: channels of each feature map; the last map is used.
-        strides: image pixels per map pixel of each map.
-        labels: what to find.
-        image_size: (height, width) of the images in pixels.
         hidden: the widths of the fully connected layers before the last.
         dropout: the dropout probability after each hidden layer.
         loss: ``mse`` and ``smooth_l1`` compare standardised codes, ``giou`` and ``ciou`` boxes.

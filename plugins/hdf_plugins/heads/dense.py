@@ -23,9 +23,6 @@ class DenseHead(OneBoxPerLabel):
     """A decoder that reduces the backbone's pyramid to one map, and what its subclasses read there.
 
     Args:
-        channels: channels of each feature map, from fine to coarse.
-        strides: image pixels per map pixel of each map.
-        labels: what to find.
         stride: stride of the map that answers are read from; one of the backbone's.
         width: channels of the decoder.
         loss: compares the boxes that the edges give: ``mse`` and ``smooth_l1`` in units of a

@@ -7,8 +7,7 @@ from torch import Tensor, nn
 
 from hdf.data.resize import resize_any
 from hdf.errors import user_error
-from hdf.models.detector import Detector
-from hdf.models.optional import exportable
+from hdf.models.detector import Detector, exportable
 
 
 class PredictionGraph(nn.Module):

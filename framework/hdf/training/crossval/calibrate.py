@@ -8,9 +8,8 @@ from typing import Any
 
 from hdf.errors import user_error
 from hdf.inference.calibrations import read_calibration
-from hdf.models.detector import ModelSpec
+from hdf.models.detector import ModelSpec, without_weights
 from hdf.models.file import read_spec, save_calibration
-from hdf.models.optional import without_weights
 from hdf.recipe.load import parse, read_text
 from hdf.runs.run_folder import RESOLVED
 
