@@ -39,14 +39,7 @@ def from_center_size(boxes: Tensor) -> Tensor:
 
 
 def mask_bounds(masks: Tensor) -> Tensor:
-    """The bounds of what is set in each mask.
-
-    Args:
-        masks: bool [..., H, W].
-
-    Returns:
-        float32 [..., 4] on pixel edges; zeros where a mask is empty.
-    """
+    """The bounds of masks bool [..., H, W]: float32 [..., 4], zeros where a mask is empty."""
     x0, x1 = _extent(masks.any(-2))
     y0, y1 = _extent(masks.any(-1))
     return torch.stack([x0, y0, x1, y1], -1).float()

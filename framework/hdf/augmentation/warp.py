@@ -99,17 +99,15 @@ def _extremes(masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def warped_bounds(
     outlines: Tensor, matrices: Tensor, size: tuple[int, int]
 ) -> tuple[Tensor, Tensor]:
-    """The bounds of warped objects.
+    """The bounds of the visible part and of the whole of warped objects, each float32 [B, N, 4].
+
+    The first have swapped or equal edges if nothing is visible. An object that extends behind the
+    horizon of a projection counts as not visible, and the bounds of the whole are NaN.
 
     Args:
         outlines: float32 [B, N, P, 2].
         matrices: [B, 3, 3].
         size: (height, width) of the image.
-
-    Returns:
-        The bounds of the visible part and of the whole, each float32 [B, N, 4]. The first have
-        swapped or equal edges if nothing is visible. An object that extends behind the horizon of a
-        projection counts as not visible, and the bounds of the whole are NaN.
     """
     warped = F.pad(outlines, (0, 1), value=1.0) @ matrices.mT[:, None].to(outlines)
     depth = warped[..., 2:]

@@ -24,16 +24,12 @@ SMALLEST_SPREAD = 1e-6
 class EdgeErrors:
     """The errors of a detector, for one label, on images outside its training set.
 
-    Attributes:
-        error: float [n, 4], predicted minus true edge in pixels.
-        box: float [n, 4], the predicted boxes.
-        spread: float [n, 4], one standard deviation of each edge in pixels; NaN if the head
-            predicts none.
+    Each is float [n, 4] in pixels.
     """
 
-    error: Tensor
-    box: Tensor
-    spread: Tensor
+    error: Tensor  # predicted minus true edge
+    box: Tensor  # the predicted boxes
+    spread: Tensor  # one standard deviation of each edge; NaN if the head predicts none
 
 
 @dataclass(frozen=True)
@@ -146,7 +142,7 @@ def fit_calibration(
     """The calibration of all labels, without the ratio (`Calibration.with_ratio`).
 
     A level is omitted if any label has too few boxes, n < level / (1 - level): its quantile would
-    be infinite. Labels without boxes are omitted.
+    be infinite. Labels without boxes are omitted; with too few boxes for any level there is None.
 
     A label with a box without spread gets a constant one: the root mean square of its errors, as
     fractions of the predicted sides. It is fitted on the same boxes as the quantiles, which is
@@ -155,9 +151,6 @@ def fit_calibration(
     Args:
         errors: by label, on images outside the training set.
         levels: ascending, in (0, 1).
-
-    Returns:
-        The calibration, or None if there are too few boxes for any level.
     """
     known = {label: item for label, item in errors.items() if len(item.error)}
     possible = _possible(levels, min((len(item.error) for item in known.values()), default=0))

@@ -25,33 +25,19 @@ LEAST_INSIDE = 20
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """The description from which a detector is rebuilt, and its input prepared.
+    """The description from which a detector is rebuilt, and its input prepared."""
 
-    Attributes:
-        backbone: ``{"use": name, option: value, …}``.
-        head: likewise.
-        normalize: ``image``, ``robust`` or ``fixed``.
-        labels: the structures that it detects, in order.
-        image_size: (height, width) of the network's image.
-        resize: ``letterbox`` or ``stretch``.
-        in_channels: input channels of the backbone; grey is repeated if it is not 1.
-        mean: subtracted from images in [0, 1] by ``fixed``, one value or one per channel.
-        std: the divisor of ``fixed``, likewise.
-        calibration: the calibration of its spreads, if there is one.
-        doubt: number of axes of its novelty score; 0 without a score.
-    """
-
-    backbone: dict[str, Any]
+    backbone: dict[str, Any]  # {"use": name, option: value, …}
     head: dict[str, Any]
     normalize: Literal["image", "robust", "fixed"]
-    labels: tuple[str, ...]
-    image_size: tuple[int, int]
+    labels: tuple[str, ...]  # the structures that it detects, in order
+    image_size: tuple[int, int]  # (height, width) of the network's image
     resize: Literal["letterbox", "stretch"]
-    in_channels: int = 1
-    mean: tuple[float, ...] = (0.5,)
+    in_channels: int = 1  # of the backbone; grey is repeated if it is not 1
+    mean: tuple[float, ...] = (0.5,)  # of `fixed`, for images in [0, 1]: one value or one a channel
     std: tuple[float, ...] = (0.25,)
-    calibration: Calibration | None = None
-    doubt: int = 0
+    calibration: Calibration | None = None  # of its spreads
+    doubt: int = 0  # number of axes of its novelty score; 0 without a score
 
 
 class Detector(nn.Module):

@@ -40,12 +40,7 @@ def doubt_features(maps: Sequence[Tensor]) -> Tensor:
 
 
 class Doubt(nn.Module):
-    """A score in [0, 1]; 99 % of the training images are below 0.5 by some margin.
-
-    Args:
-        channels: numbers of channels of the backbone's maps.
-        rank: number of principal axes.
-    """
+    """A score in [0, 1] by `rank` axes; most training images are below 0.5 by some margin."""
 
     mean: Tensor
     scale: Tensor
@@ -78,7 +73,7 @@ def fit_doubt(channels: Sequence[int], plain: Tensor, augmented: Sequence[Tensor
     The distance whose score is 0.5 is measured by cross-validation over five folds.
 
     Args:
-        channels: numbers of channels of the backbone's maps.
+        channels: of the backbone's maps.
         plain: `doubt_features` of the training images, float [N, P].
         augmented: those of augmented versions of the same images, which are not novel either.
     """

@@ -19,10 +19,7 @@ STALL_SECONDS = 30.0
 
 
 def imagenet_file(name: str) -> Path:
-    """The local file of torchvision's first ImageNet weights of an architecture.
-
-    Args:
-        name: torchvision's name of the architecture, such as ``vgg16_bn``.
+    """The local file of torchvision's first ImageNet weights of its architecture `name`.
 
     Raises:
         hdf.UserError: the file is not in the cache and can't be downloaded.
@@ -56,11 +53,7 @@ def _download(url: str, path: Path) -> None:
 
 
 def hub_file(name: str, about: Any) -> Path:
-    """The local file of the weights that timm offers for a model.
-
-    Args:
-        name: timm's name of the model.
-        about: timm's `PretrainedCfg` of it.
+    """The local file of the weights that timm offers for a model, by timm's `PretrainedCfg` of it.
 
     Raises:
         hdf.UserError: there are none, or they are not in the cache and can't be downloaded.

@@ -140,12 +140,10 @@ def _fully_connected(widths: tuple[int, ...], outputs: int, dropout: float) -> n
 
 
 def encode(boxes: Tensor, size: tuple[int, int]) -> Tensor:
-    """Boxes to (centre x / W, centre y / H, log(width / W), log(height / H)).
+    """Boxes float [..., 4] to (centre x / W, centre y / H, log(width / W), log(height / H)).
 
-    Args:
-        boxes: float [..., 4] in pixels of an image of `size`; sides below a thousandth of the
-            image count as a thousandth.
-        size: (height, width).
+    They are in pixels of an image of `size`, (height, width); sides below a thousandth of it count
+    as a thousandth.
     """
     fractions = to_center_size(boxes) / _scale(boxes, size)
     return torch.cat([fractions[..., :2], fractions[..., 2:].clamp(min=SMALLEST_SIDE).log()], -1)

@@ -190,8 +190,6 @@ class PyramidDecoder(nn.Module):
     one 3x3 convolution, like the expanding path of a U-Net (Ronneberger et al., MICCAI 2015).
 
     Args:
-        channels: channels of each map, from fine to coarse.
-        strides: image pixels per map pixel of each map.
         stride: stride of the resulting map.
         width: channels of the resulting map.
 

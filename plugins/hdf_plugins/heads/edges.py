@@ -44,14 +44,13 @@ class EdgePredictor(nn.Module):
 
 
 def read_edges(raw: dict[str, Tensor], size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """The expectations of the edges, and their standard deviations.
+    """The expectations of the edges, and their standard deviations, float32 [B, L, 4] in pixels.
+
+    Opposite edges may be swapped.
 
     Args:
         raw: from `EdgePredictor`.
         size: (height, width) of the images in pixels.
-
-    Returns:
-        boxes and spread, float32 [B, L, 4] in pixels; opposite edges may be swapped.
     """
     x, y = _moments(raw["x"], size[1]), _moments(raw["y"], size[0])
     boxes, spread = torch.stack([x, y], -1).flatten(-2)  # x0, y0, x1, y1
@@ -70,9 +69,8 @@ def edge_losses(
 
     Args:
         raw: from `EdgePredictor`.
-        boxes: the true ones, float32 [B, L, 4] in pixels.
+        boxes: the true ones, float32 [B, L, 4] in pixels of images of `size`, (height, width).
         present: bool [B, L], whether there is a true box.
-        size: (height, width) of the images.
         loss: compares the boxes; names the term.
         focal: the weight of the distribution focal loss; 0 omits it.
     """

@@ -62,11 +62,8 @@ def dice_cross_entropy(logits: Tensor, masks: Tensor) -> Tensor:
     """Soft Dice loss plus mean binary cross-entropy, one value [...] per mask.
 
     Dice measures the overlap, whatever the size of the mask; cross-entropy gives every pixel a
-    gradient (the same sum as Isensee et al., nnU-Net, Nature Methods 2021).
-
-    Args:
-        logits: float [..., H, W], positive inside.
-        masks: bool or float [..., H, W] in [0, 1].
+    gradient (the same sum as Isensee et al., nnU-Net, Nature Methods 2021). Logits are float
+    [..., H, W], positive inside, and masks are of the same shape, bool or in [0, 1].
     """
     truth = masks.to(logits.dtype)
     inside = logits.sigmoid()
@@ -88,19 +85,15 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
 
 
 def projection_loss(logits: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
-    """The Dice loss between the profiles of masks and those of the boxes that bound them.
+    """The Dice loss [...] in [0, 2] between the profiles of masks and of the boxes that bound them.
 
     The profiles of a mask are the highest probabilities in all columns and in all rows; those of a
     box are the shares of the columns and rows that it covers (Tian et al., BoxInst:
     High-Performance Instance Segmentation with Box Annotations, CVPR 2021, section 3.1).
 
     Args:
-        logits: float32 [..., h, w].
-        boxes: float32 [..., 4] in pixels.
-        size: (height, width) of the images.
-
-    Returns:
-        [...], the sum over both directions, from 0 to 2.
+        logits: of the masks, float32 [..., h, w].
+        boxes: float32 [..., 4] in pixels of images of `size`, (height, width).
     """
     probability = logits.sigmoid()
     height, width = logits.shape[-2:]

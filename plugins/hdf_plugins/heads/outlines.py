@@ -19,17 +19,14 @@ FAR = 1e9
 
 
 def read_outlines(probability: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """The bounds of the largest component of each map.
+    """The bounds of the largest component of each map, and their spread: float32 [B, L, 4].
 
     The maxima of all columns and of all rows are two profiles. Linear interpolation says where they
-    cross one half, and how steeply.
+    cross one half, and how steeply. Both are NaN where nothing exceeds one half.
 
     Args:
         probability: float32 [B, L, h, w] in [0, 1].
         size: (height, width) of the images in pixels.
-
-    Returns:
-        boxes and spread, float32 [B, L, 4] in pixels; NaN where nothing exceeds one half.
     """
     kept = F.pad(keep_largest(probability), (1, 1, 1, 1))
     columns, rows = kept.amax(-2), kept.amax(-1)

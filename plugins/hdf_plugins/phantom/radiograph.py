@@ -112,10 +112,10 @@ def _body(beam: Beam, thorax: Thorax) -> Tensor:
     near, far = hull(half, thorax.body)
     scale = path_scale(half)
     # People are flatter than ellipsoids: steep at the sides, level in the middle.
-    thickness = DEEP * ((far - near).clamp(min=0) * scale / DEEP) ** 0.45
+    thickness = DEEP * (_length(near, far) * scale / DEEP) ** 0.45
     first, last = hull(half, thorax.breasts)
-    inside = (torch.minimum(last, far) - torch.maximum(first, near)).clamp(min=0)
-    thickness += ((last - first).clamp(min=0) - inside) * scale * _fullness(half, thorax.breasts)
+    inside = _length(torch.maximum(first, near), torch.minimum(last, far))
+    thickness += (_length(first, last) - inside) * scale * _fullness(half, thorax.breasts)
     thickness = smooth(thickness, 1.2 * min(beam.size) / 224)
     large = functional.interpolate(thickness[None, None], scale_factor=2, mode="bilinear")[0, 0]
     return large[: beam.size[0], : beam.size[1]]
@@ -148,8 +148,12 @@ def _lung_air(beam: Beam, thorax: Thorax) -> Tensor:
 
 def _remainder(start: Tensor, stop: Tensor, without: tuple[Tensor, Tensor]) -> Tensor:
     """Length of the interval from `start` to `stop` outside the interval `without`."""
-    shared = torch.minimum(stop, without[1]) - torch.maximum(start, without[0])
-    return ((stop - start).clamp(min=0) - shared.clamp(min=0)).clamp(min=0)
+    shared = _length(torch.maximum(start, without[0]), torch.minimum(stop, without[1]))
+    return (_length(start, stop) - shared).clamp(min=0)
+
+
+def _length(start: Tensor, stop: Tensor) -> Tensor:
+    return (stop - start).clamp(min=0)
 
 
 def _abdomen(beam: Beam, thorax: Thorax) -> Tensor:
@@ -160,13 +164,10 @@ def _abdomen(beam: Beam, thorax: Thorax) -> Tensor:
 
 def _gas(beam: Beam, thorax: Thorax) -> Tensor:
     """Gas in the stomach, above its fluid level, and in the colon; in units of t."""
-    near, far = hull(beam, thorax.stomach)
+    bubble, bowel = (_length(*hull(beam, gas)) for gas in (thorax.stomach, thorax.bowel))
     low, high = (corner[1] for corner in thorax.stomach.bounds())
     _, v = beam.axes()
-    above = torch.sigmoid((low + 0.62 * (high - low) - v[:, None]) / 0.08)
-    bubble = (far - near).clamp(min=0) * above
-    near, far = hull(beam, thorax.bowel)
-    return bubble + (far - near).clamp(min=0)
+    return bubble * torch.sigmoid((low + 0.62 * (high - low) - v[:, None]) / 0.08) + bowel
 
 
 def organ_masks(thorax: Thorax, beam: Beam) -> Tensor:
