@@ -88,11 +88,10 @@ def rows_of(module: Module, image_size: tuple[int, int]) -> frozenset[str] | Non
 
 
 def run_part(module: Module, names: frozenset[str], images: Tensor, share: Share) -> Tensor:
-    """Run a module on a part of a batch with the parameters of the whole batch.
+    """Run a module on the images [B, C, H, W] of `share` with the parameters of the whole batch.
 
     Args:
-        names: of the parameters that have a row for each image.
-        images: float32 [B, C, H, W], those of `share`.
+        names: of the parameters that have a row for each image (`rows_of`).
     """
     drawn = module.forward_parameters(torch.Size((share.whole, *images.shape[1:])))
     result: Tensor = module(images, params=_cut(drawn, names, share.rows))

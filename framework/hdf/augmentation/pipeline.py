@@ -168,10 +168,7 @@ class Augment:
 
 
 def compose(modules: Sequence[Module], shape: torch.Size) -> Tensor:
-    """Draw the parameters of geometric modules and multiply their matrices, first to last.
-
-    Args:
-        shape: of the images, [B, C, H, W].
+    """Draw the parameters for images of a shape [B, C, H, W], and multiply the modules' matrices.
 
     Returns:
         float64 [B, 3, 3] on the CPU, for pixel edges; the identity for an image that is skipped.

@@ -83,11 +83,7 @@ def _with_loaders(part: Part, supplied: dict[str, Any]) -> dict[str, Any]:
 
 
 def build_whole(part: Part, **supplied: Any) -> Any:
-    """As `build`, and refuse what lacks something that its kind must offer.
-
-    Raises:
-        UserError: as `build`, or naming what is missing.
-    """
+    """As `build`, and refuse, by a UserError, what lacks something that its kind must offer."""
     built, kind = build(part, **supplied), KINDS[part.component.kind]
     members = get_protocol_members(getattr(types, kind.protocol))
     missing = sorted(name for name in members if not hasattr(built, name))
@@ -112,11 +108,7 @@ def new_detector(backbone: Part, head: Part, spec: ModelSpec) -> Detector:
 
 
 def build_detector(backbone: Part, head: Part, spec: ModelSpec) -> Detector:
-    """The detector that `spec` describes.
-
-    Raises:
-        UserError: a component can't be built, or lacks what its kind must offer.
-    """
+    """The detector that `spec` describes; errors are those of `build_whole`."""
     body = build_whole(backbone, in_channels=1, labels=spec.labels, image_size=spec.image_size)
     top = build_whole(
         head,
@@ -130,23 +122,15 @@ def build_detector(backbone: Part, head: Part, spec: ModelSpec) -> Detector:
 
 @dataclass(frozen=True)
 class Components:
-    """The components of a recipe but backbone and head.
-
-    Attributes:
-        augment: the augmentation of training batches; None without any.
-    """
+    """The components of a recipe but backbone and head."""
 
     loader: Loader
-    augment: Augment | None
+    augment: Augment | None  # of training batches
     visualizers: list[Visualizer]
 
 
 def build_components(checked: CheckedRecipe) -> Components:
-    """Build loader, augmentations and visualizers.
-
-    Raises:
-        UserError: with the errors of all of them.
-    """
+    """Build loader, augmentations and visualizers; a UserError holds the errors of all of them."""
     data = checked.recipe.data
     supplied = {"labels": data.labels, "image_size": data.image_size}
     errors: list[UserError] = []
@@ -188,19 +172,11 @@ def _visualizer(part: Part, **supplied: Any) -> Any:
 
 
 def build_model(checked: CheckedRecipe) -> Detector:
-    """The detector, with initial weights that the recipe's seed determines.
-
-    Raises:
-        UserError: a component can't be built.
-    """
+    """The detector, with initial weights that the recipe's seed determines."""
     plain, data = checked.resolved()["model"], checked.recipe.data
+    normalize = checked.recipe.model.normalize
     spec = ModelSpec(
-        plain["backbone"],
-        plain["head"],
-        checked.recipe.model.normalize,
-        data.labels,
-        data.image_size,
-        data.resize,
+        plain["backbone"], plain["head"], normalize, data.labels, data.image_size, data.resize
     )
     seed_weights(checked.recipe.seed)
     parts = checked.parts

@@ -106,11 +106,7 @@ class Detector(nn.Module):
         return self.head.decode(raw, self.spec.image_size)
 
     def answers(self, raw: Any) -> tuple[Tensor, Tensor, Tensor | None]:
-        """What `decode` says, as `hdf.types.ExportableHead.answers`; such a head alone offers it.
-
-        Raises:
-            TypeError: the head does not.
-        """
+        """What `decode` says, as `hdf.types.ExportableHead.answers`; a TypeError of other heads."""
         head = exportable(self.head)
         if head is None:
             raise TypeError(f"{type(self.head).__name__} has no method answers(raw, size)")

@@ -15,14 +15,10 @@ from hdf.types import Backbone, Batch
 
 
 class FeatureCache:
-    """Caches on the device, as the backbone gives them, the maps of images that are not augmented.
+    """Caches on the device the maps of the images of a store, which are not augmented.
 
     Maps that the head does not read are not cached. Nothing is cached if the maps of all images
     would take too much of the device's free memory (`hdf.runtime.resources`).
-
-    Args:
-        images: number of images in the store; `Batch.index` is below it.
-        compute: device and precision of the run.
     """
 
     def __init__(self, images: int, compute: Compute) -> None:

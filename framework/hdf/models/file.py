@@ -100,10 +100,7 @@ def save_model(detector: Detector, path: Path) -> None:
 
 
 def save_calibration(source: Path, target: Path, calibration: Calibration) -> None:
-    """Copy a model file with another calibration; no plugin is needed.
-
-    Args:
-        target: may be `source`.
+    """Copy a model file, also onto itself, with another calibration; no plugin is needed.
 
     Raises:
         UserError: as `read_tensors`.
@@ -113,11 +110,7 @@ def save_calibration(source: Path, target: Path, calibration: Calibration) -> No
 
 
 def _write(tensors: Mapping[str, Tensor], description: str, path: Path) -> None:
-    """Write a file with a checksum; `save_file` hides errors of the disk in its own.
-
-    Raises:
-        OSError: the file can't be written.
-    """
+    """Write a file with a checksum; `save_file` hides an OSError of the disk in its own error."""
     about = {**json.loads(description), CHECKSUM: checksum(tensors, description)}
     with replacing(path) as temporary:
         try:
@@ -206,8 +199,7 @@ def _refuse_misfits(expected: Mapping[str, Tensor], found: dict[str, Tensor], pa
 def promised_tensors(backbone: Part, head: Part, spec: ModelSpec) -> dict[str, Tensor] | None:
     """The tensors of a detector on the meta device: a file may describe one that fits no memory.
 
-    Returns:
-        None if the constructor of a plugin needs real values.
+    There is None if the constructor of a plugin needs real values.
     """
     try:
         with torch.device("meta"), _Unfilled():
@@ -217,11 +209,7 @@ def promised_tensors(backbone: Part, head: Part, spec: ModelSpec) -> dict[str, T
 
 
 class _Unfilled(TorchFunctionMode):
-    """Skips the random initialisation of weights.
-
-    On the meta device there is nothing to initialise, but PyTorch would import its compiler for it,
-    which takes a second.
-    """
+    """Skips random initialisation, for which the meta device would import PyTorch's compiler."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}

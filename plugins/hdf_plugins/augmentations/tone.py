@@ -121,8 +121,7 @@ def _matching_curves(shares: Tensor, models: Tensor) -> Tensor:
 def _smooth(curves: Tensor, occupied: Tensor) -> Tensor:
     """The mean over `SMOOTH` neighbouring levels that occur in the image: [B, LEVELS].
 
-    A jump between two peaks of the model becomes a slope. Otherwise noise in the lungs would turn
-    into blotches where the other image has a dark background.
+    Without it noise in the lungs becomes blotches where the other image has a dark background.
     """
     weights = occupied.to(curves) + 1e-6
     both = torch.stack([curves * weights, weights], 1)

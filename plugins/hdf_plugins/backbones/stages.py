@@ -70,11 +70,7 @@ def initialize(module: nn.Module) -> None:
 
 
 def check_options(weights: str, name: str, width: float) -> None:
-    """Refuse, by a ValueError, a bad width, unknown weights, and weights that have no such width.
-
-    Args:
-        name: torchvision's name of the architecture, such as ``vgg16_bn``.
-    """
+    """Refuse, by a ValueError, a bad width, and weights that the architecture `name` lacks."""
     if not 0 < width <= 8:
         raise ValueError(f"width is a factor above 0 and at most 8, not {width}")
     if width != 1 and weights in ("imagenet", "phantom"):

@@ -25,11 +25,7 @@ Normalization = tuple[tuple[float, ...] | None, tuple[float, ...] | None]
 
 
 def check_source(weights: str, name: str) -> None:
-    """Refuse, by a ValueError, what is neither a name of weights nor the path of a weight file.
-
-    Args:
-        name: torchvision's name of the architecture, such as ``vgg16_bn``.
-    """
+    """Refuse, by a ValueError, what is neither weights of `name` nor the path of a weight file."""
     own = _shipped()
     known = ["none", "imagenet", *(["phantom"] if name in own else [])]
     if weights in known or weights.endswith(SUFFIXES):

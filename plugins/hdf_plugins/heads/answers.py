@@ -23,10 +23,9 @@ def one_each(boxes: Tensor, spread: Tensor, size: tuple[int, int]) -> Answers:
     divided by the side. That is about the IoU of a box whose edges are off by their spreads.
 
     Args:
-        boxes: float32 [B, L, 4] in pixels; their edges are put in order and clipped to the image.
-            NaN stays NaN.
-        spread: float32 [B, L, 4] in pixels.
-        size: (height, width) of the images.
+        boxes: float32 [B, L, 4] in pixels; their edges are put in order and clipped to the image of
+            `size`, (height, width). NaN stays NaN.
+        spread: likewise.
     """
     low = torch.minimum(boxes[..., :2], boxes[..., 2:])
     high = torch.maximum(boxes[..., :2], boxes[..., 2:])

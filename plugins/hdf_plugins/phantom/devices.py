@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hdf_plugins.phantom.beam import Array, Random
+from hdf_plugins.phantom.projection import Array, Random
 from hdf_plugins.phantom.strokes import Tubes, tubes
 
 FRONT = 10.5  # z of the skin in front of the chest

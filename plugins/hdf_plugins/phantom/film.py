@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hdf_plugins.phantom.beam import Random
+from hdf_plugins.phantom.projection import Random
 
 OPEN = 0.12  # transmission above which a ray has met little tissue
 
@@ -49,12 +49,7 @@ def draw_exposure(random: Random, habitus: float) -> Exposure:
 
 
 def expose(attenuation: Tensor, exposure: Exposure, noise: torch.Generator) -> Tensor:
-    """The grey image, float32 [H, W] in [0, 1], bone bright.
-
-    Args:
-        attenuation: the line integral of the attenuation coefficient, float32 [H, W].
-        noise: source of the quantum noise.
-    """
+    """The grey image, float32 [H, W] in [0, 1], bone bright, of line integrals of attenuation."""
     unit = min(attenuation.shape) / 224
     primary = torch.exp(-attenuation)
     # The open beam beside the patient meets nothing that would scatter it.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hdf_plugins.phantom.beam import Array, Beam, Random
+from hdf_plugins.phantom.projection import Array, Beam, Random
 from hdf_plugins.phantom.strokes import Tubes, tubes
 
 LEVELS = 6

@@ -6,18 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hdf_plugins.phantom.beam import Array, Random
-from hdf_plugins.phantom.solids import Ellipsoids, chain, ellipsoid, union
+from hdf_plugins.phantom.projection import Array, Ellipsoids, Random, chain, ellipsoid, union
 
 LUNG_TOP = -10.6  # y of the apices in the drawing, cm
 
 
 @dataclass(frozen=True)
 class HeartBox:
-    """Bounds of the cardiac outline in the patient's coronal plane: (x, y) and (width, height), cm.
-
-    `top` and `bottom` are its y.
-    """
+    """Bounds of the cardiac outline in the patient's coronal plane: (x, y) and (width, height)."""
 
     centre: tuple[float, float]
     size: tuple[float, float]
@@ -34,12 +30,10 @@ class HeartBox:
 def draw_heart_box(random: Random, stretch: float) -> HeartBox:
     """A heart for lungs that are 28 cm wide and, before `stretch`, 22 cm high.
 
-    The cardiothoracic ratio is drawn from a normal distribution, truncated to the range of real
-    radiographs. The distance from the top of the lungs and the height follow linear regressions on
-    expert masks, with their residuals.
-
-    Args:
-        stretch: the patient's height over width, relative to the drawing's.
+    `stretch` is the patient's height over width, relative to the drawing's. The cardiothoracic
+    ratio is drawn from a normal distribution, truncated to the range of real radiographs. The
+    distance from the top of the lungs and the height follow linear regressions on expert masks,
+    with their residuals.
     """
     ratio = np.clip(random.normal(0.534, 0.078), 0.388, 0.705)
     tall, large = 0.79 * (stretch - 1), ratio - 0.54

@@ -11,12 +11,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from hdf_plugins.phantom import organs
-from hdf_plugins.phantom.beam import Array, Beam, Random, rotation
 from hdf_plugins.phantom.devices import make_devices
 from hdf_plugins.phantom.film import Exposure, draw_exposure
 from hdf_plugins.phantom.lungs import Parenchyma, make_airways, make_parenchyma, make_vessels
+from hdf_plugins.phantom.projection import (
+    Array,
+    Beam,
+    Ellipsoids,
+    Random,
+    chain,
+    ellipsoid,
+    rotation,
+    union,
+)
 from hdf_plugins.phantom.skeleton import make_skeleton
-from hdf_plugins.phantom.solids import Ellipsoids, chain, ellipsoid, union
 from hdf_plugins.phantom.strokes import Tubes
 
 

@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from hdf_plugins.phantom.beam import Beam
 from hdf_plugins.phantom.film import burn_marker, collimate, expose, smooth
 from hdf_plugins.phantom.lungs import BOWEL, lung_density, texture
 from hdf_plugins.phantom.patient import Examination, Thorax, make_phantom
+from hdf_plugins.phantom.projection import Beam, Ellipsoids, fill, hull, path_scale, spans, union
 from hdf_plugins.phantom.skeleton import TISSUE
-from hdf_plugins.phantom.solids import Ellipsoids, fill, hull, path_scale, spans, union
 from hdf_plugins.phantom.strokes import stroke
 
 LABELS = ("heart", "left_lung", "right_lung")
@@ -33,9 +32,8 @@ def render(
 ) -> tuple[Tensor, Tensor]:
     """Draw the phantoms with these indices of a series, as many at once as torch has threads.
 
-    Returns:
-        images float32 [B, 1, H, W] in [0, 1], bone bright, and masks bool [B, 3, H, W] in the
-        order of `LABELS`.
+    Images are float32 [B, 1, H, W] in [0, 1], bone bright, and masks bool [B, 3, H, W] in the order
+    of `LABELS`.
     """
 
     def draw(index: int) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from hdf_plugins.phantom.beam import Array, Random
+from hdf_plugins.phantom.projection import Array, Random
 from hdf_plugins.phantom.strokes import Tubes, tubes
 
 # Attenuation coefficients per cm of a beam of about 70 keV (NIST XCOM, rounded).

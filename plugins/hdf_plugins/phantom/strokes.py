@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hdf_plugins.phantom.beam import Array, Beam
+from hdf_plugins.phantom.projection import Array, Beam
 
 
 @dataclass(frozen=True)

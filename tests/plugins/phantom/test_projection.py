@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from hdf_plugins.phantom.beam import Beam, rotation
-from hdf_plugins.phantom.solids import (
+from hdf_plugins.phantom.projection import (
+    Beam,
     Ellipsoids,
     chain,
     ellipsoid,
     fill,
     hull,
     path_scale,
+    rotation,
     spans,
     union,
 )
