@@ -1,4 +1,1 @@
-"""The built-in backbones, one family per file.
-
-`stages` is what they share. `download` finds pretrained weights, `weights` fits them to a backbone.
-"""
+"""The built-in backbones, one family per file; `stages` and `weights` are what they share."""

@@ -11,8 +11,13 @@ from typing import Any
 from torch import Tensor, nn
 
 from hdf.errors import user_error
-from hdf_plugins.backbones.download import hub_file
-from hdf_plugins.backbones.weights import averaged, check_source, read_state, refuse_misfits
+from hdf_plugins.backbones.weights import (
+    averaged,
+    check_source,
+    hub_file,
+    read_state,
+    refuse_misfits,
+)
 
 
 class Timm(nn.Module):

@@ -15,13 +15,8 @@ TISSUE, BONE = 0.19, 0.48
 
 def make_skeleton(random: Random) -> list[Tubes]:
     """The bones of one patient, with a random density."""
-    parts = [
-        make_ribs(random),
-        make_sternum(),
-        make_clavicles(random),
-        *make_spine(random),
-        *make_scapulae(random),
-    ]
+    parts = [make_ribs(random), make_sternum(), make_clavicles(random)]
+    parts += [*make_spine(random), *make_scapulae(random)]
     share = BONE / TISSUE * np.exp(random.normal(0.18, 0.25))
     return [replace(part, amount=part.amount * share) for part in parts]
 

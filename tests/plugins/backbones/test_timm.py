@@ -13,7 +13,7 @@ from hdf.errors import UserError
 from hdf.models.detector import Detector, ModelSpec
 from hdf.models.file import load_model, save_model
 from hdf.registry.registry import discover
-from hdf_plugins.backbones import download
+from hdf_plugins.backbones import weights
 from hdf_plugins.backbones.timm_model import Timm
 from hdf_plugins.heads.box_regression import BoxRegression
 
@@ -140,7 +140,7 @@ def test_offline_says_what_to_download(monkeypatch: pytest.MonkeyPatch, tmp_path
     hub = pytest.importorskip("huggingface_hub")
     monkeypatch.setattr(hub, "try_to_load_from_cache", lambda *place: None)
     monkeypatch.setattr(hub, "hf_hub_download", lambda *place: pytest.fail("was asked"))
-    monkeypatch.setattr(download, "urlopen", refuse)
+    monkeypatch.setattr(weights, "urlopen", refuse)
     with pytest.raises(UserError) as caught:
         Timm(name="test_resnet", image_size=SIZE, weights="imagenet")
     message = str(caught.value)
@@ -158,7 +158,7 @@ def test_cached_weights_need_no_network(rgb_file: Path, monkeypatch: pytest.Monk
 
     hub = pytest.importorskip("huggingface_hub")
     monkeypatch.setattr(hub, "try_to_load_from_cache", cached)
-    monkeypatch.setattr(download, "check_reachable", lambda url: pytest.fail("was asked"))
+    monkeypatch.setattr(weights, "check_reachable", lambda url: pytest.fail("was asked"))
     backbone = Timm(name="test_resnet.r160_in1k", image_size=SIZE, weights="imagenet")
     assert asked == [("timm/test_resnet.r160_in1k", "model.safetensors")]
     from_file = Timm(name="test_resnet", image_size=SIZE, weights=str(rgb_file))

@@ -11,7 +11,7 @@ import torch
 from torchvision.models.vgg import cfgs, make_layers
 
 from hdf.errors import UserError
-from hdf_plugins.backbones import download
+from hdf_plugins.backbones import weights
 from hdf_plugins.backbones.resnet import ResNet50
 from hdf_plugins.backbones.vgg import VGG11, VGG16
 
@@ -29,7 +29,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: object, **options: object) -> None:
         raise URLError("no route to host")
 
-    monkeypatch.setattr(download, "urlopen", refuse)
+    monkeypatch.setattr(weights, "urlopen", refuse)
     monkeypatch.setattr(torch.hub, "download_url_to_file", refuse)
 
 
@@ -72,11 +72,11 @@ def test_a_download_is_checked_and_lands_in_the_cache(
         calls.append((url, path, checksum, socket.getdefaulttimeout()))
         Path(path).touch()
 
-    monkeypatch.setattr(download, "check_reachable", lambda url: None)
+    monkeypatch.setattr(weights, "check_reachable", lambda url: None)
     monkeypatch.setattr(torch.hub, "download_url_to_file", fetch)
     path = cache / "vgg16-397923af.pth"
-    assert download.imagenet_file("vgg16") == path
-    assert calls == [(VGG16_URL, str(path), "397923af", download.STALL_SECONDS)]
+    assert weights.imagenet_file("vgg16") == path
+    assert calls == [(VGG16_URL, str(path), "397923af", weights.STALL_SECONDS)]
     assert socket.getdefaulttimeout() is None
     assert not capsys.readouterr().out
 
@@ -85,10 +85,10 @@ def test_a_wrong_checksum_is_reported(cache: Path, monkeypatch: pytest.MonkeyPat
     def fetch(*args: object, **options: object) -> None:
         raise RuntimeError('invalid hash value (expected "397923af", got "0")')
 
-    monkeypatch.setattr(download, "check_reachable", lambda url: None)
+    monkeypatch.setattr(weights, "check_reachable", lambda url: None)
     monkeypatch.setattr(torch.hub, "download_url_to_file", fetch)
     with pytest.raises(UserError, match="invalid hash value"):
-        download.imagenet_file("vgg16")
+        weights.imagenet_file("vgg16")
     assert not list(cache.iterdir())
 
 
@@ -101,12 +101,12 @@ def silent_server() -> Iterator[str]:
 
 def test_a_server_that_does_not_answer_is_given_up(silent_server: str) -> None:
     with pytest.raises(OSError, match=r"no answer|timed out"):
-        download.check_reachable(silent_server, seconds=0.2)
+        weights.check_reachable(silent_server, seconds=0.2)
 
 
 def test_a_look_up_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     released = threading.Event()
-    monkeypatch.setattr(download, "urlopen", lambda *args, **options: released.wait(60))
+    monkeypatch.setattr(weights, "urlopen", lambda *args, **options: released.wait(60))
     with pytest.raises(TimeoutError, match="no answer within"):
-        download.check_reachable(VGG16_URL, seconds=0.1)
+        weights.check_reachable(VGG16_URL, seconds=0.1)
     released.set()
