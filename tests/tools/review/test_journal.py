@@ -288,6 +288,7 @@ def test_films_are_those_that_prediction_finds(tmp_path: Path) -> None:
         ("ward/film.npy", "another image has this stem, too"),
         (" film.npy", "no table can hold this name"),
         ("ward/fi\nlm", "no table can hold this name"),
+        ("ward/fi\udcfflm", "no table can hold this name"),
     ],
 )
 def test_films_that_a_table_can_t_name_are_refused(tmp_path: Path, name: str, reason: str) -> None:

@@ -10,6 +10,7 @@ from threading import Lock
 from PIL import Image
 from torch import Tensor
 
+from hdf.drawing.shapes import as_grey
 from hdf.images import read_image
 
 LARGEST_SIDE = 2048
@@ -18,15 +19,15 @@ ROOM = 512 * 2**20
 
 
 def encode(image: Tensor) -> bytes:
-    """A grey JPEG, at most `LARGEST_SIDE` pixels wide and high.
+    """A grey JPEG with the black and white of hdf's other pictures, at most `LARGEST_SIDE` wide
+    and high.
 
     Args:
         image: float32 [1, H, W] in [0, 1].
     """
-    picture = Image.fromarray(image[0].mul(255).round().byte().numpy())
-    picture.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
+    grey, _ = as_grey(image, 1, LARGEST_SIDE)
     buffer = BytesIO()
-    picture.save(buffer, "JPEG", quality=QUALITY)
+    Image.fromarray(grey).save(buffer, "JPEG", quality=QUALITY)
     return buffer.getvalue()
 
 

@@ -45,7 +45,8 @@ def _unnameable(films: Sequence[ImagePath]) -> Iterator[Problem]:
         stem = _stem(film.name)
         if names[film.name] > 1 or names[stem] > 1:
             yield Problem(str(film.path), "another image has this stem, too; keep one of them")
-        if stem != stem.strip() or not film.name.isprintable():
+        as_it_is = film.path.as_posix().endswith(film.name)  # not with bytes that are no UTF-8
+        if stem != stem.strip() or not film.name.isprintable() or not as_it_is:
             yield Problem(str(film.path), "no table can hold this name; rename the file")
 
 
