@@ -43,7 +43,7 @@ class Audit:
     @property
     def severe_images(self) -> int:
         """The number of images with severe findings."""
-        return len({finding.name for finding in self.severe if finding.name})
+        return len({name for item in self.severe for name in (item.name, *item.others) if name})
 
     @property
     def severe(self) -> list[Finding]:

@@ -24,7 +24,7 @@ from torch import Tensor
 from hdf.data.store import Progress
 from hdf.runtime.workers import one_torch_thread, workers
 from hdf.tools.audit.alignment import Pose, posed, refined, structure
-from hdf.tools.audit.finding import Finding, Severity
+from hdf.tools.audit.finding import Finding, listed
 from hdf.tools.audit.survey import Survey, standardised
 
 MIDDLE, FINE = (48, 4.0, 1.0), (112, 4.0, 0.8)
@@ -68,39 +68,51 @@ class Pair:
 def find_duplicates(
     pairs: Sequence[Pair], names: Sequence[str], parts: Sequence[str]
 ) -> Iterator[Finding]:
-    """One finding for each image of a pair; severe if the same radiograph is on different sides.
+    """One finding for each radiograph that is there more than once, however often.
+
+    It is severe if the same radiograph is on different sides, directly or through other pairs.
 
     Args:
         names: of the images.
         parts: of the split, as `hdf.tools.audit.records.parts_of` returns them.
     """
-    partners: dict[int, list[tuple[int, Pair]]] = defaultdict(list)
-    for pair in pairs:
-        partners[pair.first].append((pair.second, pair))
-        partners[pair.second].append((pair.first, pair))
-    sides = _sides_of_the_same(pairs, parts)
-    for image in sorted(partners):
-        of_one = sorted(partners[image], key=lambda item: -item[1].likeness)
-        kind = "duplicate" if of_one[0][1].likeness == 1 else "near_duplicate"
-        across = parts[image] != "unused" and len(sides[image]) > 1
-        same = ", ".join(_described(names[other], parts[other], pair) for other, pair in of_one[:4])
-        shows = "shows" if of_one[0][1].likeness >= SAME else "may show"
-        detail = f"{shows} the same radiograph as {same}; it is itself in {parts[image]}"
-        severity: Severity = "severe" if across else "warning"
-        others = tuple(names[other] for other, _ in of_one[:4])
-        yield Finding(names[image], kind, severity, detail, others)
-
-
-def _sides_of_the_same(pairs: Sequence[Pair], parts: Sequence[str]) -> list[set[str]]:
-    """For each image the parts with the same radiograph, found directly or through other pairs."""
-    sure = [pair for pair in pairs if pair.likeness >= SAME]
-    ends = ([pair.first for pair in sure], [pair.second for pair in sure])
-    links = coo_array((np.ones(len(sure)), ends), shape=(len(parts), len(parts)))
-    _, group = connected_components(links, directed=False)
+    linked = _linked(pairs, len(parts))
+    sure = _linked([pair for pair in pairs if pair.likeness >= SAME], len(parts))
     sides: dict[int, set[str]] = defaultdict(set)
-    for image, part in enumerate(parts):
-        sides[group[image]] |= {part} - {"unused"}
-    return [sides[group[image]] for image in range(len(parts))]
+    for group, part in zip(sure, parts, strict=True):
+        sides[group] |= {part} - {"unused"}
+    groups: dict[int, list[Pair]] = defaultdict(list)
+    for pair in sorted(pairs, key=lambda pair: pair.first):
+        groups[linked[pair.first]].append(pair)
+    for group_pairs in groups.values():
+        images, best = _members(group_pairs)
+        severe = any(len(sides[sure[image]]) > 1 for image in images)
+        told = [_described(names[image], parts[image], best[image]) for image in images[1:]]
+        most = max(pair.likeness for pair in group_pairs)
+        detail = (
+            f"{'shows' if most >= SAME else 'may show'} the same radiograph as {listed(told)}; "
+            f"it is itself in {parts[images[0]]}"
+        )
+        kind = "duplicate" if most == 1 else "near_duplicate"
+        others = tuple(names[image] for image in images[1:])
+        yield Finding(names[images[0]], kind, "severe" if severe else "warning", detail, others)
+
+
+def _linked(pairs: Sequence[Pair], count: int) -> list[int]:
+    """The number of each image's group: images that pairs link, directly or through others."""
+    ends = ([pair.first for pair in pairs], [pair.second for pair in pairs])
+    links = coo_array((np.ones(len(pairs)), ends), shape=(count, count))
+    found: list[int] = connected_components(links, directed=False)[1].tolist()
+    return found
+
+
+def _members(pairs: Sequence[Pair]) -> tuple[list[int], dict[int, Pair]]:
+    """A group's first image, then the others, the most alike first; and the best pair of each."""
+    best: dict[int, Pair] = {}
+    for pair in sorted(pairs, key=lambda pair: pair.likeness):
+        best[pair.first] = best[pair.second] = pair
+    first, *others = sorted(best)
+    return [first, *sorted(others, key=lambda image: -best[image].likeness)], best
 
 
 def _described(name: str, part: str, pair: Pair) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 Severity = Literal["severe", "warning"]
@@ -37,7 +38,7 @@ class Finding(NamedTuple):
         severity: ``severe`` if training or its scores would suffer, ``warning`` if a person should
             look.
         detail: what was seen, in a sentence.
-        others: the ids of images to compare it with.
+        others: the ids of the other images that it concerns.
     """
 
     name: str
@@ -53,7 +54,12 @@ def in_order(findings: list[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda item: (item.severity != "severe", kinds.index(item.kind)))
 
 
-def as_json(findings: list[Finding]) -> dict[str, list[dict[str, str]]]:
+def as_json(findings: list[Finding]) -> dict[str, list[dict[str, object]]]:
     """Findings as ``hdf audit --json`` prints them."""
-    keys = ("name", "kind", "severity", "detail")
-    return {"findings": [{key: getattr(item, key) for key in keys} for item in findings]}
+    return {"findings": [item._asdict() for item in findings]}
+
+
+def listed(names: Sequence[str], most: int = 4) -> str:
+    """Names in a sentence; the first few of many."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")

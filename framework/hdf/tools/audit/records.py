@@ -13,7 +13,7 @@ from hdf.data.split import Split, assign, shared_groups
 from hdf.data.store import Skipped, Store
 from hdf.errors import UserError
 from hdf.recipe.splits import AnySplit, FoldSplit
-from hdf.tools.audit.finding import KINDS, Finding
+from hdf.tools.audit.finding import KINDS, Finding, listed
 from hdf.types import Sample, kind_of
 
 
@@ -120,22 +120,18 @@ def find_bad_splits(samples: Sequence[Sample], split: AnySplit, seed: int) -> It
     yield from _shared_patients(samples, sides)
 
 
-def _shared_patients(samples: Sequence[Sample], sides: Split) -> Iterator[Finding]:
-    images: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for sample, side in zip(samples, sides.sides(len(samples)), strict=True):
-        if side != "unused":
-            images[sample.group].append((sample.id, side))
-    shared = set(shared_groups(samples, sides))
-    for of_one in (images[group] for group in images if group in shared):
-        for name, side in of_one:
-            others = {other: where for other, where in of_one if where != side}
-            names = _listed([f"{other} in {where}" for other, where in others.items()])
-            detail = f"is in {side}; the same patient has {names}"
-            detail = detail if others else "is in the training and in the validation list"
-            yield Finding(name, "patient_on_both_sides", "severe", detail, tuple(others))
-
-
-def _listed(names: Sequence[str], most: int = 4) -> str:
-    """Names in a sentence; the first few of many."""
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+def _shared_patients(samples: Sequence[Sample], split: Split) -> Iterator[Finding]:
+    """One finding for each patient, with the images on the other side first."""
+    images: dict[str, dict[str, str]] = defaultdict(dict)
+    for side in ("train", "inner", "val"):
+        for index in getattr(split, side):
+            of_one, name = images[samples[index].group], samples[index].id
+            of_one[name] = f"{of_one[name]} and {side}" if name in of_one else side
+    shared = set(shared_groups(samples, split))
+    for group in (group for group in images if group in shared):
+        (name, where), *others = images[group].items()
+        others.sort(key=lambda other: other[1] == where)
+        told = listed([f"{other} in {there}" for other, there in others])
+        detail = f"is in {where}" + (f"; the same patient has {told}" if others else "")
+        names = tuple(other for other, _ in others)
+        yield Finding(name, "patient_on_both_sides", "severe", detail, names)
