@@ -23,11 +23,10 @@ from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve
 from hdf.recipe.splits import EndsSplit, FoldSplit, FractionSplit, Lists, ListSplit
 from hdf.registry.registry import Registry
+from hdf.tools.audit import KINDS, Finding, in_order
 from hdf.tools.audit.anatomy import find_odd_boxes
-from hdf.tools.audit.audit import Audit, audit
-from hdf.tools.audit.cards import write_page
+from hdf.tools.audit.audit import Audit, audit, write_page
 from hdf.tools.audit.duplicates import Pair, find_duplicates, same_radiographs
-from hdf.tools.audit.finding import KINDS, Finding, in_order
 from hdf.tools.audit.records import Box, find_bad_splits, parts_of
 from hdf.tools.audit.survey import likeness_to_all, survey
 from hdf_plugins.loaders.phantom import read_image

@@ -10,7 +10,6 @@ from torch.nn import functional as F
 
 MOST_SHIFT = 0.125
 """The largest shift in either direction, as a share of the side."""
-
 NOISE = 0.2
 """The contrast, in standard deviations of grey, below which it is noise."""
 
@@ -86,20 +85,15 @@ def correlation(first: Tensor, second: Tensor) -> Tensor:
     reach = round(side * MOST_SHIFT)
     size = (side + reach, side + reach)
 
-    def transformed(images: Tensor) -> Tensor:
-        found: Tensor = torch.fft.rfft2(images, s=size)
-        return found
-
     def crossed(one: Tensor, other: Tensor) -> Tensor:
-        found: Tensor = torch.fft.irfft2(one * other.conj(), s=size)
+        products = torch.fft.rfft2(one, s=size) * torch.fft.rfft2(other, s=size).conj()
+        found: Tensor = torch.fft.irfft2(products, s=size)
         within = found.roll((reach, reach), (1, 2))[:, : 2 * reach + 1, : 2 * reach + 1]
         return within.flatten(1)
 
-    whole = transformed(torch.ones(1, side, side))
-    energy = crossed(transformed(first.square()), whole) * crossed(
-        whole, transformed(second.square())
-    )
-    found = crossed(transformed(first), transformed(second)) / energy.clamp(min=1e-6).sqrt()
+    whole = torch.ones(1, side, side)
+    energy = crossed(first.square(), whole) * crossed(whole, second.square())
+    found = crossed(first, second) / energy.clamp(min=1e-6).sqrt()
     return found.gather(1, found.abs().argmax(1, keepdim=True))[:, 0]
 
 

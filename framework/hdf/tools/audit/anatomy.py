@@ -11,31 +11,24 @@ import torch
 from torch import Tensor
 
 from hdf.boxes import to_center_size
-from hdf.tools.audit.finding import Finding, Severity
+from hdf.tools.audit import Finding, Severity
 from hdf.tools.audit.records import Box
 from hdf.tools.audit.survey import SIDE
 
 FEWEST = 10
 """The fewest boxes of one label and source to judge others by."""
-
 TINY, TINY_WHATEVER = 0.25, 0.02
 """A side below this share of the median side, or below this share of the image, is tiny."""
-
 UNUSUAL, FAR = 4.5, 6.0
 """Robust standard deviations: a warning, severe. 200 hearts reach 4.6, 400 lungs 4.4."""
-
 USUAL = 2.5
 """A box within this many robust standard deviations lies where the others do."""
-
 LEAST_SPREAD = torch.tensor([0.01, 0.01, 0.03, 0.03])
 """The smallest spread of the centre, a share of the image, and of log width and log height."""
-
 OFF_CENTRE = 0.03
 """A label has no side if its median centre is nearer than this to the middle."""
-
 MIRROR_GAIN = 3.0
 """Standard deviations by which mirroring must improve a box, without evidence in the image."""
-
 CONTRAST = 0.15
 """The difference between the sides, in standard deviations of grey, that counts as evidence."""
 
@@ -54,24 +47,25 @@ def find_odd_boxes(boxes: Sequence[Box], small: Tensor, names: Sequence[str]) ->
     for box in boxes:
         groups[box.source, box.label].append(box)
     for group in groups.values():
-        yield from _odd_ones(group, small, names)
+        crowd = _Crowd.of(group, small)
+        for row, box in enumerate(group):
+            if found := _oddity(crowd, row, box):
+                yield Finding(names[box.image], *found)
 
 
-def _odd_ones(boxes: list[Box], small: Tensor, names: Sequence[str]) -> Iterator[Finding]:
-    crowd = _Crowd.of(boxes, small)
-    for row, box in enumerate(boxes):
-        severity: Severity
-        name, worst = names[box.image], float(crowd.deviation[row].abs().max())
-        if crowd.is_tiny(row):
-            yield Finding(name, "box_tiny", "severe", _tiny(box))
-        elif not crowd.is_known:
-            continue
-        elif wrong := crowd.wrong_side(row):
-            severity = "warning" if crowd.is_usual(row) else "severe"
-            yield Finding(name, wrong, severity, _SIDES[wrong].format(label=box.label))
-        elif worst >= UNUSUAL:
-            severity = "severe" if worst >= FAR else "warning"
-            yield Finding(name, "box_far", severity, _far(box, crowd.deviation[row]))
+def _oddity(crowd: _Crowd, row: int, box: Box) -> tuple[str, Severity, str] | None:
+    """Kind, severity and detail of what is odd about a box."""
+    worst = float(crowd.deviation[row].abs().max())
+    if crowd.is_tiny(row):
+        return "box_tiny", "severe", _tiny(box)
+    if not crowd.is_known:
+        return None
+    if wrong := crowd.wrong_side(row):
+        detail = _SIDES[wrong].format(label=box.label)
+        return wrong, "warning" if worst < USUAL else "severe", detail
+    if worst < UNUSUAL:
+        return None
+    return "box_far", "severe" if worst >= FAR else "warning", _far(box, crowd.deviation[row])
 
 
 @dataclass(frozen=True)
@@ -109,10 +103,6 @@ class _Crowd:
     def is_known(self) -> bool:
         """Whether there are enough boxes to say where such boxes lie."""
         return len(self.edges) >= FEWEST
-
-    def is_usual(self, row: int) -> bool:
-        """Whether the box lies where the others do."""
-        return float(self.deviation[row].abs().max()) < USUAL
 
     def is_tiny(self, row: int) -> bool:
         if float((self.edges[row, 2:] - self.edges[row, :2]).min()) < TINY_WHATEVER:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from typing import NamedTuple
@@ -23,25 +23,20 @@ from torch import Tensor
 
 from hdf.data.store import Progress
 from hdf.runtime.workers import one_torch_thread, workers
+from hdf.tools.audit import Finding, listed
 from hdf.tools.audit.alignment import Pose, posed, refined, structure
-from hdf.tools.audit.finding import Finding, listed
 from hdf.tools.audit.survey import Survey, standardised
 
 MIDDLE, FINE = (48, 4.0, 1.0), (112, 4.0, 0.8)
 """Side in pixels, and what `structure` takes."""
-
 TOGETHER = 64
 """Pairs compared at a time."""
-
 WORTH_LAYING, WORTH_A_CLOSE_LOOK = 0.8, 0.89
 """Correlations at 48 px, before and after one image is laid onto the other."""
-
 ALIKE, SAME = 0.79, 0.84
 """Correlations at 112 px: a warning, severe. Of 200 radiographs no two reach the first. Of copies
 re-encoded, re-windowed, mirrored, inverted, cropped by up to a tenth at each edge or rotated by up
 to 5 degrees nearly all do, and of each kind nine in ten reach 0.86."""
-
-
 ZOOMS = (1.0, 1.12, 1.25)
 MOST_LIKE = 3
 QUERIES = 256
@@ -137,16 +132,13 @@ def same_radiographs(survey: Survey, usable: Tensor, progress: Progress) -> list
 
 def _nearly_same(survey: Survey, alone: Tensor, progress: Progress) -> Iterator[Pair]:
     best: dict[tuple[int, int], Pair] = {}
-    done = 0
     with one_torch_thread(), ThreadPoolExecutor(workers()) as pool:
-        for given in shortlist(survey.small[alone]):
+        for number, given in enumerate(shortlist(survey.small[alone]), 1):
             there = given._replace(first=alone[given.first], second=alone[given.second])
             for pair in chain(*pool.map(partial(_decided, survey), there.pieces(TOGETHER))):
-                first, second = sorted((pair.first, pair.second))
-                if (first, second) not in best or best[first, second].likeness < pair.likeness:
-                    best[first, second] = replace(pair, first=first, second=second)
-            done = min(done + QUERIES, len(alone))
-            progress(done, len(alone))
+                ends = (pair.first, pair.second)
+                best[ends] = max(pair, best.get(ends, pair), key=lambda item: item.likeness)
+            progress(min(number * QUERIES, len(alone)), len(alone))
     yield from best.values()
 
 
@@ -160,8 +152,8 @@ def _decided(survey: Survey, given: Candidates) -> list[Pair]:
     for row, likeness in enumerate(found.tolist()):
         change = ", mirrored" if given.pose.mirrored[row] else ""
         change += ", inverted" if likeness < 0 else ""
-        below_1 = min(abs(likeness), 0.999)  # 1 stands for equal pixels
-        pairs.append(Pair(int(given.first[row]), int(given.second[row]), below_1, change))
+        first, second = sorted((int(given.first[row]), int(given.second[row])))
+        pairs.append(Pair(first, second, min(abs(likeness), 0.999), change))  # 1: equal pixels
     return pairs
 
 
@@ -176,7 +168,7 @@ def _alike(
     """The candidates with a correlation of at least `least` once aligned, and the correlations.
 
     Args:
-        how: side in pixels, and what `structure` takes.
+        how: `MIDDLE` or `FINE`.
         zooms: factors to try.
         angles: degrees to add.
     """
@@ -190,25 +182,18 @@ def _alike(
 
 
 class Candidates(NamedTuple):
-    """Pairs of images, and the transform of each first one onto the second.
-
-    Attributes:
-        first: int64 [B], as is `second`.
-    """
+    """Pairs of images, int64 [B], and the transform of each first one onto the second."""
 
     first: Tensor
     second: Tensor
     pose: Pose
 
     def of(self, index: Tensor) -> Candidates:
-        """The pairs at these positions."""
         return Candidates(self.first[index], self.second[index], self.pose.of(index))
 
     def pieces(self, count: int) -> list[Candidates]:
         """The same pairs, at most `count` together."""
-        starts = range(0, len(self.first), count)
-        every = torch.arange(len(self.first))
-        return [self.of(every[start : start + count]) for start in starts]
+        return [self.of(index) for index in torch.split(torch.arange(len(self.first)), count)]
 
 
 def shortlist(small: Tensor) -> Iterator[Candidates]:
@@ -223,8 +208,7 @@ def shortlist(small: Tensor) -> Iterator[Candidates]:
         return
     pieces = (structure(piece, SIGMA, SMOOTH) for piece in torch.split(small, QUERIES))
     rows = torch.cat([standardised(piece) for piece in pieces])
-    for start in range(0, len(small), QUERIES):
-        queries = torch.arange(start, min(start + QUERIES, len(small)))
+    for queries in torch.split(torch.arange(len(small)), QUERIES):
         likeness, variant = _best_variant(small[queries], rows)
         likeness[torch.arange(len(queries)), queries] = -1  # no image is its own copy
         others = likeness.topk(min(MOST_LIKE, len(small) - 1), 1).indices

@@ -13,7 +13,7 @@ from hdf.data.split import Split, assign, shared_groups
 from hdf.data.store import Skipped, Store
 from hdf.errors import UserError
 from hdf.recipe.splits import AnySplit, FoldSplit
-from hdf.tools.audit.finding import KINDS, Finding, listed
+from hdf.tools.audit import KINDS, Finding, listed
 from hdf.types import Sample, kind_of
 
 
@@ -34,11 +34,11 @@ class Box:
 
 def find_bad_records(samples: Sequence[Sample], bad: Iterable[Skipped]) -> Iterator[Finding]:
     """Faults that the loader states, and images that can't be read."""
+    faulty = {sample.id for sample in samples if sample.faults}
     for sample in samples:
         for fault in sample.faults:
             kind = kind_of(fault) if kind_of(fault) in KINDS else "record"
             yield Finding(sample.id, kind, "severe", str(fault))
-    faulty = {sample.id for sample in samples if sample.faults}
     for name, error in bad:
         if name not in faulty:
             yield Finding(name, "unreadable", "severe", "; ".join(map(str, error.problems)))
@@ -56,21 +56,20 @@ def find_bad_boxes(store: Store, samples: Sequence[Sample]) -> tuple[list[Findin
     for image, sample in enumerate(samples):
         if sample.target is None:
             continue
-        height, width = store.geometry[image].original_size
-        if fault := frame_fault(sample.target, (height, width)):
-            detail = f"{sample.where or sample.id}: {fault}"
-            findings.append(Finding(sample.id, kind_of(fault), "severe", detail))
-            continue
-        boxes = in_original_pixels(sample.target, (height, width))
-        for box, label in zip(boxes, sample.target.labels, strict=True):
+        height, width = size = store.geometry[image].original_size
+        faults = [frame_fault(sample.target, size)]
+        boxes = in_original_pixels(sample.target, size)
+        named = zip(boxes, sample.target.labels, strict=True) if not faults[0] else ()
+        for box, label in named:
             if label not in store.labels:
                 continue
-            if fault := box_fault(box, label, (height, width)):
-                detail = f"{sample.where or sample.id}: {fault}"
-                findings.append(Finding(sample.id, kind_of(fault), "severe", detail))
-            else:
+            faults.append(box_fault(box, label, size))
+            if not faults[-1]:
                 edges = box / box.new_tensor([width, height, width, height])
                 sound.append(Box(image, sample.source, label, edges))
+        for fault in filter(None, faults):
+            detail = f"{sample.where or sample.id}: {fault}"
+            findings.append(Finding(sample.id, kind_of(fault), "severe", detail))
     return findings, sound
 
 
@@ -86,8 +85,7 @@ def find_absent_labels(labels: Sequence[str], boxes: Iterable[Box]) -> Iterator[
 def parts_of(samples: Sequence[Sample], split: AnySplit, seed: int) -> list[str]:
     """The part of each sample: ``fold 0``, ``fold 1`` …, or ``train``, ``val``, ``inner``.
 
-    Samples of different folds are on different sides in a cross-validation. ``unused`` if the
-    split can't be made.
+    ``unused`` if the split can't be made.
     """
     if isinstance(split, FoldSplit):
         parts = [""] * len(samples)

@@ -1,4 +1,4 @@
-"""From a checked recipe to its contact sheet."""
+"""A picture of what the network will see, made from a checked recipe without a model."""
 
 from __future__ import annotations
 
@@ -43,15 +43,13 @@ class Choice:
     epoch: int = 1
     plain: bool = False
 
+    def augments(self, checked: CheckedRecipe) -> bool:
+        """Whether each image is shown a second time, augmented."""
+        return self.side == "train" and not self.plain and bool(checked.recipe.augment)
 
-def augments(checked: CheckedRecipe, choice: Choice) -> bool:
-    """Whether each image is shown a second time, augmented."""
-    return choice.side == "train" and not choice.plain and bool(checked.recipe.augment)
-
-
-def most_images(checked: CheckedRecipe, choice: Choice) -> int:
-    """The most images on a sheet."""
-    return most_cells(2 if augments(checked, choice) else 1, checked.recipe.data.image_size)
+    def most_images(self, checked: CheckedRecipe) -> int:
+        """The most images on a sheet."""
+        return most_cells(2 if self.augments(checked) else 1, checked.recipe.data.image_size)
 
 
 def make_preview(checked: CheckedRecipe, choice: Choice, reporter: Reporter) -> Image.Image:
@@ -71,8 +69,10 @@ def make_preview(checked: CheckedRecipe, choice: Choice, reporter: Reporter) -> 
     store = _on(device, dataset.store)
     index = dataset.split.train if choice.side == "train" else dataset.split.val
     batches = Batches(store, index, recipe.train.batch_size)
-    augment = components.augment if augments(checked, choice) else None
-    pairs = _pairs(choice, batches, augment, recipe.seed)
+    augment = components.augment if choice.augments(checked) else None
+    pairs: Pairs = ((batch, None) for batch in batches.in_order())
+    if choice.side == "train":
+        pairs = epoch_pairs(batches, augment, recipe.seed, choice.epoch)
     shown = first_images(pairs, store.samples, choice.count)
     facts = _facts(checked, choice, len(shown), len(index))
     return draw_sheet(shown, store.labels, facts, WARNING)
@@ -91,10 +91,7 @@ def epoch_pairs(batches: Batches, augment: Augment | None, seed: int, epoch: int
 
 
 def first_images(pairs: Pairs, samples: Sequence[Sample], count: int) -> list[Shown]:
-    """The first `count` images, or all if there are fewer.
-
-    Batches after the last of them are not made.
-    """
+    """The first `count` images, or all if there are fewer; later batches are not made."""
     shown: list[Shown] = []
     for stored, augmented in pairs:
         for row in range(min(len(stored), count - len(shown))):
@@ -103,12 +100,6 @@ def first_images(pairs: Pairs, samples: Sequence[Sample], count: int) -> list[Sh
         if len(shown) == count:
             break
     return shown
-
-
-def _pairs(choice: Choice, batches: Batches, augment: Augment | None, seed: int) -> Pairs:
-    if choice.side == "val":
-        return ((batch, None) for batch in batches.in_order())
-    return epoch_pairs(batches, augment, seed, choice.epoch)
 
 
 def _on(device: torch.device, store: Store) -> Store:
@@ -122,7 +113,7 @@ def _facts(checked: CheckedRecipe, choice: Choice, shown: int, count: int) -> li
     recipe, data = checked.recipe, checked.recipe.data
     height, width = data.image_size
     zoom = zoom_of(data.image_size)
-    plain = ", not augmented" if recipe.augment and not augments(checked, choice) else ""
+    plain = ", not augmented" if recipe.augment and not choice.augments(checked) else ""
     sides = {"train": f"training images, epoch {choice.epoch}{plain}", "val": "validation images"}
     return [
         recipe.name,
