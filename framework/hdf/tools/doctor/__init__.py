@@ -1,6 +1,7 @@
 """What hdf needs or could use, what of it this machine has, and what to do about the rest.
 
-`examine` runs all checks. What a check prints names neither the user nor the machine.
+`examine` runs the checks of `installation` and `machine`; what it returns names neither the user
+nor the machine.
 """
 
 from __future__ import annotations

@@ -13,10 +13,8 @@ from pathlib import Path
 from hdf.registry.discovery import uncollected
 from hdf.registry.registry import Registry
 from hdf.tools.doctor import Check
-from hdf.tools.doctor.decoders import decoders, weights
-from hdf.tools.doctor.installation import extras, versions
+from hdf.tools.doctor.installation import decoders, extras, plugins, versions, weights
 from hdf.tools.doctor.machine import devices, processor, room
-from hdf.tools.doctor.plugins import plugins
 
 Run = Callable[[], Iterable[Check]]
 

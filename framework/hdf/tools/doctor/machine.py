@@ -72,20 +72,17 @@ def _load(count: int) -> Check:
     free = everywhere - load
     if count == 1 or free > count - 0.5:
         return Check("machine", "load", "ok", value)
-    threads = max(1, min(int(free), count - 1))
-    advice = (
-        f"beside other programs an epoch may take many times as long; try OMP_NUM_THREADS={threads}"
-    )
-    return Check("machine", "load", "note", value, advice)
+    advice = "beside other programs an epoch may take many times as long; try OMP_NUM_THREADS="
+    return Check("machine", "load", "note", value, f"{advice}{max(1, min(int(free), count - 1))}")
 
 
 def room() -> Iterator[Check]:
     """The folders that hdf fills: whether they can be written, and how much fits."""
     from hdf.files.atomic import cache_folder
 
-    runs, cache = Path("runs"), cache_folder()
-    yield _folder("runs folder", runs, "broken", "start hdf elsewhere, or give --out")
-    yield _folder("cache folder", cache, "note", "set HDF_CACHE, or data.store: memory in a recipe")
+    elsewhere = "set HDF_CACHE, or data.store: memory in a recipe"
+    yield _folder("runs folder", Path("runs"), "broken", "start hdf elsewhere, or give --out")
+    yield _folder("cache folder", cache_folder(), "note", elsewhere)
     yield _stores()
 
 
