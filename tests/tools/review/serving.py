@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
@@ -23,8 +23,10 @@ from hdf.inference.predictor import Prediction
 from hdf.inference.sources import ImagePath
 from hdf.models.calibration import Calibration
 from hdf.tools.review.desk import Desk
-from hdf.tools.review.jpeg_cache import Pictures
 from hdf.types import Detections
+
+if TYPE_CHECKING:
+    from hdf.tools.review.app import Pictures
 
 LABELS = ("heart", "left_lung", "right_lung")
 SIZE = (120, 160)
@@ -123,7 +125,7 @@ class Served:
 @contextmanager
 def served(desk: Desk, pictures: Pictures | None = None, port: int = 0) -> Iterator[Served]:
     """Serve a desk in a thread of this process."""
-    from hdf.tools.review.app import make_app
+    from hdf.tools.review.app import Pictures, make_app
     from hdf.tools.review.serve import make_server, open_socket
 
     with open_socket("127.0.0.1", port) as listening:

@@ -21,8 +21,8 @@ from hdf.files.atomic import write_text
 from hdf.images import read_image
 from hdf.report.films import encoded
 from hdf.tools.review import table as tables
+from hdf.tools.review.app import Pictures, make_app
 from hdf.tools.review.desk import Desk
-from hdf.tools.review.jpeg_cache import Pictures
 from hdf.tools.review.serve import is_loopback, make_server, open_socket
 from tests.tools.review.serving import FOUND, LABELS, TOKEN, Served, change, films, served, told
 
@@ -241,7 +241,5 @@ def test_which_hosts_are_this_machine_alone() -> None:
 
 @pytest.mark.parametrize(("host", "known"), [("192.168.1.2:8017", True), ("evil.example", False)])
 def test_a_wildcard_answers_to_numbers_alone(desk: Desk, host: str, known: bool) -> None:
-    from hdf.tools.review.app import make_app
-
     guard = make_server(make_app(desk, Pictures()), "0.0.0.0", TOKEN).config.app
     assert guard._is_known(host) is known

@@ -1,7 +1,4 @@
-"""The tables: accepted boxes as the loader ``csv_boxes`` reads them, and the flagged images.
-
-Only images that a table can name can be reviewed.
-"""
+"""The tables: accepted boxes as the loader ``csv_boxes`` reads them, and the flagged images."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from hdf.errors import Problem, UserError, user_error
 from hdf.files.atomic import refuse_unwritable, write_table
 from hdf.images import SUFFIXES
 from hdf.inference.sources import ImagePath, find_images
-from hdf.tools.review.entries import Entry, Written
+from hdf.tools.review.journal import Entry, Written
 
 COLUMNS = ("name", "label", "x0", "y0", "w", "h", "img_shape_x", "img_shape_y", "review")
 FLAGGED = ("name", "note")
@@ -24,16 +21,13 @@ FLAGGED = ("name", "note")
 def images_to_review(folder: Path) -> list[ImagePath]:
     """The images that ``hdf predict`` finds in a folder and its sub-folders, in the same order.
 
-    The loader ``csv_boxes`` finds them again by their names.
-
     Raises:
         UserError: there is no such folder or no image in it, or a table can't name one of them.
     """
     if not folder.is_dir():
         raise user_error("there is no such folder of images", str(folder))
     found = find_images([folder])
-    problems = list(_unnameable(found))
-    if problems:
+    if problems := list(_unnameable(found)):
         raise UserError(problems)
     return found
 
@@ -107,15 +101,14 @@ def edited(table: Path, entries: Sequence[Entry], written: Written | None) -> li
 
     The latter is left by a kill between writing a table and the journal's line about it.
     """
-    last = Written(table="", flagged="") if written is None else written
-    flagged = flagged_path(table)
-    states = (
-        (table, last.table, [COLUMNS, *_accepted(entries)]),
-        (flagged, last.flagged, [FLAGGED, *_flagged(entries)]),
-    )
+    last = written or Written(table="", flagged="")
+    states = {
+        table: (last.table, [COLUMNS, *_accepted(entries)]),
+        flagged_path(table): (last.flagged, [FLAGGED, *_flagged(entries)]),
+    }
     return [
         path
-        for path, digest, rows in states
+        for path, (digest, rows) in states.items()
         if path.exists() and _digest(path) != digest and not _holds(path, rows)
     ]
 
@@ -141,7 +134,8 @@ def remove_leftovers(table: Path) -> None:
 
 
 def _accepted(entries: Iterable[Entry]) -> list[tuple[str, ...]]:
-    return [row for entry in entries for row in _rows(entry)]
+    accepted = (entry for entry in entries if entry.state == "accepted")
+    return [row for entry in accepted for row in _rows(entry)]
 
 
 def _flagged(entries: Iterable[Entry]) -> list[tuple[str, ...]]:
@@ -149,8 +143,6 @@ def _flagged(entries: Iterable[Entry]) -> list[tuple[str, ...]]:
 
 
 def _rows(entry: Entry) -> Iterator[tuple[str, ...]]:
-    if entry.state != "accepted":
-        return
     height, width = entry.size
     frame = (str(width), str(height), "corrected" if entry.corrected else "accepted")
     for label, edges in entry.boxes.items():
