@@ -17,7 +17,8 @@ from click.testing import CliRunner, Result
 from hdf import __version__
 from hdf.cli.main import hdf
 from hdf.registry.registry import Registry
-from hdf.tools.doctor import Check, installation, machine
+from hdf.tools.doctor import installation, machine
+from hdf.tools.doctor.machine import Check
 from tests.cli.test_prepare import stores
 
 
@@ -174,7 +175,7 @@ def test_a_section_that_fails_leaves_the_others(
     def fail() -> list[Check]:
         raise RuntimeError("driver too old")
 
-    monkeypatch.setattr("hdf.tools.doctor.examine.devices", fail)
+    monkeypatch.setattr("hdf.tools.doctor.devices", fail)
     result = asked("--json")
     found = findings(result)
     assert found["devices/devices"]["state"] == "broken"

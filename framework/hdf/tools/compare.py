@@ -119,8 +119,7 @@ def compare_runs(folders: Sequence[Path]) -> Compared:
 def short_names(folders: Sequence[Path]) -> list[str]:
     """The fewest last names of each path that differ; folders above may name people."""
     paths = [folder.absolute() for folder in folders]
-    longest = max(len(path.parts) for path in paths)
-    for count in range(1, longest + 1):
+    for count in range(1, max(len(path.parts) for path in paths) + 1):
         names = [str(Path(*path.parts[-count:])) for path in paths]
         if len(set(names)) == len(set(paths)):
             break

@@ -7,7 +7,7 @@ import io
 import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -93,13 +93,7 @@ class PredictionGraph(nn.Module):
 
 
 class ExportFormat(NamedTuple):
-    """A format of files.
-
-    Attributes:
-        write: writes a detector to a path; raises UserError if it can't be exported.
-        read: loads such a file as a function.
-        is_own: whether hdf exported a file.
-    """
+    """How a format's files are written, read as a function, and told to be hdf's own."""
 
     write: Callable[[Detector, Path], None]
     read: Callable[[Path], Answers]
@@ -172,11 +166,10 @@ def _read_pt2(path: Path) -> Answers:
 
 
 def _is_own_onnx(path: Path) -> bool:
-    try:
+    with suppress(UserError):
         OnnxModel(path)
-    except UserError:
-        return False
-    return True
+        return True
+    return False
 
 
 def _is_own_pt2(path: Path) -> bool:
@@ -210,12 +203,8 @@ def painted_chests() -> Iterator[Tensor]:
 
 
 class Difference(NamedTuple):
-    """The difference between two predictions.
-
-    Attributes:
-        pixels: the largest difference of an edge, in pixels of the image; infinite if only one has
-            a box.
-        doubt: the difference of the novelty scores.
+    """Between two predictions: the largest of an edge, in pixels of the image and infinite if only
+    one has a box; and that of the novelty scores.
     """
 
     pixels: float

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import torch
 from PIL import Image
 
 from hdf.augmentation.pipeline import Augment
@@ -14,7 +13,6 @@ from hdf.console.progress import Reporter
 from hdf.data.batches import Batches
 from hdf.data.dataset import read_dataset
 from hdf.data.flat_file import ImageFile
-from hdf.data.store import Store
 from hdf.drawing import WARNING, Shown, draw_sheet, most_cells, panel_of
 from hdf.drawing.sheet import zoom_of
 from hdf.errors import placed
@@ -66,7 +64,11 @@ def make_preview(checked: CheckedRecipe, choice: Choice, reporter: Reporter) -> 
         device = choose_compute(recipe.train.device, "float32").device
     components = build_components(checked)
     dataset = read_dataset(checked, components.loader, reporter)
-    store = _on(device, dataset.store)
+    store = dataset.store
+    if isinstance(store.images, ImageFile):  # which are loaded when they are needed
+        store = replace(store, targets=store.targets.to(device))
+    else:
+        store = store.to(device)
     index = dataset.split.train if choice.side == "train" else dataset.split.val
     batches = Batches(store, index, recipe.train.batch_size)
     augment = components.augment if choice.augments(checked) else None
@@ -100,13 +102,6 @@ def first_images(pairs: Pairs, samples: Sequence[Sample], count: int) -> list[Sh
         if len(shown) == count:
             break
     return shown
-
-
-def _on(device: torch.device, store: Store) -> Store:
-    """The store on a device; images in a file are loaded only when needed."""
-    if isinstance(store.images, ImageFile):
-        return replace(store, targets=store.targets.to(device))
-    return store.to(device)
 
 
 def _facts(checked: CheckedRecipe, choice: Choice, shown: int, count: int) -> list[str]:

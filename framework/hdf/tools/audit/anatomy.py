@@ -70,15 +70,14 @@ def _oddity(crowd: _Crowd, row: int, box: Box) -> tuple[str, Severity, str] | No
 
 @dataclass(frozen=True)
 class _Crowd:
-    """All M boxes of one label and source, and the position of each among them.
+    """All M boxes of one label and source, and the position of each among them, float32.
 
     Attributes:
-        shape: float32 [M, 4]: centre, and logarithm of width and height.
-        median: float32 [4], of these.
-        deviation: float32 [M, 4], in robust standard deviations from the median.
+        shape: [M, 4], centre, and logarithm of width and height.
+        median: [4], of these.
+        deviation: [M, 4], in robust standard deviations from the median.
         mirrored: the same for the mirrored boxes.
-        evidence: float32 [M], from the image's grey values; above 0 if the box lies on the side
-            where most do, 0 if the image gives no evidence.
+        evidence: [M], of the grey values; above 0 if the box lies on the side where most do.
     """
 
     edges: Tensor
@@ -93,8 +92,9 @@ class _Crowd:
         edges = torch.stack([box.edges for box in boxes])
         shape = _shape(edges)
         median, spread = _robust(shape)
-        mirrored = (_shape(_mirrored(edges)) - median) / spread
-        astride = float(edges[:, 0].median()) < 0.5 < float(edges[:, 2].median())
+        x0, y0, x1, y1 = edges.unbind(1)
+        mirrored = (_shape(torch.stack([1 - x1, y0, 1 - x0, y1], 1)) - median) / spread
+        astride = float(x0.median()) < 0.5 < float(x1.median())
         has_side = astride and abs(float(median[0]) - 0.5) >= OFF_CENTRE
         evidence = _evidence(boxes, small) if has_side else torch.zeros(len(boxes))
         return cls(edges, shape, median, (shape - median) / spread, mirrored, evidence)
@@ -134,11 +134,6 @@ def _shape(edges: Tensor) -> Tensor:
     """Centre, and logarithm of width and height, [N, 4]."""
     found = to_center_size(edges)
     return torch.cat([found[:, :2], found[:, 2:].clamp(min=1e-6).log()], 1)
-
-
-def _mirrored(edges: Tensor) -> Tensor:
-    x0, y0, x1, y1 = edges.unbind(-1)
-    return torch.stack([1 - x1, y0, 1 - x0, y1], -1)
 
 
 def _robust(shape: Tensor) -> tuple[Tensor, Tensor]:

@@ -27,7 +27,6 @@ from hdf.tools.audit.anatomy import find_odd_boxes
 from hdf.tools.audit.duplicates import find_duplicates, same_radiographs
 from hdf.tools.audit.records import (
     Box,
-    find_absent_labels,
     find_bad_boxes,
     find_bad_records,
     find_bad_splits,
@@ -104,7 +103,6 @@ def audit(checked: CheckedRecipe, loader: Any, reporter: Reporter) -> Audit:
 def _of_images(
     store: Store, boxes: list[Box], parts: dict[str, str], reporter: Reporter
 ) -> Iterator[Finding]:
-    yield from find_absent_labels(store.labels, boxes)
     with reporter.counting("looking at images") as progress:
         seen = survey(store, progress)
     shows = seen.spread >= BLANK

@@ -23,20 +23,21 @@ from torch import Tensor
 
 from hdf.data.store import Progress
 from hdf.runtime.workers import one_torch_thread, workers
-from hdf.tools.audit import Finding, listed
-from hdf.tools.audit.alignment import Pose, posed, refined, structure
+from hdf.tools.audit import Finding, Severity, listed
+from hdf.tools.audit.alignment import Look, Pose, posed, refined, structure
 from hdf.tools.audit.survey import Survey, standardised
 
-MIDDLE, FINE = (48, 4.0, 1.0), (112, 4.0, 0.8)
-"""Side in pixels, and what `structure` takes."""
 TOGETHER = 64
 """Pairs compared at a time."""
-WORTH_LAYING, WORTH_A_CLOSE_LOOK = 0.8, 0.89
-"""Correlations at 48 px, before and after one image is laid onto the other."""
 ALIKE, SAME = 0.79, 0.84
 """Correlations at 112 px: a warning, severe. Of 200 radiographs no two reach the first. Of copies
 re-encoded, re-windowed, mirrored, inverted, cropped by up to a tenth at each edge or rotated by up
 to 5 degrees nearly all do, and of each kind nine in ten reach 0.86."""
+LOOKS = (
+    Look(48, 4.0, 1.0, (1.0,), (0.0,), 0.8),
+    Look(48, 4.0, 1.0, (0.95, 1.0, 1.05), (-4.0, -2.0, 0.0, 2.0, 4.0), 0.89),
+    Look(112, 4.0, 0.8, (0.975, 1.0, 1.025), (-1.0, 0.0, 1.0), ALIKE),
+)
 ZOOMS = (1.0, 1.12, 1.25)
 MOST_LIKE = 3
 QUERIES = 256
@@ -46,10 +47,9 @@ SIGMA, SMOOTH = 4.0, 1.0
 
 @dataclass(frozen=True)
 class Pair:
-    """Two images that show the same radiograph.
+    """Two images that show the same radiograph, by their positions in the survey.
 
     Attributes:
-        first: a position in the survey, as is `second`.
         likeness: their correlation in [0, 1]; 1 for equal pixels.
         change: what was done to one of them.
     """
@@ -79,18 +79,27 @@ def find_duplicates(
     groups: dict[int, list[Pair]] = defaultdict(list)
     for pair in sorted(pairs, key=lambda pair: pair.first):
         groups[linked[pair.first]].append(pair)
-    for group_pairs in groups.values():
-        images, best = _members(group_pairs)
-        severe = any(len(sides[sure[image]]) > 1 for image in images)
-        told = [_described(names[image], parts[image], best[image]) for image in images[1:]]
-        most = max(pair.likeness for pair in group_pairs)
-        detail = (
-            f"{'shows' if most >= SAME else 'may show'} the same radiograph as {listed(told)}; "
-            f"it is itself in {parts[images[0]]}"
-        )
-        kind = "duplicate" if most == 1 else "near_duplicate"
-        others = tuple(names[image] for image in images[1:])
-        yield Finding(names[images[0]], kind, "severe" if severe else "warning", detail, others)
+    for same in groups.values():
+        members = {image for pair in same for image in (pair.first, pair.second)}
+        severe = any(len(sides[sure[image]]) > 1 for image in members)
+        yield _finding(same, names, parts, "severe" if severe else "warning")
+
+
+def _finding(
+    same: list[Pair], names: Sequence[str], parts: Sequence[str], severity: Severity
+) -> Finding:
+    """The finding about a group of images: the first one, and the others, the most alike first."""
+    best: dict[int, Pair] = {}
+    for pair in sorted(same, key=lambda pair: pair.likeness):
+        best[pair.first] = best[pair.second] = pair
+    first, *others = sorted(best)
+    others.sort(key=lambda image: -best[image].likeness)
+    most = max(pair.likeness for pair in same)
+    told = listed([_described(names[image], parts[image], best[image]) for image in others])
+    shows = f"{'shows' if most >= SAME else 'may show'} the same radiograph as {told}"
+    detail = f"{shows}; it is itself in {parts[first]}"
+    kind = "duplicate" if most == 1 else "near_duplicate"
+    return Finding(names[first], kind, severity, detail, tuple(names[image] for image in others))
 
 
 def _linked(pairs: Sequence[Pair], count: int) -> list[int]:
@@ -99,15 +108,6 @@ def _linked(pairs: Sequence[Pair], count: int) -> list[int]:
     links = coo_array((np.ones(len(pairs)), ends), shape=(count, count))
     found: list[int] = connected_components(links, directed=False)[1].tolist()
     return found
-
-
-def _members(pairs: Sequence[Pair]) -> tuple[list[int], dict[int, Pair]]:
-    """A group's first image, then the others, the most alike first; and the best pair of each."""
-    best: dict[int, Pair] = {}
-    for pair in sorted(pairs, key=lambda pair: pair.likeness):
-        best[pair.first] = best[pair.second] = pair
-    first, *others = sorted(best)
-    return [first, *sorted(others, key=lambda image: -best[image].likeness)], best
 
 
 def _described(name: str, part: str, pair: Pair) -> str:
@@ -135,7 +135,8 @@ def _nearly_same(survey: Survey, alone: Tensor, progress: Progress) -> Iterator[
     with one_torch_thread(), ThreadPoolExecutor(workers()) as pool:
         for number, given in enumerate(shortlist(survey.small[alone]), 1):
             there = given._replace(first=alone[given.first], second=alone[given.second])
-            for pair in chain(*pool.map(partial(_decided, survey), there.pieces(TOGETHER))):
+            rows = torch.split(torch.arange(len(there.first)), TOGETHER)
+            for pair in chain(*pool.map(partial(_decided, survey), map(there.of, rows))):
                 ends = (pair.first, pair.second)
                 best[ends] = max(pair, best.get(ends, pair), key=lambda item: item.likeness)
             progress(min(number * QUERIES, len(alone)), len(alone))
@@ -144,41 +145,20 @@ def _nearly_same(survey: Survey, alone: Tensor, progress: Progress) -> Iterator[
 
 def _decided(survey: Survey, given: Candidates) -> list[Pair]:
     """The pairs among the candidates that show the same radiograph."""
-    given, _ = _alike(survey, given, MIDDLE, (1.0,), (0.0,), WORTH_LAYING)
-    zooms, angles = (0.95, 1.0, 1.05), (-4.0, -2.0, 0.0, 2.0, 4.0)
-    given, _ = _alike(survey, given, MIDDLE, zooms, angles, WORTH_A_CLOSE_LOOK)
-    given, found = _alike(survey, given, FINE, (0.975, 1.0, 1.025), (-1.0, 0.0, 1.0), ALIKE)
+    for look in LOOKS:
+        if not len(given.first):
+            return []
+        first, second = survey.at(given.first, look.side), survey.at(given.second, look.side)
+        found, pose = refined(first, second, given.pose, look)
+        kept = (found.abs() >= look.least).nonzero()[:, 0]
+        given, found = given._replace(pose=pose).of(kept), found[kept]
     pairs = []
     for row, likeness in enumerate(found.tolist()):
         change = ", mirrored" if given.pose.mirrored[row] else ""
         change += ", inverted" if likeness < 0 else ""
-        first, second = sorted((int(given.first[row]), int(given.second[row])))
-        pairs.append(Pair(first, second, min(abs(likeness), 0.999), change))  # 1: equal pixels
+        one, other = sorted((int(given.first[row]), int(given.second[row])))
+        pairs.append(Pair(one, other, min(abs(likeness), 0.999), change))  # 1 is for equal pixels
     return pairs
-
-
-def _alike(
-    survey: Survey,
-    given: Candidates,
-    how: tuple[int, float, float],
-    zooms: tuple[float, ...],
-    angles: tuple[float, ...],
-    least: float,
-) -> tuple[Candidates, Tensor]:
-    """The candidates with a correlation of at least `least` once aligned, and the correlations.
-
-    Args:
-        how: `MIDDLE` or `FINE`.
-        zooms: factors to try.
-        angles: degrees to add.
-    """
-    if not len(given.first):
-        return given, torch.zeros(0)
-    side, *filters = how
-    first, second = survey.at(given.first, side), survey.at(given.second, side)
-    found, pose = refined(first, second, given.pose, zooms, angles, *filters)
-    kept = (found.abs() >= least).nonzero()[:, 0]
-    return given._replace(pose=pose).of(kept), found[kept]
 
 
 class Candidates(NamedTuple):
@@ -190,10 +170,6 @@ class Candidates(NamedTuple):
 
     def of(self, index: Tensor) -> Candidates:
         return Candidates(self.first[index], self.second[index], self.pose.of(index))
-
-    def pieces(self, count: int) -> list[Candidates]:
-        """The same pairs, at most `count` together."""
-        return [self.of(index) for index in torch.split(torch.arange(len(self.first)), count)]
 
 
 def shortlist(small: Tensor) -> Iterator[Candidates]:

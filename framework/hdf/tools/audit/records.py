@@ -19,11 +19,9 @@ from hdf.types import Sample, kind_of
 
 @dataclass(frozen=True)
 class Box:
-    """A box that lies within its image.
+    """A box within its image, by the image's position in the store.
 
-    Attributes:
-        image: the position of its image in the store.
-        edges: float32 [4], (x0, y0, x1, y1) as fractions of the image.
+    ``edges`` are float32 [4], (x0, y0, x1, y1) as fractions of the image.
     """
 
     image: int
@@ -45,7 +43,7 @@ def find_bad_records(samples: Sequence[Sample], bad: Iterable[Skipped]) -> Itera
 
 
 def find_bad_boxes(store: Store, samples: Sequence[Sample]) -> tuple[list[Finding], list[Box]]:
-    """Boxes without area or outside their image; and the others, for further checks.
+    """Boxes without area or outside their image, labels without a sound box; and the sound boxes.
 
     Args:
         store: the images.
@@ -70,16 +68,10 @@ def find_bad_boxes(store: Store, samples: Sequence[Sample]) -> tuple[list[Findin
         for fault in filter(None, faults):
             detail = f"{sample.where or sample.id}: {fault}"
             findings.append(Finding(sample.id, kind_of(fault), "severe", detail))
+    for label in [name for name in store.labels if name not in {box.label for box in sound}]:
+        detail = f"no image has a box of {label!r} that can be used"
+        findings.append(Finding("", "label", "severe", detail))
     return findings, sound
-
-
-def find_absent_labels(labels: Sequence[str], boxes: Iterable[Box]) -> Iterator[Finding]:
-    """Labels of the recipe without a sound box."""
-    found = {box.label for box in boxes}
-    for label in labels:
-        if label not in found:
-            detail = f"no image has a box of {label!r} that can be used"
-            yield Finding("", "label", "severe", detail)
 
 
 def parts_of(samples: Sequence[Sample], split: AnySplit, seed: int) -> list[str]:

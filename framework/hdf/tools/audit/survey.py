@@ -30,14 +30,13 @@ FEWEST = 10
 
 @dataclass(frozen=True)
 class Survey:
-    """The figures of N images.
+    """The figures of the N images of a store, float32.
 
     Attributes:
-        store: where they are; without boxes.
         digest: of each image's pixels, to find equal ones.
-        spread: float32 [N], the 95th less the 5th percentile of the grey values, in [0, 1].
-        clipped: float32 [N], the share of black and white among the pixels of the middle quarter.
-        small: float32 [N, SIDE, SIDE] in [0, 1], stretched to a square.
+        spread: [N], the 95th less the 5th percentile of the grey values, in [0, 1].
+        clipped: [N], the share of black and white among the pixels of the middle quarter.
+        small: [N, SIDE, SIDE] in [0, 1], stretched to a square.
     """
 
     store: Store

@@ -17,7 +17,7 @@ from hdf.errors import UserError
 from hdf.registry.discovery import DISTRIBUTION
 from hdf.registry.options import Options, UnusableSignatureError
 from hdf.registry.registry import Component, Plugin, Registry
-from hdf.tools.doctor import Check, State
+from hdf.tools.doctor.machine import Check, State
 
 EXTRAS = {
     "timm": "backbones of timm",

@@ -1,18 +1,38 @@
-"""The hardware: devices, precision, cores, memory and disk space."""
+"""A check's outcome, and the hardware: devices, precision, cores, memory and disk space."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-
-from hdf.tools.doctor import Check, State
+from typing import Literal
 
 GIB = 2**30
 ENOUGH_MEMORY = 4 * GIB
 ENOUGH_ROOM = 5 * GIB
 LEAST_ROOM = GIB // 10
+State = Literal["ok", "note", "broken"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """The outcome of one check.
+
+    Attributes:
+        section: the group that it belongs to, such as ``packages``.
+        name: the thing that was checked.
+        state: ``ok``; ``note`` for what hdf can do without; ``broken`` for what it needs.
+        value: what was found.
+        advice: what to do if it is not ``ok``.
+    """
+
+    section: str
+    name: str
+    state: State
+    value: str
+    advice: str = ""
 
 
 def devices() -> Iterator[Check]:

@@ -56,7 +56,7 @@ class Desk:
         refuse_tables(table)
         self.films, self.labels, self.table = list(films), labels, table
         self.problem = ""
-        self._results: list[tuple[int, FileResult]] = []
+        self._results: list[FileResult] = []
         self._answers: dict[str, Answer] = {}
         self._lock = Lock()
         self._journal = Journal(journal_path(table))
@@ -79,10 +79,9 @@ class Desk:
     def add(self, result: FileResult) -> None:
         """Add the model's result for the next file, in the order of `films`."""
         with self._lock:
-            number = len(self._results)
-            self._results.append((number, result))
             if result.answer is not None:
-                self._answers[self.films[number].name] = result.answer
+                self._answers[self.films[len(self._results)].name] = result.answer
+            self._results.append(result)
 
     def images(self, after: int) -> dict[str, Any]:
         """The state for the page, as JSON: all predicted images but the first `after`."""
@@ -91,7 +90,7 @@ class Desk:
                 "total": len(self.films),
                 "predicted": len(self._results),
                 "problem": self.problem,
-                "images": [self._image(number, result) for number, result in self._results[after:]],
+                "images": [self._image(row) for row in range(after, len(self._results))],
             }
 
     def save(self, change: Change) -> tuple[int, str]:
@@ -175,10 +174,10 @@ class Desk:
         if texts:
             raise UserError([Problem(folder, text) for text in texts])
 
-    def _image(self, number: int, result: FileResult) -> dict[str, Any]:
-        name, answer = self.films[number].name, result.answer
+    def _image(self, number: int) -> dict[str, Any]:
+        name, answer = self.films[number].name, self._results[number].answer
         if answer is None:
-            return {"number": number, "name": name, "reason": result.reason}
+            return {"number": number, "name": name, "reason": self._results[number].reason}
         doubt, entry = answer.prediction.doubt, self._entries.get(name)
         return {
             "number": number,

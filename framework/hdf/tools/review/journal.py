@@ -139,11 +139,7 @@ class Journal:
         self._write(entry.model_dump_json().encode() + b"\n")
 
     def note(self, written: Written) -> None:
-        """Store the state of the tables.
-
-        Raises:
-            OSError: it can't be stored; the journal is unchanged.
-        """
+        """Store the state of the tables; it raises what `append` does."""
         self.written = written
         self._write(written.model_dump_json().encode() + b"\n")
 
