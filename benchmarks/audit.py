@@ -48,10 +48,15 @@ def _round(data: Path, seed: int) -> tuple[int, int, float, float, str]:
         shown = subprocess.run(command, cwd=copy.folder, capture_output=True, text=True, check=True)
         seconds = time.perf_counter() - began
     found = json.loads(shown.stdout)["findings"]
-    pairs = {(item["name"], item["kind"]) for item in found}
+    pairs = {(name, item["kind"]) for item in found for name in (item["name"], *item["others"])}
     names = {name for name, _ in pairs}
     untouched = set(copy.rows) - copy.used
-    severe = {item["name"] for item in found if item["severity"] == "severe"} & untouched
+    severe = {
+        name
+        for item in found
+        if item["severity"] == "severe"
+        for name in (item["name"], *item["others"])
+    } & untouched
     planted = copy.planted
     missed = ", ".join(f"{name} {kind}" for name, kind in planted if name not in names)
     return (

@@ -14,7 +14,7 @@ from hdf.inference.load import load_detectors, load_predictor
 from hdf.inference.onnx import OnnxModel, OnnxPredictor
 from hdf.models.weights import DEFAULT
 from hdf.registry.registry import discover
-from hdf.tools.export.check import export_model, phantoms
+from hdf.tools.export import export_model, painted_chests
 from hdf_plugins.loaders.phantom import read_image
 
 SIDE, COUNT, ROUNDS, TIMES = 512, 8, 31, 10
@@ -28,7 +28,7 @@ def rows() -> Iterator[tuple[str, str]]:
     (detector,) = load_detectors([DEFAULT], registry)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
-        export_model(detector, path, "onnx", phantoms(registry))
+        export_model(detector, path, "onnx", painted_chests())
         by_onnx = OnnxPredictor([OnnxModel(path)])
         theirs, ours = alternate(
             lambda: [by_torch.predict(images[:1]) for _ in range(TIMES)],

@@ -25,7 +25,7 @@ from hdf.console.progress import Reporter
 from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve
 from hdf.registry.registry import discover
-from hdf.tools.preview.make import Choice, make_preview
+from hdf.tools.preview import Choice, make_preview
 from hdf.types import Target
 from hdf_plugins.loaders.phantom import Phantom
 from hdf_plugins.phantom.radiograph import render

@@ -40,9 +40,20 @@ def test_json_has_the_findings_alone(hdf: Hdf, recipe: Path, tmp_path: Path) -> 
     shown = hdf("audit", recipe, "--json")
     assert shown.returncode == 0, shown.stderr
     [finding] = json.loads(shown.stdout)["findings"]
-    assert set(finding) == {"name", "kind", "severity", "detail"}
+    assert set(finding) == {"name", "kind", "severity", "detail", "others"}
     assert (finding["name"], finding["kind"], finding["severity"]) == ("2", "unreadable", "severe")
     assert "images/2.png" in finding["detail"]
+
+
+def test_a_pair_is_counted_and_listed_once(hdf: Hdf, recipe: Path, tmp_path: Path) -> None:
+    (tmp_path / "images/2.png").write_bytes((tmp_path / "images/1.png").read_bytes())
+    [finding] = [
+        item
+        for item in json.loads(hdf("audit", recipe, "--json").stdout)["findings"]
+        if item["kind"] == "duplicate"
+    ]
+    assert (finding["name"], finding["others"]) == ("1", ["2"])
+    assert "1 duplicate" in hdf("audit", recipe).stdout.splitlines()[-2]
 
 
 def test_strict_fails_where_something_is_severe(hdf: Hdf, recipe: Path, tmp_path: Path) -> None:

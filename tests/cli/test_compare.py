@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hdf.evaluation.tables import read_comparison
-from hdf.tools.compare.compare import short_names
+from hdf.tools.compare import short_names
 from tests.cli.calling import call, refusal
 from tests.docs.documentation import section
 

@@ -62,7 +62,7 @@ def test_a_model_is_checked_without_any_loader(
 ) -> None:
     (tmp_path / "plugins").mkdir()
     (tmp_path / "plugins" / "few.py").write_text(FEW)
-    monkeypatch.setattr("hdf.tools.export.check.SIZES", ((40, 50),))
+    monkeypatch.setattr("hdf.tools.export.SIZES", ((40, 50),))
     monkeypatch.setenv("HDF_DISABLE_PLUGINS", "builtin")
     model = save(tmp_path / "m.safetensors")
     few = ("--plugins-dir", tmp_path / "plugins")
@@ -111,7 +111,7 @@ def test_any_model_is_exported_once_into_the_cache(
 ) -> None:
     onnx()
     monkeypatch.setenv("HDF_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("hdf.tools.export.check.SIZES", ((40, 50),))
+    monkeypatch.setattr("hdf.tools.export.SIZES", ((40, 50),))
     for fold, shift in enumerate((-1.0, 1.0)):
         save(tmp_path / "cv" / f"fold-{fold}" / "best.safetensors", shift)
     (tmp_path / "cv" / "calibration.json").write_text(json.dumps(asdict(CALIBRATION)))

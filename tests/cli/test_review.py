@@ -225,9 +225,9 @@ def test_a_missing_extra_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_shipped_model_answers_in_the_background(tmp_path: Path) -> None:
+    pytest.importorskip("starlette", reason="the extra review is not installed")
+    from hdf.tools.review.app import Pictures, predicting
     from hdf.tools.review.desk import Desk
-    from hdf.tools.review.jpeg_cache import Pictures
-    from hdf.tools.review.predicting import predicting
     from hdf.tools.review.table import images_to_review
     from hdf_plugins.loaders.phantom import read_image
 
@@ -250,9 +250,9 @@ def test_the_shipped_model_answers_in_the_background(tmp_path: Path) -> None:
 def test_a_prediction_that_fails_is_told_on_the_page(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    pytest.importorskip("starlette", reason="the extra review is not installed")
+    from hdf.tools.review.app import Pictures, predicting
     from hdf.tools.review.desk import Desk
-    from hdf.tools.review.jpeg_cache import Pictures
-    from hdf.tools.review.predicting import predicting
 
     class Broken(Fixed):
         def predict(self, images: object) -> list[object]:  # type: ignore[override]

@@ -9,7 +9,7 @@ import pytest
 
 from hdf import testing, types
 from hdf.registry.kinds import COMPONENTS
-from hdf.tools.new_plugin.write import _write_example
+from hdf.tools.new_plugin import _write_example
 from hdf.types.contract import FORMER
 from tests.conftest import Hdf, read_jsonl
 

@@ -23,11 +23,10 @@ from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve
 from hdf.recipe.splits import EndsSplit, FoldSplit, FractionSplit, Lists, ListSplit
 from hdf.registry.registry import Registry
+from hdf.tools.audit import KINDS, Finding, in_order
 from hdf.tools.audit.anatomy import find_odd_boxes
-from hdf.tools.audit.audit import Audit, audit
-from hdf.tools.audit.cards import write_page
-from hdf.tools.audit.duplicates import find_duplicates, same_radiographs
-from hdf.tools.audit.finding import KINDS, Finding, in_order
+from hdf.tools.audit.audit import Audit, audit, write_page
+from hdf.tools.audit.duplicates import Pair, find_duplicates, same_radiographs
 from hdf.tools.audit.records import Box, find_bad_splits, parts_of
 from hdf.tools.audit.survey import likeness_to_all, survey
 from hdf_plugins.loaders.phantom import read_image
@@ -64,10 +63,10 @@ def audited(folder: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch) -
 
 
 def assert_all_are_named(copy: Copy, found: Audit) -> None:
-    pairs = {(item.name, item.kind) for item in found.findings}
+    pairs = {(name, item.kind) for item in found.findings for name in (item.name, *item.others)}
     assert [item for item in copy.planted if item not in pairs] == []
     untouched = set(copy.rows) - copy.used
-    severe = {item.name for item in found.severe} & untouched
+    severe = {name for item in found.severe for name in (item.name, *item.others)} & untouched
     assert len(severe) <= 0.1 * len(untouched)
 
 
@@ -148,20 +147,31 @@ def test_copies_are_severe_on_different_sides_alone() -> None:
     pairs = same_radiographs(seen, torch.ones(5, dtype=torch.bool), nothing)
     parts = ["train", "train", "val", "val", "unused"]
     found = list(find_duplicates(pairs, seen.names, parts))
-    assert [(item.name, item.kind, item.severity) for item in found] == [
-        ("i0", "duplicate", "severe"),
-        ("i1", "duplicate", "warning"),
-        ("i3", "duplicate", "severe"),
-        ("i4", "duplicate", "warning"),
+    assert [(item.name, item.others, item.kind, item.severity) for item in found] == [
+        ("i0", ("i3",), "duplicate", "severe"),
+        ("i1", ("i4",), "duplicate", "warning"),
     ]
     assert "i3 (val)" in found[0].detail and "itself in train" in found[0].detail
 
 
-def test_copies_of_copies_are_on_different_sides_too() -> None:
+def test_copies_of_copies_are_one_finding_and_on_different_sides_too() -> None:
     seen = survey(store_of([*films(0), *films(0), *films(0)]), nothing)
     pairs = same_radiographs(seen, torch.ones(3, dtype=torch.bool), nothing)
-    found = find_duplicates(pairs, seen.names, ["unused", "train", "val"])
-    assert [item.severity for item in found] == ["warning", "severe", "severe"]
+    [found] = find_duplicates(pairs, seen.names, ["unused", "train", "val"])
+    assert (found.severity, found.name, found.others) == ("severe", "i0", ("i1", "i2"))
+
+
+def test_what_only_may_be_the_same_makes_no_sides() -> None:
+    pairs = [Pair(1, 2, 0.8), Pair(0, 1), Pair(0, 2, 0.8)]
+    [found] = find_duplicates(pairs, ["a", "b", "c"], ["train", "train", "val"])
+    assert (found.kind, found.severity, found.others) == ("duplicate", "warning", ("b", "c"))
+    assert found.detail == (
+        "shows the same radiograph as b (train), c (val, likeness 0.80); it is itself in train"
+    )
+    [found] = find_duplicates(
+        [Pair(0, 2, 0.9), Pair(1, 2, 0.8)], list("abc"), ["train"] * 2 + ["val"]
+    )
+    assert (found.kind, found.severity, found.name) == ("near_duplicate", "severe", "a")
 
 
 def test_one_image_alone_is_no_duplicate() -> None:
@@ -244,10 +254,13 @@ def test_patients_on_both_sides(tmp_path: Path) -> None:
     assert [(item.name, item.kind) for item in found] == [
         ("", "split"),
         ("i0", "patient_on_both_sides"),
-        ("i2", "patient_on_both_sides"),
     ]
     assert "train:3: no image is called 'i9'" in found[0].detail
     assert found[1].detail == "is in train; the same patient has i2 in val"
+    (tmp_path / "train").write_text("i0\ni3\n")
+    [found] = find_bad_splits(samples, split, 0)
+    assert found.detail == "is in train; the same patient has i2 in val, i3 in train"
+    assert (found.name, found.others) == ("i0", ("i2", "i3"))
 
 
 @pytest.mark.parametrize(
@@ -270,9 +283,7 @@ def test_an_image_in_both_lists(tmp_path: Path) -> None:
     (tmp_path / "val").write_text("i0\n")
     split = ListSplit(lists=Lists(train=str(tmp_path / "train"), val=str(tmp_path / "val")))
     found = list(find_bad_splits([labelled(0, "a"), labelled(1, "b")], split, 0))
-    assert [(item.name, item.detail) for item in found] == [
-        ("i0", "is in the training and in the validation list")
-    ]
+    assert [(item.name, item.detail) for item in found] == [("i0", "is in train and val")]
 
 
 def test_folds_are_sides() -> None:

@@ -26,8 +26,7 @@ from hdf.models.file import spec_of
 from hdf.recipe.check import part_of
 from hdf.registry.registry import Registry
 from hdf.runtime.device import choose_compute
-from hdf.tools.export.check import Difference, check_answers, export_model
-from hdf.tools.export.formats import FORMATS
+from hdf.tools.export import FORMATS, Difference, check_answers, export_model
 from tests.painted import painted_detector
 
 CPU = choose_compute("cpu", "float32")

@@ -18,7 +18,7 @@ from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve
 from hdf.registry.kinds import KINDS
 from hdf.registry.registry import discover
-from hdf.tools.new_plugin import write
+from hdf.tools import new_plugin
 
 NAMES = {"loader": "folder-of-text", "head": "my_head", "backbone": "tiny2"}
 LEAST = 25
@@ -134,7 +134,7 @@ def test_nothing_is_left_of_a_package_that_could_not_be_written(
     def full(folder: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("hdf.tools.new_plugin.write._write_example", full)
+    monkeypatch.setattr("hdf.tools.new_plugin._write_example", full)
     with pytest.raises(OSError, match="No space"):
         hdf.main(["new-plugin", "loader", "own"], standalone_mode=False)
     assert not list(place.iterdir())
@@ -146,7 +146,7 @@ def test_a_read_only_disk_is_told_with_the_package_s_own_name(
     def refuse(prefix: str, dir: Path) -> str:
         raise OSError(errno.EROFS, "Read-only file system", str(dir / prefix))
 
-    monkeypatch.setattr(write, "mkdtemp", refuse)
+    monkeypatch.setattr(new_plugin, "mkdtemp", refuse)
     result = CliRunner().invoke(hdf, ["new-plugin", "head", "mine"])
     assert isinstance(result.exception, OSError)
     assert result.exception.filename == "hdf-mine"

@@ -27,8 +27,8 @@ from hdf.recipe.check import CheckedRecipe, check_recipe
 from hdf.recipe.merge import resolve
 from hdf.registry.registry import Registry, discover
 from hdf.runs.run_folder import RunFolder
-from hdf.tools.preview import make
-from hdf.tools.preview.make import Choice, epoch_pairs, first_images, make_preview
+from hdf.tools import preview
+from hdf.tools.preview import Choice, epoch_pairs, first_images, make_preview
 from hdf.training.run import run_recipe
 from hdf.types import Batch
 
@@ -52,7 +52,7 @@ def drawn(
         return draw_sheet(shown, labels, facts, warning)
 
     with monkeypatch.context() as patch:
-        patch.setattr(make, "draw_sheet", keep)
+        patch.setattr(preview, "draw_sheet", keep)
         make_preview(checked, choice, QUIET)
     (found,) = kept
     return found

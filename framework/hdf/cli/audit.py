@@ -48,14 +48,13 @@ def audit(
     from hdf.files.atomic import refuse_path
     from hdf.models.build import build_components
     from hdf.tools.audit.audit import audit as look
-    from hdf.tools.audit.cards import is_page, write_page
-    from hdf.tools.audit.finding import as_json
+    from hdf.tools.audit.audit import is_page, write_page
 
     if html is not None:
         refuse_path(html, "page of an audit", is_page, overwrite)
     found = look(checked, build_components(checked).loader, Reporter(console(sys.stderr)))
     if json_wanted:
-        show_json(as_json(found.findings))
+        show_json({"findings": [item._asdict() for item in found.findings]})
     else:
         _show(found)
     if html is not None:

@@ -12,7 +12,7 @@ from hdf.cli.arguments import plugins_dir_option
 from hdf.cli.screen import show_json, show_table
 
 if TYPE_CHECKING:
-    from hdf.tools.compare.compare import Compared
+    from hdf.tools.compare import Compared
 
 COLUMNS = ("run", "boxes", "metric", "n", "run 1", "this run", "difference", "95 %")
 MOST_CHANGED = 5
@@ -45,8 +45,7 @@ def compare(
         raise click.UsageError("name two folders or more; the first is the reference")
 
     from hdf.files.atomic import refuse_path
-    from hdf.tools.compare.compare import as_json, compare_runs
-    from hdf.tools.compare.html import is_page
+    from hdf.tools.compare import as_json, compare_runs, is_page
 
     if html is not None:
         refuse_path(html, "page of a comparison", is_page, overwrite)
@@ -61,13 +60,12 @@ def compare(
 
 def _show(found: Compared) -> None:
     for number, (name, item) in enumerate(zip(found.names, found.finished, strict=True), 1):
-        left_out = found.paired.left_out[number - 1]
+        left_out = found.left_out[number - 1]
         more = f"; {left_out} of its images are not in all runs" if left_out else ""
         click.echo(f"run {number}: {name} ({item.name}){more}")
-    boxes = len(found.paired.parts[0].matches.label)
-    click.echo(f"{len(found.paired.images)} images with {boxes} true boxes are in all of them")
-    if found.paired.moved:
-        click.echo(f"{found.paired.moved} of these true boxes are not the same in all runs")
+    click.echo(f"{len(found.images)} images with {found.boxes} true boxes are in all of them")
+    if found.moved:
+        click.echo(f"{found.moved} of these true boxes are not the same in all runs")
     click.echo()
     show_table(COLUMNS, _rows(found))
     click.echo()
@@ -83,7 +81,7 @@ def _show(found: Compared) -> None:
         click.echo("no image has changed: its mean IoU is the same in all runs")
         return
     shown = [
-        (found.paired.images[index], *(f"{iou:.3f}" for iou in ious))
+        (found.images[index], *(f"{iou:.3f}" for iou in ious))
         for index, ious in found.changed[:MOST_CHANGED]
     ]
     numbers = [f"IoU, run {number}" for number in range(1, len(found.names) + 1)]
@@ -91,7 +89,7 @@ def _show(found: Compared) -> None:
 
 
 def _rows(found: Compared) -> Iterator[tuple[str, ...]]:
-    from hdf.tools.compare.paired import METRICS
+    from hdf.tools.compare import METRICS
 
     for row in found.rows:
         low, high = row["difference_95"]
@@ -109,8 +107,7 @@ def _rows(found: Compared) -> Iterator[tuple[str, ...]]:
 
 def _write(html: Path, found: Compared, plugins_dir: Path | None) -> None:
     from hdf.registry.registry import discover
-    from hdf.tools.compare.compare import find_samples
-    from hdf.tools.compare.html import write_page
+    from hdf.tools.compare import find_samples, write_page
 
     samples = find_samples(found.finished, discover(plugins_dir)) if found.changed else {}
     write_page(html, found, samples)

@@ -13,7 +13,7 @@ from hdf.cli.screen import show_json
 from hdf.errors import printable
 
 if TYPE_CHECKING:
-    from hdf.tools.doctor import Check
+    from hdf.tools.doctor.machine import Check
 
 
 @click.command()
@@ -29,7 +29,7 @@ def doctor(as_json: bool, plugins_dir: Path | None) -> None:
     from dataclasses import asdict
 
     from hdf.registry.registry import discover
-    from hdf.tools.doctor.examine import examine
+    from hdf.tools.doctor import examine
 
     found = examine(discover(plugins_dir))
     broken = [finding for finding in found if finding.state == "broken"]

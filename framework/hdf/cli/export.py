@@ -62,8 +62,7 @@ def export(
     from hdf.files.atomic import refuse_path
     from hdf.inference.load import load_detectors
     from hdf.registry.registry import discover
-    from hdf.tools.export.check import export_model, painted_chests
-    from hdf.tools.export.formats import FORMATS
+    from hdf.tools.export import FORMATS, export_model, painted_chests
 
     kind = kind or _kind_of(out)
     out = out or Path(f"{Path(model).absolute().stem}.{kind}")

@@ -20,8 +20,7 @@ def new_plugin(kind: str, name: str) -> None:
     overwritten.
     """
     from hdf.registry.registry import discover
-    from hdf.tools.new_plugin.names import choose_names
-    from hdf.tools.new_plugin.write import write_plugin
+    from hdf.tools.new_plugin import choose_names, write_plugin
 
     names = choose_names(kind, name, discover())
     folder = write_plugin(names, Path())

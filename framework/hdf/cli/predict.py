@@ -131,7 +131,7 @@ def predict(
     predictor: AnyPredictor
     slow = False
     if engine == "onnx":
-        from hdf.tools.export.engine import load_onnx_predictor
+        from hdf.tools.export import load_onnx_predictor
 
         predictor = load_onnx_predictor(*models, tta=tta, plugins_dir=plugins_dir, say=reporter.say)
     else:

@@ -14,7 +14,7 @@ from hdf.cli.screen import console
 
 if TYPE_CHECKING:
     from hdf.recipe.check import CheckedRecipe
-    from hdf.tools.preview.make import Choice
+    from hdf.tools.preview import Choice
 
 COUNT = 12
 MADE_BY = "hdf preview"
@@ -69,7 +69,7 @@ def preview(
     from hdf.console.progress import Reporter
     from hdf.drawing.png import is_png_of, save_png
     from hdf.files.atomic import refuse_path
-    from hdf.tools.preview.make import Choice, make_preview
+    from hdf.tools.preview import Choice, make_preview
 
     choice = _fitting(checked, Choice(count or COUNT, side, epoch or 1, plain), count)
     path = out or Path(f"{checked.recipe.name}-preview.png")
@@ -82,13 +82,11 @@ def _fitting(checked: CheckedRecipe, choice: Choice, asked: int | None) -> Choic
     """The choice, limited to the images that fit unless the user gave a number."""
     from dataclasses import replace
 
-    from hdf.tools.preview.make import most_images
-
     epochs = checked.recipe.train.epochs
     if choice.epoch > epochs:
         message = f"{choice.epoch} is more than the recipe's train.epochs, {epochs}"
         raise click.BadParameter(message, param_hint="'--epoch'")
-    most = most_images(checked, choice)
+    most = choice.most_images(checked)
     if asked is not None and asked > most:
         message = f"{asked} is too many: a picture has room for {most} of these images"
         raise click.BadParameter(message, param_hint="'--count'")

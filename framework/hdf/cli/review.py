@@ -59,7 +59,7 @@ def review(
     if out is not None and out.suffix.lower() != ".csv":
         raise click.BadParameter(f"{str(out)!r} does not end with .csv", param_hint="'--out'")
     try:
-        from hdf.tools.review.app import make_app
+        from hdf.tools.review.app import Pictures, make_app, predicting
         from hdf.tools.review.serve import address_of, is_loopback, make_server, open_socket, show
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
@@ -70,8 +70,6 @@ def review(
     from hdf.files.pseudonyms import secret_of
     from hdf.inference.load import load_predictor
     from hdf.tools.review.desk import Desk
-    from hdf.tools.review.jpeg_cache import Pictures
-    from hdf.tools.review.predicting import predicting
     from hdf.tools.review.table import images_to_review, refuse_tables
 
     folder = images.resolve()

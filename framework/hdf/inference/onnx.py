@@ -44,7 +44,7 @@ class OnnxModel:
         self.spec = _spec(session, path)
 
     def __call__(self, image: Tensor) -> dict[str, Tensor]:
-        """The graph's outputs by name (`hdf.tools.export.graph.PredictionGraph`).
+        """The graph's outputs by name (`hdf.tools.export.PredictionGraph`).
 
         It uses as many threads as torch does in the calling thread.
 

@@ -61,7 +61,7 @@ class Fault(str):
     """Why a sample can't be used; a plain text says the same, and leaves out the kind.
 
     Attributes:
-        kind: what `hdf audit` calls it (`hdf.tools.audit.finding.KINDS`).
+        kind: what `hdf audit` calls it (`hdf.tools.audit.KINDS`).
     """
 
     kind: str

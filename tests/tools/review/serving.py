@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
@@ -23,8 +23,10 @@ from hdf.inference.predictor import Prediction
 from hdf.inference.sources import ImagePath
 from hdf.models.calibration import Calibration
 from hdf.tools.review.desk import Desk
-from hdf.tools.review.jpeg_cache import Pictures
 from hdf.types import Detections
+
+if TYPE_CHECKING:
+    from hdf.tools.review.app import Pictures
 
 LABELS = ("heart", "left_lung", "right_lung")
 SIZE = (120, 160)
@@ -37,15 +39,20 @@ TOKEN = "0123456789abcdef"
 
 
 class Fixed:
-    """Finds `FOUND` in every image, and doubts it by its mean grey value."""
+    """Finds `FOUND` in every image, and doubts it by its mean grey value, or as it is told to."""
 
     calibration: Calibration | None = None
     labels = LABELS
 
+    def __init__(self, doubt: float | None = None, spread: float = 1.0) -> None:
+        self.doubt, self.spread = doubt, spread
+
     def predict(self, images: Sequence[Tensor]) -> list[Prediction]:
         boxes = torch.tensor(list(FOUND.values()))
-        found = Detections(boxes, torch.arange(3), torch.ones(3), torch.ones(3, 4))
-        return [Prediction(found, float(image.mean()), LABELS) for image in images]
+        spread = torch.full((3, 4), self.spread)
+        found = Detections(boxes, torch.arange(3), torch.ones(3), spread)
+        doubts = [float(image.mean()) if self.doubt is None else self.doubt for image in images]
+        return [Prediction(found, doubt, LABELS) for doubt in doubts]
 
 
 def films(folder: Path, count: int = 4) -> list[ImagePath]:
@@ -58,10 +65,10 @@ def films(folder: Path, count: int = 4) -> list[ImagePath]:
     return [ImagePath(path, path.name) for path in paths]
 
 
-def told(films: Sequence[ImagePath]) -> Iterator[FileResult]:
+def told(films: Sequence[ImagePath], model: Fixed | None = None) -> Iterator[FileResult]:
     from hdf.inference.files import predict_files
 
-    yield from predict_files(Fixed(), [film.path for film in films], 0)
+    yield from predict_files(model or Fixed(), [film.path for film in films], 0)
 
 
 def change(name: str, **values: Any) -> dict[str, Any]:
@@ -118,7 +125,7 @@ class Served:
 @contextmanager
 def served(desk: Desk, pictures: Pictures | None = None, port: int = 0) -> Iterator[Served]:
     """Serve a desk in a thread of this process."""
-    from hdf.tools.review.app import make_app
+    from hdf.tools.review.app import Pictures, make_app
     from hdf.tools.review.serve import make_server, open_socket
 
     with open_socket("127.0.0.1", port) as listening:

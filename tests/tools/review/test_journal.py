@@ -20,8 +20,7 @@ from hdf.errors import UserError
 from hdf.inference.sources import find_images
 from hdf.tools.review import table as tables
 from hdf.tools.review.desk import Desk
-from hdf.tools.review.entries import Change
-from hdf.tools.review.journal import HEADER, Journal
+from hdf.tools.review.journal import HEADER, Change, Journal
 from hdf.tools.review.table import images_to_review
 from tests.dicom_files import write_dicom
 from tests.tools.review.serving import FOUND, LABELS, change, films, told
@@ -170,8 +169,8 @@ def test_a_table_that_is_changed_during_the_review_is_kept(reviewed: Path, tmp_p
     again = desk(tmp_path)
     table = tmp_path / "out.csv"
     table.write_text(table.read_text() + "mine\n")
-    saved = again.save(Change.model_validate_json(json.dumps(change("film-3.png"))))
-    assert "out.csv was changed by another program and is left as it is" in saved.warning
+    _, warning = again.save(Change.model_validate_json(json.dumps(change("film-3.png"))))
+    assert "out.csv was changed by another program and is left as it is" in warning
     assert table.read_text().endswith("mine\n")
     table.rename(tmp_path / "mine.csv")
     save(again, "film-2.png", base=1)
@@ -288,6 +287,7 @@ def test_films_are_those_that_prediction_finds(tmp_path: Path) -> None:
         ("ward/film.npy", "another image has this stem, too"),
         (" film.npy", "no table can hold this name"),
         ("ward/fi\nlm", "no table can hold this name"),
+        ("ward/fi\udcfflm", "no table can hold this name"),
     ],
 )
 def test_films_that_a_table_can_t_name_are_refused(tmp_path: Path, name: str, reason: str) -> None:

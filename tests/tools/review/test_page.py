@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,17 @@ pytest.importorskip("starlette", reason="the extra review is not installed")
 from benchmarks.browser import AXE, axe_source, chromium, missing
 
 from hdf.tools.review.desk import Desk
-from tests.tools.review.serving import FOUND, LABELS, Served, films, served, told, wait_for
+from tests.tools.review.serving import (
+    FOUND,
+    LABELS,
+    Fixed,
+    Served,
+    change,
+    films,
+    served,
+    told,
+    wait_for,
+)
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
@@ -27,9 +38,9 @@ def browser() -> Iterator[Any]:
 
 
 @contextmanager
-def desk_of(folder: Path, count: int = 4) -> Iterator[Desk]:
+def desk_of(folder: Path, count: int = 4, model: Fixed | None = None) -> Iterator[Desk]:
     desk = Desk(films(folder / "films", count), LABELS, folder / "out.csv")
-    for item in told(desk.films):
+    for item in told(desk.films, model):
         desk.add(item)
     try:
         yield desk
@@ -64,6 +75,19 @@ class Page:
         from selenium.webdriver.common.action_chains import ActionChains
 
         ActionChains(self.driver).send_keys(*keys).perform()
+
+    def press_with_control(self, *keys: str) -> None:
+        from selenium.webdriver.common.action_chains import ActionChains
+
+        chain = ActionChains(self.driver)
+        for key in keys:
+            held = ("\ue009", "\ue008") if key.isupper() else ("\ue009",)
+            for modifier in held:
+                chain.key_down(modifier)
+            chain.send_keys(key.lower())
+            for modifier in held:
+                chain.key_up(modifier)
+        chain.perform()
 
     def drag(self, label: str, edges: str, by: tuple[int, int]) -> None:
         from selenium.webdriver.common.action_chains import ActionChains
@@ -126,6 +150,7 @@ def test_the_most_doubtful_comes_first_and_enter_accepts(page: Page) -> None:
         ("film-2.png", "flagged", False),
     ]
     assert page.text("counts") == "1 accepted, 1 flagged, 2 open"
+    assert page.text("place") == "3 of 4, most doubtful first"
     page.press("\ue007", "\ue007")
     wait_for(lambda: "All images are decided" in page.text("notice"))
 
@@ -222,6 +247,77 @@ def test_a_note_goes_along(page: Page) -> None:
     assert (page.folder / "out.flagged.csv").read_text() == "name,note\nfilm-3.png,rotated film\n"
 
 
+def test_arrow_keys_keep_to_the_edge_after_a_note(page: Page) -> None:
+    grip = page.driver.find_element("css selector", "[data-label=heart] .grip[data-edges=x0]")
+    page.driver.execute_script("arguments[0].focus()", grip)
+    page.press("\ue012")
+    for key in ("\ue007", "\ue00c"):
+        page.press("n")
+        page.press("big", key)
+        page.press("\ue012")
+    slider = page.driver.find_element("id", "brightness")
+    page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", slider)
+    slider.click()
+    page.press("\ue012")
+    page.wait_saved()
+    last = page.journal()[-1]
+    assert (page.shown, last["note"], last["boxes"]["heart"][0]) == ("film-3.png", "bigbig", 56)
+
+
+def test_changes_are_undone_and_made_again(page: Page) -> None:
+    page.drag("heart", "x0", (-20, 0))
+    moved = page.edge("heart", "x0")
+    page.press("n")
+    page.press("seen", "\ue007")
+    page.press("\ue007")
+    page.wait_drawn("film-2.png")
+    page.press_with_control("z")
+    page.wait_drawn("film-3.png")
+    assert page.text("state") == "Open, corrected"
+    page.press_with_control("z")
+    assert page.driver.find_element("id", "note").get_property("value") == ""
+    page.driver.find_element("id", "undo").click()
+    assert (page.edge("heart", "x0"), page.text("state")) == (60, "Open")
+    page.press_with_control("z")  # there is nothing left
+    page.press_with_control("y", "Z")
+    assert (page.edge("heart", "x0"), page.text("state")) == (moved, "Open, corrected")
+    page.drag("heart", "y0", (0, 10))
+    page.press_with_control("y")  # a change ends what can be made again
+    assert page.text("state") == "Open, corrected"
+    page.wait_saved()
+    last = page.journal()[-1]
+    assert (last["state"], last["note"], last["boxes"]["heart"][0]) == ("open", "seen", moved)
+    assert len(page.journal()) == 9
+
+
+def test_what_another_window_has_decided_is_not_undone(browser: Any, tmp_path: Path) -> None:
+    with desk_of(tmp_path) as desk, served(desk) as server:
+        page = Page(browser, server.address, tmp_path)
+        page.drag("heart", "x0", (-20, 0))
+        page.wait_saved()
+        elsewhere(server, base=1)
+        page.drag("heart", "y0", (0, 10))
+        wait_for(lambda: "was changed in another window" in page.text("conflict"))
+        page.driver.find_element("id", "conflict-theirs").click()
+        page.press_with_control("z")
+        assert page.text("state") == "Flagged"
+        page.wait_saved()
+        assert [entry["revision"] for entry in page.journal()] == [1, 2]
+        assert all("409" in line for line in page.errors())
+
+
+@pytest.mark.parametrize(
+    ("spread", "told"), [(1.0, "1 of 2, widest intervals first"), (0.0, "1 of 2")]
+)
+def test_a_model_without_doubt_is_told_no_doubt(
+    browser: Any, tmp_path: Path, spread: float, told: str
+) -> None:
+    with desk_of(tmp_path, 2, Fixed(math.nan, spread)) as desk, served(desk) as server:
+        page = Page(browser, server.address, tmp_path)
+        assert page.text("place") == told
+        assert not page.driver.find_element("id", "doubt").is_displayed()
+
+
 def test_zoom_keeps_boxes_on_the_image(page: Page) -> None:
     before = page.scale
     page.press("+", "+")
@@ -282,10 +378,8 @@ def test_a_second_window_is_told_of_the_first(browser: Any, tmp_path: Path) -> N
         assert all("409" in line for line in page.errors())
 
 
-def elsewhere(server: Served) -> None:
-    from tests.tools.review.serving import change
-
-    assert server.json("save", change("film-3.png", state="flagged"))[0] == 200
+def elsewhere(server: Served, base: int = 0) -> None:
+    assert server.json("save", change("film-3.png", state="flagged", base=base))[0] == 200
 
 
 def test_the_next_eight_images_are_fetched_beforehand_in_their_order(

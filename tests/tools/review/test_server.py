@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from base64 import b64decode
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -16,9 +18,11 @@ pytest.importorskip("uvicorn", reason="the extra review is not installed")
 
 from hdf.errors import UserError
 from hdf.files.atomic import write_text
+from hdf.images import read_image
+from hdf.report.films import encoded
 from hdf.tools.review import table as tables
+from hdf.tools.review.app import Pictures, make_app
 from hdf.tools.review.desk import Desk
-from hdf.tools.review.jpeg_cache import Pictures
 from hdf.tools.review.serve import is_loopback, make_server, open_socket
 from tests.tools.review.serving import FOUND, LABELS, TOKEN, Served, change, films, served, told
 
@@ -61,12 +65,18 @@ def test_the_page_and_its_parts_are_served(server: Served) -> None:
     assert server.json("about")[1]["ratio_labels"] == list(LABELS)
 
 
-def test_a_picture_is_a_grey_jpeg_of_the_image(server: Served) -> None:
+def test_a_picture_is_a_grey_jpeg_stretched_as_in_the_report(
+    server: Served, tmp_path: Path
+) -> None:
     status, body, headers = server.ask(f"/{TOKEN}/picture/2")
     assert (status, headers["content-type"]) == (200, "image/jpeg")
     with Image.open(BytesIO(body)) as picture:
         assert (picture.mode, picture.size) == ("L", (160, 120))
-        assert abs(picture.getpixel((80, 60)) - 100) < 3  # type: ignore[operator]
+        shown = np.asarray(picture).astype(int)
+    (data, _, _) = encoded(read_image(tmp_path / "films" / "film-2.png"))
+    with Image.open(BytesIO(b64decode(data))) as picture:
+        assert abs(np.asarray(picture) - shown).max() < 6
+    assert (shown.min(), shown.max()) == (0, 255)
     assert server.ask(f"/{TOKEN}/picture/4")[0] == 404
 
 
@@ -231,7 +241,5 @@ def test_which_hosts_are_this_machine_alone() -> None:
 
 @pytest.mark.parametrize(("host", "known"), [("192.168.1.2:8017", True), ("evil.example", False)])
 def test_a_wildcard_answers_to_numbers_alone(desk: Desk, host: str, known: bool) -> None:
-    from hdf.tools.review.app import make_app
-
     guard = make_server(make_app(desk, Pictures()), "0.0.0.0", TOKEN).config.app
     assert guard._is_known(host) is known

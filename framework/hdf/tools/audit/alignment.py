@@ -10,18 +10,13 @@ from torch.nn import functional as F
 
 MOST_SHIFT = 0.125
 """The largest shift in either direction, as a share of the side."""
-
 NOISE = 0.2
 """The contrast, in standard deviations of grey, below which it is noise."""
 
 
 class Pose(NamedTuple):
-    """The transform that lays each of B images onto another.
-
-    Attributes:
-        zoom: float32 [B], above 1 to enlarge.
-        angle: float32 [B], degrees.
-        mirrored: bool [B].
+    """The transform that lays each of B images onto another: zoom float32 [B], above 1 to enlarge;
+    angle float32 [B], degrees; mirrored bool [B].
     """
 
     zoom: Tensor
@@ -29,7 +24,6 @@ class Pose(NamedTuple):
     mirrored: Tensor
 
     def of(self, index: Tensor) -> Pose:
-        """The poses at these positions."""
         return Pose(self.zoom[index], self.angle[index], self.mirrored[index])
 
 
@@ -73,60 +67,56 @@ def blurred(images: Tensor, sigma: float) -> Tensor:
 
 
 def correlation(first: Tensor, second: Tensor) -> Tensor:
-    """The correlation of the overlap of two structures at the best shift, [B] in [-1, 1].
+    """The correlation of the overlap of two structures [B, N, N] at the best shift, [B] in [-1, 1].
 
     Negative if one is the negative of the other. Padfield, Masked object registration
     in the Fourier domain, 2012, with whole images as masks.
-
-    Args:
-        first: float32 [B, N, N].
-        second: float32 [B, N, N].
     """
     side = first.shape[-1]
     reach = round(side * MOST_SHIFT)
     size = (side + reach, side + reach)
 
-    def transformed(images: Tensor) -> Tensor:
-        found: Tensor = torch.fft.rfft2(images, s=size)
-        return found
-
     def crossed(one: Tensor, other: Tensor) -> Tensor:
-        found: Tensor = torch.fft.irfft2(one * other.conj(), s=size)
+        products = torch.fft.rfft2(one, s=size) * torch.fft.rfft2(other, s=size).conj()
+        found: Tensor = torch.fft.irfft2(products, s=size)
         within = found.roll((reach, reach), (1, 2))[:, : 2 * reach + 1, : 2 * reach + 1]
         return within.flatten(1)
 
-    whole = transformed(torch.ones(1, side, side))
-    energy = crossed(transformed(first.square()), whole) * crossed(
-        whole, transformed(second.square())
-    )
-    found = crossed(transformed(first), transformed(second)) / energy.clamp(min=1e-6).sqrt()
+    whole = torch.ones(1, side, side)
+    energy = crossed(first.square(), whole) * crossed(whole, second.square())
+    found = crossed(first, second) / energy.clamp(min=1e-6).sqrt()
     return found.gather(1, found.abs().argmax(1, keepdim=True))[:, 0]
 
 
-def refined(
-    first: Tensor,
-    second: Tensor,
-    start: Pose,
-    zooms: tuple[float, ...],
-    angles: tuple[float, ...],
-    sigma: float,
-    smooth: float,
-) -> tuple[Tensor, Pose]:
-    """The correlation [B] at the best of the poses around `start`, and these poses.
+class Look(NamedTuple):
+    """How closely pairs are compared.
 
-    Args:
-        first: images that are laid onto `second`, float32 [B, N, N].
+    Attributes:
+        side: of the images, in pixels.
+        sigma: as `structure` takes it, as is `smooth`.
         zooms: factors to try.
         angles: degrees to add.
-        sigma: as `structure` takes it.
-        smooth: as `structure` takes it.
+        least: the correlation that a pair needs to be looked at further.
     """
-    target = structure(second, sigma, smooth)
+
+    side: int
+    sigma: float
+    smooth: float
+    zooms: tuple[float, ...]
+    angles: tuple[float, ...]
+    least: float
+
+
+def refined(first: Tensor, second: Tensor, start: Pose, look: Look) -> tuple[Tensor, Pose]:
+    """The correlation [B] of images [B, N, N] laid onto others, at the best of the poses around
+    `start`, and these poses.
+    """
+    target = structure(second, look.sigma, look.smooth)
     best, pose = torch.zeros(len(first)), start
-    for zoom in zooms:
-        for angle in angles:
+    for zoom in look.zooms:
+        for angle in look.angles:
             tried = start._replace(zoom=start.zoom * zoom, angle=start.angle + angle)
-            found = correlation(structure(posed(first, tried), sigma, smooth), target)
+            found = correlation(structure(posed(first, tried), look.sigma, look.smooth), target)
             better = found.abs() > best.abs()
             best = torch.where(better, found, best)
             pose = Pose(

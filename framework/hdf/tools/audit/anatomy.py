@@ -11,31 +11,24 @@ import torch
 from torch import Tensor
 
 from hdf.boxes import to_center_size
-from hdf.tools.audit.finding import Finding, Severity
+from hdf.tools.audit import Finding, Severity
 from hdf.tools.audit.records import Box
 from hdf.tools.audit.survey import SIDE
 
 FEWEST = 10
 """The fewest boxes of one label and source to judge others by."""
-
 TINY, TINY_WHATEVER = 0.25, 0.02
 """A side below this share of the median side, or below this share of the image, is tiny."""
-
 UNUSUAL, FAR = 4.5, 6.0
 """Robust standard deviations: a warning, severe. 200 hearts reach 4.6, 400 lungs 4.4."""
-
 USUAL = 2.5
 """A box within this many robust standard deviations lies where the others do."""
-
 LEAST_SPREAD = torch.tensor([0.01, 0.01, 0.03, 0.03])
 """The smallest spread of the centre, a share of the image, and of log width and log height."""
-
 OFF_CENTRE = 0.03
 """A label has no side if its median centre is nearer than this to the middle."""
-
 MIRROR_GAIN = 3.0
 """Standard deviations by which mirroring must improve a box, without evidence in the image."""
-
 CONTRAST = 0.15
 """The difference between the sides, in standard deviations of grey, that counts as evidence."""
 
@@ -54,37 +47,37 @@ def find_odd_boxes(boxes: Sequence[Box], small: Tensor, names: Sequence[str]) ->
     for box in boxes:
         groups[box.source, box.label].append(box)
     for group in groups.values():
-        yield from _odd_ones(group, small, names)
+        crowd = _Crowd.of(group, small)
+        for row, box in enumerate(group):
+            if found := _oddity(crowd, row, box):
+                yield Finding(names[box.image], *found)
 
 
-def _odd_ones(boxes: list[Box], small: Tensor, names: Sequence[str]) -> Iterator[Finding]:
-    crowd = _Crowd.of(boxes, small)
-    for row, box in enumerate(boxes):
-        severity: Severity
-        name, worst = names[box.image], float(crowd.deviation[row].abs().max())
-        if crowd.is_tiny(row):
-            yield Finding(name, "box_tiny", "severe", _tiny(box))
-        elif not crowd.is_known:
-            continue
-        elif wrong := crowd.wrong_side(row):
-            severity = "warning" if crowd.is_usual(row) else "severe"
-            yield Finding(name, wrong, severity, _SIDES[wrong].format(label=box.label))
-        elif worst >= UNUSUAL:
-            severity = "severe" if worst >= FAR else "warning"
-            yield Finding(name, "box_far", severity, _far(box, crowd.deviation[row]))
+def _oddity(crowd: _Crowd, row: int, box: Box) -> tuple[str, Severity, str] | None:
+    """Kind, severity and detail of what is odd about a box."""
+    worst = float(crowd.deviation[row].abs().max())
+    if crowd.is_tiny(row):
+        return "box_tiny", "severe", _tiny(box)
+    if not crowd.is_known:
+        return None
+    if wrong := crowd.wrong_side(row):
+        detail = _SIDES[wrong].format(label=box.label)
+        return wrong, "warning" if worst < USUAL else "severe", detail
+    if worst < UNUSUAL:
+        return None
+    return "box_far", "severe" if worst >= FAR else "warning", _far(box, crowd.deviation[row])
 
 
 @dataclass(frozen=True)
 class _Crowd:
-    """All M boxes of one label and source, and the position of each among them.
+    """All M boxes of one label and source, and the position of each among them, float32.
 
     Attributes:
-        shape: float32 [M, 4]: centre, and logarithm of width and height.
-        median: float32 [4], of these.
-        deviation: float32 [M, 4], in robust standard deviations from the median.
+        shape: [M, 4], centre, and logarithm of width and height.
+        median: [4], of these.
+        deviation: [M, 4], in robust standard deviations from the median.
         mirrored: the same for the mirrored boxes.
-        evidence: float32 [M], from the image's grey values; above 0 if the box lies on the side
-            where most do, 0 if the image gives no evidence.
+        evidence: [M], of the grey values; above 0 if the box lies on the side where most do.
     """
 
     edges: Tensor
@@ -99,8 +92,9 @@ class _Crowd:
         edges = torch.stack([box.edges for box in boxes])
         shape = _shape(edges)
         median, spread = _robust(shape)
-        mirrored = (_shape(_mirrored(edges)) - median) / spread
-        astride = float(edges[:, 0].median()) < 0.5 < float(edges[:, 2].median())
+        x0, y0, x1, y1 = edges.unbind(1)
+        mirrored = (_shape(torch.stack([1 - x1, y0, 1 - x0, y1], 1)) - median) / spread
+        astride = float(x0.median()) < 0.5 < float(x1.median())
         has_side = astride and abs(float(median[0]) - 0.5) >= OFF_CENTRE
         evidence = _evidence(boxes, small) if has_side else torch.zeros(len(boxes))
         return cls(edges, shape, median, (shape - median) / spread, mirrored, evidence)
@@ -109,10 +103,6 @@ class _Crowd:
     def is_known(self) -> bool:
         """Whether there are enough boxes to say where such boxes lie."""
         return len(self.edges) >= FEWEST
-
-    def is_usual(self, row: int) -> bool:
-        """Whether the box lies where the others do."""
-        return float(self.deviation[row].abs().max()) < USUAL
 
     def is_tiny(self, row: int) -> bool:
         if float((self.edges[row, 2:] - self.edges[row, :2]).min()) < TINY_WHATEVER:
@@ -144,11 +134,6 @@ def _shape(edges: Tensor) -> Tensor:
     """Centre, and logarithm of width and height, [N, 4]."""
     found = to_center_size(edges)
     return torch.cat([found[:, :2], found[:, 2:].clamp(min=1e-6).log()], 1)
-
-
-def _mirrored(edges: Tensor) -> Tensor:
-    x0, y0, x1, y1 = edges.unbind(-1)
-    return torch.stack([1 - x1, y0, 1 - x0, y1], -1)
 
 
 def _robust(shape: Tensor) -> tuple[Tensor, Tensor]:

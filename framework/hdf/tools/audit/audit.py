@@ -1,29 +1,52 @@
-"""All checks of a recipe's data set."""
+"""All checks of a recipe's data set, and a page with a card for each finding."""
 
 from __future__ import annotations
 
+import base64
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
+
+import torch
+from PIL import Image
 
 from hdf.console.progress import Reporter
 from hdf.data.dataset import list_samples, read_images
+from hdf.data.decode import in_original_pixels
 from hdf.data.store import Store
+from hdf.drawing.colours import true_colours
 from hdf.recipe.check import CheckedRecipe
+from hdf.report import page
+from hdf.report.films import Film, Stroke, jpeg
 from hdf.runtime.resources import keep_freed_memory
+from hdf.tools.audit import KINDS, Finding, in_order
 from hdf.tools.audit.anatomy import find_odd_boxes
 from hdf.tools.audit.duplicates import find_duplicates, same_radiographs
-from hdf.tools.audit.finding import Finding, in_order
 from hdf.tools.audit.records import (
     Box,
-    find_absent_labels,
     find_bad_boxes,
     find_bad_records,
     find_bad_splits,
     parts_of,
 )
-from hdf.tools.audit.survey import BLANK, find_bad_exposures, likeness_to_all, survey, upright
+from hdf.tools.audit.survey import (
+    BLANK,
+    find_bad_exposures,
+    likeness_to_all,
+    survey,
+    unpadded,
+    upright,
+)
 from hdf.types import Sample
+
+SIDE = 208
+MOST_CARDS = 100
+"""Of each kind; further findings have no images."""
+MADE_BY = "hdf audit"
+is_page = partial(page.is_page, made_by=MADE_BY)
 
 
 @dataclass(frozen=True)
@@ -41,13 +64,13 @@ class Audit:
     findings: list[Finding]
 
     @property
-    def severe_images(self) -> int:
-        """The number of images with severe findings."""
-        return len({finding.name for finding in self.severe if finding.name})
-
-    @property
     def severe(self) -> list[Finding]:
         return [finding for finding in self.findings if finding.severity == "severe"]
+
+    @property
+    def severe_images(self) -> int:
+        """The number of images with severe findings."""
+        return len({name for item in self.severe for name in (item.name, *item.others) if name})
 
 
 def audit(checked: CheckedRecipe, loader: Any, reporter: Reporter) -> Audit:
@@ -80,7 +103,6 @@ def audit(checked: CheckedRecipe, loader: Any, reporter: Reporter) -> Audit:
 def _of_images(
     store: Store, boxes: list[Box], parts: dict[str, str], reporter: Reporter
 ) -> Iterator[Finding]:
-    yield from find_absent_labels(store.labels, boxes)
     with reporter.counting("looking at images") as progress:
         seen = survey(store, progress)
     shows = seen.spread >= BLANK
@@ -89,6 +111,60 @@ def _of_images(
     yield from find_odd_boxes(boxes, upright(seen.small, likeness), seen.names)
     with reporter.counting("looking for duplicates") as progress:
         pairs = same_radiographs(seen, shows, progress)
-    yield from find_duplicates(
-        pairs, seen.names, [parts.get(name, "unused") for name in seen.names]
+    of_images = [parts.get(name, "unused") for name in seen.names]
+    yield from find_duplicates(pairs, seen.names, of_images)
+
+
+def write_page(path: Path, title: str, found: Audit) -> None:
+    """Write the findings, with the images that they are about.
+
+    Raises:
+        UserError: it can't be written.
+    """
+    labels = found.store.labels if found.store else ()
+    groups: dict[str, list[Finding]] = defaultdict(list)
+    for finding in found.findings:
+        groups[finding.kind].append(finding)
+    page.write_page(
+        path,
+        "audit.html",
+        MADE_BY,
+        "hdf.tools",
+        title=title,
+        count=len(found.samples),
+        severe=found.severe_images,
+        labels=list(zip(labels, true_colours(len(labels)), strict=True)),
+        sections=[(kind, KINDS[kind], list(_cards(found, own))) for kind, own in groups.items()],
+        most=MOST_CARDS,
     )
+
+
+def _cards(found: Audit, findings: list[Finding]) -> Iterator[tuple[Finding, list[Film]]]:
+    """Each finding with its films, the image itself first."""
+    store = found.store
+    rows = {sample.id: row for row, sample in enumerate(store.samples if store else [])}
+    samples = {sample.id: sample for sample in found.samples}
+    for number, finding in enumerate(findings):
+        names = (finding.name, *finding.others[:2]) if number < MOST_CARDS else ()
+        there = [name for name in names if name in rows]
+        yield finding, [_film(store, rows[name], samples[name]) for name in there if store]
+
+
+def _film(store: Store, row: int, sample: Sample) -> Film:
+    [image] = store.images[torch.tensor([row])]
+    picture = Image.fromarray(unpadded(image[0], store.geometry[row]).numpy())
+    picture.thumbnail((SIDE, SIDE))
+    data = base64.b64encode(jpeg(picture)).decode()
+    return Film(sample.id, data, list(_strokes(store, row, sample)))
+
+
+def _strokes(store: Store, row: int, sample: Sample) -> Iterator[Stroke]:
+    if sample.target is None:
+        return
+    height, width = store.geometry[row].original_size
+    colours = dict(zip(store.labels, true_colours(len(store.labels)), strict=True))
+    boxes = in_original_pixels(sample.target, (height, width)).tolist()
+    for (x0, y0, x1, y1), label in zip(boxes, sample.target.labels, strict=True):
+        if label in colours:
+            sizes = (max(0, x1 - x0) / width, max(0, y1 - y0) / height)
+            yield Stroke(x0 / width, y0 / height, *sizes, colours[label], True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from typing import NamedTuple
@@ -23,25 +23,21 @@ from torch import Tensor
 
 from hdf.data.store import Progress
 from hdf.runtime.workers import one_torch_thread, workers
-from hdf.tools.audit.alignment import Pose, posed, refined, structure
-from hdf.tools.audit.finding import Finding, Severity
+from hdf.tools.audit import Finding, Severity, listed
+from hdf.tools.audit.alignment import Look, Pose, posed, refined, structure
 from hdf.tools.audit.survey import Survey, standardised
-
-MIDDLE, FINE = (48, 4.0, 1.0), (112, 4.0, 0.8)
-"""Side in pixels, and what `structure` takes."""
 
 TOGETHER = 64
 """Pairs compared at a time."""
-
-WORTH_LAYING, WORTH_A_CLOSE_LOOK = 0.8, 0.89
-"""Correlations at 48 px, before and after one image is laid onto the other."""
-
 ALIKE, SAME = 0.79, 0.84
 """Correlations at 112 px: a warning, severe. Of 200 radiographs no two reach the first. Of copies
 re-encoded, re-windowed, mirrored, inverted, cropped by up to a tenth at each edge or rotated by up
 to 5 degrees nearly all do, and of each kind nine in ten reach 0.86."""
-
-
+LOOKS = (
+    Look(48, 4.0, 1.0, (1.0,), (0.0,), 0.8),
+    Look(48, 4.0, 1.0, (0.95, 1.0, 1.05), (-4.0, -2.0, 0.0, 2.0, 4.0), 0.89),
+    Look(112, 4.0, 0.8, (0.975, 1.0, 1.025), (-1.0, 0.0, 1.0), ALIKE),
+)
 ZOOMS = (1.0, 1.12, 1.25)
 MOST_LIKE = 3
 QUERIES = 256
@@ -51,10 +47,9 @@ SIGMA, SMOOTH = 4.0, 1.0
 
 @dataclass(frozen=True)
 class Pair:
-    """Two images that show the same radiograph.
+    """Two images that show the same radiograph, by their positions in the survey.
 
     Attributes:
-        first: a position in the survey, as is `second`.
         likeness: their correlation in [0, 1]; 1 for equal pixels.
         change: what was done to one of them.
     """
@@ -68,39 +63,51 @@ class Pair:
 def find_duplicates(
     pairs: Sequence[Pair], names: Sequence[str], parts: Sequence[str]
 ) -> Iterator[Finding]:
-    """One finding for each image of a pair; severe if the same radiograph is on different sides.
+    """One finding for each radiograph that is there more than once, however often.
+
+    It is severe if the same radiograph is on different sides, directly or through other pairs.
 
     Args:
         names: of the images.
         parts: of the split, as `hdf.tools.audit.records.parts_of` returns them.
     """
-    partners: dict[int, list[tuple[int, Pair]]] = defaultdict(list)
-    for pair in pairs:
-        partners[pair.first].append((pair.second, pair))
-        partners[pair.second].append((pair.first, pair))
-    sides = _sides_of_the_same(pairs, parts)
-    for image in sorted(partners):
-        of_one = sorted(partners[image], key=lambda item: -item[1].likeness)
-        kind = "duplicate" if of_one[0][1].likeness == 1 else "near_duplicate"
-        across = parts[image] != "unused" and len(sides[image]) > 1
-        same = ", ".join(_described(names[other], parts[other], pair) for other, pair in of_one[:4])
-        shows = "shows" if of_one[0][1].likeness >= SAME else "may show"
-        detail = f"{shows} the same radiograph as {same}; it is itself in {parts[image]}"
-        severity: Severity = "severe" if across else "warning"
-        others = tuple(names[other] for other, _ in of_one[:4])
-        yield Finding(names[image], kind, severity, detail, others)
-
-
-def _sides_of_the_same(pairs: Sequence[Pair], parts: Sequence[str]) -> list[set[str]]:
-    """For each image the parts with the same radiograph, found directly or through other pairs."""
-    sure = [pair for pair in pairs if pair.likeness >= SAME]
-    ends = ([pair.first for pair in sure], [pair.second for pair in sure])
-    links = coo_array((np.ones(len(sure)), ends), shape=(len(parts), len(parts)))
-    _, group = connected_components(links, directed=False)
+    linked = _linked(pairs, len(parts))
+    sure = _linked([pair for pair in pairs if pair.likeness >= SAME], len(parts))
     sides: dict[int, set[str]] = defaultdict(set)
-    for image, part in enumerate(parts):
-        sides[group[image]] |= {part} - {"unused"}
-    return [sides[group[image]] for image in range(len(parts))]
+    for group, part in zip(sure, parts, strict=True):
+        sides[group] |= {part} - {"unused"}
+    groups: dict[int, list[Pair]] = defaultdict(list)
+    for pair in sorted(pairs, key=lambda pair: pair.first):
+        groups[linked[pair.first]].append(pair)
+    for same in groups.values():
+        members = {image for pair in same for image in (pair.first, pair.second)}
+        severe = any(len(sides[sure[image]]) > 1 for image in members)
+        yield _finding(same, names, parts, "severe" if severe else "warning")
+
+
+def _finding(
+    same: list[Pair], names: Sequence[str], parts: Sequence[str], severity: Severity
+) -> Finding:
+    """The finding about a group of images: the first one, and the others, the most alike first."""
+    best: dict[int, Pair] = {}
+    for pair in sorted(same, key=lambda pair: pair.likeness):
+        best[pair.first] = best[pair.second] = pair
+    first, *others = sorted(best)
+    others.sort(key=lambda image: -best[image].likeness)
+    most = max(pair.likeness for pair in same)
+    told = listed([_described(names[image], parts[image], best[image]) for image in others])
+    shows = f"{'shows' if most >= SAME else 'may show'} the same radiograph as {told}"
+    detail = f"{shows}; it is itself in {parts[first]}"
+    kind = "duplicate" if most == 1 else "near_duplicate"
+    return Finding(names[first], kind, severity, detail, tuple(names[image] for image in others))
+
+
+def _linked(pairs: Sequence[Pair], count: int) -> list[int]:
+    """The number of each image's group: images that pairs link, directly or through others."""
+    ends = ([pair.first for pair in pairs], [pair.second for pair in pairs])
+    links = coo_array((np.ones(len(pairs)), ends), shape=(count, count))
+    found: list[int] = connected_components(links, directed=False)[1].tolist()
+    return found
 
 
 def _described(name: str, part: str, pair: Pair) -> str:
@@ -125,78 +132,44 @@ def same_radiographs(survey: Survey, usable: Tensor, progress: Progress) -> list
 
 def _nearly_same(survey: Survey, alone: Tensor, progress: Progress) -> Iterator[Pair]:
     best: dict[tuple[int, int], Pair] = {}
-    done = 0
     with one_torch_thread(), ThreadPoolExecutor(workers()) as pool:
-        for given in shortlist(survey.small[alone]):
+        for number, given in enumerate(shortlist(survey.small[alone]), 1):
             there = given._replace(first=alone[given.first], second=alone[given.second])
-            for pair in chain(*pool.map(partial(_decided, survey), there.pieces(TOGETHER))):
-                first, second = sorted((pair.first, pair.second))
-                if (first, second) not in best or best[first, second].likeness < pair.likeness:
-                    best[first, second] = replace(pair, first=first, second=second)
-            done = min(done + QUERIES, len(alone))
-            progress(done, len(alone))
+            rows = torch.split(torch.arange(len(there.first)), TOGETHER)
+            for pair in chain(*pool.map(partial(_decided, survey), map(there.of, rows))):
+                ends = (pair.first, pair.second)
+                best[ends] = max(pair, best.get(ends, pair), key=lambda item: item.likeness)
+            progress(min(number * QUERIES, len(alone)), len(alone))
     yield from best.values()
 
 
 def _decided(survey: Survey, given: Candidates) -> list[Pair]:
     """The pairs among the candidates that show the same radiograph."""
-    given, _ = _alike(survey, given, MIDDLE, (1.0,), (0.0,), WORTH_LAYING)
-    zooms, angles = (0.95, 1.0, 1.05), (-4.0, -2.0, 0.0, 2.0, 4.0)
-    given, _ = _alike(survey, given, MIDDLE, zooms, angles, WORTH_A_CLOSE_LOOK)
-    given, found = _alike(survey, given, FINE, (0.975, 1.0, 1.025), (-1.0, 0.0, 1.0), ALIKE)
+    for look in LOOKS:
+        if not len(given.first):
+            return []
+        first, second = survey.at(given.first, look.side), survey.at(given.second, look.side)
+        found, pose = refined(first, second, given.pose, look)
+        kept = (found.abs() >= look.least).nonzero()[:, 0]
+        given, found = given._replace(pose=pose).of(kept), found[kept]
     pairs = []
     for row, likeness in enumerate(found.tolist()):
         change = ", mirrored" if given.pose.mirrored[row] else ""
         change += ", inverted" if likeness < 0 else ""
-        below_1 = min(abs(likeness), 0.999)  # 1 stands for equal pixels
-        pairs.append(Pair(int(given.first[row]), int(given.second[row]), below_1, change))
+        one, other = sorted((int(given.first[row]), int(given.second[row])))
+        pairs.append(Pair(one, other, min(abs(likeness), 0.999), change))  # 1 is for equal pixels
     return pairs
 
 
-def _alike(
-    survey: Survey,
-    given: Candidates,
-    how: tuple[int, float, float],
-    zooms: tuple[float, ...],
-    angles: tuple[float, ...],
-    least: float,
-) -> tuple[Candidates, Tensor]:
-    """The candidates with a correlation of at least `least` once aligned, and the correlations.
-
-    Args:
-        how: side in pixels, and what `structure` takes.
-        zooms: factors to try.
-        angles: degrees to add.
-    """
-    if not len(given.first):
-        return given, torch.zeros(0)
-    side, *filters = how
-    first, second = survey.at(given.first, side), survey.at(given.second, side)
-    found, pose = refined(first, second, given.pose, zooms, angles, *filters)
-    kept = (found.abs() >= least).nonzero()[:, 0]
-    return given._replace(pose=pose).of(kept), found[kept]
-
-
 class Candidates(NamedTuple):
-    """Pairs of images, and the transform of each first one onto the second.
-
-    Attributes:
-        first: int64 [B], as is `second`.
-    """
+    """Pairs of images, int64 [B], and the transform of each first one onto the second."""
 
     first: Tensor
     second: Tensor
     pose: Pose
 
     def of(self, index: Tensor) -> Candidates:
-        """The pairs at these positions."""
         return Candidates(self.first[index], self.second[index], self.pose.of(index))
-
-    def pieces(self, count: int) -> list[Candidates]:
-        """The same pairs, at most `count` together."""
-        starts = range(0, len(self.first), count)
-        every = torch.arange(len(self.first))
-        return [self.of(every[start : start + count]) for start in starts]
 
 
 def shortlist(small: Tensor) -> Iterator[Candidates]:
@@ -211,8 +184,7 @@ def shortlist(small: Tensor) -> Iterator[Candidates]:
         return
     pieces = (structure(piece, SIGMA, SMOOTH) for piece in torch.split(small, QUERIES))
     rows = torch.cat([standardised(piece) for piece in pieces])
-    for start in range(0, len(small), QUERIES):
-        queries = torch.arange(start, min(start + QUERIES, len(small)))
+    for queries in torch.split(torch.arange(len(small)), QUERIES):
         likeness, variant = _best_variant(small[queries], rows)
         likeness[torch.arange(len(queries)), queries] = -1  # no image is its own copy
         others = likeness.topk(min(MOST_LIKE, len(small) - 1), 1).indices

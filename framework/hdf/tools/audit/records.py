@@ -13,17 +13,15 @@ from hdf.data.split import Split, assign, shared_groups
 from hdf.data.store import Skipped, Store
 from hdf.errors import UserError
 from hdf.recipe.splits import AnySplit, FoldSplit
-from hdf.tools.audit.finding import KINDS, Finding
+from hdf.tools.audit import KINDS, Finding, listed
 from hdf.types import Sample, kind_of
 
 
 @dataclass(frozen=True)
 class Box:
-    """A box that lies within its image.
+    """A box within its image, by the image's position in the store.
 
-    Attributes:
-        image: the position of its image in the store.
-        edges: float32 [4], (x0, y0, x1, y1) as fractions of the image.
+    ``edges`` are float32 [4], (x0, y0, x1, y1) as fractions of the image.
     """
 
     image: int
@@ -34,18 +32,18 @@ class Box:
 
 def find_bad_records(samples: Sequence[Sample], bad: Iterable[Skipped]) -> Iterator[Finding]:
     """Faults that the loader states, and images that can't be read."""
+    faulty = {sample.id for sample in samples if sample.faults}
     for sample in samples:
         for fault in sample.faults:
             kind = kind_of(fault) if kind_of(fault) in KINDS else "record"
             yield Finding(sample.id, kind, "severe", str(fault))
-    faulty = {sample.id for sample in samples if sample.faults}
     for name, error in bad:
         if name not in faulty:
             yield Finding(name, "unreadable", "severe", "; ".join(map(str, error.problems)))
 
 
 def find_bad_boxes(store: Store, samples: Sequence[Sample]) -> tuple[list[Finding], list[Box]]:
-    """Boxes without area or outside their image; and the others, for further checks.
+    """Boxes without area or outside their image, labels without a sound box; and the sound boxes.
 
     Args:
         store: the images.
@@ -56,38 +54,30 @@ def find_bad_boxes(store: Store, samples: Sequence[Sample]) -> tuple[list[Findin
     for image, sample in enumerate(samples):
         if sample.target is None:
             continue
-        height, width = store.geometry[image].original_size
-        if fault := frame_fault(sample.target, (height, width)):
-            detail = f"{sample.where or sample.id}: {fault}"
-            findings.append(Finding(sample.id, kind_of(fault), "severe", detail))
-            continue
-        boxes = in_original_pixels(sample.target, (height, width))
-        for box, label in zip(boxes, sample.target.labels, strict=True):
+        height, width = size = store.geometry[image].original_size
+        faults = [frame_fault(sample.target, size)]
+        boxes = in_original_pixels(sample.target, size)
+        named = zip(boxes, sample.target.labels, strict=True) if not faults[0] else ()
+        for box, label in named:
             if label not in store.labels:
                 continue
-            if fault := box_fault(box, label, (height, width)):
-                detail = f"{sample.where or sample.id}: {fault}"
-                findings.append(Finding(sample.id, kind_of(fault), "severe", detail))
-            else:
+            faults.append(box_fault(box, label, size))
+            if not faults[-1]:
                 edges = box / box.new_tensor([width, height, width, height])
                 sound.append(Box(image, sample.source, label, edges))
+        for fault in filter(None, faults):
+            detail = f"{sample.where or sample.id}: {fault}"
+            findings.append(Finding(sample.id, kind_of(fault), "severe", detail))
+    for label in [name for name in store.labels if name not in {box.label for box in sound}]:
+        detail = f"no image has a box of {label!r} that can be used"
+        findings.append(Finding("", "label", "severe", detail))
     return findings, sound
-
-
-def find_absent_labels(labels: Sequence[str], boxes: Iterable[Box]) -> Iterator[Finding]:
-    """Labels of the recipe without a sound box."""
-    found = {box.label for box in boxes}
-    for label in labels:
-        if label not in found:
-            detail = f"no image has a box of {label!r} that can be used"
-            yield Finding("", "label", "severe", detail)
 
 
 def parts_of(samples: Sequence[Sample], split: AnySplit, seed: int) -> list[str]:
     """The part of each sample: ``fold 0``, ``fold 1`` …, or ``train``, ``val``, ``inner``.
 
-    Samples of different folds are on different sides in a cross-validation. ``unused`` if the
-    split can't be made.
+    ``unused`` if the split can't be made.
     """
     if isinstance(split, FoldSplit):
         parts = [""] * len(samples)
@@ -120,22 +110,18 @@ def find_bad_splits(samples: Sequence[Sample], split: AnySplit, seed: int) -> It
     yield from _shared_patients(samples, sides)
 
 
-def _shared_patients(samples: Sequence[Sample], sides: Split) -> Iterator[Finding]:
-    images: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for sample, side in zip(samples, sides.sides(len(samples)), strict=True):
-        if side != "unused":
-            images[sample.group].append((sample.id, side))
-    shared = set(shared_groups(samples, sides))
-    for of_one in (images[group] for group in images if group in shared):
-        for name, side in of_one:
-            others = {other: where for other, where in of_one if where != side}
-            names = _listed([f"{other} in {where}" for other, where in others.items()])
-            detail = f"is in {side}; the same patient has {names}"
-            detail = detail if others else "is in the training and in the validation list"
-            yield Finding(name, "patient_on_both_sides", "severe", detail, tuple(others))
-
-
-def _listed(names: Sequence[str], most: int = 4) -> str:
-    """Names in a sentence; the first few of many."""
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+def _shared_patients(samples: Sequence[Sample], split: Split) -> Iterator[Finding]:
+    """One finding for each patient, with the images on the other side first."""
+    images: dict[str, dict[str, str]] = defaultdict(dict)
+    for side in ("train", "inner", "val"):
+        for index in getattr(split, side):
+            of_one, name = images[samples[index].group], samples[index].id
+            of_one[name] = f"{of_one[name]} and {side}" if name in of_one else side
+    shared = set(shared_groups(samples, split))
+    for group in (group for group in images if group in shared):
+        (name, where), *others = images[group].items()
+        others.sort(key=lambda other: other[1] == where)
+        told = listed([f"{other} in {there}" for other, there in others])
+        detail = f"is in {where}" + (f"; the same patient has {told}" if others else "")
+        names = tuple(other for other, _ in others)
+        yield Finding(name, "patient_on_both_sides", "severe", detail, names)

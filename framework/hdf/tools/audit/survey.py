@@ -1,7 +1,4 @@
-"""The figures of every image, computed in one pass without padding, and what they tell alone.
-
-That is blank, clipped, inverted and unusual images.
-"""
+"""The figures of every image without its padding, and the blank, clipped and inverted ones."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hdf.data.store import Progress, Store
-from hdf.tools.audit.finding import Finding
+from hdf.tools.audit import Finding, Severity
 from hdf.types import Geometry
 
 SIDE = 32
@@ -23,27 +20,23 @@ ENDS = (2, 253)
 """A pixel is clipped if its grey value of 256 is at most the first or at least the second."""
 BLANK = 0.04
 """An image with a smaller spread is blank. The flattest of 200 radiographs has 0.10."""
-
 CLIPPED, BADLY_CLIPPED = 0.05, 0.2
 """Clipped shares of the middle quarter: a warning, severe. 200 radiographs have 0.003."""
-
 INVERTED, UNLIKE = -0.2, 0.3
 """Upper limits of the likeness. 200 radiographs have 0.51 to 0.93, their negatives the opposite."""
-
 FEWEST = 10
 """The fewest images to call one unlike the others."""
 
 
 @dataclass(frozen=True)
 class Survey:
-    """The figures of N images.
+    """The figures of the N images of a store, float32.
 
     Attributes:
-        store: where they are; without boxes.
         digest: of each image's pixels, to find equal ones.
-        spread: float32 [N], the 95th less the 5th percentile of the grey values, in [0, 1].
-        clipped: float32 [N], the share of black and white among the pixels of the middle quarter.
-        small: float32 [N, SIDE, SIDE] in [0, 1], stretched to a square.
+        spread: [N], the 95th less the 5th percentile of the grey values, in [0, 1].
+        clipped: [N], the share of black and white among the pixels of the middle quarter.
+        small: [N, SIDE, SIDE] in [0, 1], stretched to a square.
     """
 
     store: Store
@@ -58,12 +51,9 @@ class Survey:
 
     def at(self, index: Tensor, side: int) -> Tensor:
         """Images of int64 [B], float32 [B, side, side] in [0, 1], stretched to a square."""
-        images = self.store.images[index]
-        rows = [
-            squared(unpadded(image[0], self.store.geometry[position]), side)
-            for image, position in zip(images, index.tolist(), strict=True)
-        ]
-        return torch.stack(rows)
+        films = zip(self.store.images[index], index.tolist(), strict=True)
+        shown = [unpadded(image[0], self.store.geometry[position]) for image, position in films]
+        return torch.stack([_squared(film, side) for film in shown])
 
 
 def survey(store: Store, progress: Progress) -> Survey:
@@ -77,7 +67,7 @@ def survey(store: Store, progress: Progress) -> Survey:
             film = unpadded(image[0], store.geometry[position])
             digest.append(hashlib.blake2b(image.numpy().tobytes(), digest_size=16).digest())
             numbers.append(_numbers(film))
-            small.append(squared(film, SIDE))
+            small.append(_squared(film, SIDE))
         progress(len(small), len(store))
     spread, clipped = torch.tensor(numbers).unbind(1)
     return Survey(store, digest, spread, clipped, torch.stack(small))
@@ -93,7 +83,7 @@ def unpadded(image: Tensor, geometry: Geometry) -> Tensor:
     return image[top : top + height, left : left + width]
 
 
-def squared(film: Tensor, side: int) -> Tensor:
+def _squared(film: Tensor, side: int) -> Tensor:
     """uint8 [H, W] to float32 [side, side] in [0, 1]."""
     scaled = F.interpolate(film[None, None].float() / 255, (side, side), mode="area")
     return scaled[0, 0]
@@ -111,22 +101,21 @@ def _numbers(film: Tensor) -> tuple[float, float]:
 def standardised(small: Tensor) -> Tensor:
     """Images [N, H, W] as rows [N, H x W] of mean 0 and length 1."""
     rows = small.flatten(1)
-    rows = rows - rows.mean(1, keepdim=True)
-    return F.normalize(rows, dim=1, eps=1e-6)
+    return F.normalize(rows - rows.mean(1, keepdim=True), dim=1, eps=1e-6)
 
 
 def find_bad_exposures(survey: Survey, likeness: Tensor) -> Iterator[Finding]:
-    """Blank, clipped, inverted and unusual images.
-
-    Args:
-        likeness: of each image, as `likeness_to_all` returns it.
-    """
+    """Blank, clipped, inverted and unusual images, by what `likeness_to_all` returns."""
     for row, name in enumerate(survey.names):
         if survey.spread[row] < BLANK:
             spread = f"{float(survey.spread[row]):.1%} of the grey scale"
             yield Finding(name, "blank", "severe", f"nine tenths of its pixels lie within {spread}")
             continue
-        yield from _clipped(name, float(survey.clipped[row]))
+        share = float(survey.clipped[row])
+        if share >= CLIPPED:
+            detail = f"{share:.0%} of the pixels in its middle are black or white"
+            severity: Severity = "severe" if share >= BADLY_CLIPPED else "warning"
+            yield Finding(name, "clipped", severity, detail)
         if likeness[row] < INVERTED:
             detail = "bone is dark and air is bright, against the other images"
             yield Finding(name, "inverted", "severe", detail)
@@ -135,20 +124,11 @@ def find_bad_exposures(survey: Survey, likeness: Tensor) -> Iterator[Finding]:
             yield Finding(name, "unlike", "warning", detail)
 
 
-def _clipped(name: str, share: float) -> Iterator[Finding]:
-    if share >= CLIPPED:
-        detail = f"{share:.0%} of the pixels in its middle are black or white"
-        yield Finding(name, "clipped", "severe" if share >= BADLY_CLIPPED else "warning", detail)
-
-
 def likeness_to_all(small: Tensor, usable: Tensor) -> Tensor:
-    """The correlation of each image with the first principal component of all, [N] in [-1, 1].
+    """The correlation of each image [N, SIDE, SIDE] with the first principal component of the
+    usable ones (bool [N]), [N] in [-1, 1].
 
     A few inverted images do not change the component; its sign is such that lungs are dark.
-
-    Args:
-        small: [N, SIDE, SIDE].
-        usable: bool [N], the images to compute the component from.
     """
     rows = standardised(small)
     if not usable.any():

@@ -1,18 +1,38 @@
-"""The hardware: devices, precision, cores, memory and disk space."""
+"""A check's outcome, and the hardware: devices, precision, cores, memory and disk space."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-
-from hdf.tools.doctor import Check, State
+from typing import Literal
 
 GIB = 2**30
 ENOUGH_MEMORY = 4 * GIB
 ENOUGH_ROOM = 5 * GIB
 LEAST_ROOM = GIB // 10
+State = Literal["ok", "note", "broken"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """The outcome of one check.
+
+    Attributes:
+        section: the group that it belongs to, such as ``packages``.
+        name: the thing that was checked.
+        state: ``ok``; ``note`` for what hdf can do without; ``broken`` for what it needs.
+        value: what was found.
+        advice: what to do if it is not ``ok``.
+    """
+
+    section: str
+    name: str
+    state: State
+    value: str
+    advice: str = ""
 
 
 def devices() -> Iterator[Check]:
@@ -72,20 +92,17 @@ def _load(count: int) -> Check:
     free = everywhere - load
     if count == 1 or free > count - 0.5:
         return Check("machine", "load", "ok", value)
-    threads = max(1, min(int(free), count - 1))
-    advice = (
-        f"beside other programs an epoch may take many times as long; try OMP_NUM_THREADS={threads}"
-    )
-    return Check("machine", "load", "note", value, advice)
+    advice = "beside other programs an epoch may take many times as long; try OMP_NUM_THREADS="
+    return Check("machine", "load", "note", value, f"{advice}{max(1, min(int(free), count - 1))}")
 
 
 def room() -> Iterator[Check]:
     """The folders that hdf fills: whether they can be written, and how much fits."""
     from hdf.files.atomic import cache_folder
 
-    runs, cache = Path("runs"), cache_folder()
-    yield _folder("runs folder", runs, "broken", "start hdf elsewhere, or give --out")
-    yield _folder("cache folder", cache, "note", "set HDF_CACHE, or data.store: memory in a recipe")
+    elsewhere = "set HDF_CACHE, or data.store: memory in a recipe"
+    yield _folder("runs folder", Path("runs"), "broken", "start hdf elsewhere, or give --out")
+    yield _folder("cache folder", cache_folder(), "note", elsewhere)
     yield _stores()
 
 

@@ -1,23 +1,34 @@
-"""The web application: the page, the images as JSON and as pictures, and saving changes."""
+"""What the page asks for: images as JSON and as pictures, predicted meanwhile; saving changes."""
 
 from __future__ import annotations
 
+import traceback
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
+from threading import Event, Lock, Thread
 from typing import Any
 
+from PIL import Image
 from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from torch import Tensor
 
 from hdf.drawing.colours import true_colours
+from hdf.drawing.shapes import as_grey
 from hdf.errors import UserError
+from hdf.images import read_image
+from hdf.inference.answer import Answer
+from hdf.inference.files import AnyPredictor, predict_files
 from hdf.ratio import RATIO_LABELS
 from hdf.tools.review.desk import ConflictError, Desk, RefusedError, shown
-from hdf.tools.review.entries import Change
-from hdf.tools.review.jpeg_cache import Pictures
+from hdf.tools.review.journal import Change
 
 PAGE = Path(__file__).parent / "page"
 TYPES = {
@@ -28,6 +39,90 @@ TYPES = {
 }
 LARGEST_CHANGE = 65_536
 """The most bytes of a change; a dozen boxes take about a thousand."""
+LARGEST_SIDE = 2048
+QUALITY = 85
+ROOM = 512 * 2**20
+
+
+class Pictures:
+    """JPEGs of the images, in a bounded cache; safe to use from several threads.
+
+    Args:
+        room: the most bytes in the cache.
+    """
+
+    def __init__(self, room: int = ROOM) -> None:
+        self.room = room
+        self._kept: OrderedDict[Path, bytes] = OrderedDict()
+        self._size = 0
+        self._lock = Lock()
+
+    def offer(self, path: Path, image: Tensor) -> None:
+        """Cache an image that has just been read, if there is room for it."""
+        if self._size < self.room:
+            self._keep(path, image)
+
+    def get(self, path: Path) -> bytes:
+        """The JPEG of a file, which is read again if it is not in the cache.
+
+        Raises:
+            UserError: the file can't be read.
+        """
+        with self._lock:
+            if path in self._kept:
+                self._kept.move_to_end(path)
+                return self._kept[path]
+        return self._keep(path, read_image(path))
+
+    def _keep(self, path: Path, image: Tensor) -> bytes:
+        """A grey JPEG with the black and white of hdf's other pictures."""
+        grey, _ = as_grey(image, 1, LARGEST_SIDE)
+        buffer = BytesIO()
+        Image.fromarray(grey).save(buffer, "JPEG", quality=QUALITY)
+        picture = buffer.getvalue()
+        with self._lock:
+            self._size += len(picture) - len(self._kept.pop(path, b""))
+            self._kept[path] = picture
+            while self._size > self.room and len(self._kept) > 1:
+                self._size -= len(self._kept.popitem(last=False)[1])
+        return picture
+
+
+@contextmanager
+def predicting(
+    predictor: AnyPredictor, desk: Desk, pictures: Pictures, count: Callable[[int, int], None]
+) -> Iterator[Thread]:
+    """Predict for all films of the desk in a thread; it stops at the end of the block.
+
+    Args:
+        count: called with the number of predicted images, and their total number.
+    """
+    ended = Event()
+
+    def draw(path: Path, image: Tensor, answer: Answer) -> None:
+        pictures.offer(path, image)
+
+    def predict() -> None:
+        levels = () if predictor.calibration is None else predictor.calibration.levels
+        paths = [film.path for film in desk.films]
+        try:
+            answers = predict_files(predictor, paths, max(levels, default=0), draw)
+            for done, result in enumerate(answers, 1):
+                desk.add(result)
+                count(done, len(paths))
+                if ended.is_set():
+                    return
+        except Exception:
+            desk.problem = "prediction has stopped with an error, which the terminal shows"
+            traceback.print_exc()
+
+    thread = Thread(target=predict, name="predicting")
+    thread.start()
+    try:
+        yield thread
+    finally:
+        ended.set()
+        thread.join()
 
 
 def make_app(desk: Desk, pictures: Pictures) -> Starlette:
@@ -41,14 +136,10 @@ def make_app(desk: Desk, pictures: Pictures) -> Starlette:
         return Response(path.read_bytes(), media_type=TYPES[path.suffix])
 
     def about(request: Request) -> Response:
-        colours = true_colours(len(desk.labels))
-        labels = [
-            {"name": name, "colour": colour}
-            for name, colour in zip(desk.labels, colours, strict=True)
-        ]
-        return JSONResponse(
-            {"labels": labels, "ratio_labels": RATIO_LABELS, "table": desk.table.name}
-        )
+        colours = zip(desk.labels, true_colours(len(desk.labels)), strict=True)
+        labels = [{"name": name, "colour": colour} for name, colour in colours]
+        told = {"labels": labels, "ratio_labels": RATIO_LABELS, "table": desk.table.name}
+        return JSONResponse(told)
 
     def images(request: Request) -> Response:
         return JSONResponse(desk.images(request.path_params["after"]))
@@ -93,7 +184,7 @@ async def _body(request: Request) -> bytes | None:
 def _saved(desk: Desk, body: bytes) -> tuple[int, dict[str, Any]]:
     """The HTTP status, and the answer to the page."""
     try:
-        saved = desk.save(Change.model_validate_json(body))
+        revision, warning = desk.save(Change.model_validate_json(body))
     except ConflictError as error:
         return 409, {"entry": None if error.entry is None else shown(error.entry)}
     except ValidationError as error:
@@ -103,4 +194,4 @@ def _saved(desk: Desk, body: bytes) -> tuple[int, dict[str, Any]]:
         return 422, {"reason": str(error)}
     except OSError as error:
         return 507, {"reason": f"the journal can't be written: {error.strerror}"}
-    return 200, {"revision": saved.revision, "warning": saved.warning}
+    return 200, {"revision": revision, "warning": warning}

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -13,8 +12,7 @@ from hdf.errors import Problem, UserError
 from hdf.inference.answer import Answer
 from hdf.inference.files import FileResult
 from hdf.inference.sources import ImagePath
-from hdf.tools.review.entries import Boxes, Change, Entry, fault_of
-from hdf.tools.review.journal import Journal
+from hdf.tools.review.journal import Boxes, Change, Entry, Journal, fault_of
 from hdf.tools.review.table import (
     edited,
     journal_path,
@@ -39,19 +37,6 @@ class RefusedError(Exception):
     """A change that can't be kept, with the reason."""
 
 
-@dataclass(frozen=True)
-class Saved:
-    """The result of saving a change.
-
-    Attributes:
-        revision: the revision that it made, now or when it was first sent.
-        warning: what went wrong besides; the change itself is saved.
-    """
-
-    revision: int
-    warning: str = ""
-
-
 class Desk:
     """All images of a review; safe to use from several threads.
 
@@ -71,7 +56,7 @@ class Desk:
         refuse_tables(table)
         self.films, self.labels, self.table = list(films), labels, table
         self.problem = ""
-        self._results: list[tuple[int, FileResult]] = []
+        self._results: list[FileResult] = []
         self._answers: dict[str, Answer] = {}
         self._lock = Lock()
         self._journal = Journal(journal_path(table))
@@ -94,10 +79,9 @@ class Desk:
     def add(self, result: FileResult) -> None:
         """Add the model's result for the next file, in the order of `films`."""
         with self._lock:
-            number = len(self._results)
-            self._results.append((number, result))
             if result.answer is not None:
-                self._answers[self.films[number].name] = result.answer
+                self._answers[self.films[len(self._results)].name] = result.answer
+            self._results.append(result)
 
     def images(self, after: int) -> dict[str, Any]:
         """The state for the page, as JSON: all predicted images but the first `after`."""
@@ -106,11 +90,15 @@ class Desk:
                 "total": len(self.films),
                 "predicted": len(self._results),
                 "problem": self.problem,
-                "images": [self._image(number, result) for number, result in self._results[after:]],
+                "images": [self._image(row) for row in range(after, len(self._results))],
             }
 
-    def save(self, change: Change) -> Saved:
+    def save(self, change: Change) -> tuple[int, str]:
         """Save a change, and rewrite the tables.
+
+        Returns:
+            The revision that it made, now or when it was first sent; and what went wrong besides,
+            usually nothing: the change itself is saved.
 
         Raises:
             ConflictError: the image was changed since the page loaded it.
@@ -119,12 +107,12 @@ class Desk:
         """
         with self._lock:
             if change.id in self._revisions:
-                return Saved(self._revisions[change.id])
+                return self._revisions[change.id], ""
             entry = self._checked(change)
             self._journal.append(entry)
             self._entries[entry.name] = entry
             self._revisions[entry.id] = entry.revision
-            return Saved(entry.revision, self._write())
+            return entry.revision, self._write()
 
     def counts(self) -> tuple[int, int]:
         """How many images are accepted, and how many are flagged."""
@@ -139,8 +127,8 @@ class Desk:
         earlier = self._entries.get(change.name)
         if change.base != (earlier.revision if earlier else 0):
             raise ConflictError(earlier)
-        fault = fault_of(change, answer.size, self._labels_of(earlier))
-        if fault:
+        labels = (*self.labels, *(earlier.boxes if earlier else ()))  # perhaps of another model
+        if fault := fault_of(change, answer.size, labels):
             raise RefusedError(fault)
         return Entry(
             **change.model_dump(exclude={"base"}),
@@ -148,10 +136,6 @@ class Desk:
             size=answer.size,
             corrected=change.boxes != boxes_of(answer),
         )
-
-    def _labels_of(self, earlier: Entry | None) -> tuple[str, ...]:
-        """The allowed labels; an earlier decision may have labels of another model."""
-        return (*self.labels, *(earlier.boxes if earlier else ()))
 
     def _write(self) -> str:
         if changed := edited(self.table, self._ordered(), self._journal.written):
@@ -170,30 +154,30 @@ class Desk:
 
     def _refuse_edited(self) -> None:
         """Refuse edited tables, which would be overwritten from the journal."""
-        message = (
-            "was changed since hdf review wrote it, and would be overwritten from {}; to keep it, "
-            "rename it; to discard the changes, delete it; then start again"
+        text = (
+            "was changed since hdf review wrote it, and would be overwritten from "
+            f"{self._journal.path.name}; to keep it, rename it; to discard the changes, delete it; "
+            "then start again"
         )
-        changed = edited(self.table, self._ordered(), self._journal.written)
-        if changed:
-            text = message.format(self._journal.path.name)
+        if changed := edited(self.table, self._ordered(), self._journal.written):
             raise UserError([Problem(str(path), text) for path in changed])
 
     def _refuse_missing(self) -> None:
         """Refuse missing images: a table without them would lose decisions."""
         missing = sorted(self._entries.keys() - {film.name for film in self.films})
         path, inside = self.films[0]
-        folder = str(path.parents[inside.count("/")])
-        message = "has a decision in {}, but is missing; put it back, or give another --out"
-        if missing:
-            texts = [f"{name}: {message.format(self._journal.path.name)}" for name in missing]
-            more = [f"and {len(texts) - SHOWN_MISSING} more"] * (len(texts) > SHOWN_MISSING)
-            raise UserError([Problem(folder, text) for text in (*texts[:SHOWN_MISSING], *more)])
+        folder, journal = str(path.parents[inside.count("/")]), self._journal.path.name
+        message = f"has a decision in {journal}, but is missing; put it back, or give another --out"
+        texts = [f"{name}: {message}" for name in missing[:SHOWN_MISSING]]
+        if len(missing) > SHOWN_MISSING:
+            texts.append(f"and {len(missing) - SHOWN_MISSING} more")
+        if texts:
+            raise UserError([Problem(folder, text) for text in texts])
 
-    def _image(self, number: int, result: FileResult) -> dict[str, Any]:
-        name, answer = self.films[number].name, result.answer
+    def _image(self, number: int) -> dict[str, Any]:
+        name, answer = self.films[number].name, self._results[number].answer
         if answer is None:
-            return {"number": number, "name": name, "reason": result.reason}
+            return {"number": number, "name": name, "reason": self._results[number].reason}
         doubt, entry = answer.prediction.doubt, self._entries.get(name)
         return {
             "number": number,
@@ -214,21 +198,17 @@ def shown(entry: Entry) -> dict[str, Any]:
 
 def boxes_of(answer: Answer) -> Boxes:
     """The model's boxes, rounded as in the page and in the table, inside the image."""
-    return dict(_rounded(answer))
-
-
-def _rounded(answer: Answer) -> Iterator[tuple[str, tuple[float, float, float, float]]]:
-    height, width = answer.size
+    height, width = map(float, answer.size)
+    boxes = {}
     for label, box in answer.prediction.boxes.items():
         x0, y0, x1, y1 = (round(edge, DIGITS) for edge in box.tolist())
-        yield label, (max(x0, 0.0), max(y0, 0.0), min(x1, float(width)), min(y1, float(height)))
+        boxes[label] = (max(x0, 0.0), max(y0, 0.0), min(x1, width), min(y1, height))
+    return boxes
 
 
 def rank(answer: Answer, number: int) -> tuple[float, float, int]:
-    """A sort key: the highest novelty score first.
-
-    Among equal scores, or without any, the image with the largest spread of an edge, as a fraction
-    of the image, comes first; then the order of the files.
+    """A sort key: the highest novelty score first, then the largest spread of an edge as a fraction
+    of the image, then the order of the files.
     """
     found = answer.prediction
     doubt = 0.0 if math.isnan(found.doubt) else found.doubt

@@ -1,7 +1,4 @@
-"""The tables: accepted boxes as the loader ``csv_boxes`` reads them, and the flagged images.
-
-Only images that a table can name can be reviewed.
-"""
+"""The tables: accepted boxes as the loader ``csv_boxes`` reads them, and the flagged images."""
 
 from __future__ import annotations
 
@@ -15,8 +12,9 @@ from hdf.errors import Problem, UserError, user_error
 from hdf.files.atomic import refuse_unwritable, write_table
 from hdf.images import SUFFIXES
 from hdf.inference.sources import ImagePath, find_images
-from hdf.tools.review.entries import Entry, Written
+from hdf.tools.review.journal import Entry, Written
 
+Row = tuple[str, ...]
 COLUMNS = ("name", "label", "x0", "y0", "w", "h", "img_shape_x", "img_shape_y", "review")
 FLAGGED = ("name", "note")
 
@@ -24,16 +22,13 @@ FLAGGED = ("name", "note")
 def images_to_review(folder: Path) -> list[ImagePath]:
     """The images that ``hdf predict`` finds in a folder and its sub-folders, in the same order.
 
-    The loader ``csv_boxes`` finds them again by their names.
-
     Raises:
         UserError: there is no such folder or no image in it, or a table can't name one of them.
     """
     if not folder.is_dir():
         raise user_error("there is no such folder of images", str(folder))
     found = find_images([folder])
-    problems = list(_unnameable(found))
-    if problems:
+    if problems := list(_unnameable(found)):
         raise UserError(problems)
     return found
 
@@ -45,7 +40,8 @@ def _unnameable(films: Sequence[ImagePath]) -> Iterator[Problem]:
         stem = _stem(film.name)
         if names[film.name] > 1 or names[stem] > 1:
             yield Problem(str(film.path), "another image has this stem, too; keep one of them")
-        if stem != stem.strip() or not film.name.isprintable():
+        as_it_is = film.path.as_posix().endswith(film.name)  # not with bytes that are no UTF-8
+        if stem != stem.strip() or not film.name.isprintable() or not as_it_is:
             yield Problem(str(film.path), "no table can hold this name; rename the file")
 
 
@@ -56,12 +52,10 @@ def _stem(name: str) -> str:
 
 
 def journal_path(table: Path) -> Path:
-    """The path of a table's journal."""
     return table.with_suffix(".journal.jsonl")
 
 
 def flagged_path(table: Path) -> Path:
-    """The path of the list of flagged images beside a table."""
     return table.with_suffix(".flagged.csv")
 
 
@@ -82,7 +76,7 @@ def refuse_tables(table: Path) -> None:
             raise user_error(f"exists, and {message}; give another --out", str(path))
 
 
-def _begins_with(path: Path, columns: Sequence[str]) -> bool:
+def _begins_with(path: Path, columns: Row) -> bool:
     header = ",".join(columns).encode() + b"\n"
     with path.open("rb") as file:
         return file.read(len(header)) == header
@@ -94,10 +88,9 @@ def write_tables(table: Path, entries: Sequence[Entry]) -> Written:
     Raises:
         OSError: a table can't be written; it is unchanged.
     """
-    write_table(table, COLUMNS, _accepted(entries))
-    flagged = _flagged(entries)
-    if flagged or flagged_path(table).exists():
-        write_table(flagged_path(table), FLAGGED, flagged)
+    for path, (columns, rows) in _contents(table, entries).items():
+        if rows or path == table or path.exists():
+            write_table(path, columns, rows)
     return Written(table=_digest(table), flagged=_digest(flagged_path(table)))
 
 
@@ -106,28 +99,30 @@ def edited(table: Path, entries: Sequence[Entry], written: Written | None) -> li
 
     The latter is left by a kill between writing a table and the journal's line about it.
     """
-    last = Written(table="", flagged="") if written is None else written
-    flagged = flagged_path(table)
-    states = (
-        (table, last.table, [COLUMNS, *_accepted(entries)]),
-        (flagged, last.flagged, [FLAGGED, *_flagged(entries)]),
-    )
+    last = (written.table, written.flagged) if written else ("", "")
     return [
         path
-        for path, digest, rows in states
-        if path.exists() and _digest(path) != digest and not _holds(path, rows)
+        for (path, content), digest in zip(_contents(table, entries).items(), last, strict=True)
+        if path.exists() and _digest(path) != digest and not _holds(path, *content)
     ]
+
+
+def _contents(table: Path, entries: Iterable[Entry]) -> dict[Path, tuple[Row, list[Row]]]:
+    """The columns and rows of both tables."""
+    accepted = [row for entry in entries if entry.state == "accepted" for row in _rows(entry)]
+    flagged: list[Row] = [(e.name, e.note) for e in entries if e.state == "flagged"]
+    return {table: (COLUMNS, accepted), flagged_path(table): (FLAGGED, flagged)}
 
 
 def _digest(path: Path) -> str:
     return sha256(path.read_bytes()).hexdigest() if path.exists() else ""
 
 
-def _holds(path: Path, rows: Sequence[tuple[str, ...]]) -> bool:
+def _holds(path: Path, columns: Row, rows: Sequence[Row]) -> bool:
     """Whether a table has exactly these rows, in any order and from any program."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            return sorted(map(tuple, csv.reader(file))) == sorted(rows)
+            return sorted(map(tuple, csv.reader(file))) == sorted([columns, *rows])
     except (UnicodeDecodeError, csv.Error):
         return False
 
@@ -139,17 +134,7 @@ def remove_leftovers(table: Path) -> None:
             leftover.unlink(missing_ok=True)
 
 
-def _accepted(entries: Iterable[Entry]) -> list[tuple[str, ...]]:
-    return [row for entry in entries for row in _rows(entry)]
-
-
-def _flagged(entries: Iterable[Entry]) -> list[tuple[str, ...]]:
-    return [(entry.name, entry.note) for entry in entries if entry.state == "flagged"]
-
-
-def _rows(entry: Entry) -> Iterator[tuple[str, ...]]:
-    if entry.state != "accepted":
-        return
+def _rows(entry: Entry) -> Iterator[Row]:
     height, width = entry.size
     frame = (str(width), str(height), "corrected" if entry.corrected else "accepted")
     for label, edges in entry.boxes.items():

@@ -14,10 +14,12 @@ const wait = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, mi
 
 class Review {
   constructor(about) {
-    this.order = []; // most doubtful first; grows while the model predicts
+    this.order = []; // by rank; grows while the model predicts
     this.unreadable = [];
     this.known = new Map(); // both, by number
     this.conflicts = [];
+    this.done = []; // what undo takes back, the last decision last
+    this.undone = [];
     this.total = this.predicted = 0;
     this.touched = false;
     this.pictures = new Pictures();
@@ -54,18 +56,26 @@ class Review {
     this.known.set(image.number, known ?? image);
     if (known) this.refresh(known, image.entry);
     else if (image.reason) this.unreadable.push(image);
-    else this.order.push(this.withEntry(image, this.outbox.latest(image.name) ?? image.entry, image.entry?.revision ?? 0));
+    else this.order.push(this.given(image, this.outbox.latest(image.name) ?? image.entry, image.entry?.revision ?? 0));
   }
 
-  withEntry(image, entry, revision) {
+  withEntry(image, entry) {
     const { state = "open", boxes = image.found, note = "" } = entry ?? {};
-    return Object.assign(image, { state, boxes: copyOf(boxes), note, revision });
+    return Object.assign(image, { state, boxes: copyOf(boxes), note });
+  }
+
+  // An entry that was not made here; what was done before it can't be undone.
+  given(image, entry, revision) {
+    this.withEntry(image, entry);
+    for (const steps of ["done", "undone"]) this[steps] = this[steps].filter((step) => step.image !== image);
+    this.steps();
+    return Object.assign(image, { revision, kept: decisionOf(image) });
   }
 
   // Another window may have decided since.
   refresh(image, entry) {
     if (!entry || entry.revision <= image.revision || this.outbox.latest(image.name)) return;
-    this.withEntry(image, entry, entry.revision);
+    this.given(image, entry, entry.revision);
     if (image === this.image) this.redraw();
   }
 
@@ -80,7 +90,7 @@ class Review {
     else this.around();
   }
 
-  // Where this window was before it was loaded again, or the most doubtful open image.
+  // Where this window was before it was loaded again, or the first open image.
   first() {
     const before = sessionStorage.getItem("shown");
     return this.order.find((image) => image.name === before)
@@ -94,7 +104,7 @@ class Review {
   }
 
   around() {
-    this.panel.show(this.image, this.place, this.order.length);
+    this.panel.show(this.image, this.place, this.order);
     this.pictures.around(this.order, this.place);
   }
 
@@ -153,11 +163,42 @@ class Review {
   // ---- deciding
 
   keep(image = this.image) {
+    const after = decisionOf(image);
+    this.done.push({ image, before: image.kept, after });
+    this.undone = [];
+    this.send(image, after);
+  }
+
+  send(image, decision) {
     this.touched = true;
-    const { name, state, note, revision } = image;
-    this.outbox.add({ name, state, note, boxes: copyOf(image.boxes), base: revision });
+    image.kept = decision;
+    this.outbox.add({ name: image.name, ...decision, base: image.revision });
+    this.steps();
     this.panel.update(this.image);
     this.panel.counts(this.order, this.predicted, this.total, this.unreadable);
+  }
+
+  undo() {
+    this.stage.settle(); // a drag or a held key is a step of its own
+    this.step(this.done, this.undone, "before");
+  }
+
+  redo() {
+    this.step(this.undone, this.done, "after");
+  }
+
+  step(from, to, side) {
+    const step = from.pop();
+    if (!step) return;
+    to.push(step);
+    this.visit(this.withEntry(step.image, step[side]));
+    this.send(step.image, step[side]);
+    this.redraw();
+  }
+
+  steps() {
+    at("undo").disabled = this.done.length === 0;
+    at("redo").disabled = this.undone.length === 0;
   }
 
   edited(image = this.image) {
@@ -215,7 +256,7 @@ class Review {
   conflict(mine, theirs) {
     const image = this.order.find(({ name }) => name === mine.name);
     if (!image) return;
-    this.withEntry(image, theirs, theirs?.revision ?? 0);
+    this.given(image, theirs, theirs?.revision ?? 0);
     if (image === this.image) this.redraw();
     this.conflicts.push({ mine, image });
     this.showConflict();
@@ -234,8 +275,7 @@ class Review {
     const { mine, image } = this.conflicts.shift();
     this.showConflict();
     if (!withMine) return;
-    this.withEntry(image, mine, image.revision);
-    this.visit(image);
+    this.visit(this.withEntry(image, mine));
     this.keep();
     this.redraw();
   }
@@ -252,6 +292,7 @@ class Review {
   }
 }
 
+const decisionOf = ({ state, boxes, note }) => ({ state, boxes: copyOf(boxes), note });
 const compare = (a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2];
 
 // ---- the start

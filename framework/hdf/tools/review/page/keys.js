@@ -8,6 +8,8 @@ export function listen(review) {
     accept: shown(() => review.accept()),
     flag: shown(() => review.flag()),
     reset: shown(() => review.reset()),
+    undo: () => review.undo(),
+    redo: () => review.redo(),
     previous: shown(() => review.go(-1)),
     next: shown(() => review.go(1)),
     "help-open": () => at("help").showModal(),
@@ -23,7 +25,7 @@ export function listen(review) {
   const light = () => review.stage.light(at("brightness").value, at("contrast").value);
   for (const id of ["brightness", "contrast"]) {
     at(id).addEventListener("input", light);
-    at(id).addEventListener("pointerup", () => at(id).blur());
+    at(id).addEventListener("pointerup", () => leave(at(id)));
     at(id).addEventListener("dblclick", () => { at(id).value = 1; light(); });
   }
   at("note").addEventListener("change", shown(() => review.write(at("note").value)));
@@ -42,20 +44,31 @@ export function listen(review) {
     0: () => review.stage.fit(),
   };
   review.stage.drawings.forEach(({ label }, i) => { keys[i + 1] = () => review.stage.activate(label); });
-  document.addEventListener("keydown", (event) => onKey(event, keys));
+  const withControl = { z: (event) => (event.shiftKey ? review.redo() : review.undo()), y: actions.redo };
+  document.addEventListener("keydown", (event) => onKey(event, event.ctrlKey || event.metaKey ? withControl : keys));
   document.addEventListener("keyup", (event) => {
     if (event.key.toLowerCase() === "h") at("stage").classList.remove("hidden");
   });
+  document.addEventListener("focusin", ({ relatedTarget }) => { cameFrom = relatedTarget?.closest?.(".grip"); });
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") review.load(0).catch(() => {}); // another window may have decided
   });
 }
 
+let cameFrom; // the edge of a box that had the focus before
+
+// Arrow keys go on with the edge that they moved before a field had the focus.
+function leave(field) {
+  const edge = cameFrom;
+  field.blur();
+  edge?.focus();
+}
+
 function onKey(event, keys) {
-  if (event.ctrlKey || event.metaKey || event.altKey || at("help").open) return;
+  if (event.altKey || at("help").open) return;
   const target = event.target;
   if (target === at("note")) {
-    if (event.key === "Enter" || event.key === "Escape") target.blur();
+    if (event.key === "Enter" || event.key === "Escape") leave(target);
     return;
   }
   const native = (target.tagName === "BUTTON" && event.key === "Enter")
@@ -63,5 +76,5 @@ function onKey(event, keys) {
   const action = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   if (native || !action || (event.repeat && !event.key.startsWith("Arrow"))) return;
   event.preventDefault();
-  action();
+  action(event);
 }

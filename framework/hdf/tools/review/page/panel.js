@@ -15,11 +15,12 @@ export class Panel {
     at("table").textContent = `Accepted boxes are written to ${table}`;
   }
 
-  show(image, place, count) {
-    at("place").textContent = `${place + 1} of ${count}, most doubtful first`;
+  show(image, place, order) {
+    at("place").textContent = `${place + 1} of ${order.length}${orderOf(order)}`;
     at("name").textContent = image.name;
+    at("doubt").hidden = image.doubt === null;
     at("doubt-meter").value = image.doubt ?? 0;
-    at("doubt-value").textContent = image.doubt === null ? "not told by this model" : image.doubt.toFixed(2);
+    at("doubt-value").textContent = image.doubt?.toFixed(2) ?? "";
     at("warnings").replaceChildren(...image.warnings.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
     at("note").value = image.note;
     this.update(image);
@@ -61,6 +62,12 @@ export class Panel {
     at("saved").classList.toggle("waiting", tries > 0);
     at("saved").textContent = tries ? `Not saved yet: ${changes} kept here until the server answers` : text;
   }
+}
+
+// What the ranks of `hdf.tools.review.desk` go by.
+function orderOf(order) {
+  if (order.some(({ doubt }) => doubt !== null)) return ", most doubtful first";
+  return order.some(({ rank }) => rank[1] < 0) ? ", widest intervals first" : "";
 }
 
 function labelRow({ name, colour }, number, toggled) {

@@ -22,7 +22,7 @@ export class Stage {
   }
 
   show(image, element) {
-    this.drop();
+    this.settle();
     this.image = image;
     element.alt = `Radiograph ${image.name}`;
     element.dataset.name = image.name;
@@ -188,6 +188,12 @@ export class Stage {
     this.pointers.delete(event.pointerId);
     this.root.classList.remove("grabbed");
     this.drop();
+  }
+
+  // The end of whatever is moving a box.
+  settle() {
+    this.drop();
+    this.nudgeEnded();
   }
 
   // The end of a drag; what it has changed is kept.

@@ -1,4 +1,4 @@
-"""From a checked recipe to its contact sheet."""
+"""A picture of what the network will see, made from a checked recipe without a model."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import torch
 from PIL import Image
 
 from hdf.augmentation.pipeline import Augment
@@ -14,7 +13,6 @@ from hdf.console.progress import Reporter
 from hdf.data.batches import Batches
 from hdf.data.dataset import read_dataset
 from hdf.data.flat_file import ImageFile
-from hdf.data.store import Store
 from hdf.drawing import WARNING, Shown, draw_sheet, most_cells, panel_of
 from hdf.drawing.sheet import zoom_of
 from hdf.errors import placed
@@ -43,15 +41,13 @@ class Choice:
     epoch: int = 1
     plain: bool = False
 
+    def augments(self, checked: CheckedRecipe) -> bool:
+        """Whether each image is shown a second time, augmented."""
+        return self.side == "train" and not self.plain and bool(checked.recipe.augment)
 
-def augments(checked: CheckedRecipe, choice: Choice) -> bool:
-    """Whether each image is shown a second time, augmented."""
-    return choice.side == "train" and not choice.plain and bool(checked.recipe.augment)
-
-
-def most_images(checked: CheckedRecipe, choice: Choice) -> int:
-    """The most images on a sheet."""
-    return most_cells(2 if augments(checked, choice) else 1, checked.recipe.data.image_size)
+    def most_images(self, checked: CheckedRecipe) -> int:
+        """The most images on a sheet."""
+        return most_cells(2 if self.augments(checked) else 1, checked.recipe.data.image_size)
 
 
 def make_preview(checked: CheckedRecipe, choice: Choice, reporter: Reporter) -> Image.Image:
@@ -68,11 +64,17 @@ def make_preview(checked: CheckedRecipe, choice: Choice, reporter: Reporter) -> 
         device = choose_compute(recipe.train.device, "float32").device
     components = build_components(checked)
     dataset = read_dataset(checked, components.loader, reporter)
-    store = _on(device, dataset.store)
+    store = dataset.store
+    if isinstance(store.images, ImageFile):  # which are loaded when they are needed
+        store = replace(store, targets=store.targets.to(device))
+    else:
+        store = store.to(device)
     index = dataset.split.train if choice.side == "train" else dataset.split.val
     batches = Batches(store, index, recipe.train.batch_size)
-    augment = components.augment if augments(checked, choice) else None
-    pairs = _pairs(choice, batches, augment, recipe.seed)
+    augment = components.augment if choice.augments(checked) else None
+    pairs: Pairs = ((batch, None) for batch in batches.in_order())
+    if choice.side == "train":
+        pairs = epoch_pairs(batches, augment, recipe.seed, choice.epoch)
     shown = first_images(pairs, store.samples, choice.count)
     facts = _facts(checked, choice, len(shown), len(index))
     return draw_sheet(shown, store.labels, facts, WARNING)
@@ -91,10 +93,7 @@ def epoch_pairs(batches: Batches, augment: Augment | None, seed: int, epoch: int
 
 
 def first_images(pairs: Pairs, samples: Sequence[Sample], count: int) -> list[Shown]:
-    """The first `count` images, or all if there are fewer.
-
-    Batches after the last of them are not made.
-    """
+    """The first `count` images, or all if there are fewer; later batches are not made."""
     shown: list[Shown] = []
     for stored, augmented in pairs:
         for row in range(min(len(stored), count - len(shown))):
@@ -105,24 +104,11 @@ def first_images(pairs: Pairs, samples: Sequence[Sample], count: int) -> list[Sh
     return shown
 
 
-def _pairs(choice: Choice, batches: Batches, augment: Augment | None, seed: int) -> Pairs:
-    if choice.side == "val":
-        return ((batch, None) for batch in batches.in_order())
-    return epoch_pairs(batches, augment, seed, choice.epoch)
-
-
-def _on(device: torch.device, store: Store) -> Store:
-    """The store on a device; images in a file are loaded only when needed."""
-    if isinstance(store.images, ImageFile):
-        return replace(store, targets=store.targets.to(device))
-    return store.to(device)
-
-
 def _facts(checked: CheckedRecipe, choice: Choice, shown: int, count: int) -> list[str]:
     recipe, data = checked.recipe, checked.recipe.data
     height, width = data.image_size
     zoom = zoom_of(data.image_size)
-    plain = ", not augmented" if recipe.augment and not augments(checked, choice) else ""
+    plain = ", not augmented" if recipe.augment and not choice.augments(checked) else ""
     sides = {"train": f"training images, epoch {choice.epoch}{plain}", "val": "validation images"}
     return [
         recipe.name,
