@@ -12,9 +12,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from hdf.errors import UserError, placed, user_error
-from hdf.recipe.load import Node, dump, parse
-from hdf.recipe.merge import Source, merge, relabel
-from hdf.recipe.schema import DEFAULTS, Recipe
+from hdf.recipe.load import Node, dump
+from hdf.recipe.merge import Source
+from hdf.recipe.schema import Recipe
 from hdf.registry.kinds import COMPONENTS
 from hdf.registry.options import Options, UnusableSignatureError
 from hdf.registry.registry import Component, Registry
@@ -138,7 +138,7 @@ def read_recipe(source: Source, registry: Registry) -> CheckedRecipe:
     Raises:
         UserError: with every problem found, each with its place in the recipe.
     """
-    tree = _with_defaults(source)
+    tree = _named(source)
     errors: list[UserError] = []
     recipe = _typed(tree, errors)
     if recipe is not None:
@@ -154,14 +154,11 @@ def read_recipe(source: Source, registry: Registry) -> CheckedRecipe:
     return CheckedRecipe(recipe, parts, replace(source, tree=tree))
 
 
-def _with_defaults(source: Source) -> Node:
-    defaults = parse(DEFAULTS, "defaults")
-    relabel(defaults, f"{source.file}:1")
-    tree = merge(defaults, source.tree)
-    if isinstance(tree.value, dict) and "name" not in tree.value:
-        name = re.sub(r"[^A-Za-z0-9._-]+", "_", source.file.stem).lstrip("._-") or "recipe"
-        tree.value["name"] = Node(name, tree.where)
-    return tree
+def _named(source: Source) -> Node:
+    """The tree, with the file's name where the recipe has none of its own."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "_", source.file.stem).lstrip("._-") or "recipe"
+    where = source.tree.where
+    return Node({"name": Node(name, where), **source.tree.value}, where)
 
 
 def _typed(tree: Node, errors: list[UserError]) -> Recipe | None:

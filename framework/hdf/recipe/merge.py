@@ -14,6 +14,7 @@ from typing import Any
 from hdf.errors import user_error
 from hdf.files.atomic import is_file
 from hdf.recipe.load import DEEPEST, Node, find_recipe, parse, read_text
+from hdf.recipe.schema import DEFAULTS
 from hdf.recipe.splits import SPLIT_FORMS
 
 ABSENT = "—"
@@ -29,7 +30,8 @@ class Source:
     Attributes:
         file: the recipe's own file.
         text: what that file holds.
-        tree: the recipe with all that it extends below it and the overrides on top.
+        tree: the recipe with what it extends and the defaults of mappings below it, and the
+            overrides on top.
     """
 
     file: Path
@@ -53,7 +55,9 @@ def resolve(recipe: Path, overrides: Sequence[str]) -> Source:
 
 def source_of(file: Path, text: str, overrides: Sequence[str]) -> Source:
     """As `resolve`, of a recipe file that has been read."""
-    tree = _extended(file, text, ())
+    defaults = parse(DEFAULTS, "defaults")
+    relabel(defaults, f"{file}:1")
+    tree = merge(defaults, _extended(file, text, ()))
     for override in overrides:
         tree = _override(tree, override)
     return Source(file, text, tree)
@@ -76,7 +80,9 @@ def _extended(file: Path, text: str, above: tuple[Path, ...]) -> Node:
         raise user_error(f"'extends' goes in circles: {names}", where=base.where)
     if len(chain) > DEEPEST:
         raise user_error(f"more than {DEEPEST} recipes extend one another", where=base.where)
-    return merge(_extended(parent, text, chain), tree)
+    below = _extended(parent, text, chain)
+    below.value.pop("name", None)  # a run is called after its own recipe
+    return merge(below, tree)
 
 
 def _beside(path: Path, name: str) -> Path:
@@ -84,8 +90,14 @@ def _beside(path: Path, name: str) -> Path:
     return near if is_file(near) else Path(name)
 
 
-def merge(old: Node, new: Node, key: str = "") -> Node:
-    """`new` over `old`."""
+def merge(old: Node, new: Node, key: str = "", *, stays: bool = False) -> Node:
+    """`new` over `old`.
+
+    Args:
+        key: of both.
+        stays: whether a mapping that is merged keeps the place of `old`: an override is to blame
+            for the keys that it gives, and not for what stands beside them.
+    """
     if not (isinstance(old.value, dict) and isinstance(new.value, dict)):
         return new
     if "use" in new.value and _use(new) != _use(old):
@@ -94,8 +106,9 @@ def merge(old: Node, new: Node, key: str = "") -> Node:
         return new
     merged = dict(old.value)
     for name, node in new.value.items():
-        merged[name] = merge(merged[name], node, name) if name in merged else node
-    return Node(merged, new.where)
+        known = merged.get(name)
+        merged[name] = merge(known, node, name, stays=stays) if known else node
+    return Node(merged, old.where if stays else new.where)
 
 
 def _use(node: Node) -> object:
@@ -137,7 +150,7 @@ def relabel(node: Node, where: str) -> None:
 def _place(tree: Node, keys: list[str], value: Node, where: str) -> Node:
     """`tree` with `value` merged in at `keys`; a number steps into a list."""
     if not keys:
-        return merge(tree, value)
+        return merge(tree, value, stays=True)
     first, rest = keys[0], keys[1:]
     if isinstance(tree.value, list):
         items = list(tree.value)
@@ -145,11 +158,12 @@ def _place(tree: Node, keys: list[str], value: Node, where: str) -> Node:
         items[index] = _place(items[index], rest, value, where)
         return Node(items, tree.where)
     if _meets_list(tree, keys):
-        return Node({**tree.value, first: _place(tree.value[first], rest, value, where)}, where)
+        placed = _place(tree.value[first], rest, value, where)
+        return Node({**tree.value, first: placed}, tree.where)
     nested = value
     for key in reversed(keys):
         nested = Node({key: nested}, where)
-    return merge(tree, nested)
+    return merge(tree, nested, stays=True)
 
 
 def _meets_list(node: Node, keys: list[str]) -> bool:

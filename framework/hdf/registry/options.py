@@ -10,7 +10,7 @@ import inspect
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NotRequired, Required, cast, get_args, get_origin
+from typing import Any, Literal, NotRequired, Required, Union, cast, get_args, get_origin
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter
 from pydantic_core import PydanticSerializationError
@@ -192,5 +192,7 @@ def _default(parameter: inspect.Parameter) -> Any:
 
 
 def _readable(hint: Any) -> str:
+    if get_origin(hint) is Union:
+        return " | ".join(map(_readable, get_args(hint)))
     text = hint.__name__ if isinstance(hint, type) and not hasattr(hint, "__args__") else str(hint)
     return text.replace("typing.", "").replace("pathlib.", "")

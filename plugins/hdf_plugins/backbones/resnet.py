@@ -12,7 +12,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from hdf_plugins.backbones.stages import FiveStages, check_width, initialize, scaled
-from hdf_plugins.backbones.weights import check_source, load_pretrained
+from hdf_plugins.backbones.weights import Weights, check_source, load_pretrained
 
 
 class BasicBlock(nn.Module):
@@ -99,7 +99,12 @@ class ResNet(FiveStages):
     strides = (2, 4, 8, 16, 32)
 
     def __init__(
-        self, *, in_channels: int = 1, weights: str = "none", freeze: int = 0, width: float = 1.0
+        self,
+        *,
+        in_channels: int = 1,
+        weights: Weights = "none",
+        freeze: int = 0,
+        width: float = 1.0,
     ) -> None:
         super().__init__()
         check_width(width, weights)

@@ -65,7 +65,7 @@ def initialize(module: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-def check_width(width: float, weights: str) -> None:
+def check_width(width: float, weights: object) -> None:
     """Refuse a width out of range, or one that pretrained weights don't have.
 
     Raises:

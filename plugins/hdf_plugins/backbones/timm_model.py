@@ -11,7 +11,13 @@ from torch import Tensor, nn
 
 from hdf.errors import user_error
 from hdf_plugins.backbones.timm_weights import hub_file, source_channels
-from hdf_plugins.backbones.weights import averaged, check_source, read_state, refuse_misfits
+from hdf_plugins.backbones.weights import (
+    Weights,
+    averaged,
+    check_source,
+    read_state,
+    refuse_misfits,
+)
 
 
 class Timm(nn.Module):
@@ -53,7 +59,7 @@ class Timm(nn.Module):
         image_size: tuple[int, int],
         in_channels: int = 1,
         name: str,
-        weights: str = "none",
+        weights: Weights = "none",
     ) -> None:
         super().__init__()
         check_source(weights, name)

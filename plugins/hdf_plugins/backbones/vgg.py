@@ -12,7 +12,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from hdf_plugins.backbones.stages import FiveStages, check_width, initialize, scaled
-from hdf_plugins.backbones.weights import check_source, load_pretrained
+from hdf_plugins.backbones.weights import Weights, check_source, load_pretrained
 
 
 class VGG(FiveStages):
@@ -46,7 +46,7 @@ class VGG(FiveStages):
         self,
         *,
         in_channels: int = 1,
-        weights: str = "none",
+        weights: Weights = "none",
         batch_norm: bool = False,
         freeze: int = 0,
         width: float = 1.0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Literal
 
 import torch
 from safetensors.torch import load_file
@@ -21,10 +22,12 @@ CLASSIFIERS = ("classifier.", "fc.")
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
+Weights = Literal["none", "imagenet", "phantom"] | Path
+"""A start by name, or the path of a state dict."""
 Normalization = tuple[tuple[float, ...] | None, tuple[float, ...] | None]
 
 
-def check_source(weights: str, name: str) -> None:
+def check_source(weights: Weights, name: str) -> None:
     """Refuse what is neither the name of pretrained weights nor the path of a weight file.
 
     Args:
@@ -34,12 +37,12 @@ def check_source(weights: str, name: str) -> None:
         ValueError: with what was expected.
     """
     known = ["none", "imagenet", *(["phantom"] if _phantom_file(name).is_file() else [])]
-    if weights in known or weights.endswith(SUFFIXES):
+    if weights in known or str(weights).endswith(SUFFIXES):
         return
     elsewhere = f" (phantom weights exist for {', '.join(_phantom_names())} alone, not for {name})"
     raise ValueError(
         f"weights is {', '.join(known)} or the path of a file that ends in "
-        f"{', '.join(SUFFIXES)}, not {weights!r}{elsewhere if weights == 'phantom' else ''}"
+        f"{', '.join(SUFFIXES)}, not {str(weights)!r}{elsewhere if weights == 'phantom' else ''}"
     )
 
 
@@ -51,12 +54,13 @@ def _phantom_names() -> list[str]:
     return sorted(path.stem.removesuffix("-phantom") for path in SHIPPED.glob("*.safetensors"))
 
 
-def _weight_file(weights: str, name: str) -> Path:
-    known = {"imagenet": imagenet_file, "phantom": _phantom_file}
-    return known[weights](name) if weights in known else Path(weights).expanduser()
+def _weight_file(weights: Weights, name: str) -> Path:
+    if weights == "imagenet":
+        return imagenet_file(name)
+    return _phantom_file(name) if weights == "phantom" else Path(weights).expanduser()
 
 
-def load_pretrained(model: nn.Module, weights: str, name: str, *, first: str) -> Normalization:
+def load_pretrained(model: nn.Module, weights: Weights, name: str, *, first: str) -> Normalization:
     """Load weights into `model`, whose parameters have torchvision's names.
 
     Args:
