@@ -18,7 +18,7 @@ from hdf.recipe.schema import Recipe
 from hdf.registry.kinds import COMPONENTS
 from hdf.registry.options import Options, UnusableSignatureError
 from hdf.registry.registry import Component, Registry
-from hdf.registry.source import stated_signature
+from hdf.registry.signatures import stated_signature
 
 RecipePath = tuple[str | int, ...]
 

@@ -16,9 +16,8 @@ from hdf import __version__
 from hdf.errors import UserError
 from hdf.recipe import schema, splits
 from hdf.recipe.schema import Recipe
-from hdf.registry.docstrings import attributes, description, meanings
 from hdf.registry.kinds import COMPONENTS
-from hdf.registry.options import Options, UnusableSignatureError
+from hdf.registry.options import Options, UnusableSignatureError, description, meanings
 from hdf.registry.registry import Component, Registry
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -78,7 +77,7 @@ def _describe(form: JSON, model: type[BaseModel]) -> None:
     form.pop("required", None)
     form.pop("title")
     form["description"] = _plain(description(model))
-    known = attributes(model)
+    known = meanings(model, "Attributes")
     for key, value in form["properties"].items():
         value.pop("title", None)
         if key in known:
