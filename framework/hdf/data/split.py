@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -98,7 +99,7 @@ def shared_groups(samples: Sequence[Sample], split: Split) -> list[str]:
 def _leaks(samples: Sequence[Sample], sides: Split, split: AnySplit) -> list[Problem]:
     where, advice = "", "change the numbers, or use lists"
     if isinstance(split, ListSplit):
-        where, advice = str(split.lists.val), "take one of them out of its list"
+        where, advice = split.lists.val, "take one of them out of its list"
     problems = []
     for group in shared_groups(samples, sides):
         train, val = (
@@ -167,7 +168,7 @@ def _by_lists(
     sides = []
     for file in (lists.train, lists.val):
         side = set()
-        lines = read_text(file, MOST_BYTES).splitlines()
+        lines = read_text(Path(file), MOST_BYTES).splitlines()
         for line, name in enumerate(map(str.strip, lines), 1):
             if name in position:
                 side.add(position[name])

@@ -6,11 +6,8 @@ it: what another layer may supply is asked for by ``hdf check`` alone (docs/deci
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args
-
-from pydantic import BaseModel
 
 from hdf import __version__
 from hdf.errors import UserError
@@ -69,15 +66,15 @@ def _forms() -> dict[str, JSON]:
     del forms["Use"]
     models = {**vars(splits), **vars(schema)}
     for name, form in forms.items():
-        _describe(form, models[name])
+        form.pop("required", None)
+        form.pop("title")
+        _describe(form, description(models[name]), meanings(models[name], "Attributes"))
     return forms
 
 
-def _describe(form: JSON, model: type[BaseModel]) -> None:
-    form.pop("required", None)
-    form.pop("title")
-    form["description"] = _plain(description(model))
-    known = meanings(model, "Attributes")
+def _describe(form: JSON, text: str, known: Mapping[str, str]) -> None:
+    """Let a form and its keys say what the documentation says."""
+    form["description"] = _plain(text)
     for key, value in form["properties"].items():
         value.pop("title", None)
         if key in known:
@@ -109,27 +106,14 @@ def _components(kind: str, components: Iterable[Component], left_out: list[str])
 
 
 def _component(component: Component, options: Options, properties: JSON) -> JSON:
-    target = component.load()
-    known = meanings(target)
-    for name, value in properties.items():
-        if options.nested.get(name) == "one":
-            value |= _reference("loader")
-        elif name in options.nested:
-            value |= {"type": "object", "additionalProperties": _reference("loader")}
-        value.pop("title", None)
-        if name in known:
-            value["description"] = _plain(known[name])
+    target, loader = component.load(), _reference("loader")
+    for name, nesting in options.nested.items():
+        named = {"type": "object", "additionalProperties": loader}
+        properties[name] |= loader if nesting == "one" else named
+    form: JSON = {"type": "object", "properties": properties, "additionalProperties": False}
+    _describe(form, description(target) or component.summary, meanings(target))
     use = {"const": component.name, "description": component.summary}
-    return {
-        "type": "object",
-        "description": _plain(description(target) if _has_own(target) else component.summary),
-        "properties": {"use": use, **properties},
-        "additionalProperties": False,
-    }
-
-
-def _has_own(target: Any) -> bool:
-    return bool(inspect.cleandoc(target.__doc__ or ""))
+    return {**form, "properties": {"use": use, **properties}}
 
 
 def _choice(

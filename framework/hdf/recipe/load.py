@@ -22,6 +22,7 @@ from hdf.files.atomic import is_file
 LARGEST_FILE = 1_000_000
 MOST_VALUES = 20_000
 DEEPEST = 40
+TAG = "the tag {!r} is not allowed; recipes hold plain values only"
 
 _CORE_TAG = "tag:yaml.org,2002:"
 _CORE_SCHEMA = {
@@ -59,10 +60,8 @@ class Node:
         """The value of a mapping's key or at a list's position, if there is one."""
         if isinstance(self.value, dict):
             return self.value.get(str(key))
-        if isinstance(self.value, list) and isinstance(key, int) and key < len(self.value):
-            found: Node = self.value[key]
-            return found
-        return None
+        is_item = isinstance(self.value, list) and isinstance(key, int) and key < len(self.value)
+        return self.value[key] if is_item else None
 
     def at(self, path: tuple[str | int, ...]) -> Node | None:
         """The value at the end of `path`, if there is one."""
@@ -73,14 +72,10 @@ class Node:
 
     def locate(self, path: tuple[str | int, ...]) -> str:
         """Where the deepest known part of `path` was written, with the path itself."""
-        node, known = self, []
-        for key in path:
-            step = node.child(key)
-            if step is None:
-                break
-            node = step
-            known.append(str(key))
-        return f"{node.where} ({'.'.join(known)})" if known else node.where
+        for known in range(len(path), 0, -1):
+            if node := self.at(path[:known]):
+                return f"{node.where} ({'.'.join(map(str, path[:known]))})"
+        return self.where
 
 
 class _Loader(yaml.SafeLoader):
@@ -125,11 +120,7 @@ def dump(value: Any, width: int = 100) -> str:
 
 
 def read_text(path: Path) -> str:
-    """A recipe's text.
-
-    Raises:
-        UserError: as `hdf.files.atomic.read_text`.
-    """
+    """A recipe's text; raises as `hdf.files.atomic.read_text`."""
     return atomic.read_text(path, LARGEST_FILE)
 
 
@@ -177,7 +168,7 @@ class _Builder:
         if isinstance(node, yaml.ScalarNode):
             return Node(self._scalar(node), self.where(node))
         if node.tag not in (f"{_CORE_TAG}map", f"{_CORE_TAG}seq"):
-            self._refuse_tag(node)
+            self._refuse(node, TAG.format(node.tag))
         if isinstance(node, yaml.MappingNode):
             return Node(dict(self._items(node, depth)), self.where(node))
         return Node([self.build(item, depth + 1) for item in node.value], self.where(node))
@@ -185,57 +176,44 @@ class _Builder:
     def _items(self, node: yaml.MappingNode, depth: int) -> Iterator[tuple[str, Node]]:
         seen: dict[str, str] = {}
         for key, value in node.value:
-            where = self.where(key)
             if not isinstance(key, yaml.ScalarNode) or not key.tag.endswith(":str"):
-                self.problems.append(Problem(where, "a key must be a name"))
+                self._refuse(key, "a key must be a name")
                 continue
             name = self._whole(key)
             if name in seen:
-                message = f"the key {name!r} is written twice; first at {seen[name]}"
-                self.problems.append(Problem(where, message))
-            seen[name] = where
-            yield name, Node(self.build(value, depth + 1).value, where)
+                self._refuse(key, f"the key {name!r} is written twice; first at {seen[name]}")
+            seen[name] = self.where(key)
+            yield name, Node(self.build(value, depth + 1).value, seen[name])
 
     def _scalar(self, node: yaml.Node) -> Any:
         kind = node.tag.removeprefix(_CORE_TAG)
         if kind not in _SCALARS:
-            self._refuse_tag(node)
+            self._refuse(node, TAG.format(node.tag))
             return None
         try:
             return _SCALARS[kind](self._whole(node))
         except ValueError:
-            message = f"{node.value[:40]!r} is not a valid {kind}"
-            self.problems.append(Problem(self.where(node), message))
+            self._refuse(node, f"{node.value[:40]!r} is not a valid {kind}")
             return None
 
     def _whole(self, node: yaml.Node) -> str:
         """Its text, of which no file can hold half a character, such as an escape may write."""
         text: str = node.value
         if any("\ud800" <= character <= "\udfff" for character in text):
-            self.problems.append(Problem(self.where(node), "half a character (a lone surrogate)"))
+            self._refuse(node, "half a character (a lone surrogate)")
             return ""
         return text
 
-    def _refuse_tag(self, node: yaml.Node) -> None:
-        message = f"the tag {node.tag!r} is not allowed; recipes hold plain values only"
+    def _refuse(self, node: yaml.Node, message: str) -> None:
         self.problems.append(Problem(self.where(node), message))
-
-
-def _integer(text: str) -> int:
-    bases = {"0o": 8, "0x": 16}
-    return int(text, bases.get(text[:2], 10))
-
-
-def _float(text: str) -> float:
-    return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
 
 
 _SCALARS: dict[str, Callable[[str], Any]] = {
     "str": str,
     "null": lambda text: None,
     "bool": lambda text: text.lower() == "true",
-    "int": _integer,
-    "float": _float,
+    "int": lambda text: int(text, {"0o": 8, "0x": 16}.get(text[:2], 10)),
+    "float": lambda text: float(text.lower().replace(".inf", "inf").replace(".nan", "nan")),
 }
 
 

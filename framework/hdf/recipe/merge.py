@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hdf.errors import user_error
+from hdf.errors import Problem, user_error
 from hdf.files.atomic import is_file
 from hdf.recipe.load import DEEPEST, Node, find_recipe, parse, read_text
 from hdf.recipe.schema import DEFAULTS
@@ -194,6 +194,12 @@ def differences(recipes: Sequence[Any], key: str = "") -> Iterator[tuple[str, li
             yield from differences([recipe.get(name, _NOTHING) for recipe in recipes], below)
     elif any(recipe != recipes[0] for recipe in recipes):
         yield key, [_shown(recipe) for recipe in recipes]
+
+
+def differing(old: Any, new: Any) -> list[Problem]:
+    """The keys in which two resolved recipes differ, with both values."""
+    pairs = differences([old, new])
+    return [Problem(key, f"{there} there, {here} here") for key, (there, here) in pairs]
 
 
 def _shown(value: Any) -> str:

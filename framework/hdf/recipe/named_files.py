@@ -31,7 +31,8 @@ def _named(checked: CheckedRecipe) -> Iterator[tuple[RecipePath, Path]]:
             yield from _paths(part, key)
     split = checked.recipe.data.split
     if isinstance(split, ListSplit):
-        yield from _paths(split.lists.model_dump(), ("data", "split", "lists"))
+        for side, file in split.lists.model_dump().items():
+            yield ("data", "split", "lists", side), Path(file)
 
 
 def _paths(value: Any, key: RecipePath) -> Iterator[tuple[RecipePath, Path]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import (
@@ -32,30 +31,36 @@ class Use(BaseModel):
     use: str
 
 
-class FractionSplit(Strict):
+class _Split(Strict):
+    """What all forms have.
+
+    Attributes:
+        inner: the fraction of the training groups that chooses ``best``; none if left out.
+    """
+
+    inner: Fraction | None = None
+
+
+class FractionSplit(_Split):
     """A random part of each source's groups is kept for validation.
 
     Attributes:
         val: the fraction of groups that is reported.
-        inner: the fraction of the training groups that chooses ``best``; none if left out.
     """
 
     val: Fraction
-    inner: Fraction | None = None
 
 
-class FoldSplit(Strict):
+class FoldSplit(_Split):
     """The i-th group, sorted by source and name, belongs to fold i mod `folds`.
 
     Attributes:
         folds: how many.
         fold: the one that is reported, counted from 0.
-        inner: the fraction of the training groups that chooses ``best``; none if left out.
     """
 
     folds: Annotated[int, Field(ge=2)]
     fold: Annotated[int, Field(ge=0)] = 0
-    inner: Fraction | None = None
 
     @field_validator("fold")
     @classmethod
@@ -73,34 +78,30 @@ class Lists(Strict):
         val: of those that are reported.
     """
 
-    train: Path
-    val: Path
+    train: str
+    val: str
 
 
-class ListSplit(Strict):
+class ListSplit(_Split):
     """Fixed lists of images.
 
     Attributes:
         lists: the files.
-        inner: the fraction of the training groups that chooses ``best``; none if left out.
     """
 
     lists: Lists
-    inner: Fraction | None = None
 
 
-class EndsSplit(Strict):
+class EndsSplit(_Split):
     """The two ends of all samples, sorted by id.
 
     Attributes:
         first: how many from the start are trained on.
         last: how many at the end are reported.
-        inner: the fraction of the training groups that chooses ``best``; none if left out.
     """
 
     first: PositiveInt
     last: PositiveInt
-    inner: Fraction | None = None
 
 
 AnySplit = FractionSplit | FoldSplit | ListSplit | EndsSplit

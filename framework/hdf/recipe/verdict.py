@@ -119,16 +119,15 @@ def _texts(value: Any) -> set[str]:
 
 
 def _states(files: list[str]) -> list[tuple[int, int] | None]:
-    return [_state(file) for file in files]
-
-
-def _state(file: str) -> tuple[int, int] | None:
-    """When a file or folder was changed, in ns, and its size; None where there is none."""
-    try:
-        found = os.stat(file or ".")  # noqa: PTH116  # thousands of them
-    except (OSError, ValueError):
-        return None
-    return found.st_mtime_ns, found.st_size
+    """When each file or folder was changed, in ns, and its size; None where there is none."""
+    found: list[tuple[int, int] | None] = []
+    for file in files:
+        try:
+            stat = os.stat(file or ".")  # noqa: PTH116  # thousands of them
+            found.append((stat.st_mtime_ns, stat.st_size))
+        except (OSError, ValueError):
+            found.append(None)
+    return found
 
 
 def _digest(value: Any) -> str:

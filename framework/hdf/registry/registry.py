@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
@@ -127,12 +127,15 @@ class Registry:
         Raises:
             UserError: there is none, or two plugins claim the name.
         """
-        found = [component for component in self.of_kind(kind) if component.name == name]
+        found = self._called(kind, name)
         if len(found) > 1:
             raise user_error(_conflict(found))
         if not found:
             raise self._unknown(kind, name)
         return found[0]
+
+    def _called(self, kind: str, name: str) -> list[Component]:
+        return [component for component in self.of_kind(kind) if component.name == name]
 
     def _unknown(self, kind: str, name: str) -> UserError:
         message = f"no {kind} is called {name!r}"
@@ -168,7 +171,10 @@ class Registry:
                 self.manager.unregister(name=known_as)
             return
         self.components += found
-        self._mark_conflicts(found)
+        for component in found:
+            twins = self._called(component.kind, component.name)
+            for twin in twins if len(twins) > 1 else ():
+                twin.status = f"conflict: {_conflict(twins)}"
 
     def call_one(self, plugin: object, hook: str, **arguments: Any) -> None:
         """Call one plugin's implementation of a hook, if it has one."""
@@ -178,17 +184,6 @@ class Registry:
     def implementers(self, hook: str) -> list[object]:
         """The plugins that implement a hook."""
         return [impl.plugin for impl in getattr(self.manager.hook, hook).get_hookimpls()]
-
-    def _mark_conflicts(self, added: Sequence[Component]) -> None:
-        for component in added:
-            twins = [
-                other
-                for other in self.components
-                if (other.kind, other.name) == (component.kind, component.name)
-            ]
-            if len(twins) > 1:
-                for twin in twins:
-                    twin.status = f"conflict: {_conflict(twins)}"
 
 
 def _collect(
@@ -237,12 +232,8 @@ def discover(plugins_dir: Path | None = None) -> Registry:
     if os.environ.get("HDF_TRACE_PLUGINS") == "1":
         registry.manager.trace.root.setwriter(sys.stderr.write)
         registry.manager.enable_tracing()
-    for source in _sources(plugins_dir):
-        registry.add(source)
-    return registry
-
-
-def _sources(plugins_dir: Path | None) -> Iterator[PluginSource]:
     disabled = {name.strip() for name in os.environ.get("HDF_DISABLE_PLUGINS", "").split(",")}
-    found = [*installed_sources(), *folder_sources(plugins_dir)]
-    return (item for item in found if not disabled & {item.name, item.distribution})
+    for source in [*installed_sources(), *folder_sources(plugins_dir)]:
+        if not disabled & {source.name, source.distribution}:
+            registry.add(source)
+    return registry
