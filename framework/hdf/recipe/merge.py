@@ -130,7 +130,7 @@ def _override(tree: Node, override: str) -> Node:
         raise user_error("nested too deeply", where)
     value = parse(text, where)
     relabel(value, where)
-    return _place(tree, keys, value, where)
+    return _place(tree, keys, value)
 
 
 def _shortened(text: str) -> str:
@@ -147,33 +147,18 @@ def relabel(node: Node, where: str) -> None:
             relabel(child, where)
 
 
-def _place(tree: Node, keys: list[str], value: Node, where: str) -> Node:
-    """`tree` with `value` merged in at `keys`; a number steps into a list."""
+def _place(tree: Node, keys: list[str], value: Node, key: str = "") -> Node:
+    """`tree`, which is at `key`, with `value` merged in at `keys`; a number steps into a list."""
     if not keys:
-        return merge(tree, value, stays=True)
+        return merge(tree, value, key, stays=True)
     first, rest = keys[0], keys[1:]
     if isinstance(tree.value, list):
         items = list(tree.value)
-        index = _position(first, len(items), where)
-        items[index] = _place(items[index], rest, value, where)
+        index = _position(first, len(items), value.where)
+        items[index] = _place(items[index], rest, value)
         return Node(items, tree.where)
-    if _meets_list(tree, keys):
-        placed = _place(tree.value[first], rest, value, where)
-        return Node({**tree.value, first: placed}, tree.where)
-    nested = value
-    for key in reversed(keys):
-        nested = Node({key: nested}, where)
-    return merge(tree, nested, stays=True)
-
-
-def _meets_list(node: Node, keys: list[str]) -> bool:
-    for key in keys[:-1]:
-        if not isinstance(node.value, dict) or key not in node.value:
-            return False
-        node = node.value[key]
-        if isinstance(node.value, list):
-            return True
-    return False
+    inner = _place(tree.child(first) or Node({}, value.where), rest, value, first)
+    return merge(tree, Node({first: inner}, value.where), key, stays=True)
 
 
 def _position(key: str, count: int, where: str) -> int:

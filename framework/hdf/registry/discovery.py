@@ -95,16 +95,16 @@ def own_files(module: str) -> list[Path]:
     What is imported by a name that the program makes up is not found.
     """
     first = _file(module)
-    found: dict[str, Path] = {}
+    found: dict[str, Path | None] = {}
     waiting = [module] if first else []
     while waiting:
         name = waiting.pop()
-        file = None if name in found or not _is_own(name, module, first) else _file(name)
-        if file is not None:
-            found[name] = file
-            with suppress(SyntaxError, ValueError, ImportError):  # whoever imports it is told
-                waiting += _imported(name, file)
-    return sorted(set(found.values()))
+        if name in found or not _is_own(name, module, first):
+            continue
+        found[name] = file = _file(name)
+        with suppress(SyntaxError, ValueError, ImportError):  # whoever imports it is told
+            waiting += _imported(name, file) if file else []
+    return sorted({file for file in found.values() if file})
 
 
 def _is_own(name: str, module: str, first: Path | None) -> bool:

@@ -47,11 +47,6 @@ class Plugin:
     error: str = ""
     traceback: str = ""
 
-    def fail(self, error: BaseException) -> None:
-        reason = " ".join(str(error).split()) or "no message"
-        self.error = f"{type(error).__name__}: {reason}"
-        self.traceback = "".join(traceback.format_exception(error))
-
 
 @dataclass(slots=True)
 class Component:
@@ -75,21 +70,18 @@ class Component:
         Raises:
             UserError: the import fails; with the plugin's traceback.
         """
-        if isinstance(self.target, str):
-            try:
+        status = "loaded"
+        try:
+            if isinstance(self.target, str):
                 self.target = _import(self.target)
-            except (Exception, SystemExit) as error:
-                failed = Plugin(self.name, self.plugin.distribution, self.plugin.version)
-                failed.fail(error)
-                self._note(f"failed: {failed.error}")
-                message = f"{self.title} can't be imported: {failed.error}"
-                raise UserError(Problem("", message), failed.traceback) from error
-        self._note("loaded")
-        return self.target
-
-    def _note(self, status: str) -> None:
-        if not self.status.startswith("conflict"):
-            self.status = status
+            return self.target
+        except (Exception, SystemExit) as error:
+            status = f"failed: {_reason(error)}"
+            message = f"{self.title} can't be imported: {_reason(error)}"
+            raise UserError(Problem("", message), _story(error)) from error
+        finally:
+            if not self.status.startswith("conflict"):
+                self.status = status
 
     @property
     def title(self) -> str:
@@ -99,6 +91,14 @@ class Component:
     @property
     def provider(self) -> str:
         return f"{self.plugin.distribution} {self.plugin.version}".strip()
+
+
+def _reason(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}"
+
+
+def _story(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))
 
 
 def _import(target: str) -> Callable[..., Any]:
@@ -130,21 +130,18 @@ class Registry:
         found = self._called(kind, name)
         if len(found) > 1:
             raise user_error(_conflict(found))
-        if not found:
-            raise self._unknown(kind, name)
-        return found[0]
-
-    def _called(self, kind: str, name: str) -> list[Component]:
-        return [component for component in self.of_kind(kind) if component.name == name]
-
-    def _unknown(self, kind: str, name: str) -> UserError:
-        message = f"no {kind} is called {name!r}"
-        message += suggest(name, (component.name for component in self.of_kind(kind)))
+        if found:
+            return found[0]
+        names = suggest(name, (component.name for component in self.of_kind(kind)))
+        message = f"no {kind} is called {name!r}{names}"
         broken = [plugin for plugin in self.plugins if plugin.error]
         if broken:
             reasons = "; ".join(f"{plugin.name} ({plugin.error})" for plugin in broken)
             message += f" (plugins that failed to load: {reasons})"
-        return UserError(message, "\n".join(plugin.traceback for plugin in broken))
+        raise UserError(message, "\n".join(plugin.traceback for plugin in broken))
+
+    def _called(self, kind: str, name: str) -> list[Component]:
+        return [component for component in self.of_kind(kind) if component.name == name]
 
     def add(self, source: PluginSource) -> None:
         """Load one plugin and collect what it registers; a failure is kept, never raised."""
@@ -165,7 +162,7 @@ class Registry:
                 register = partial(_collect, found, kind.name, plugin)
                 self.call_one(module, kind.hooks[0], register=register)
         except (Exception, SystemExit) as error:
-            plugin.fail(error)
+            plugin.error, plugin.traceback = _reason(error), _story(error)
             # A plugin that pluggy refuses half-way stays in its books under this name.
             if self.manager.has_plugin(known_as):
                 self.manager.unregister(name=known_as)
@@ -211,9 +208,8 @@ def _refuse_unmarked(module: object) -> None:
 
 def _conflict(twins: Sequence[Component]) -> str:
     providers = " and ".join(sorted({twin.provider for twin in twins}))
-    first = twins[0]
     return (
-        f"{first.kind} {first.name!r} is registered {len(twins)} times, by {providers}; "
+        f"{twins[0].kind} {twins[0].name!r} is registered {len(twins)} times, by {providers}; "
         "switch one off with HDF_DISABLE_PLUGINS=NAME"
     )
 
