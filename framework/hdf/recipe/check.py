@@ -117,11 +117,7 @@ def same_recipe(folder: Path, checked: CheckedRecipe) -> bool:
 
 
 def differences_from(folder: Path, checked: CheckedRecipe) -> list[Problem]:
-    """The keys in which a recipe differs from ``resolved.yaml`` in `folder`, with both values.
-
-    Raises:
-        UserError: there is no such file, or it can't be read.
-    """
+    """The keys in which a recipe differs from `folder`'s, which must be there, with both values."""
     path = folder / "resolved.yaml"
     if not path.is_file():
         raise user_error("is missing; give another folder, or --overwrite", str(path))
@@ -132,8 +128,7 @@ def check_recipe(source: Source, registry: Registry) -> CheckedRecipe:
     """Check a recipe against the schema and against the components that are installed.
 
     Raises:
-        UserError: with every problem found, each with its place in the recipe; components that
-            can't be imported may be told only where there is no other.
+        UserError: with every problem and its place; a failing import may be told only by itself.
     """
     checked = read_recipe(source, registry)
     import_components(checked)
@@ -141,11 +136,7 @@ def check_recipe(source: Source, registry: Registry) -> CheckedRecipe:
 
 
 def import_components(checked: CheckedRecipe) -> None:
-    """Import all components of a recipe.
-
-    Raises:
-        UserError: with the reasons of all that can't be.
-    """
+    """Import all components of a recipe; those that fail are told together."""
     errors: list[UserError] = []
     for part in checked.all_parts():
         try:
@@ -158,11 +149,7 @@ def import_components(checked: CheckedRecipe) -> None:
 
 
 def read_recipe(source: Source, registry: Registry) -> CheckedRecipe:
-    """As `check_recipe`, but a component is imported only where its source is not plain.
-
-    Raises:
-        UserError: with every problem found, each with its place in the recipe.
-    """
+    """As `check_recipe`, but a component is imported only where its source is not plain."""
     reader = _Reader(registry, _named(source))
     recipe = reader.typed()
     parts = {path: reader.part(kind, path, use) for kind, path, use in _uses(reader.plain)}
@@ -259,9 +246,6 @@ def part_of(
         use: ``{"use": name, option: value, …}``, as JSON holds it.
         where: for messages.
         mistake: what to say of the component where the options do not fit.
-
-    Raises:
-        UserError: it is not there, or does not take the options.
     """
     with placed(where):
         component = registry.find(kind, use["use"])

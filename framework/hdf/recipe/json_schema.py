@@ -26,11 +26,7 @@ JSON = dict[str, Any]
 
 
 def recipe_schema(registry: Registry) -> tuple[JSON, list[str]]:
-    """The schema of recipes with all components that are installed.
-
-    Returns:
-        The schema, and the components and plugins that are left out, with the reasons.
-    """
+    """The schema of recipes with all installed components, and what is left out, with reasons."""
     forms = _forms()
     root = forms.pop("Recipe")
     root["properties"]["extends"] = {
@@ -119,12 +115,7 @@ def _component(component: Component, options: Options, properties: JSON) -> JSON
 def _choice(
     forms: Mapping[str, str], summaries: Mapping[str, str], required: Mapping[str, list[str]]
 ) -> JSON:
-    """A mapping whose ``use`` decides what may stand beside it.
-
-    Args:
-        forms: the definition of each ``use``.
-        required: the options that must stand beside it.
-    """
+    """A mapping whose ``use`` decides which of `forms` it is, and what is `required` beside it."""
     chosen = [
         {
             "if": {"properties": {"use": {"const": use}}, "required": ["use"]},

@@ -103,11 +103,7 @@ _Dumper.add_representer(str, _Dumper.represent_str)
 
 
 def dump(value: Any, width: int = 100) -> str:
-    """Dicts, lists and scalars as YAML that `parse` reads as the same values.
-
-    Args:
-        width: of the lines, in characters, where a value can be broken.
-    """
+    """Dicts, lists and scalars as YAML that `parse` reads as the same values."""
     text: str = yaml.dump(
         value,
         Dumper=_Dumper,
@@ -125,13 +121,10 @@ def read_text(path: Path) -> str:
 
 
 def parse(text: str, name: str) -> Node:
-    """Parse YAML into nodes.
+    """Parse YAML into nodes; all bad keys and tags are told together, a syntax error by itself.
 
     Args:
         name: the file's name, or the override, for messages.
-
-    Raises:
-        UserError: with every duplicate key, tag and bad key found, or the one syntax error.
     """
     try:
         loader = _Loader(text)
@@ -219,9 +212,8 @@ _SCALARS: dict[str, Callable[[str], Any]] = {
 
 def recipes_folder() -> Path:
     """Where the packaged recipes are: inside an installed wheel, or at the top of a checkout."""
-    here = Path(__file__)
-    inside = here.parents[1] / "recipes"
-    return inside if inside.is_dir() else here.parents[3] / "recipes"
+    inside, outside = (Path(__file__).parents[level] / "recipes" for level in (1, 3))
+    return inside if inside.is_dir() else outside
 
 
 def packaged_recipes() -> list[Path]:
@@ -232,28 +224,18 @@ def packaged_recipes() -> list[Path]:
 def find_recipe(recipe: Path) -> Path:
     """The file itself, or the packaged recipe of that bare name (``vgg16_mse``).
 
-    Returns:
-        `recipe` where it is something else than a file, so that reading it says what.
-
-    Raises:
-        UserError: nothing of that name is there.
+    What is there and no file is returned as well: reading it says what it is.
     """
     name = recipe.name.removesuffix(".yaml")
     packaged = recipes_folder() / f"{name}.yaml"
     if recipe.parent == Path() and not is_file(recipe) and is_file(packaged):
         return packaged
-    if _is_missing(recipe):
+    try:
+        recipe.stat()
+    except FileNotFoundError as error:
         closest = suggest(name, (path.stem for path in packaged_recipes()))
         message = f"can't be read: no such file, and no packaged recipe is called so{closest}"
-        raise user_error(message, str(recipe))
-    return recipe
-
-
-def _is_missing(path: Path) -> bool:
-    try:
-        path.stat()
-    except FileNotFoundError:
-        return True
+        raise user_error(message, str(recipe)) from error
     except (OSError, ValueError):  # too long a name, a loop: reading says so
-        return False
-    return False
+        pass
+    return recipe

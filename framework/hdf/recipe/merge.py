@@ -40,15 +40,7 @@ class Source:
 
 
 def resolve(recipe: Path, overrides: Sequence[str]) -> Source:
-    """Read a recipe, what it extends, and the command line's changes.
-
-    Args:
-        recipe: a file, or the name of a packaged recipe.
-
-    Raises:
-        UserError: a file can't be read or parsed, ``extends`` goes in circles, or an override is
-            not ``key.path=value``.
-    """
+    """Read a recipe, a file or packaged, what it extends, and the command line's changes."""
     file = find_recipe(recipe)
     return source_of(file, read_text(file), overrides)
 
@@ -56,7 +48,7 @@ def resolve(recipe: Path, overrides: Sequence[str]) -> Source:
 def source_of(file: Path, text: str, overrides: Sequence[str]) -> Source:
     """As `resolve`, of a recipe file that has been read."""
     defaults = parse(DEFAULTS, "defaults")
-    relabel(defaults, f"{file}:1")
+    _relabel(defaults, f"{file}:1")
     tree = merge(defaults, _extended(file, text, ()))
     for override in overrides:
         tree = _override(tree, override)
@@ -100,7 +92,8 @@ def merge(old: Node, new: Node, key: str = "", *, stays: bool = False) -> Node:
     """
     if not (isinstance(old.value, dict) and isinstance(new.value, dict)):
         return new
-    if "use" in new.value and _use(new) != _use(old):
+    use = new.child("use")
+    if use and use.value != getattr(old.child("use"), "value", None):
         return new
     if key == "split" and _forms(new) and _forms(new) != _forms(old):
         return new
@@ -111,10 +104,6 @@ def merge(old: Node, new: Node, key: str = "", *, stays: bool = False) -> Node:
     return Node(merged, old.where if stays else new.where)
 
 
-def _use(node: Node) -> object:
-    return node.value["use"].value if "use" in node.value else None
-
-
 def _forms(node: Node) -> set[str]:
     return {form for key, form in SPLIT_FORMS.items() if key in node.value}
 
@@ -122,29 +111,24 @@ def _forms(node: Node) -> set[str]:
 def _override(tree: Node, override: str) -> Node:
     path, equals, text = override.partition("=")
     keys = path.split(".")
-    where = f"command line: {_shortened(override)}"
+    shown = override if len(override) <= 80 else f"{override[:79]}…"
+    where = f"command line: {shown}"
     if not equals or not all(keys):
         message = "an override is key.path=value, such as train.epochs=5"
         raise user_error(message, where)
     if len(keys) > DEEPEST:
         raise user_error("nested too deeply", where)
     value = parse(text, where)
-    relabel(value, where)
+    _relabel(value, where)
     return _place(tree, keys, value)
 
 
-def _shortened(text: str) -> str:
-    """At most 80 characters of it, for messages."""
-    return text if len(text) <= 80 else f"{text[:79]}…"
-
-
-def relabel(node: Node, where: str) -> None:
+def _relabel(node: Node, where: str) -> None:
     """Say of a node, and of all below it, that it was written at `where`."""
     node.where = where
-    children = node.value.values() if isinstance(node.value, dict) else node.value
     if isinstance(node.value, dict | list):
-        for child in children:
-            relabel(child, where)
+        for child in node.value.values() if isinstance(node.value, dict) else node.value:
+            _relabel(child, where)
 
 
 def _place(tree: Node, keys: list[str], value: Node, key: str = "") -> Node:
@@ -168,11 +152,7 @@ def _position(key: str, count: int, where: str) -> int:
 
 
 def differences(recipes: Sequence[Any], key: str = "") -> Iterator[tuple[str, list[str]]]:
-    """The innermost keys that differ, such as ``train.epochs``, each with all values as JSON.
-
-    Args:
-        recipes: plain values.
-    """
+    """The innermost keys that differ, such as ``train.epochs``, each with all values as JSON."""
     if all(isinstance(recipe, dict) for recipe in recipes):
         for name in dict.fromkeys(name for recipe in recipes for name in recipe):
             below = f"{key}.{name}" if key else str(name)

@@ -22,7 +22,7 @@ def problems(
     Args:
         tree: the recipe, for line numbers.
         prefix: where the validated part stands in the recipe.
-        known: the valid names where a key is unknown; looked up in `hdf.recipe.schema` if None.
+        known: the valid keys; those of `hdf.recipe.schema` if None.
     """
     found = []
     for detail in error.errors(include_url=False):

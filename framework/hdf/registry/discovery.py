@@ -42,11 +42,7 @@ def installed_sources() -> list[PluginSource]:
 
 
 def folder_sources(folder: Path | None) -> list[PluginSource]:
-    """The ``*.py`` files of a folder, each a plugin of its own.
-
-    Raises:
-        UserError: the folder does not exist.
-    """
+    """The ``*.py`` files of a folder, which must exist, each a plugin of its own."""
     if folder is None:
         return []
     if not folder.is_dir():

@@ -122,11 +122,7 @@ class Registry:
         return [component for component in self.components if component.kind == kind]
 
     def find(self, kind: str, name: str) -> Component:
-        """The component of this kind and name.
-
-        Raises:
-            UserError: there is none, or two plugins claim the name.
-        """
+        """The component of this kind and name; a `UserError` where there are none or several."""
         found = self._called(kind, name)
         if len(found) > 1:
             raise user_error(_conflict(found))
@@ -219,9 +215,6 @@ def discover(plugins_dir: Path | None = None) -> Registry:
 
     Args:
         plugins_dir: a folder of single-file plugins to load besides the installed ones.
-
-    Raises:
-        UserError: the folder does not exist.
     """
     registry = Registry()
     registry.manager.add_hookspecs(hookspecs)
