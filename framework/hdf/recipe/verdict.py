@@ -36,11 +36,7 @@ _hooked = False
 
 
 class Verdict:
-    """Whether a recipe is known to be in order.
-
-    Args:
-        checked: the recipe, whose components need not be imported.
-    """
+    """Whether a recipe, whose components need not be imported, is known to be in order."""
 
     def __init__(self, checked: CheckedRecipe) -> None:
         self._began = time.time_ns()
@@ -56,10 +52,7 @@ class Verdict:
             return False
 
     def keep(self) -> None:
-        """Remember that it is in order; nothing where that can't be written.
-
-        To be called when all components have been imported and built.
-        """
+        """Remember that it is in order, once all of it is built; a cache that fails is none."""
         modules = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
         files = [*(file for file in modules if isinstance(file, str)), *sys.path, *self._named]
         states = _states(files)
@@ -67,7 +60,9 @@ class Verdict:
             return  # changed meanwhile: what was imported may be older
         with suppress(UserError, OSError, ValueError):
             write_text(self._path, json.dumps({"state": _digest(states), "files": files}))
-            _forget_all_but(KEPT, self._path.parent)
+            kept = self._path.parent.glob("*.json")
+            for path in sorted(kept, key=lambda path: path.stat().st_mtime)[:-KEPT]:
+                path.unlink()
 
 
 @contextmanager
@@ -105,8 +100,7 @@ def _key(checked: CheckedRecipe) -> str:
 
 
 def _home(component: Component) -> str:
-    """``module:attribute``, whether it has been imported or not."""
-    target = component.target
+    target = component.target  # a text until it is imported
     return target if isinstance(target, str) else f"{target.__module__}:{target.__qualname__}"
 
 
@@ -133,9 +127,3 @@ def _states(files: list[str]) -> list[tuple[int, int] | None]:
 def _digest(value: Any) -> str:
     text = json.dumps(value, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _forget_all_but(count: int, folder: Path) -> None:
-    by_age = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in by_age[count:]:
-        path.unlink()

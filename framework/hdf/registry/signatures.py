@@ -23,6 +23,7 @@ from typing import Any, get_type_hints
 
 MODULE = "torch.nn.modules.module"
 """Where torch defines ``nn.Module``."""
+KORNIA = "kornia.augmentation"
 CHEAP = sys.stdlib_module_names | {"pydantic", "annotated_types", "typing_extensions"}
 """Packages that are imported for the types in a hint."""
 OPAQUE = {"__new__", "__init_subclass__", "__call__", "__signature__", "__getattr__"}
@@ -121,44 +122,28 @@ class _Source(dict[str, Any]):
             return _Source(self._module_of(node)).signature(_original(node, name))
         if isinstance(node, ast.FunctionDef) and not node.decorator_list:
             return self._called(node.args, skip=0)
-        if not isinstance(node, ast.ClassDef):
-            raise _NotPlainError
-        constructor = self._constructor(node)
-        if constructor is None:
-            return Signature({}, {})
-        source, function = constructor
-        return source._called(function.args, skip=1)
+        found = self._constructor(node)
+        return found[0]._called(found[1].args, skip=1) if found else Signature({}, {})
 
-    def _constructor(self, node: ast.ClassDef) -> tuple[_Source, ast.FunctionDef] | None:
+    def _constructor(self, node: ast.stmt) -> tuple[_Source, ast.FunctionDef] | None:
         """The ``__init__`` that a class has; None where it takes nothing."""
+        if not isinstance(node, ast.ClassDef) or node.decorator_list or node.keywords:
+            raise _NotPlainError
         own = [item for item in node.body if "__init__" in _bound_by(item)]
-        inherited = None if own and self._is_augmentation(node) else self._inherited(node)
         names = {name for item in node.body for name in _bound_by(item)}
-        if node.decorator_list or node.keywords or names & OPAQUE or len(own) > 1:
+        if names & OPAQUE or len(own) > 1 or len(node.bases) > 1:
             raise _NotPlainError
-        if not own:
-            return inherited
-        if not isinstance(own[0], ast.FunctionDef) or own[0].decorator_list:
-            raise _NotPlainError
-        return self, own[0]
-
-    def _is_augmentation(self, node: ast.ClassDef) -> bool:
-        """Whether the only base is one of Kornia's, which change no call of a constructor."""
-        return len(node.bases) == 1 and self._origin(node.bases[0])[0] == "kornia.augmentation"
-
-    def _inherited(self, node: ast.ClassDef) -> tuple[_Source, ast.FunctionDef] | None:
-        if not node.bases:
-            return None
-        if len(node.bases) > 1:
-            raise _NotPlainError
-        module, name = self._origin(node.bases[0])
-        if (module, name) == ("torch.nn", "Module"):
-            return None
-        source = self if module == self.name else _Source(module)
-        base = source._only(name)
-        if not isinstance(base, ast.ClassDef):
-            raise _NotPlainError
-        return source._constructor(base)
+        found = None
+        for module, name in map(self._origin, node.bases):
+            # Those of Kornia change no call of a constructor.
+            if (module, name) != ("torch.nn", "Module") and not (own and module == KORNIA):
+                source = self if module == self.name else _Source(module)
+                found = source._constructor(source._only(name))
+        for function in own:
+            if not isinstance(function, ast.FunctionDef) or function.decorator_list:
+                raise _NotPlainError
+            found = self, function
+        return found
 
     def _origin(self, base: ast.expr) -> tuple[str, str]:
         """The module and the name of a base class, such as ``nn.Module``."""

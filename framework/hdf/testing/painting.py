@@ -93,11 +93,9 @@ def training_targets(labels: int, image_size: tuple[int, int], seed: int) -> Tar
 
 
 def batches(images: Tensor, labels: int, seed: int, *, masks: bool) -> dict[str, Batch]:
-    """Batches of the same images with different targets, by what is special about them.
+    """Batches of the same two images with different targets, by what is special about them.
 
-    Args:
-        images: float32 [2, 1, H, W].
-        masks: whether there are masks, ellipses; the last image of each batch has none.
+    With `masks`, ellipses, the last image of each batch has none.
     """
     generator = torch.Generator().manual_seed(seed)
     every, none = torch.arange(labels), torch.arange(0)

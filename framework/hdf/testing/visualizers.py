@@ -139,7 +139,11 @@ def example_view(
     fewer = Detections(every.boxes[1:], known[1:], every.scores[1:], spread[1:])
     targets = [Target(boxes, labels), Target(boxes, labels), Target(torch.zeros(0, 4), ())]
     samples = [Sample(f"painted-{i}", partial(_image, boxes)) for i in range(len(targets))]
-    history = [_epoch(number) for number in (1, 2)]
+    same = {"lr": 1e-3, "iou_mean": 0.4, "constant_box_iou": 0.6}
+    history = [
+        {"epoch": n, "train_loss": 1 / n, "train_l1": 1 / n, "val_loss": 2 / n, **same}
+        for n in (1, 2)
+    ]
     metrics = {"iou_mean": 0.8, "constant_box_iou": 0.6} if when == "end" else {}
     found = [every, fewer, every]
     network = _network(samples, targets, labels)
@@ -159,11 +163,6 @@ def _network(
 
 def _image(boxes: Tensor) -> Tensor:
     return paint(boxes, SIZE).amax(0, keepdim=True)
-
-
-def _epoch(number: int) -> dict[str, float]:
-    losses = {"train_loss": 1 / number, "train_l1": 1 / number, "val_loss": 2 / number}
-    return {"epoch": number, "lr": 1e-3, **losses, "iou_mean": 0.4, "constant_box_iou": 0.6}
 
 
 def _detector(labels: tuple[str, ...]) -> Detector:
