@@ -19,9 +19,6 @@ from hdf.registry.registry import Component, Registry
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 TITLE = "hdf recipe"
-LIKE_USE = {"optimizer": ("Adam", "AdamW", "SGD"), "schedule": ("Constant", "Cosine", "OneCycle")}
-"""The keys of ``train`` whose ``use`` names one of the schema's own forms."""
-
 JSON = dict[str, Any]
 
 
@@ -33,8 +30,9 @@ def recipe_schema(registry: Registry) -> tuple[JSON, list[str]]:
         "type": "string",
         "description": "another recipe's file, or the name of a packaged one, which this changes",
     }
-    for key, names in LIKE_USE.items():
-        uses = {forms[name]["properties"]["use"]["const"]: name for name in names}
+    for key in ("optimizer", "schedule"):  # whose `use` names one of the schema's own forms
+        named = forms["Train"]["properties"][key]["discriminator"]["mapping"]
+        uses = {use: reference.removeprefix("#/$defs/") for use, reference in named.items()}
         told = {use: forms[name]["description"] for use, name in uses.items()}
         forms[key] = _choice(uses, told, {})
         _refer(forms["Train"], key, key)

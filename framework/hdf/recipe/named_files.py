@@ -18,11 +18,13 @@ def missing_files(checked: CheckedRecipe) -> list[Problem]:
     The options annotated as `Path` are paths. Those of visualizers are left out, which may name
     what is to be written.
     """
-    return [
-        Problem(checked.where(*key), _message(path))
-        for key, path in _named(checked)
-        if not _is_there(path)
-    ]
+    found = []
+    for key, path in _named(checked):
+        if not os.path.exists(path.expanduser()):  # noqa: PTH110  # no error for too long a name
+            hint = "" if path.is_absolute() else "; it counts from the folder where hdf is started"
+            message = f"there is no file or folder {str(path)!r}{hint}"
+            found.append(Problem(checked.where(*key), message))
+    return found
 
 
 def _named(checked: CheckedRecipe) -> Iterator[tuple[RecipePath, Path]]:
@@ -42,12 +44,3 @@ def _paths(value: Any, key: RecipePath) -> Iterator[tuple[RecipePath, Path]]:
     if isinstance(held, dict | list | tuple):
         for name, inner in held.items() if isinstance(held, dict) else enumerate(held):
             yield from _paths(inner, (*key, name))
-
-
-def _is_there(path: Path) -> bool:
-    return os.path.exists(path.expanduser())  # noqa: PTH110  # which also knows too long a name
-
-
-def _message(path: Path) -> str:
-    hint = "" if path.is_absolute() else "; it counts from the folder in which hdf is started"
-    return f"there is no file or folder {str(path)!r}{hint}"

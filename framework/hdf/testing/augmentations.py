@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from kornia.augmentation import IntensityAugmentationBase2D
-from torch import Tensor, nn
+from torch import nn
 
 from hdf.augmentation.pipeline import Augment, BoxBounds
 from hdf.testing.contract import asking, assert_finite, subject
@@ -117,7 +117,12 @@ def _check_boxes(
         warped = augment(batch, (seed, step))
         boxes, kept = warped.targets.boxes[:, 0], warped.targets.valid[:, 0]
         shown = level_bounds(warped.images[:, 0])
-        _assert_rightly_dropped(kept, shown, image_size)
+        height, width = image_size
+        inside = (shown[:, :2] > 0).all(-1) & (shown[:, 2] < width) & (shown[:, 3] < height)
+        lost = ~kept & inside
+        assert not bool(lost.any()), (
+            f"a box was dropped although its whole shape is in sight at {shown[lost][0].tolist()}"
+        )
         errors = (boxes - shown).abs().amax(-1).where(kept, torch.zeros(()))
         worst = int(errors.argmax())
         # A shape out of sight has NaN bounds, and so has the error of a box that stayed.
@@ -128,12 +133,3 @@ def _check_boxes(
         largest = max(largest, float(errors.max()))
         compared, dropped = compared + int(kept.sum()), dropped + int((~kept).sum())
     return BoxErrors(largest, compared, dropped)
-
-
-def _assert_rightly_dropped(kept: Tensor, shown: Tensor, image_size: tuple[int, int]) -> None:
-    height, width = image_size
-    inside = (shown[:, :2] > 0).all(-1) & (shown[:, 2] < width) & (shown[:, 3] < height)
-    lost = ~kept & inside
-    assert not bool(lost.any()), (
-        f"a box was dropped although its whole shape is in sight at {shown[lost][0].tolist()}"
-    )
