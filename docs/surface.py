@@ -245,7 +245,7 @@ def _option(item: click.Option) -> str:
 
 def _keys() -> Iterator[str]:
     models = {**vars(splits), **vars(schema)}
-    for name, model in sorted((key, value) for key, value in models.items() if key[0] != "_"):
+    for name, model in sorted(models.items()):
         if inspect.isclass(model) and issubclass(model, BaseModel) and model.model_fields:
             for key, field in model.model_fields.items():
                 default = "" if field.is_required() else f" = {_shown(field.default)}"

@@ -31,36 +31,30 @@ class Use(BaseModel):
     use: str
 
 
-class _Split(Strict):
-    """What all forms have.
-
-    Attributes:
-        inner: the fraction of the training groups that chooses ``best``; none if left out.
-    """
-
-    inner: Fraction | None = None
-
-
-class FractionSplit(_Split):
+class FractionSplit(Strict):
     """A random part of each source's groups is kept for validation.
 
     Attributes:
         val: the fraction of groups that is reported.
+        inner: the fraction of the training groups that chooses ``best``; none if left out.
     """
 
     val: Fraction
+    inner: Fraction | None = None
 
 
-class FoldSplit(_Split):
+class FoldSplit(Strict):
     """The i-th group, sorted by source and name, belongs to fold i mod `folds`.
 
     Attributes:
         folds: how many.
         fold: the one that is reported, counted from 0.
+        inner: the fraction of the training groups that chooses ``best``; none if left out.
     """
 
     folds: Annotated[int, Field(ge=2)]
     fold: Annotated[int, Field(ge=0)] = 0
+    inner: Fraction | None = None
 
     @field_validator("fold")
     @classmethod
@@ -82,26 +76,30 @@ class Lists(Strict):
     val: str
 
 
-class ListSplit(_Split):
+class ListSplit(Strict):
     """Fixed lists of images.
 
     Attributes:
         lists: the files.
+        inner: the fraction of the training groups that chooses ``best``; none if left out.
     """
 
     lists: Lists
+    inner: Fraction | None = None
 
 
-class EndsSplit(_Split):
+class EndsSplit(Strict):
     """The two ends of all samples, sorted by id.
 
     Attributes:
         first: how many from the start are trained on.
         last: how many at the end are reported.
+        inner: the fraction of the training groups that chooses ``best``; none if left out.
     """
 
     first: PositiveInt
     last: PositiveInt
+    inner: Fraction | None = None
 
 
 AnySplit = FractionSplit | FoldSplit | ListSplit | EndsSplit

@@ -87,9 +87,8 @@ def random_boxes(count: int, image_size: tuple[int, int], generator: torch.Gener
 
 def training_targets(labels: int, image_size: tuple[int, int], seed: int) -> Targets:
     """What ``fit`` is given: some images, every label in most of them; no masks."""
-    generator = torch.Generator().manual_seed(seed)
     names = [torch.arange(labels)] * (TRAINING_IMAGES - 1) + [torch.arange(labels - 1)]
-    return pad_targets([random_boxes(len(n), image_size, generator) for n in names], names)
+    return _random_targets(names, image_size, torch.Generator().manual_seed(seed), masks=False)
 
 
 def batches(images: Tensor, labels: int, seed: int, *, masks: bool) -> dict[str, Batch]:
@@ -97,22 +96,23 @@ def batches(images: Tensor, labels: int, seed: int, *, masks: bool) -> dict[str,
 
     With `masks`, ellipses, the last image of each batch has none.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator, size = torch.Generator().manual_seed(seed), (images.shape[-2], images.shape[-1])
     every, none = torch.arange(labels), torch.arange(0)
     kinds = {
         "every label": [every, every],
         "an image without its last label": [every, every[:-1]],
         "images without any box": [none, none],
     }
-    return {name: _batch(images, found, generator, masks) for name, found in kinds.items()}
+    return {
+        kind: Batch(images, _random_targets(names, size, generator, masks=masks), torch.arange(2))
+        for kind, names in kinds.items()
+    }
 
 
-def _batch(
-    images: Tensor, names: list[Tensor], generator: torch.Generator, with_masks: bool
-) -> Batch:
-    size = (images.shape[-2], images.shape[-1])
+def _random_targets(
+    names: list[Tensor], size: tuple[int, int], generator: torch.Generator, *, masks: bool
+) -> Targets:
     boxes = [random_boxes(len(item), size, generator) for item in names]
-    masks = [paint(item, size) > 0.5 for item in boxes]
-    masks[-1][:] = False
-    targets = pad_targets(boxes, names, masks if with_masks else None)
-    return Batch(images, targets, torch.arange(len(names)))
+    ellipses = [paint(item, size) > 0.5 for item in boxes]
+    ellipses[-1][:] = False
+    return pad_targets(boxes, names, ellipses if masks else None)

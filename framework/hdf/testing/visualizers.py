@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -15,7 +15,6 @@ from typing import Any, Literal
 import torch
 from kornia.augmentation import RandomAffine
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from hdf.augmentation.pipeline import Augment
 from hdf.boxes import from_center_size
@@ -191,22 +190,20 @@ class _Head(nn.Module):
         self.linear = nn.Linear(4, 4 * labels)
 
     def forward(self, features: list[Tensor]) -> Tensor:
-        edges: Tensor = self.linear(features[-1].mean((2, 3)))
-        return edges.reshape(len(edges), -1, 4)
+        """Centres and sizes [B, L, 4], from a quarter to a half of the image."""
+        found: Tensor = self.linear(features[-1].mean((2, 3))).unflatten(1, (-1, 4))
+        return (found.sigmoid() + 1) / 4
 
     def loss(self, raw: Tensor, batch: Batch) -> dict[str, Tensor]:
-        height, width = batch.images.shape[-2:]
         boxes, present = batch.targets.one_per_label(raw.shape[1])
-        found, _, _ = self.answers(raw, (height, width))
-        errors = F.l1_loss(found, boxes, reduction="none").mean(-1)
+        errors = (_scaled(raw, batch.images.shape[-2:]) - boxes).abs().mean(-1)
         return {"l1": (errors * present).sum() / present.sum().clamp(min=1)}
 
-    def answers(self, raw: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor, None]:
-        height, width = size
-        middle = (raw.sigmoid() + 1) / 4
-        boxes = from_center_size(middle) * raw.new_tensor([width, height, width, height])
-        return boxes, torch.ones_like(boxes[..., 0]), None
-
     def decode(self, raw: Tensor, size: tuple[int, int]) -> list[Detections]:
-        boxes, scores, _ = self.answers(raw, size)
-        return [Detections.one_a_label(*one, None) for one in zip(boxes, scores, strict=True)]
+        scores = torch.ones_like(raw[0, :, 0])
+        return [Detections.one_a_label(boxes, scores, None) for boxes in _scaled(raw, size)]
+
+
+def _scaled(raw: Tensor, size: Sequence[int]) -> Tensor:
+    height, width = size
+    return from_center_size(raw) * raw.new_tensor([width, height, width, height])
