@@ -100,7 +100,6 @@ class CheckedRecipe:
         return plain
 
     def resolved_yaml(self) -> str:
-        """`resolved`, as YAML."""
         return dump(self.resolved())
 
     def reread(self) -> Any:
@@ -240,12 +239,9 @@ def part_of(
     where: str,
     mistake: str = "does not take these options",
 ) -> Part:
-    """A component that no recipe names; none of its options may hold a loader.
+    """A component that no recipe names, from ``{"use": name, option: value, …}`` as JSON holds it.
 
-    Args:
-        use: ``{"use": name, option: value, …}``, as JSON holds it.
-        where: for messages.
-        mistake: what to say of the component where the options do not fit.
+    None of its options may hold a loader. `mistake` says what is wrong where they do not fit.
     """
     with placed(where):
         component = registry.find(kind, use["use"])

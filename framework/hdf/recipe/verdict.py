@@ -67,10 +67,7 @@ class Verdict:
 
 @contextmanager
 def watched() -> Iterator[list[str]]:
-    """The files that are opened and the folders that are listed within, but for imports.
-
-    A component that looks at them while it is built may find something else the next time.
-    """
+    """The files opened and folders listed within, except by imports: they may change later."""
     global _opened, _hooked
     if not _hooked:
         sys.addaudithook(_note)

@@ -70,10 +70,7 @@ def _load_file(path: Path) -> ModuleType:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Look for no garbage meanwhile, as imports make a million objects that stay.
-
-    To go through them again and again is a sixth of what importing torch takes.
-    """
+    """Without garbage collection, which is a sixth of the time that importing torch takes."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -84,11 +81,10 @@ def uncollected() -> Iterator[None]:
 
 
 def own_files(module: str) -> list[Path]:
-    """The source of a module that has been imported, and of those of its own that it imports.
+    """The source files of an imported module, and of its own modules that their text imports.
 
-    Imports count wherever they stand in the text, and so do those of what is imported. A module's
-    own are those below the same top-level package; for a file of a plugins folder, those beside it.
-    What is imported by a name that the program makes up is not found.
+    A module's own are those below the same top-level package; for a file of a plugins folder, those
+    beside it. What is imported by a name that the program makes up is not found.
     """
     first = _file(module)
     found: dict[str, Path | None] = {}

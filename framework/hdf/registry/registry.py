@@ -65,11 +65,7 @@ class Component:
     status: str = "registered"
 
     def load(self) -> Callable[..., Any]:
-        """The class or function itself, imported if need be.
-
-        Raises:
-            UserError: the import fails; with the plugin's traceback.
-        """
+        """The class or function itself, imported if need be; a `UserError` where it can't be."""
         status = "loaded"
         try:
             if isinstance(self.target, str):

@@ -42,13 +42,9 @@ class Subject:
 def subject(
     kind: str, component: Any, options: Mapping[str, Any] | None, seed: int, **supplied: Any
 ) -> Iterator[Subject]:
-    """What an author handed to a check, ready to be built; it is named in all messages from within.
+    """The component that a check was given, ready to be built; all messages from within name it.
 
-    Args:
-        component: the object itself, or a registered name, which is built as a recipe would.
-        options: of a registered component, as a recipe writes them.
-        seed: of a registered component's weights.
-        supplied: values for the reserved names (`hdf.registry.options.RESERVED`).
+    A registered name is built as for a recipe, with `supplied` for the reserved names.
     """
     registered = isinstance(component, str)
     if options and not registered:
@@ -79,11 +75,9 @@ def _registered(kind: str, use: dict[str, Any], seed: int, supplied: dict[str, A
 
 @contextmanager
 def asking(doing: str, *, torch_draws: bool = True) -> Iterator[None]:
-    """Blame a component for what raises within, and for random numbers that nobody seeds.
+    """Blame a component, asked for something, for what raises, and for unseeded random numbers.
 
-    Args:
-        doing: what the component is asked for, such as ``forward``.
-        torch_draws: whether it may draw from torch's own generator, which hdf seeds.
+    With `torch_draws` it may draw from torch's own generator, which hdf seeds.
     """
     before = _states()
     try:
