@@ -11,9 +11,8 @@ import json
 import runpy
 from pathlib import Path
 
-from hdf.registry.docstrings import description, meanings
 from hdf.registry.kinds import KINDS
-from hdf.registry.options import Option, Options
+from hdf.registry.options import Option, Options, description, meanings
 from hdf.registry.registry import Component, discover
 
 DISTRIBUTION = "heart-detection-framework"

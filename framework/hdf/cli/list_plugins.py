@@ -92,8 +92,7 @@ def _failed_plugins(registry: Registry, name: str | None) -> list[dict[str, Any]
 
 def _details(component: Component) -> dict[str, Any]:
     """The row, with options and documentation; imports the component."""
-    from hdf.registry.docstrings import description, meanings
-    from hdf.registry.options import Options, UnusableSignatureError
+    from hdf.registry.options import Options, UnusableSignatureError, description, meanings
 
     try:
         target = component.load()

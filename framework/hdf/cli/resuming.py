@@ -12,8 +12,7 @@ from hdf.errors import Problem, UserError, user_error
 from hdf.files.lock import is_held
 from hdf.recipe.check import CheckedRecipe, check_recipe
 from hdf.recipe.load import read_text
-from hdf.recipe.merge import Source, resolve, source_of
-from hdf.recipe.same_recipe import differing, plain
+from hdf.recipe.merge import Source, differing, resolve, source_of
 from hdf.registry.registry import Registry, discover
 from hdf.runs.run_folder import RECIPE, RESOLVED, status_of
 from hdf.runtime.world import World
@@ -104,7 +103,7 @@ def _resumed_recipe(
     own = check_recipe(source_of(file, text, ()), registry)
     if recipe is not None or overrides:
         given = _given(file, text, recipe, overrides, registry)
-        if found := differing(plain(own), plain(given)):
+        if found := differing(own.reread(), given.reread()):
             message = (
                 "the run there has another recipe; to go on with it, give --resume without a "
                 "recipe and without changes; to begin a new run, leave out --resume"

@@ -7,18 +7,19 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from hdf.errors import UserError, placed, user_error
-from hdf.recipe.load import Node, dump, parse
-from hdf.recipe.merge import Source, merge, relabel
-from hdf.recipe.schema import DEFAULTS, Recipe
+from hdf.errors import Problem, UserError, placed, user_error
+from hdf.recipe.load import Node, dump, parse, read_text
+from hdf.recipe.merge import Source, differing
+from hdf.recipe.schema import Recipe
 from hdf.registry.kinds import COMPONENTS
 from hdf.registry.options import Options, UnusableSignatureError
 from hdf.registry.registry import Component, Registry
-from hdf.registry.source import stated_signature
+from hdf.registry.signatures import stated_signature
 
 RecipePath = tuple[str | int, ...]
 
@@ -52,7 +53,7 @@ class Part:
     def with_nested(self, change: Callable[[Part], Any]) -> dict[str, Any]:
         """`values`, with something else in the place of each part inside them."""
         values = dict(self.values)
-        for name in (name for name in self.options.nested if name in values):
+        for name in [name for name in self.options.nested if name in values]:
             held = values[name]
             values[name] = (
                 change(held)
@@ -91,24 +92,42 @@ class CheckedRecipe:
     def resolved(self) -> dict[str, Any]:
         """The recipe as plain values with every default filled in; it reproduces the run."""
         plain = self.recipe.model_dump(mode="json", exclude_none=True)
-        for path, part in self.parts.items():
+        for (*above, key), part in self.parts.items():
             section: Any = plain
-            for key in path[:-1]:
-                section = section[key]
-            section[path[-1]] = part.resolved()
+            for name in above:
+                section = section[name]
+            section[key] = part.resolved()
         return plain
 
     def resolved_yaml(self) -> str:
-        """`resolved`, as YAML."""
         return dump(self.resolved())
+
+    def reread(self) -> Any:
+        """`resolved`, as it is read back from its YAML."""
+        return parse(self.resolved_yaml(), "recipe").plain()
+
+
+def same_recipe(folder: Path, checked: CheckedRecipe) -> bool:
+    """Whether the run in `folder` was made with exactly this recipe."""
+    try:
+        return not differences_from(folder, checked)
+    except UserError:
+        return False
+
+
+def differences_from(folder: Path, checked: CheckedRecipe) -> list[Problem]:
+    """The keys in which a recipe differs from `folder`'s, which must be there, with both values."""
+    path = folder / "resolved.yaml"
+    if not path.is_file():
+        raise user_error("is missing; give another folder, or --overwrite", str(path))
+    return differing(parse(read_text(path), str(path)).plain(), checked.reread())
 
 
 def check_recipe(source: Source, registry: Registry) -> CheckedRecipe:
     """Check a recipe against the schema and against the components that are installed.
 
     Raises:
-        UserError: with every problem found, each with its place in the recipe; components that
-            can't be imported may be told only where there is no other.
+        UserError: with every problem and its place; a failing import may be told only by itself.
     """
     checked = read_recipe(source, registry)
     import_components(checked)
@@ -116,11 +135,7 @@ def check_recipe(source: Source, registry: Registry) -> CheckedRecipe:
 
 
 def import_components(checked: CheckedRecipe) -> None:
-    """Import all components of a recipe.
-
-    Raises:
-        UserError: with the reasons of all that can't be.
-    """
+    """Import all components of a recipe; those that fail are told together."""
     errors: list[UserError] = []
     for part in checked.all_parts():
         try:
@@ -133,116 +148,88 @@ def import_components(checked: CheckedRecipe) -> None:
 
 
 def read_recipe(source: Source, registry: Registry) -> CheckedRecipe:
-    """As `check_recipe`, but a component is imported only where its source is not plain.
-
-    Raises:
-        UserError: with every problem found, each with its place in the recipe.
-    """
-    tree = _with_defaults(source)
-    errors: list[UserError] = []
-    recipe = _typed(tree, errors)
-    if recipe is not None:
-        errors += _misfits(recipe, tree)
-    parts = {}
-    for kind, path, use in _uses(tree.plain()):
-        try:
-            parts[path] = _part(registry, kind, path, use, tree)
-        except UserError as error:
-            errors.append(error)
-    if errors or recipe is None:
-        raise UserError.joined(errors)
-    return CheckedRecipe(recipe, parts, replace(source, tree=tree))
+    """As `check_recipe`, but a component is imported only where its source is not plain."""
+    reader = _Reader(registry, _named(source))
+    recipe = reader.typed()
+    parts = {path: reader.part(kind, path, use) for kind, path, use in _uses(reader.plain)}
+    if reader.errors or recipe is None:
+        raise UserError.joined(reader.errors)
+    found = {path: part for path, part in parts.items() if part}
+    return CheckedRecipe(recipe, found, replace(source, tree=reader.tree))
 
 
-def _with_defaults(source: Source) -> Node:
-    defaults = parse(DEFAULTS, "defaults")
-    relabel(defaults, f"{source.file}:1")
-    tree = merge(defaults, source.tree)
-    if isinstance(tree.value, dict) and "name" not in tree.value:
-        name = re.sub(r"[^A-Za-z0-9._-]+", "_", source.file.stem).lstrip("._-") or "recipe"
-        tree.value["name"] = Node(name, tree.where)
-    return tree
+def _named(source: Source) -> Node:
+    """The tree, with the file's name where the recipe has none of its own."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "_", source.file.stem).lstrip("._-") or "recipe"
+    where = source.tree.where
+    return Node({"name": Node(name, where), **source.tree.value}, where)
 
 
-def _typed(tree: Node, errors: list[UserError]) -> Recipe | None:
-    try:
-        return Recipe.model_validate_json(json.dumps(tree.plain()))
-    except ValidationError as error:
-        from hdf.recipe.problems import problems  # not above: only mistakes need it
-
-        errors.append(UserError(problems(error, tree)))
-        return None
-
-
-def _misfits(recipe: Recipe, tree: Node) -> Iterator[UserError]:
-    """What is right by itself, but not with the rest of the recipe."""
-    if recipe.train.early_stopping is not None and recipe.data.split.inner is None:
-        message = "needs training patients kept aside to judge by; try 'data.split={inner: 0.15}'"
-        yield user_error(message, tree.locate(("train", "early_stopping")))
-
-
-def _uses(plain: Any) -> Iterator[tuple[str, RecipePath, dict[str, Any]]]:
-    """Every ``{use: …}`` that is well enough formed to be checked."""
+def _uses(plain: Any) -> Iterator[tuple[str, RecipePath, Any]]:
+    """What stands where a recipe names its components."""
     for kind in COMPONENTS:
         section, *keys = kind.path
         value = plain.get(section)
         if keys and isinstance(value, dict):
-            yield from _well_formed(kind.name, kind.path, value.get(*keys))
-        for index, item in enumerate(value if isinstance(value, list) and not keys else []):
-            yield from _well_formed(kind.name, (section, index), item)
+            yield kind.name, kind.path, value.get(*keys)
+        elif not keys and isinstance(value, list):
+            yield from ((kind.name, (section, index), item) for index, item in enumerate(value))
 
 
-def _well_formed(
-    kind: str, path: RecipePath, use: Any
-) -> Iterator[tuple[str, RecipePath, dict[str, Any]]]:
-    if isinstance(use, dict) and isinstance(use.get("use"), str):
-        yield kind, path, use
+class _Reader:
+    """Reads a tree, and collects what is wrong with it."""
 
+    def __init__(self, registry: Registry, tree: Node) -> None:
+        self.registry, self.tree, self.plain = registry, tree, tree.plain()
+        self.errors: list[UserError] = []
 
-def _part(registry: Registry, kind: str, path: RecipePath, use: dict[str, Any], tree: Node) -> Part:
-    where = tree.locate((*path, "use"))
-    with placed(where):
-        component = registry.find(kind, use["use"])
-        options = _options(component)
-    values: dict[str, Any] = {}
-    errors: list[UserError] = []
-    try:
-        values = options.validate({key: value for key, value in use.items() if key != "use"})
-    except ValidationError as error:
-        from hdf.recipe.problems import problems
+    def typed(self) -> Recipe | None:
+        try:
+            recipe = Recipe.model_validate_json(json.dumps(self.plain))
+        except ValidationError as error:
+            self._refuse(error)
+            return None
+        if recipe.train.early_stopping is not None and recipe.data.split.inner is None:
+            message = "needs training patients kept aside to judge by; try "
+            message += "'data.split={inner: 0.15}'"
+            where = self.tree.locate(("train", "early_stopping"))
+            self.errors.append(user_error(message, where))
+        return recipe
 
-        errors.append(UserError(problems(error, tree, path, options.names())))
-    nested = _nested(registry, options, path, use, tree, errors)
-    if errors:
-        raise UserError.joined(errors)
-    return Part(component, options, {**values, **nested}, where)
+    def part(self, kind: str, path: RecipePath, use: Any) -> Part | None:
+        """A component; None where it is none, or for no ``{use: …}``, which `typed` reports."""
+        if not isinstance(use, dict) or not isinstance(use.get("use"), str):
+            return None
+        where = self.tree.locate((*path, "use"))
+        try:
+            with placed(where):
+                component = self.registry.find(kind, use["use"])
+                options = _options(component)
+        except UserError as error:
+            self.errors.append(error)
+            return None
+        values: dict[str, Any] = {}
+        try:
+            values = options.validate({key: value for key, value in use.items() if key != "use"})
+        except ValidationError as error:
+            self._refuse(error, path, options.names())
+        for name in [name for name in options.nested if name in use]:
+            values[name] = self._nested(options.nested[name] == "one", (*path, name), use[name])
+        return Part(component, options, values, where)
 
+    def _nested(self, is_one: bool, path: RecipePath, held: Any) -> Any:
+        """A loader, or several by name, inside an option of another."""
+        if is_one:
+            return self.part("loader", path, held)
+        inner = held if isinstance(held, dict) else {}
+        return {key: self.part("loader", (*path, key), use) for key, use in inner.items()}
 
-def _nested(
-    registry: Registry,
-    options: Options,
-    path: RecipePath,
-    use: dict[str, Any],
-    tree: Node,
-    errors: list[UserError],
-) -> dict[str, Any]:
-    """Parts for the options that hold loaders; what is no ``{use: …}`` has been reported before."""
+    def _refuse(
+        self, error: ValidationError, path: RecipePath = (), known: list[str] | None = None
+    ) -> None:
+        from hdf.recipe.problems import problems  # not above: only mistakes need it
 
-    def checked(path: RecipePath, value: Any) -> Part | None:
-        for kind, _, inner in _well_formed("loader", path, value):
-            try:
-                return _part(registry, kind, path, inner, tree)
-            except UserError as error:
-                errors.append(error)
-        return None
-
-    found: dict[str, Any] = {}
-    for name, value in ((name, use[name]) for name in options.nested if name in use):
-        if options.nested[name] == "one":
-            found[name] = checked((*path, name), value)
-        elif isinstance(value, dict):
-            found[name] = {key: checked((*path, name, key), item) for key, item in value.items()}
-    return found
+        self.errors.append(UserError(problems(error, self.tree, path, known)))
 
 
 def part_of(
@@ -252,15 +239,9 @@ def part_of(
     where: str,
     mistake: str = "does not take these options",
 ) -> Part:
-    """A component that no recipe names; none of its options may hold a loader.
+    """A component that no recipe names, from ``{"use": name, option: value, …}`` as JSON holds it.
 
-    Args:
-        use: ``{"use": name, option: value, …}``, as JSON holds it.
-        where: for messages.
-        mistake: what to say of the component where the options do not fit.
-
-    Raises:
-        UserError: it is not there, or does not take the options.
+    None of its options may hold a loader. `mistake` says what is wrong where they do not fit.
     """
     with placed(where):
         component = registry.find(kind, use["use"])

@@ -6,43 +6,33 @@ it: what another layer may supply is asked for by ``hdf check`` alone (docs/deci
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args
-
-from pydantic import BaseModel
 
 from hdf import __version__
 from hdf.errors import UserError
 from hdf.recipe import schema, splits
 from hdf.recipe.schema import Recipe
-from hdf.registry.docstrings import attributes, description, meanings
 from hdf.registry.kinds import COMPONENTS
-from hdf.registry.options import Options, UnusableSignatureError
+from hdf.registry.options import Options, UnusableSignatureError, description, meanings
 from hdf.registry.registry import Component, Registry
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 TITLE = "hdf recipe"
-LIKE_USE = {"optimizer": ("Adam", "AdamW", "SGD"), "schedule": ("Constant", "Cosine", "OneCycle")}
-"""The keys of ``train`` whose ``use`` names one of the schema's own forms."""
-
 JSON = dict[str, Any]
 
 
 def recipe_schema(registry: Registry) -> tuple[JSON, list[str]]:
-    """The schema of recipes with all components that are installed.
-
-    Returns:
-        The schema, and the components and plugins that are left out, with the reasons.
-    """
+    """The schema of recipes with all installed components, and what is left out, with reasons."""
     forms = _forms()
     root = forms.pop("Recipe")
     root["properties"]["extends"] = {
         "type": "string",
         "description": "another recipe's file, or the name of a packaged one, which this changes",
     }
-    for key, names in LIKE_USE.items():
-        uses = {forms[name]["properties"]["use"]["const"]: name for name in names}
+    for key in ("optimizer", "schedule"):  # whose `use` names one of the schema's own forms
+        named = forms["Train"]["properties"][key]["discriminator"]["mapping"]
+        uses = {use: reference.removeprefix("#/$defs/") for use, reference in named.items()}
         told = {use: forms[name]["description"] for use, name in uses.items()}
         forms[key] = _choice(uses, told, {})
         _refer(forms["Train"], key, key)
@@ -70,15 +60,15 @@ def _forms() -> dict[str, JSON]:
     del forms["Use"]
     models = {**vars(splits), **vars(schema)}
     for name, form in forms.items():
-        _describe(form, models[name])
+        form.pop("required", None)
+        form.pop("title")
+        _describe(form, description(models[name]), meanings(models[name], "Attributes"))
     return forms
 
 
-def _describe(form: JSON, model: type[BaseModel]) -> None:
-    form.pop("required", None)
-    form.pop("title")
-    form["description"] = _plain(description(model))
-    known = attributes(model)
+def _describe(form: JSON, text: str, known: Mapping[str, str]) -> None:
+    """Let a form and its keys say what the documentation says."""
+    form["description"] = _plain(text)
     for key, value in form["properties"].items():
         value.pop("title", None)
         if key in known:
@@ -110,38 +100,20 @@ def _components(kind: str, components: Iterable[Component], left_out: list[str])
 
 
 def _component(component: Component, options: Options, properties: JSON) -> JSON:
-    target = component.load()
-    known = meanings(target)
-    for name, value in properties.items():
-        if options.nested.get(name) == "one":
-            value |= _reference("loader")
-        elif name in options.nested:
-            value |= {"type": "object", "additionalProperties": _reference("loader")}
-        value.pop("title", None)
-        if name in known:
-            value["description"] = _plain(known[name])
+    target, loader = component.load(), _reference("loader")
+    for name, nesting in options.nested.items():
+        named = {"type": "object", "additionalProperties": loader}
+        properties[name] |= loader if nesting == "one" else named
+    form: JSON = {"type": "object", "properties": properties, "additionalProperties": False}
+    _describe(form, description(target) or component.summary, meanings(target))
     use = {"const": component.name, "description": component.summary}
-    return {
-        "type": "object",
-        "description": _plain(description(target) if _has_own(target) else component.summary),
-        "properties": {"use": use, **properties},
-        "additionalProperties": False,
-    }
-
-
-def _has_own(target: Any) -> bool:
-    return bool(inspect.cleandoc(target.__doc__ or ""))
+    return {**form, "properties": {"use": use, **properties}}
 
 
 def _choice(
     forms: Mapping[str, str], summaries: Mapping[str, str], required: Mapping[str, list[str]]
 ) -> JSON:
-    """A mapping whose ``use`` decides what may stand beside it.
-
-    Args:
-        forms: the definition of each ``use``.
-        required: the options that must stand beside it.
-    """
+    """A mapping whose ``use`` decides which of `forms` it is, and what is `required` beside it."""
     chosen = [
         {
             "if": {"properties": {"use": {"const": use}}, "required": ["use"]},

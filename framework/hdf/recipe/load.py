@@ -22,6 +22,7 @@ from hdf.files.atomic import is_file
 LARGEST_FILE = 1_000_000
 MOST_VALUES = 20_000
 DEEPEST = 40
+TAG = "the tag {!r} is not allowed; recipes hold plain values only"
 
 _CORE_TAG = "tag:yaml.org,2002:"
 _CORE_SCHEMA = {
@@ -59,10 +60,8 @@ class Node:
         """The value of a mapping's key or at a list's position, if there is one."""
         if isinstance(self.value, dict):
             return self.value.get(str(key))
-        if isinstance(self.value, list) and isinstance(key, int) and key < len(self.value):
-            found: Node = self.value[key]
-            return found
-        return None
+        is_item = isinstance(self.value, list) and isinstance(key, int) and key < len(self.value)
+        return self.value[key] if is_item else None
 
     def at(self, path: tuple[str | int, ...]) -> Node | None:
         """The value at the end of `path`, if there is one."""
@@ -73,14 +72,10 @@ class Node:
 
     def locate(self, path: tuple[str | int, ...]) -> str:
         """Where the deepest known part of `path` was written, with the path itself."""
-        node, known = self, []
-        for key in path:
-            step = node.child(key)
-            if step is None:
-                break
-            node = step
-            known.append(str(key))
-        return f"{node.where} ({'.'.join(known)})" if known else node.where
+        for known in range(len(path), 0, -1):
+            if node := self.at(path[:known]):
+                return f"{node.where} ({'.'.join(map(str, path[:known]))})"
+        return self.where
 
 
 class _Loader(yaml.SafeLoader):
@@ -108,11 +103,7 @@ _Dumper.add_representer(str, _Dumper.represent_str)
 
 
 def dump(value: Any, width: int = 100) -> str:
-    """Dicts, lists and scalars as YAML that `parse` reads as the same values.
-
-    Args:
-        width: of the lines, in characters, where a value can be broken.
-    """
+    """Dicts, lists and scalars as YAML that `parse` reads as the same values."""
     text: str = yaml.dump(
         value,
         Dumper=_Dumper,
@@ -125,22 +116,15 @@ def dump(value: Any, width: int = 100) -> str:
 
 
 def read_text(path: Path) -> str:
-    """A recipe's text.
-
-    Raises:
-        UserError: as `hdf.files.atomic.read_text`.
-    """
+    """A recipe's text; raises as `hdf.files.atomic.read_text`."""
     return atomic.read_text(path, LARGEST_FILE)
 
 
 def parse(text: str, name: str) -> Node:
-    """Parse YAML into nodes.
+    """Parse YAML into nodes; all bad keys and tags are told together, a syntax error by itself.
 
     Args:
         name: the file's name, or the override, for messages.
-
-    Raises:
-        UserError: with every duplicate key, tag and bad key found, or the one syntax error.
     """
     try:
         loader = _Loader(text)
@@ -177,7 +161,7 @@ class _Builder:
         if isinstance(node, yaml.ScalarNode):
             return Node(self._scalar(node), self.where(node))
         if node.tag not in (f"{_CORE_TAG}map", f"{_CORE_TAG}seq"):
-            self._refuse_tag(node)
+            self._refuse(node, TAG.format(node.tag))
         if isinstance(node, yaml.MappingNode):
             return Node(dict(self._items(node, depth)), self.where(node))
         return Node([self.build(item, depth + 1) for item in node.value], self.where(node))
@@ -185,65 +169,51 @@ class _Builder:
     def _items(self, node: yaml.MappingNode, depth: int) -> Iterator[tuple[str, Node]]:
         seen: dict[str, str] = {}
         for key, value in node.value:
-            where = self.where(key)
             if not isinstance(key, yaml.ScalarNode) or not key.tag.endswith(":str"):
-                self.problems.append(Problem(where, "a key must be a name"))
+                self._refuse(key, "a key must be a name")
                 continue
             name = self._whole(key)
             if name in seen:
-                message = f"the key {name!r} is written twice; first at {seen[name]}"
-                self.problems.append(Problem(where, message))
-            seen[name] = where
-            yield name, Node(self.build(value, depth + 1).value, where)
+                self._refuse(key, f"the key {name!r} is written twice; first at {seen[name]}")
+            seen[name] = self.where(key)
+            yield name, Node(self.build(value, depth + 1).value, seen[name])
 
     def _scalar(self, node: yaml.Node) -> Any:
         kind = node.tag.removeprefix(_CORE_TAG)
         if kind not in _SCALARS:
-            self._refuse_tag(node)
+            self._refuse(node, TAG.format(node.tag))
             return None
         try:
             return _SCALARS[kind](self._whole(node))
         except ValueError:
-            message = f"{node.value[:40]!r} is not a valid {kind}"
-            self.problems.append(Problem(self.where(node), message))
+            self._refuse(node, f"{node.value[:40]!r} is not a valid {kind}")
             return None
 
     def _whole(self, node: yaml.Node) -> str:
         """Its text, of which no file can hold half a character, such as an escape may write."""
         text: str = node.value
         if any("\ud800" <= character <= "\udfff" for character in text):
-            self.problems.append(Problem(self.where(node), "half a character (a lone surrogate)"))
+            self._refuse(node, "half a character (a lone surrogate)")
             return ""
         return text
 
-    def _refuse_tag(self, node: yaml.Node) -> None:
-        message = f"the tag {node.tag!r} is not allowed; recipes hold plain values only"
+    def _refuse(self, node: yaml.Node, message: str) -> None:
         self.problems.append(Problem(self.where(node), message))
-
-
-def _integer(text: str) -> int:
-    bases = {"0o": 8, "0x": 16}
-    return int(text, bases.get(text[:2], 10))
-
-
-def _float(text: str) -> float:
-    return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
 
 
 _SCALARS: dict[str, Callable[[str], Any]] = {
     "str": str,
     "null": lambda text: None,
     "bool": lambda text: text.lower() == "true",
-    "int": _integer,
-    "float": _float,
+    "int": lambda text: int(text, {"0o": 8, "0x": 16}.get(text[:2], 10)),
+    "float": lambda text: float(text.lower().replace(".inf", "inf").replace(".nan", "nan")),
 }
 
 
 def recipes_folder() -> Path:
     """Where the packaged recipes are: inside an installed wheel, or at the top of a checkout."""
-    here = Path(__file__)
-    inside = here.parents[1] / "recipes"
-    return inside if inside.is_dir() else here.parents[3] / "recipes"
+    inside, outside = (Path(__file__).parents[level] / "recipes" for level in (1, 3))
+    return inside if inside.is_dir() else outside
 
 
 def packaged_recipes() -> list[Path]:
@@ -254,28 +224,18 @@ def packaged_recipes() -> list[Path]:
 def find_recipe(recipe: Path) -> Path:
     """The file itself, or the packaged recipe of that bare name (``vgg16_mse``).
 
-    Returns:
-        `recipe` where it is something else than a file, so that reading it says what.
-
-    Raises:
-        UserError: nothing of that name is there.
+    What is there and no file is returned as well: reading it says what it is.
     """
     name = recipe.name.removesuffix(".yaml")
     packaged = recipes_folder() / f"{name}.yaml"
     if recipe.parent == Path() and not is_file(recipe) and is_file(packaged):
         return packaged
-    if _is_missing(recipe):
+    try:
+        recipe.stat()
+    except FileNotFoundError as error:
         closest = suggest(name, (path.stem for path in packaged_recipes()))
         message = f"can't be read: no such file, and no packaged recipe is called so{closest}"
-        raise user_error(message, str(recipe))
-    return recipe
-
-
-def _is_missing(path: Path) -> bool:
-    try:
-        path.stat()
-    except FileNotFoundError:
-        return True
+        raise user_error(message, str(recipe)) from error
     except (OSError, ValueError):  # too long a name, a loop: reading says so
-        return False
-    return False
+        pass
+    return recipe

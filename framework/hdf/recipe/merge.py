@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hdf.errors import user_error
+from hdf.errors import Problem, user_error
 from hdf.files.atomic import is_file
 from hdf.recipe.load import DEEPEST, Node, find_recipe, parse, read_text
+from hdf.recipe.schema import DEFAULTS
 from hdf.recipe.splits import SPLIT_FORMS
 
 ABSENT = "—"
@@ -29,7 +30,8 @@ class Source:
     Attributes:
         file: the recipe's own file.
         text: what that file holds.
-        tree: the recipe with all that it extends below it and the overrides on top.
+        tree: the recipe with what it extends and the defaults of mappings below it, and the
+            overrides on top.
     """
 
     file: Path
@@ -38,22 +40,16 @@ class Source:
 
 
 def resolve(recipe: Path, overrides: Sequence[str]) -> Source:
-    """Read a recipe, what it extends, and the command line's changes.
-
-    Args:
-        recipe: a file, or the name of a packaged recipe.
-
-    Raises:
-        UserError: a file can't be read or parsed, ``extends`` goes in circles, or an override is
-            not ``key.path=value``.
-    """
+    """Read a recipe, a file or packaged, what it extends, and the command line's changes."""
     file = find_recipe(recipe)
     return source_of(file, read_text(file), overrides)
 
 
 def source_of(file: Path, text: str, overrides: Sequence[str]) -> Source:
     """As `resolve`, of a recipe file that has been read."""
-    tree = _extended(file, text, ())
+    defaults = parse(DEFAULTS, "defaults")
+    _relabel(defaults, f"{file}:1")
+    tree = merge(defaults, _extended(file, text, ()))
     for override in overrides:
         tree = _override(tree, override)
     return Source(file, text, tree)
@@ -76,7 +72,9 @@ def _extended(file: Path, text: str, above: tuple[Path, ...]) -> Node:
         raise user_error(f"'extends' goes in circles: {names}", where=base.where)
     if len(chain) > DEEPEST:
         raise user_error(f"more than {DEEPEST} recipes extend one another", where=base.where)
-    return merge(_extended(parent, text, chain), tree)
+    below = _extended(parent, text, chain)
+    below.value.pop("name", None)  # a run is called after its own recipe
+    return merge(below, tree)
 
 
 def _beside(path: Path, name: str) -> Path:
@@ -84,22 +82,26 @@ def _beside(path: Path, name: str) -> Path:
     return near if is_file(near) else Path(name)
 
 
-def merge(old: Node, new: Node, key: str = "") -> Node:
-    """`new` over `old`."""
+def merge(old: Node, new: Node, key: str = "", *, stays: bool = False) -> Node:
+    """`new` over `old`.
+
+    Args:
+        key: of both.
+        stays: whether a mapping that is merged keeps the place of `old`: an override is to blame
+            for the keys that it gives, and not for what stands beside them.
+    """
     if not (isinstance(old.value, dict) and isinstance(new.value, dict)):
         return new
-    if "use" in new.value and _use(new) != _use(old):
+    use = new.child("use")
+    if use and use.value != getattr(old.child("use"), "value", None):
         return new
     if key == "split" and _forms(new) and _forms(new) != _forms(old):
         return new
     merged = dict(old.value)
     for name, node in new.value.items():
-        merged[name] = merge(merged[name], node, name) if name in merged else node
-    return Node(merged, new.where)
-
-
-def _use(node: Node) -> object:
-    return node.value["use"].value if "use" in node.value else None
+        known = merged.get(name)
+        merged[name] = merge(known, node, name, stays=stays) if known else node
+    return Node(merged, old.where if stays else new.where)
 
 
 def _forms(node: Node) -> set[str]:
@@ -109,57 +111,38 @@ def _forms(node: Node) -> set[str]:
 def _override(tree: Node, override: str) -> Node:
     path, equals, text = override.partition("=")
     keys = path.split(".")
-    where = f"command line: {_shortened(override)}"
+    shown = override if len(override) <= 80 else f"{override[:79]}…"
+    where = f"command line: {shown}"
     if not equals or not all(keys):
         message = "an override is key.path=value, such as train.epochs=5"
         raise user_error(message, where)
     if len(keys) > DEEPEST:
         raise user_error("nested too deeply", where)
     value = parse(text, where)
-    relabel(value, where)
-    return _place(tree, keys, value, where)
+    _relabel(value, where)
+    return _place(tree, keys, value)
 
 
-def _shortened(text: str) -> str:
-    """At most 80 characters of it, for messages."""
-    return text if len(text) <= 80 else f"{text[:79]}…"
-
-
-def relabel(node: Node, where: str) -> None:
+def _relabel(node: Node, where: str) -> None:
     """Say of a node, and of all below it, that it was written at `where`."""
     node.where = where
-    children = node.value.values() if isinstance(node.value, dict) else node.value
     if isinstance(node.value, dict | list):
-        for child in children:
-            relabel(child, where)
+        for child in node.value.values() if isinstance(node.value, dict) else node.value:
+            _relabel(child, where)
 
 
-def _place(tree: Node, keys: list[str], value: Node, where: str) -> Node:
-    """`tree` with `value` merged in at `keys`; a number steps into a list."""
+def _place(tree: Node, keys: list[str], value: Node, key: str = "") -> Node:
+    """`tree`, which is at `key`, with `value` merged in at `keys`; a number steps into a list."""
     if not keys:
-        return merge(tree, value)
+        return merge(tree, value, key, stays=True)
     first, rest = keys[0], keys[1:]
     if isinstance(tree.value, list):
         items = list(tree.value)
-        index = _position(first, len(items), where)
-        items[index] = _place(items[index], rest, value, where)
+        index = _position(first, len(items), value.where)
+        items[index] = _place(items[index], rest, value)
         return Node(items, tree.where)
-    if _meets_list(tree, keys):
-        return Node({**tree.value, first: _place(tree.value[first], rest, value, where)}, where)
-    nested = value
-    for key in reversed(keys):
-        nested = Node({key: nested}, where)
-    return merge(tree, nested)
-
-
-def _meets_list(node: Node, keys: list[str]) -> bool:
-    for key in keys[:-1]:
-        if not isinstance(node.value, dict) or key not in node.value:
-            return False
-        node = node.value[key]
-        if isinstance(node.value, list):
-            return True
-    return False
+    inner = _place(tree.child(first) or Node({}, value.where), rest, value, first)
+    return merge(tree, Node({first: inner}, value.where), key, stays=True)
 
 
 def _position(key: str, count: int, where: str) -> int:
@@ -169,17 +152,19 @@ def _position(key: str, count: int, where: str) -> int:
 
 
 def differences(recipes: Sequence[Any], key: str = "") -> Iterator[tuple[str, list[str]]]:
-    """The innermost keys that differ, such as ``train.epochs``, each with all values as JSON.
-
-    Args:
-        recipes: plain values.
-    """
+    """The innermost keys that differ, such as ``train.epochs``, each with all values as JSON."""
     if all(isinstance(recipe, dict) for recipe in recipes):
         for name in dict.fromkeys(name for recipe in recipes for name in recipe):
             below = f"{key}.{name}" if key else str(name)
             yield from differences([recipe.get(name, _NOTHING) for recipe in recipes], below)
     elif any(recipe != recipes[0] for recipe in recipes):
         yield key, [_shown(recipe) for recipe in recipes]
+
+
+def differing(old: Any, new: Any) -> list[Problem]:
+    """The keys in which two resolved recipes differ, with both values."""
+    pairs = differences([old, new])
+    return [Problem(key, f"{there} there, {here} here") for key, (there, here) in pairs]
 
 
 def _shown(value: Any) -> str:

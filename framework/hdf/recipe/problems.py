@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -22,46 +22,48 @@ def problems(
     Args:
         tree: the recipe, for line numbers.
         prefix: where the validated part stands in the recipe.
-        known: the valid names where a key is unknown; looked up in `hdf.recipe.schema` if None.
+        known: the valid keys; those of `hdf.recipe.schema` if None.
     """
-    return [_problem(detail, tree, prefix, known) for detail in error.errors(include_url=False)]
+    found = []
+    for detail in error.errors(include_url=False):
+        path = prefix + _without_tags(detail["loc"], tree, prefix)
+        missing_item = detail["type"] == "missing" and isinstance(path[-1], int)
+        where = tree.locate(path[:-1] if missing_item else path)
+        found.append(Problem(where, _message(detail, path, tree, known)))
+    return found
 
 
-def _problem(
-    detail: ErrorDetails, tree: Node, prefix: Path, known: Sequence[str] | None
-) -> Problem:
-    path = prefix + _without_tags(detail["loc"], tree, prefix)
-    where = tree.locate(path)
-    kind, name = detail["type"], str(path[-1]) if path else ""
-    if kind == "extra_forbidden":
-        names = known if known is not None else _names_at(path[:-1], tree)
-        if name in names:  # of another form
-            return Problem(where, f"{name!r} does not go with {_beside(path, tree)}")
-        return Problem(where, f"unknown key {name!r}{suggest(name, names)}")
-    if kind == "missing" and isinstance(path[-1], int):
-        return Problem(tree.locate(path[:-1]), f"expected at least {path[-1] + 1} items")
-    if kind == "missing":
-        return Problem(where, f"{name!r} is missing")
+def _message(detail: ErrorDetails, path: Path, tree: Node, known: Sequence[str] | None) -> str:
+    kind, key, given = detail["type"], path[-1] if path else "", detail["input"]
     context: dict[str, Any] = detail.get("ctx", {})
-    if kind in ("too_long", "too_short"):
-        limit = "most" if kind == "too_long" else "least"
-        most = context["max_length" if kind == "too_long" else "min_length"]
-        message = f"expected at {limit} {most} items, not {context['actual_length']}"
-        return Problem(where, message)
+    if kind == "missing":
+        if isinstance(key, int):
+            return f"expected at least {key + 1} items"
+        return f"{key!r} is missing"
+    if kind == "extra_forbidden":
+        names = _names_at(path[:-1], tree) if known is None else known
+        if key in names:  # of another form
+            return f"{key!r} does not go with {_beside(path, tree)}"
+        return f"unknown key {key!r}{suggest(str(key), names)}"
+    if kind == "too_long":
+        return f"expected at most {context['max_length']} items, not {context['actual_length']}"
+    if kind == "too_short":
+        return f"expected at least {context['min_length']} items, not {context['actual_length']}"
     if kind == "union_tag_invalid":
         expected, tag = context["expected_tags"].replace("'", "").split(", "), context["tag"]
-        if not isinstance(detail["input"]["use"], str):
-            return Problem(where, f"expected 'use' to be one of {', '.join(expected)}")
-        return Problem(where, f"no {name} is called {tag!r}{suggest(tag, expected)}")
-    given = "" if kind == "value_error" and path else f", not {_shown(detail['input'])}"
-    return Problem(where, f"{_message(detail)}{given}{_closest_mapping(detail, path, tree)}")
+        if not isinstance(given["use"], str):
+            return f"expected 'use' to be one of {', '.join(expected)}"
+        return f"no {key} is called {tag!r}{suggest(tag, expected)}"
+    if kind == "value_error":
+        text = detail["msg"].removeprefix("Value error, ")
+        return text if path else f"{text}, not {_shown(given)}"
+    mapping = _mapping(given, context.get("class_name"), path, tree)
+    closest = mapping if kind in ("model_type", "dict_type") else ""
+    return f"{_expected(detail['msg'])}, not {_shown(given)}{closest}"
 
 
-def _closest_mapping(detail: ErrorDetails, path: Path, tree: Node) -> str:
+def _mapping(given: Any, model: str | None, path: Path, tree: Node) -> str:
     """What to write instead of a value that stands where a mapping belongs."""
-    if detail["type"] not in ("model_type", "dict_type"):
-        return ""
-    given, model = detail["input"], detail.get("ctx", {}).get("class_name")
     if model == "FractionSplit":
         if type(given) is int and given > 1:
             return f"; try {{folds: {given}}}"
@@ -76,10 +78,8 @@ def _beside(path: Path, tree: Node) -> str:
     return ", ".join(repr(key) for key in keys if key != path[-1]) or "what stands beside it"
 
 
-def _message(detail: ErrorDetails) -> str:
-    text = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    if detail["type"] == "value_error":
-        return text
+def _expected(text: str) -> str:
+    text = text.removeprefix("Input should be ")
     for jargon, plain in _PLAIN.items():
         text = text.replace(jargon, plain)
     return f"expected {text.removeprefix('a valid ')}"
@@ -117,22 +117,21 @@ def _without_tags(loc: Path, tree: Node, prefix: Path) -> Path:
 
 def _names_at(path: Path, tree: Node) -> list[str]:
     """The keys that the schema knows at `path`."""
-    from hdf.recipe import schema, splits
+    from hdf.recipe.schema import Recipe
 
-    sections: dict[Path, list[type[BaseModel]]] = {
-        (): [schema.Recipe],
-        ("data",): [schema.Data],
-        ("data", "split"): list(get_args(splits.AnySplit)),
-        ("data", "split", "lists"): [splits.Lists],
-        ("model",): [schema.Model],
-        ("train",): [schema.Train],
-        ("train", "early_stopping"): [schema.EarlyStopping],
-        ("train", "optimizer"): [schema.Adam, schema.AdamW, schema.SGD],
-        ("train", "schedule"): [schema.Constant, schema.Cosine, schema.OneCycle],
-    }
-    models = sections.get(path, [])
+    models: list[type[BaseModel]] = [Recipe]
+    for key in path:
+        fields = [model.model_fields[str(key)] for model in models if key in model.model_fields]
+        models = [model for field in fields for model in _models(field.annotation)]
     names = [name for model in models if _fits(model, path, tree) for name in model.model_fields]
     return names + (["extends"] if not path else [])
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models(argument)
 
 
 def _fits(model: type[BaseModel], path: Path, tree: Node) -> bool:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    ValidationInfo,
+    field_validator,
+)
 
 from hdf.recipe.splits import Split, Strict, Use
 
@@ -36,11 +43,12 @@ class Data(Strict):
     store: Annotated[str, Field(min_length=1)] = "auto"
     on_bad: Literal["error", "skip"] = "error"
 
-    @model_validator(mode="after")
-    def _labels_differ(self) -> Self:
-        if len(set(self.labels)) < len(self.labels):
-            raise ValueError(f"labels are repeated: {', '.join(self.labels)}")
-        return self
+    @field_validator("labels")
+    @classmethod
+    def _labels_differ(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(labels)) < len(labels):
+            raise ValueError(f"labels are repeated: {', '.join(labels)}")
+        return labels
 
 
 class Model(Strict):
@@ -108,11 +116,12 @@ class SGD(Strict):
     nesterov: bool = False
     weight_decay: NonNegativeFloat = 0.0
 
-    @model_validator(mode="after")
-    def _nesterov_has_momentum(self) -> Self:
-        if self.nesterov and not self.momentum:
+    @field_validator("nesterov")
+    @classmethod
+    def _nesterov_has_momentum(cls, nesterov: bool, known: ValidationInfo) -> bool:
+        if nesterov and not known.data.get("momentum", True):
             raise ValueError("nesterov needs a momentum above 0")
-        return self
+        return nesterov
 
 
 Optimizer = Annotated[Adam | AdamW | SGD, Field(discriminator="use")]

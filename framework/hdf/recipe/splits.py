@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, PositiveInt, Tag, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PositiveInt,
+    Tag,
+    ValidationInfo,
+    field_validator,
+)
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
@@ -47,11 +56,12 @@ class FoldSplit(Strict):
     fold: Annotated[int, Field(ge=0)] = 0
     inner: Fraction | None = None
 
-    @model_validator(mode="after")
-    def _fold_exists(self) -> Self:
-        if self.fold >= self.folds:
-            raise ValueError(f"fold {self.fold} of {self.folds}; folds are counted from 0")
-        return self
+    @field_validator("fold")
+    @classmethod
+    def _fold_exists(cls, fold: int, known: ValidationInfo) -> int:
+        if fold >= known.data.get("folds", fold + 1):
+            raise ValueError(f"fold {fold} of {known.data['folds']}; folds are counted from 0")
+        return fold
 
 
 class Lists(Strict):

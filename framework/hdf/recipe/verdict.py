@@ -36,11 +36,7 @@ _hooked = False
 
 
 class Verdict:
-    """Whether a recipe is known to be in order.
-
-    Args:
-        checked: the recipe, whose components need not be imported.
-    """
+    """Whether a recipe, whose components need not be imported, is known to be in order."""
 
     def __init__(self, checked: CheckedRecipe) -> None:
         self._began = time.time_ns()
@@ -56,10 +52,7 @@ class Verdict:
             return False
 
     def keep(self) -> None:
-        """Remember that it is in order; nothing where that can't be written.
-
-        To be called when all components have been imported and built.
-        """
+        """Remember that it is in order, once all of it is built; a cache that fails is none."""
         modules = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
         files = [*(file for file in modules if isinstance(file, str)), *sys.path, *self._named]
         states = _states(files)
@@ -67,15 +60,14 @@ class Verdict:
             return  # changed meanwhile: what was imported may be older
         with suppress(UserError, OSError, ValueError):
             write_text(self._path, json.dumps({"state": _digest(states), "files": files}))
-            _forget_all_but(KEPT, self._path.parent)
+            kept = self._path.parent.glob("*.json")
+            for path in sorted(kept, key=lambda path: path.stat().st_mtime)[:-KEPT]:
+                path.unlink()
 
 
 @contextmanager
 def watched() -> Iterator[list[str]]:
-    """The files that are opened and the folders that are listed within, but for imports.
-
-    A component that looks at them while it is built may find something else the next time.
-    """
+    """The files opened and folders listed within, except by imports: they may change later."""
     global _opened, _hooked
     if not _hooked:
         sys.addaudithook(_note)
@@ -105,8 +97,7 @@ def _key(checked: CheckedRecipe) -> str:
 
 
 def _home(component: Component) -> str:
-    """``module:attribute``, whether it has been imported or not."""
-    target = component.target
+    target = component.target  # a text until it is imported
     return target if isinstance(target, str) else f"{target.__module__}:{target.__qualname__}"
 
 
@@ -119,24 +110,17 @@ def _texts(value: Any) -> set[str]:
 
 
 def _states(files: list[str]) -> list[tuple[int, int] | None]:
-    return [_state(file) for file in files]
-
-
-def _state(file: str) -> tuple[int, int] | None:
-    """When a file or folder was changed, in ns, and its size; None where there is none."""
-    try:
-        found = os.stat(file or ".")  # noqa: PTH116  # thousands of them
-    except (OSError, ValueError):
-        return None
-    return found.st_mtime_ns, found.st_size
+    """When each file or folder was changed, in ns, and its size; None where there is none."""
+    found: list[tuple[int, int] | None] = []
+    for file in files:
+        try:
+            stat = os.stat(file or ".")  # noqa: PTH116  # thousands of them
+            found.append((stat.st_mtime_ns, stat.st_size))
+        except (OSError, ValueError):
+            found.append(None)
+    return found
 
 
 def _digest(value: Any) -> str:
     text = json.dumps(value, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _forget_all_but(count: int, folder: Path) -> None:
-    by_age = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in by_age[count:]:
-        path.unlink()

@@ -42,11 +42,7 @@ def installed_sources() -> list[PluginSource]:
 
 
 def folder_sources(folder: Path | None) -> list[PluginSource]:
-    """The ``*.py`` files of a folder, each a plugin of its own.
-
-    Raises:
-        UserError: the folder does not exist.
-    """
+    """The ``*.py`` files of a folder, which must exist, each a plugin of its own."""
     if folder is None:
         return []
     if not folder.is_dir():
@@ -74,10 +70,7 @@ def _load_file(path: Path) -> ModuleType:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Look for no garbage meanwhile, as imports make a million objects that stay.
-
-    To go through them again and again is a sixth of what importing torch takes.
-    """
+    """Without garbage collection, which is a sixth of the time that importing torch takes."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -88,23 +81,22 @@ def uncollected() -> Iterator[None]:
 
 
 def own_files(module: str) -> list[Path]:
-    """The source of a module that has been imported, and of those of its own that it imports.
+    """The source files of an imported module, and of its own modules that their text imports.
 
-    Imports count wherever they stand in the text, and so do those of what is imported. A module's
-    own are those below the same top-level package; for a file of a plugins folder, those beside it.
-    What is imported by a name that the program makes up is not found.
+    A module's own are those below the same top-level package; for a file of a plugins folder, those
+    beside it. What is imported by a name that the program makes up is not found.
     """
     first = _file(module)
-    found: dict[str, Path] = {}
+    found: dict[str, Path | None] = {}
     waiting = [module] if first else []
     while waiting:
         name = waiting.pop()
-        file = None if name in found or not _is_own(name, module, first) else _file(name)
-        if file is not None:
-            found[name] = file
-            with suppress(SyntaxError, ValueError, ImportError):  # whoever imports it is told
-                waiting += _imported(name, file)
-    return sorted(set(found.values()))
+        if name in found or not _is_own(name, module, first):
+            continue
+        found[name] = file = _file(name)
+        with suppress(SyntaxError, ValueError, ImportError):  # whoever imports it is told
+            waiting += _imported(name, file) if file else []
+    return sorted({file for file in found.values() if file})
 
 
 def _is_own(name: str, module: str, first: Path | None) -> bool:

@@ -1,4 +1,4 @@
-"""A component's options: the keyword parameters of its class or function.
+"""A component's options: the keyword parameters of its class or function, and what they mean.
 
 pydantic builds the validator from the signature and works in strict JSON mode: a YAML list fits a
 tuple, ``true`` is no integer and ``"3"`` is no number.
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NotRequired, Required, cast, get_args, get_origin
+from typing import Any, Literal, NotRequired, Required, Union, cast, get_args, get_origin
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter
 from pydantic_core import PydanticSerializationError
@@ -25,6 +26,9 @@ RESERVED = frozenset[str]().union(*(kind.supplied for kind in COMPONENTS))
 
 Nesting = Literal["one", "named"]
 """Whether an option holds one component, or a mapping of names to components."""
+
+SECTION = re.compile(r"^(Args|Attributes|Returns|Raises|Source):", re.MULTILINE)
+"""Of a docstring."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,26 +83,19 @@ class Options:
         for name in sorted(self.supplied - KINDS[kind].supplied):
             raise UnusableSignatureError(f"{name!r} is a reserved name, which no {kind} is given")
         self._parameters = {k: v for k, v in parameters.items() if k not in RESERVED}
-        self.nested = self._nested(kind)
+        self.nested: dict[str, Nesting] = {}
+        for name in self._parameters if kind == "loader" else ():
+            if nesting := _nesting(self._hints.get(name)):
+                self.nested[name], self._hints[name] = nesting, _NESTED[nesting]
         for name, parameter in self._parameters.items():
             _check(name, parameter, self._hints)
+        self._required = [name for name, item in self._parameters.items() if _required(item)]
         self._adapter = self._build()
-
-    def _nested(self, kind: str) -> dict[str, Nesting]:
-        """The options that hold loaders; from here on a mapping with ``use`` stands for each."""
-        hints = self._hints if kind == "loader" else {}
-        found = {
-            name: nesting
-            for name in self._parameters
-            if (nesting := _nesting(hints.get(name))) is not None
-        }
-        self._hints |= {name: _NESTED[nesting] for name, nesting in found.items()}
-        return found
 
     def _build(self) -> TypeAdapter[dict[str, Any]]:
         fields = {
-            name: Required[self._hints[name]] if _required(item) else NotRequired[self._hints[name]]
-            for name, item in self._parameters.items()
+            name: (Required if name in self._required else NotRequired)[self._hints[name]]
+            for name in self._parameters
         }
         options = TypedDict("options", fields)  # type: ignore[misc]
         options.__pydantic_config__ = ConfigDict(extra="forbid", strict=True)  # type: ignore[attr-defined]
@@ -117,7 +114,7 @@ class Options:
         values = {
             name: validated.get(name, item.default)
             for name, item in self._parameters.items()
-            if name in validated or not _required(item)
+            if name in validated or name not in self._required
         }
         plain: dict[str, Any] = self._adapter.dump_python(values, mode="json", warnings=False)
         return plain
@@ -130,16 +127,13 @@ class Options:
         Args:
             prefix: of the names in ``$defs``, which references find at the root of a document.
         """
-        defaults, properties, shared = self.resolved({}), {}, {}
-        for name in self._parameters:
-            found = {} if name in self.nested else self._schema_of(name, prefix)
-            shared.update({f"{prefix}{key}": it for key, it in found.pop("$defs", {}).items()})
-            properties[name] = found | ({"default": defaults[name]} if name in defaults else {})
-        required = [name for name, item in self._parameters.items() if _required(item)]
-        return {"properties": properties, "required": required, "$defs": shared}
-
-    def _schema_of(self, name: str, prefix: str) -> dict[str, Any]:
-        return TypeAdapter(self._hints[name]).json_schema(ref_template=f"#/$defs/{prefix}{{model}}")
+        found = self._adapter.json_schema(ref_template=f"#/$defs/{prefix}{{model}}")
+        properties = {**found["properties"], **{name: {} for name in self.nested}}
+        for name, default in self.resolved({}).items():
+            properties[name]["default"] = default
+        shared = {key: value for key, value in found.get("$defs", {}).items() if key != "_Use"}
+        shared = {f"{prefix}{key}": value for key, value in shared.items()}
+        return {"properties": properties, "required": self._required, "$defs": shared}
 
     def names(self) -> list[str]:
         return list(self._parameters)
@@ -147,7 +141,9 @@ class Options:
     def describe(self) -> list[Option]:
         """The options in the order of the signature."""
         return [
-            Option(name, self._type(name), _required(item), _default(item))
+            Option(name, self._type(name), True)
+            if name in self._required
+            else Option(name, self._type(name), False, item.default)
             for name, item in self._parameters.items()
         ]
 
@@ -187,10 +183,25 @@ def _required(parameter: inspect.Parameter) -> bool:
     return parameter.default is parameter.empty
 
 
-def _default(parameter: inspect.Parameter) -> Any:
-    return None if _required(parameter) else parameter.default
-
-
 def _readable(hint: Any) -> str:
+    if get_origin(hint) is Union:
+        return " | ".join(map(_readable, get_args(hint)))
     text = hint.__name__ if isinstance(hint, type) and not hasattr(hint, "__args__") else str(hint)
     return text.replace("typing.", "").replace("pathlib.", "")
+
+
+def description(target: Callable[..., Any]) -> str:
+    """The docstring of a class or function up to its first section."""
+    return SECTION.split(inspect.cleandoc(target.__doc__ or ""))[0].strip()
+
+
+def meanings(target: Callable[..., Any], section: str = "Args") -> dict[str, str]:
+    """What a section of the docstrings of a function, or of a class and its bases, says of each."""
+    found: dict[str, str] = {}
+    for source in reversed(inspect.getmro(target)) if inspect.isclass(target) else [target]:
+        _, _, below = inspect.cleandoc(source.__doc__ or "").partition(f"\n{section}:\n")
+        block = re.split(r"^\S", below, maxsplit=1, flags=re.MULTILINE)[0]
+        for item in re.split(r"^ {4}(?=\w)", block, flags=re.MULTILINE)[1:]:
+            name, _, meaning = item.partition(":")
+            found[name] = " ".join(meaning.split())
+    return found

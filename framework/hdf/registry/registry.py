@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
@@ -47,11 +47,6 @@ class Plugin:
     error: str = ""
     traceback: str = ""
 
-    def fail(self, error: BaseException) -> None:
-        reason = " ".join(str(error).split()) or "no message"
-        self.error = f"{type(error).__name__}: {reason}"
-        self.traceback = "".join(traceback.format_exception(error))
-
 
 @dataclass(slots=True)
 class Component:
@@ -70,26 +65,19 @@ class Component:
     status: str = "registered"
 
     def load(self) -> Callable[..., Any]:
-        """The class or function itself, imported if need be.
-
-        Raises:
-            UserError: the import fails; with the plugin's traceback.
-        """
-        if isinstance(self.target, str):
-            try:
+        """The class or function itself, imported if need be; a `UserError` where it can't be."""
+        status = "loaded"
+        try:
+            if isinstance(self.target, str):
                 self.target = _import(self.target)
-            except (Exception, SystemExit) as error:
-                failed = Plugin(self.name, self.plugin.distribution, self.plugin.version)
-                failed.fail(error)
-                self._note(f"failed: {failed.error}")
-                message = f"{self.title} can't be imported: {failed.error}"
-                raise UserError(Problem("", message), failed.traceback) from error
-        self._note("loaded")
-        return self.target
-
-    def _note(self, status: str) -> None:
-        if not self.status.startswith("conflict"):
-            self.status = status
+            return self.target
+        except (Exception, SystemExit) as error:
+            status = f"failed: {_reason(error)}"
+            message = f"{self.title} can't be imported: {_reason(error)}"
+            raise UserError(Problem("", message), _story(error)) from error
+        finally:
+            if not self.status.startswith("conflict"):
+                self.status = status
 
     @property
     def title(self) -> str:
@@ -99,6 +87,14 @@ class Component:
     @property
     def provider(self) -> str:
         return f"{self.plugin.distribution} {self.plugin.version}".strip()
+
+
+def _reason(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}"
+
+
+def _story(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))
 
 
 def _import(target: str) -> Callable[..., Any]:
@@ -122,26 +118,22 @@ class Registry:
         return [component for component in self.components if component.kind == kind]
 
     def find(self, kind: str, name: str) -> Component:
-        """The component of this kind and name.
-
-        Raises:
-            UserError: there is none, or two plugins claim the name.
-        """
-        found = [component for component in self.of_kind(kind) if component.name == name]
+        """The component of this kind and name; a `UserError` where there are none or several."""
+        found = self._called(kind, name)
         if len(found) > 1:
             raise user_error(_conflict(found))
-        if not found:
-            raise self._unknown(kind, name)
-        return found[0]
-
-    def _unknown(self, kind: str, name: str) -> UserError:
-        message = f"no {kind} is called {name!r}"
-        message += suggest(name, (component.name for component in self.of_kind(kind)))
+        if found:
+            return found[0]
+        names = suggest(name, (component.name for component in self.of_kind(kind)))
+        message = f"no {kind} is called {name!r}{names}"
         broken = [plugin for plugin in self.plugins if plugin.error]
         if broken:
             reasons = "; ".join(f"{plugin.name} ({plugin.error})" for plugin in broken)
             message += f" (plugins that failed to load: {reasons})"
-        return UserError(message, "\n".join(plugin.traceback for plugin in broken))
+        raise UserError(message, "\n".join(plugin.traceback for plugin in broken))
+
+    def _called(self, kind: str, name: str) -> list[Component]:
+        return [component for component in self.of_kind(kind) if component.name == name]
 
     def add(self, source: PluginSource) -> None:
         """Load one plugin and collect what it registers; a failure is kept, never raised."""
@@ -162,13 +154,16 @@ class Registry:
                 register = partial(_collect, found, kind.name, plugin)
                 self.call_one(module, kind.hooks[0], register=register)
         except (Exception, SystemExit) as error:
-            plugin.fail(error)
+            plugin.error, plugin.traceback = _reason(error), _story(error)
             # A plugin that pluggy refuses half-way stays in its books under this name.
             if self.manager.has_plugin(known_as):
                 self.manager.unregister(name=known_as)
             return
         self.components += found
-        self._mark_conflicts(found)
+        for component in found:
+            twins = self._called(component.kind, component.name)
+            for twin in twins if len(twins) > 1 else ():
+                twin.status = f"conflict: {_conflict(twins)}"
 
     def call_one(self, plugin: object, hook: str, **arguments: Any) -> None:
         """Call one plugin's implementation of a hook, if it has one."""
@@ -178,17 +173,6 @@ class Registry:
     def implementers(self, hook: str) -> list[object]:
         """The plugins that implement a hook."""
         return [impl.plugin for impl in getattr(self.manager.hook, hook).get_hookimpls()]
-
-    def _mark_conflicts(self, added: Sequence[Component]) -> None:
-        for component in added:
-            twins = [
-                other
-                for other in self.components
-                if (other.kind, other.name) == (component.kind, component.name)
-            ]
-            if len(twins) > 1:
-                for twin in twins:
-                    twin.status = f"conflict: {_conflict(twins)}"
 
 
 def _collect(
@@ -216,9 +200,8 @@ def _refuse_unmarked(module: object) -> None:
 
 def _conflict(twins: Sequence[Component]) -> str:
     providers = " and ".join(sorted({twin.provider for twin in twins}))
-    first = twins[0]
     return (
-        f"{first.kind} {first.name!r} is registered {len(twins)} times, by {providers}; "
+        f"{twins[0].kind} {twins[0].name!r} is registered {len(twins)} times, by {providers}; "
         "switch one off with HDF_DISABLE_PLUGINS=NAME"
     )
 
@@ -228,21 +211,14 @@ def discover(plugins_dir: Path | None = None) -> Registry:
 
     Args:
         plugins_dir: a folder of single-file plugins to load besides the installed ones.
-
-    Raises:
-        UserError: the folder does not exist.
     """
     registry = Registry()
     registry.manager.add_hookspecs(hookspecs)
     if os.environ.get("HDF_TRACE_PLUGINS") == "1":
         registry.manager.trace.root.setwriter(sys.stderr.write)
         registry.manager.enable_tracing()
-    for source in _sources(plugins_dir):
-        registry.add(source)
-    return registry
-
-
-def _sources(plugins_dir: Path | None) -> Iterator[PluginSource]:
     disabled = {name.strip() for name in os.environ.get("HDF_DISABLE_PLUGINS", "").split(",")}
-    found = [*installed_sources(), *folder_sources(plugins_dir)]
-    return (item for item in found if not disabled & {item.name, item.distribution})
+    for source in [*installed_sources(), *folder_sources(plugins_dir)]:
+        if not disabled & {source.name, source.distribution}:
+            registry.add(source)
+    return registry

@@ -7,8 +7,7 @@ from hdf.testing.backbones import check_backbone
 from hdf.testing.heads import check_head
 from hdf.testing.loaders import check_loader
 from hdf.testing.painting import level_bounds, paint
-from hdf.testing.views import example_view
-from hdf.testing.visualizers import check_visualizer
+from hdf.testing.visualizers import check_visualizer, example_view
 
 __all__ = [
     "BoxErrors",

@@ -8,12 +8,11 @@ from typing import Any
 
 import torch
 from kornia.augmentation import IntensityAugmentationBase2D
-from torch import Tensor, nn
+from torch import nn
 
 from hdf.augmentation.pipeline import Augment, BoxBounds
 from hdf.testing.contract import asking, assert_finite, subject
 from hdf.testing.painting import level_bounds, painted_batch
-from hdf.types import Batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,57 +63,44 @@ def check_augmentation(
             `tolerance` from its shape, stays without a shape in sight, or is dropped although its
             whole shape is in sight.
     """
-    title, modules = _modules(module, options, image_size, seed)
-    with asking(title, "construction of hdf.augmentation.pipeline.Augment"):
-        augment = Augment(modules, image_size, box_bounds)
-    _check_images(title, augment, image_size, seed)
-    moving = [item for item in modules if not isinstance(item, IntensityAugmentationBase2D)]
-    if not moving:
-        return BoxErrors(0.0, 0, 0)
-    # Others may change the level that a shape's edge is read from.
-    augment = Augment(moving, image_size, box_bounds)
-    return _check_boxes(augment, image_size, box_bounds, draws, tolerance, seed)
+    with subject("augmentation", module, options, seed, image_size=image_size) as made:
+        built = made.make()
+        modules = [built] if isinstance(built, nn.Module) else list(built)
+        with asking("construction of hdf.augmentation.pipeline.Augment"):
+            augment = Augment(modules, image_size, box_bounds)
+        _check_images(augment, image_size, seed)
+        moving = [item for item in modules if not isinstance(item, IntensityAugmentationBase2D)]
+        if not moving:
+            return BoxErrors(0.0, 0, 0)
+        # Others may change the level that a shape's edge is read from.
+        augment = Augment(moving, image_size, box_bounds)
+        return _check_boxes(augment, image_size, box_bounds, draws, tolerance, seed)
 
 
-def _modules(
-    module: nn.Module | Sequence[nn.Module] | str,
-    options: Mapping[str, Any] | None,
-    image_size: tuple[int, int],
-    seed: int,
-) -> tuple[str, list[nn.Module]]:
-    if not isinstance(module, nn.Module | str):
-        return "augmentation chain", list(module)
-    made = subject("augmentation", module, options, seed, image_size=image_size)
-    return made.title, [made.make()]
-
-
-def _check_images(title: str, augment: Augment, image_size: tuple[int, int], seed: int) -> None:
+def _check_images(augment: Augment, image_size: tuple[int, int], seed: int) -> None:
     """Whole images of noise, and black ones, as a batch of the run would be."""
     drawn = torch.rand(6, 1, *image_size, generator=torch.Generator().manual_seed(seed))
     drawn[-1] = 0
     batch = replace(painted_batch(6, image_size, "ellipse", seed), images=drawn)
     given, boxes = drawn.clone(), batch.targets.boxes.clone()
-    with asking(title, "forward", torch_draws=False):  # its bridge seeds torch, and restores it
+    with asking("forward", torch_draws=False):  # its bridge seeds torch, and restores it
         first = augment(batch, (seed, 0))
     torch.rand(7)  # numbers drawn elsewhere must not matter
-    with asking(title, "forward", torch_draws=False):
+    with asking("forward", torch_draws=False):
         again = augment(batch, (seed, 0))
     assert torch.equal(batch.images, given) and torch.equal(batch.targets.boxes, boxes), (
-        f"{title}: it changes its input in place; work on a copy"
+        "it changes its input in place; work on a copy"
     )
     assert first.images.shape == given.shape and first.images.dtype == torch.float32, (
-        f"{title}: it gives images {first.images.dtype} {list(first.images.shape)}, expected "
-        f"torch.float32 {list(given.shape)}"
+        f"it gives images {first.images.dtype} {list(first.images.shape)}, expected torch.float32 "
+        f"{list(given.shape)}"
     )
-    assert_finite(title, "an augmented image", first.images)
-    assert torch.equal(first.images, again.images) and _same_boxes(first, again), (
-        f"{title}: with the same seed it gives another result; draw from torch's global generator, "
-        "in generate_parameters, and keep no state from one call to the next"
+    assert_finite("an augmented image", first.images)
+    same_boxes = torch.equal(first.targets.boxes, again.targets.boxes)
+    assert torch.equal(first.images, again.images) and same_boxes, (
+        "with the same seed it gives another result; draw from torch's global generator, in "
+        "generate_parameters, and keep no state from one call to the next"
     )
-
-
-def _same_boxes(first: Batch, again: Batch) -> bool:
-    return torch.equal(first.targets.boxes, again.targets.boxes)
 
 
 def _check_boxes(
@@ -131,29 +117,19 @@ def _check_boxes(
         warped = augment(batch, (seed, step))
         boxes, kept = warped.targets.boxes[:, 0], warped.targets.valid[:, 0]
         shown = level_bounds(warped.images[:, 0])
-        _assert_rightly_dropped(kept, shown, image_size)
+        height, width = image_size
+        inside = (shown[:, :2] > 0).all(-1) & (shown[:, 2] < width) & (shown[:, 3] < height)
+        lost = ~kept & inside
+        assert not bool(lost.any()), (
+            f"a box was dropped although its whole shape is in sight at {shown[lost][0].tolist()}"
+        )
         errors = (boxes - shown).abs().amax(-1).where(kept, torch.zeros(()))
-        _assert_close(errors, tolerance, boxes, shown, box_bounds)
+        worst = int(errors.argmax())
+        # A shape out of sight has NaN bounds, and so has the error of a box that stayed.
+        assert bool((errors <= tolerance).all()), (
+            f"a box ({box_bounds}) lies {float(errors[worst]):.2f} px from the shape it should "
+            f"bound: box {boxes[worst].tolist()}, shape {shown[worst].tolist()}"
+        )
         largest = max(largest, float(errors.max()))
         compared, dropped = compared + int(kept.sum()), dropped + int((~kept).sum())
     return BoxErrors(largest, compared, dropped)
-
-
-def _assert_close(
-    errors: Tensor, tolerance: float, boxes: Tensor, shown: Tensor, box_bounds: str
-) -> None:
-    worst = int(errors.argmax())
-    # A shape out of sight has NaN bounds, and so has the error of a box that stayed.
-    assert bool((errors <= tolerance).all()), (
-        f"a box ({box_bounds}) lies {float(errors[worst]):.2f} px from the shape it should bound: "
-        f"box {boxes[worst].tolist()}, shape {shown[worst].tolist()}"
-    )
-
-
-def _assert_rightly_dropped(kept: Tensor, shown: Tensor, image_size: tuple[int, int]) -> None:
-    height, width = image_size
-    inside = (shown[:, :2] > 0).all(-1) & (shown[:, 2] < width) & (shown[:, 3] < height)
-    lost = ~kept & inside
-    assert not bool(lost.any()), (
-        f"a box was dropped although its whole shape is in sight at {shown[lost][0].tolist()}"
-    )

@@ -16,9 +16,10 @@ from hdf.testing.contract import (
     assert_finite,
     assert_gradients,
     assert_same,
+    check_export,
+    check_no_other_device,
     subject,
 )
-from hdf.testing.networks import check_export, check_no_other_device
 
 ALONE_TOLERANCE = 1e-3
 """A batch may be added up in another order than one image."""
@@ -51,105 +52,102 @@ def check_backbone(
     Raises:
         AssertionError: saying what is wrong and what to do.
     """
-    made = subject("backbone", backbone, options, seed, in_channels=1, image_size=image_size)
-    if isinstance(backbone, str):
-        in_channels = 1 if "in_channels" in made.supplied else 3
-    module, title = made.make(), made.title
-    _check_form(title, module, in_channels)
+    supplied = {"in_channels": 1, "image_size": image_size}
+    with subject("backbone", backbone, options, seed, **supplied) as made:
+        if isinstance(backbone, str):
+            in_channels = 1 if "in_channels" in made.supplied else 3
+        module = made.make()
+        _check_form(module, in_channels)
+        images = _images(in_channels, image_size, seed)
+        maps = _check_maps(module, images, image_size)
+        _check_saved(made, maps, images)
+        _check_learning(made.make(), images)
+        check_no_other_device(made.make(), images)
+        if export:
+            check_export(made.make(), images)
+
+
+def _images(channels: int, image_size: tuple[int, int], seed: int) -> Tensor:
     drawn = torch.rand(IMAGES, 1, *image_size, generator=torch.Generator().manual_seed(seed))
     unlike = torch.tensor([1.0, 0.3])[:, None, None, None]  # so that a batch's mean is no image's
-    images = ((drawn - 0.5) * 3 * unlike + 1 - unlike).expand(-1, in_channels, -1, -1)
-    images = images.contiguous(memory_format=torch.channels_last)
-    maps = _check_maps(title, module, images, image_size)
-    _check_saved(made, maps, images)
-    _check_learning(title, made.make(), images)
-    check_no_other_device(title, made.make(), images)
-    if export:
-        check_export(title, made.make(), images)
+    images = ((drawn - 0.5) * 3 * unlike + 1 - unlike).expand(-1, channels, -1, -1)
+    return images.contiguous(memory_format=torch.channels_last)
 
 
-def _check_form(title: str, module: Any, in_channels: int) -> None:
-    assert isinstance(module, nn.Module), f"{title} is no torch.nn.Module; derive it from one"
+def _check_form(module: Any, in_channels: int) -> None:
+    assert isinstance(module, nn.Module), "it is no torch.nn.Module; derive it from one"
     for name in ("channels", "strides"):
         value = getattr(module, name, None)
         assert isinstance(value, tuple | list) and all(type(item) is int for item in value), (
-            f"{title}: {name} is {value!r}, expected a tuple with one whole number for each map"
+            f"{name} is {value!r}, expected a tuple with one whole number for each map"
         )
-    for name, value in {n: expected_by(module, n) for n in ("mean", "std")}.items():
-        assert value is None or len(value) == in_channels, (
-            f"{title}: {name} has {len(value)} values for images of {in_channels} channels; "
-            "give one for each channel"
+    for name, expected in {
+        "mean": expected_by(module, "mean"),
+        "std": expected_by(module, "std"),
+    }.items():
+        assert expected is None or len(expected) == in_channels, (
+            f"{name} has {len(expected)} values for images of {in_channels} channels; give one "
+            "for each channel"
         )
-    with asking(title, "stages"):
+    with asking("stages"):
         stages = stages_of(module)
-    _check_stages(title, module, stages)
-
-
-def _check_stages(title: str, module: nn.Module, stages: list[nn.Module]) -> None:
     assert all(isinstance(stage, nn.Module) for stage in stages), (
-        f"{title}: stages() gives {stages}, expected a list of nn.Module"
+        f"stages() gives {stages}, expected a list of nn.Module"
     )
-    own = set(module.parameters())
     found = [parameter for stage in stages for parameter in stage.parameters()]
-    assert len(set(found)) == len(found), f"{title}: a parameter lies in two of its stages()"
-    assert set(found) <= own, f"{title}: a parameter of its stages() is none of the module's own"
+    assert len(set(found)) == len(found), "a parameter lies in two of its stages()"
+    assert set(found) <= set(module.parameters()), (
+        "a parameter of its stages() is none of the module's own"
+    )
 
 
-def _check_maps(
-    title: str, module: nn.Module, images: Tensor, image_size: tuple[int, int]
-) -> list[Tensor]:
+def _check_maps(module: nn.Module, images: Tensor, image_size: tuple[int, int]) -> list[Tensor]:
     """The shapes, and that maps follow from their own image alone."""
     module.eval()
     given = images.clone()
-    with torch.no_grad(), asking(title, "forward"):
+    with torch.no_grad(), asking("forward"):
         maps = module(images)
         check_features(module, maps, image_size)
         again, alone = list(module(images)), list(module(images[:1]))
         with torch.autocast("cpu", dtype=torch.bfloat16):
             lower = list(module(images))
-    assert torch.equal(images, given), f"{title}: forward changes its input; work on a copy"
+    assert torch.equal(images, given), "forward changes its input; work on a copy"
     for number, (found, low) in enumerate(zip(maps, lower, strict=True)):
         assert found.dtype == torch.float32, (
-            f"{title}: map {number} is {found.dtype} for float32 images; cast no values"
+            f"map {number} is {found.dtype} for float32 images; cast no values"
         )
-        assert_finite(title, f"map {number}", found)
-        assert_finite(title, f"map {number} under bfloat16 autocast", low)
-        assert low.shape == found.shape, f"{title}: map {number} has another shape in bfloat16"
-    assert_same(
-        again, list(maps), f"{title}: two calls in evaluation mode differ; draw in training only"
-    )
-    first = [item[:1] for item in maps]
+        assert_finite(f"map {number}", found)
+        assert_finite(f"map {number} under bfloat16 autocast", low)
+        assert low.shape == found.shape, f"map {number} has another shape in bfloat16"
+    assert_same(again, list(maps), "two calls in evaluation mode differ; draw in training only")
     message = (
-        f"{title}: an image's maps depend on the other images of its batch; in evaluation mode "
-        "normalise by stored statistics, or by each image's own"
+        "an image's maps depend on the other images of its batch; in evaluation mode normalise by "
+        "stored statistics, or by each image's own"
     )
-    assert_same(alone, first, message, ALONE_TOLERANCE)
+    assert_same(alone, [item[:1] for item in maps], message, ALONE_TOLERANCE)
     return list(maps)
 
 
 def _check_saved(made: Subject, maps: list[Tensor], images: Tensor) -> None:
     """A second one with the first one's state answers as the first: so models are read back."""
     first, second = made.make(), made.make()
-    message = (
-        f"{made.title}: built twice with one seed it answers differently; draw initial weights "
-        "from torch"
-    )
-    with torch.no_grad(), asking(made.title, "load_state_dict"):
+    message = "built twice with one seed it answers differently; draw initial weights from torch"
+    with torch.no_grad(), asking("load_state_dict"):
         assert_same(list(second.eval()(images)), maps, message)
         for parameter in second.parameters():
             parameter.fill_(0.5)
         second.load_state_dict(first.state_dict())
         found = list(second.eval()(images))
     message = (
-        f"{made.title}: a copy with the same state_dict answers differently, so a model file would "
-        "not restore it; keep all that forward needs in parameters and buffers"
+        "a copy with the same state_dict answers differently, so a model file would not restore "
+        "it; keep all that forward needs in parameters and buffers"
     )
     assert_same(found, maps, message)
 
 
-def _check_learning(title: str, module: nn.Module, images: Tensor) -> None:
-    with asking(title, "forward and backward"):
+def _check_learning(module: nn.Module, images: Tensor) -> None:
+    with asking("forward and backward"):
         total = torch.stack([found.square().mean() for found in module.train()(images)]).sum()
         if total.requires_grad:
             total.backward()  # type: ignore[no-untyped-call]
-    assert_gradients(title, module)
+    assert_gradients(module)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from hdf.errors import UserError
 from hdf.models.build import build
@@ -20,73 +21,63 @@ from hdf.recipe.check import part_of
 from hdf.registry.registry import discover
 from hdf.types import Module
 
+EXPORT_TOLERANCE = 1e-3
+
 
 @dataclass(frozen=True)
 class Subject:
     """A component under test.
 
     Attributes:
-        title: for messages.
-        make: the component, new at each call and always the same: built with one seed, or copied.
+        make: gives the component, new at each call and always the same: built with one seed, or
+            copied.
         supplied: the names that the engine gives to a registered one.
-        options: the names of its options, of a registered one.
     """
 
-    title: str
     make: Callable[[], Any]
     supplied: frozenset[str] = frozenset()
-    options: tuple[str, ...] = ()
 
 
+@contextmanager
 def subject(
-    kind: str,
-    component: Any,
-    options: Mapping[str, Any] | None,
-    seed: int,
-    **supplied: Any,
-) -> Subject:
-    """What an author handed to a check, ready to be built.
+    kind: str, component: Any, options: Mapping[str, Any] | None, seed: int, **supplied: Any
+) -> Iterator[Subject]:
+    """The component that a check was given, ready to be built; all messages from within name it.
 
-    Args:
-        component: the object itself, or a registered name, which is built as a recipe would.
-        options: of a registered component, as a recipe writes them.
-        seed: of a registered component's weights.
-        supplied: values for the reserved names (`hdf.registry.options.RESERVED`).
+    A registered name is built as for a recipe, with `supplied` for the reserved names.
     """
-    if not isinstance(component, str):
-        if options:
-            raise TypeError("options go with a registered name; give the object its own")
-        name = type(component).__name__
-        return Subject(f"{kind} {name}", lambda: copy.deepcopy(component))
-    with _no_user_errors():
-        use = {"use": component, **(options or {})}
-        part = part_of(discover(), kind, use, "", "does not take these options")
+    registered = isinstance(component, str)
+    if options and not registered:
+        raise TypeError("options go with a registered name; give the object its own")
+    title = f"{kind} {component!r}" if registered else f"{kind} {type(component).__name__}"
+    try:
+        if registered:
+            yield _registered(kind, {"use": component, **(options or {})}, seed, supplied)
+        else:
+            yield Subject(lambda: copy.deepcopy(component))
+    except UserError as error:
+        raise AssertionError(f"{title}: {error}\n{error.traceback}".rstrip()) from error
+    except AssertionError as error:
+        raise AssertionError(f"{title}: {error}") from error.__cause__
+
+
+def _registered(kind: str, use: dict[str, Any], seed: int, supplied: dict[str, Any]) -> Subject:
+    part = part_of(discover(), kind, use, "")
 
     def make() -> Any:
-        with torch.random.fork_rng([]), _no_user_errors():
+        with torch.random.fork_rng([]):
             torch.manual_seed(seed)
-            with asking(f"{kind} {component!r}", "construction"):
+            with asking("construction"):
                 return build(part, **supplied)
 
-    names = tuple(part.options.names())
-    return Subject(f"{kind} {component!r}", make, part.options.supplied, names)
+    return Subject(make, part.options.supplied)
 
 
 @contextmanager
-def _no_user_errors() -> Iterator[None]:
-    try:
-        yield
-    except UserError as error:
-        raise AssertionError(f"{error}\n{error.traceback}".rstrip()) from error
+def asking(doing: str, *, torch_draws: bool = True) -> Iterator[None]:
+    """Blame a component, asked for something, for what raises, and for unseeded random numbers.
 
-
-@contextmanager
-def asking(title: str, doing: str, *, torch_draws: bool = True) -> Iterator[None]:
-    """Blame a component for what raises within, and for random numbers that nobody seeds.
-
-    Args:
-        doing: what the component is asked for, such as ``forward``.
-        torch_draws: whether it may draw from torch's own generator, which hdf seeds.
+    With `torch_draws` it may draw from torch's own generator, which hdf seeds.
     """
     before = _states()
     try:
@@ -94,24 +85,22 @@ def asking(title: str, doing: str, *, torch_draws: bool = True) -> Iterator[None
     except AssertionError:
         raise
     except Mismatch as error:
-        raise AssertionError(f"{title}: {doing} {error}") from error
+        raise AssertionError(f"{doing} {error}") from error
     except Exception as error:
-        message = f"{title}: {doing} fails: {type(error).__name__}: {error}"
-        raise AssertionError(message) from error
+        raise AssertionError(f"{doing} fails: {type(error).__name__}: {error}") from error
     for name, state in _states().items():
         drawn = state != before[name] and not (torch_draws and name == "torch")
         mend = "draw from torch" if torch_draws else "draw from a generator with a seed of its own"
         assert not drawn, (
-            f"{title}: {doing} draws from the generator of {name}, which hdf does not seed, so "
-            f"that no run could be repeated; {mend}"
+            f"{doing} draws from the generator of {name}, which hdf does not seed, so that no run "
+            f"could be repeated; {mend}"
         )
 
 
 def _states() -> dict[str, Any]:
-    state = np.random.get_state(legacy=False)  # noqa: NPY002
     return {
         "random": random.getstate(),
-        "numpy.random": repr(state),
+        "numpy.random": repr(np.random.get_state(legacy=False)),  # noqa: NPY002
         "torch": torch.get_rng_state().numpy().tobytes(),
     }
 
@@ -126,19 +115,70 @@ def assert_same(found: Any, expected: Any, message: str, tolerance: float = 0.0)
         raise AssertionError(f"{message}\n{error}") from error
 
 
-def assert_finite(title: str, what: str, value: Tensor) -> None:
+def assert_finite(what: str, value: Tensor) -> None:
     assert bool(value.isfinite().all()), (
-        f"{title}: {what} holds NaN or infinite values; look for a division by zero, a logarithm "
-        "of zero, or numbers beyond the range of their type"
+        f"{what} holds NaN or infinite values; look for a division by zero, a logarithm of zero, "
+        "or numbers beyond the range of their type"
     )
 
 
-def assert_gradients(title: str, module: Module) -> None:
+def assert_gradients(module: Module) -> None:
     """Every parameter that may learn has got a finite gradient."""
     for name, parameter in module.named_parameters():
         if parameter.requires_grad:
             assert parameter.grad is not None, (
-                f"{title}: the parameter {name} gets no gradient, so it would never learn; use it "
-                "in forward without detach() or no_grad(), or freeze it with requires_grad_(False)"
+                f"the parameter {name} gets no gradient, so it would never learn; use it in "
+                "forward without detach() or no_grad(), or freeze it with requires_grad_(False)"
             )
-            assert_finite(title, f"the gradient of {name}", parameter.grad)
+            assert_finite(f"the gradient of {name}", parameter.grad)
+
+
+def check_export(module: nn.Module, *inputs: Any) -> None:
+    """`torch.export` follows a module, as `hdf export` needs, and its graph answers alike."""
+    module.eval()
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = module(*inputs)
+        try:
+            found = torch.export.export(module, inputs).module()(*inputs)
+        except Exception as error:
+            reason = next(iter(str(error).strip().splitlines()), "no message")
+            raise AssertionError(
+                f"torch.export can't follow it: {type(error).__name__}: {reason}\nlet no values "
+                "decide what is computed (no .item(), no `if` on a tensor), or give export=False, "
+                "and hdf export will refuse it"
+            ) from error
+    message = "its exported graph answers otherwise than the module itself"
+    assert_same(_plain(found), _plain(expected), message, EXPORT_TOLERANCE)
+
+
+def check_no_other_device(module: nn.Module, images_or_maps: Tensor | list[Tensor]) -> None:
+    """All that `forward` needs moves with the module: tried on torch's device without storage."""
+    mend = (
+        "; on another device than the CPU it would fail. Keep tensors in parameters or buffers "
+        "(register_buffer), and make new ones on the device of the input"
+    )
+    given = images_or_maps
+    moved = given.to("meta") if isinstance(given, Tensor) else [item.to("meta") for item in given]
+    try:
+        with asking("forward on another device"), torch.no_grad():
+            found = module.eval().to("meta")(moved)
+    except AssertionError as error:
+        raise AssertionError(f"{error}{mend}") from error
+    assert all(item.is_meta for item in _tensors(found)), (
+        f"forward gives tensors of another device than its input's{mend}"
+    )
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    if isinstance(value, Tensor):
+        return [value]
+    items = value.values() if isinstance(value, dict) else value
+    return [tensor for item in items for tensor in _tensors(item)]
+
+
+def _plain(value: Any) -> Any:
+    """Lists of what a module gives, without what is None."""
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value if item is not None]
+    return value

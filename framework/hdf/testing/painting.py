@@ -1,4 +1,4 @@
-"""Shapes painted with a soft edge, and their bounds read from the pixels alone."""
+"""Painted shapes whose bounds are read from the pixels alone, and targets of all sorts."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from hdf.augmentation.pipeline import BoxBounds
-from hdf.testing.targets import random_boxes
-from hdf.types import Batch, Targets
+from hdf.types import Batch, Targets, pad_targets
 
+TRAINING_IMAGES = 6
 _RAMP = 8.0  # px from the level 0.5 at a painted shape's edge to 0 or 1
 
 
@@ -37,6 +37,34 @@ def _first_crossing(profile: Tensor) -> Tensor:
     return torch.where(above.any(-1), crossing[..., 0], torch.nan)
 
 
+def paint(boxes: Tensor, image_size: tuple[int, int], *, rectangles: bool = False) -> Tensor:
+    """Paint one soft-edged shape an image, with the level 0.5 on its edge.
+
+    Args:
+        boxes: float32 [B, 4].
+        image_size: (height, width).
+        rectangles: whether to fill the boxes, or the ellipses inscribed in them.
+
+    Returns:
+        float32 [B, H, W] in [0, 1].
+    """
+    x, y, half_width, half_height = _from_centers(boxes, image_size)
+    if rectangles:
+        inwards = torch.minimum(half_width - x.abs(), half_height - y.abs())
+    else:
+        radius = torch.hypot(x / half_width, y / half_height)
+        inwards = (1 - radius) * torch.minimum(half_width, half_height)
+    return (0.5 + inwards / (2 * _RAMP)).clamp(0, 1)
+
+
+def _from_centers(boxes: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Each pixel's x and y from the middle of each box, and half its sides."""
+    x0, y0, x1, y1 = boxes[:, :, None, None].unbind(1)
+    x = torch.arange(size[1]) + 0.5 - (x0 + x1) / 2
+    y = (torch.arange(size[0]) + 0.5)[:, None] - (y0 + y1) / 2
+    return x, y, (x1 - x0) / 2, (y1 - y0) / 2
+
+
 def painted_batch(
     count: int, image_size: tuple[int, int], box_bounds: BoxBounds, seed: int
 ) -> Batch:
@@ -49,24 +77,42 @@ def painted_batch(
     return Batch(images[:, None], targets, torch.arange(count))
 
 
-def paint(boxes: Tensor, image_size: tuple[int, int], *, rectangles: bool = False) -> Tensor:
-    """Paint one soft-edged shape an image, with the level 0.5 on its edge.
+def random_boxes(count: int, image_size: tuple[int, int], generator: torch.Generator) -> Tensor:
+    """Boxes float32 [count, 4] around the middle of an image, half its size or smaller."""
+    size = torch.tensor([image_size[1], image_size[0]])
+    center = (0.4 + 0.2 * torch.rand(count, 2, generator=generator)) * size
+    half = (0.12 + 0.12 * torch.rand(count, 2, generator=generator)) * size
+    return torch.cat([center - half, center + half], -1)
 
-    Args:
-        boxes: float32 [B, 4].
-        image_size: (height, width).
-        rectangles: whether to fill the boxes, or the ellipses inscribed in them.
 
-    Returns:
-        float32 [B, H, W] in [0, 1].
+def training_targets(labels: int, image_size: tuple[int, int], seed: int) -> Targets:
+    """What ``fit`` is given: some images, every label in most of them; no masks."""
+    names = [torch.arange(labels)] * (TRAINING_IMAGES - 1) + [torch.arange(labels - 1)]
+    return _random_targets(names, image_size, torch.Generator().manual_seed(seed), masks=False)
+
+
+def batches(images: Tensor, labels: int, seed: int, *, masks: bool) -> dict[str, Batch]:
+    """Batches of the same two images with different targets, by what is special about them.
+
+    With `masks`, ellipses, the last image of each batch has none.
     """
-    x0, y0, x1, y1 = boxes[:, :, None, None].unbind(1)
-    x = torch.arange(image_size[1]) + 0.5 - (x0 + x1) / 2
-    y = (torch.arange(image_size[0]) + 0.5)[:, None] - (y0 + y1) / 2
-    half_width, half_height = (x1 - x0) / 2, (y1 - y0) / 2
-    if rectangles:
-        inwards = torch.minimum(half_width - x.abs(), half_height - y.abs())
-    else:
-        radius = torch.hypot(x / half_width, y / half_height)
-        inwards = (1 - radius) * torch.minimum(half_width, half_height)
-    return (0.5 + inwards / (2 * _RAMP)).clamp(0, 1)
+    generator, size = torch.Generator().manual_seed(seed), (images.shape[-2], images.shape[-1])
+    every, none = torch.arange(labels), torch.arange(0)
+    kinds = {
+        "every label": [every, every],
+        "an image without its last label": [every, every[:-1]],
+        "images without any box": [none, none],
+    }
+    return {
+        kind: Batch(images, _random_targets(names, size, generator, masks=masks), torch.arange(2))
+        for kind, names in kinds.items()
+    }
+
+
+def _random_targets(
+    names: list[Tensor], size: tuple[int, int], generator: torch.Generator, *, masks: bool
+) -> Targets:
+    boxes = [random_boxes(len(item), size, generator) for item in names]
+    ellipses = [paint(item, size) > 0.5 for item in boxes]
+    ellipses[-1][:] = False
+    return pad_targets(boxes, names, ellipses if masks else None)

@@ -1,20 +1,33 @@
-"""The contract of visualizers."""
+"""The contract of visualizers, and a view to draw."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 import torch
+from kornia.augmentation import RandomAffine
+from torch import Tensor, nn
 
+from hdf.augmentation.pipeline import Augment
+from hdf.boxes import from_center_size
+from hdf.data.store import build_store
+from hdf.models.detector import Detector, ModelSpec
 from hdf.testing.contract import asking, subject
-from hdf.testing.views import example_view
+from hdf.testing.painting import paint, random_boxes
+from hdf.types import Batch, Detections, Sample, Target
+from hdf.visualize.network_images import NetworkImages
 from hdf.visualize.view import View
+
+SIZE = (72, 96)
+"""Of the images of `example_view`."""
 
 
 def check_visualizer(
@@ -41,59 +54,56 @@ def check_visualizer(
     Raises:
         AssertionError: saying what is wrong and what to do.
     """
-    made = subject("visualizer", visualizer, options, 0, labels=labels, image_size=(64, 64))
-    drawn = made.make()
-    when = getattr(drawn, "when", None)
-    assert when in ("epoch", "end"), f"{made.title}: when is {when!r}, expected 'epoch' or 'end'"
-    shown = view or example_view(labels, when)
-    first = _drawn(made.title, drawn, shown)
-    again = _drawn(made.title, made.make(), shown)
-    assert first.keys() == again.keys(), f"{made.title}: it writes other files when it draws again"
-    differ = [name for name in first if first[name] != again[name]]
-    assert not (repeats and differ), (
-        f"{made.title}: {', '.join(differ)} differs when drawn again; keep time and chance out, or "
-        "give repeats=False"
-    )
+    supplied = {"labels": labels, "image_size": (64, 64)}
+    with subject("visualizer", visualizer, options, 0, **supplied) as made:
+        when = getattr(made.make(), "when", None)
+        assert when in ("epoch", "end"), f"when is {when!r}, expected 'epoch' or 'end'"
+        shown = view or example_view(labels, when)
+        first, again = _drawn(made.make(), shown), _drawn(made.make(), shown)
+        assert first.keys() == again.keys(), "it writes other files when it draws again"
+        differ = [name for name in first if first[name] != again[name]]
+        assert not (repeats and differ), (
+            f"{', '.join(differ)} differs when drawn again; keep time and chance out, or give "
+            "repeats=False"
+        )
 
 
-def _drawn(title: str, visualizer: Any, view: View) -> dict[str, bytes]:
+def _drawn(visualizer: Any, view: View) -> dict[str, bytes]:
     """The files of one draw, by their path below the folder."""
     before = _boxes(view)
     with _quiet_place() as place:
         folder = place / "figures"
         folder.mkdir()
-        with asking(title, "draw", torch_draws=False):
+        with asking("draw", torch_draws=False):
             returned = visualizer.draw(view, folder)
-        stray = [path for path in place.rglob("*") if path.is_file() and folder not in path.parents]
+        files = sorted(path for path in place.rglob("*") if path.is_file())
+        stray = [path.name for path in files if folder not in path.parents]
         assert not stray, (
-            f"{title}: draw writes {', '.join(path.name for path in stray)} outside of its folder; "
-            "write below the folder that it is given"
+            f"draw writes {', '.join(stray)} outside of its folder; write below the folder that "
+            "it is given"
         )
-        _check_returned(title, returned, folder)
-        files = [path for path in folder.rglob("*") if path.is_file()]
-        found = {str(path.relative_to(folder)): path.read_bytes() for path in sorted(files)}
-    assert all(found.values()), f"{title}: draw leaves an empty file"
-    same = all(torch.equal(*pair) for pair in zip(before, _boxes(view), strict=True))
-    assert same, (
-        f"{title}: draw changes the boxes of its view; other visualizers are shown them too"
+        _check_returned(returned, files)
+        found = {str(path.relative_to(folder)): path.read_bytes() for path in files}
+    assert all(found.values()), "draw leaves an empty file"
+    assert all(map(torch.equal, before, _boxes(view))), (
+        "draw changes the boxes of its view; other visualizers are shown them too"
     )
     pyplot = sys.modules.get("matplotlib.pyplot")
     assert pyplot is None or not pyplot.get_fignums(), (
-        f"{title}: draw leaves a figure of pyplot open; use matplotlib.figure.Figure"
+        "draw leaves a figure of pyplot open; use matplotlib.figure.Figure"
     )
     return found
 
 
-def _check_returned(title: str, returned: Any, folder: Path) -> None:
+def _check_returned(returned: Any, files: list[Path]) -> None:
     assert isinstance(returned, list) and all(isinstance(item, Path) for item in returned), (
-        f"{title}: draw gives {returned!r}, expected the list of the paths that it wrote"
+        f"draw gives {returned!r}, expected the list of the paths that it wrote"
     )
-    written = {path.resolve() for path in folder.rglob("*") if path.is_file()}
-    named = {path.resolve() for path in returned}
+    written, named = ({path.resolve() for path in paths} for paths in (files, returned))
     missing = sorted(path.name for path in named - written)
-    assert not missing, f"{title}: draw names {', '.join(missing)}, and did not write it"
+    assert not missing, f"draw names {', '.join(missing)}, and did not write it"
     silent = sorted(path.name for path in written - named)
-    assert not silent, f"{title}: draw writes {', '.join(silent)}, and does not return its path"
+    assert not silent, f"draw writes {', '.join(silent)}, and does not return its path"
 
 
 @contextmanager
@@ -108,6 +118,92 @@ def _quiet_place() -> Iterator[Path]:
             os.chdir(before)
 
 
-def _boxes(view: View) -> list[torch.Tensor]:
+def _boxes(view: View) -> list[Tensor]:
     shown = [target.boxes for target in view.targets]
     return [item.clone() for item in (*shown, *(found.boxes for found in view.detections))]
+
+
+def example_view(
+    labels: tuple[str, ...] = ("heart", "left_lung"), when: Literal["epoch", "end"] = "end"
+) -> View:
+    """Three painted images: one with all boxes found, one with a box missed, one without boxes.
+
+    Args:
+        labels: the recipe's ``data.labels``.
+        when: as of the visualizer: there are no metrics yet while an ``epoch`` is drawn.
+    """
+    boxes = random_boxes(len(labels), SIZE, torch.Generator().manual_seed(0))
+    known, spread = torch.arange(len(labels)), torch.ones_like(boxes)
+    every = Detections(boxes + 1, known, torch.full((len(labels),), 0.9), spread)
+    fewer = Detections(every.boxes[1:], known[1:], every.scores[1:], spread[1:])
+    targets = [Target(boxes, labels), Target(boxes, labels), Target(torch.zeros(0, 4), ())]
+    samples = [Sample(f"painted-{i}", partial(_image, boxes)) for i in range(len(targets))]
+    same = {"lr": 1e-3, "iou_mean": 0.4, "constant_box_iou": 0.6}
+    history = [
+        {"epoch": n, "train_loss": 1 / n, "train_l1": 1 / n, "val_loss": 2 / n, **same}
+        for n in (1, 2)
+    ]
+    metrics = {"iou_mean": 0.8, "constant_box_iou": 0.6} if when == "end" else {}
+    found = [every, fewer, every]
+    network = _network(samples, targets, labels)
+    return View(labels, samples, targets, found, history, metrics, _detector(labels), network)
+
+
+def _network(
+    samples: list[Sample], targets: list[Target], labels: tuple[str, ...]
+) -> NetworkImages:
+    """The same images for validation as for training, where they are turned a little."""
+    pairs = zip(samples, targets, strict=True)
+    known = [replace(sample, target=target) for sample, target in pairs]
+    store, places = build_store(known, labels, SIZE), range(len(known))
+    turned = Augment([RandomAffine(5.0, p=1.0)], SIZE)
+    return NetworkImages(store, places, places, len(known), turned, 0)
+
+
+def _image(boxes: Tensor) -> Tensor:
+    return paint(boxes, SIZE).amax(0, keepdim=True)
+
+
+def _detector(labels: tuple[str, ...]) -> Detector:
+    spec = ModelSpec({"use": ""}, {"use": ""}, "image", labels, SIZE, "letterbox")
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        return Detector(_Backbone(), _Head(len(labels)), spec).eval()
+
+
+class _Backbone(nn.Module):
+    channels, strides = (4, 4), (2, 4)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(1, 4, 3, stride=2, padding=1)
+        self.second = nn.Conv2d(4, 4, 3, stride=2, padding=1)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        fine = self.first(images).relu()
+        return [fine, self.second(fine).relu()]
+
+
+class _Head(nn.Module):
+    def __init__(self, labels: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4 * labels)
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        """Centres and sizes [B, L, 4], from a quarter to a half of the image."""
+        found: Tensor = self.linear(features[-1].mean((2, 3))).unflatten(1, (-1, 4))
+        return (found.sigmoid() + 1) / 4
+
+    def loss(self, raw: Tensor, batch: Batch) -> dict[str, Tensor]:
+        boxes, present = batch.targets.one_per_label(raw.shape[1])
+        errors = (_scaled(raw, batch.images.shape[-2:]) - boxes).abs().mean(-1)
+        return {"l1": (errors * present).sum() / present.sum().clamp(min=1)}
+
+    def decode(self, raw: Tensor, size: tuple[int, int]) -> list[Detections]:
+        scores = torch.ones_like(raw[0, :, 0])
+        return [Detections.one_a_label(boxes, scores, None) for boxes in _scaled(raw, size)]
+
+
+def _scaled(raw: Tensor, size: Sequence[int]) -> Tensor:
+    height, width = size
+    return from_center_size(raw) * raw.new_tensor([width, height, width, height])

@@ -35,7 +35,6 @@ class Loader(Protocol):
         Raises:
             UserError: nothing can be listed at all.
         """
-        ...
 
 
 class Augmentation(Protocol):
@@ -49,11 +48,9 @@ class Augmentation(Protocol):
     @property
     def __call__(self) -> Callable[..., Any]:
         """From images and ``params``, drawn by `forward_parameters`, to images of their shape."""
-        ...
 
     def forward_parameters(self, batch_shape: torch.Size, /) -> dict[str, Tensor]:
         """The random numbers for images of a shape, most of them with a row for each image."""
-        ...
 
 
 class Module(Protocol):
@@ -78,18 +75,16 @@ class Backbone(Module, Protocol):
     images three times, as [B, 3, H, W]. Where it has an option ``weights``, ``none`` means a random
     start: so it is built for a model file, which holds the weights. It may add `NormalizedBackbone`
     and `StagedBackbone`.
+
+    Attributes:
+        channels: of each map, from fine to coarse.
+        strides: image pixels for each pixel of a map, one whole number for each map.
     """
 
     @property
-    def channels(self) -> Sequence[int]:
-        """Of each map, from fine to coarse."""
-        ...
-
+    def channels(self) -> Sequence[int]: ...
     @property
-    def strides(self) -> Sequence[int]:
-        """Image pixels for each pixel of a map, one whole number for each map."""
-        ...
-
+    def strides(self) -> Sequence[int]: ...
     @property
     def forward(self) -> Callable[..., Any]:
         """From images to a list of maps.
@@ -97,7 +92,6 @@ class Backbone(Module, Protocol):
         Images are float32 [B, in_channels, H, W], normalised, in channels-last memory; maps are
         [B, C, h, w], one for each of `channels`, where a side may be rounded either way.
         """
-        ...
 
 
 class NormalizedBackbone(Protocol):
@@ -105,17 +99,16 @@ class NormalizedBackbone(Protocol):
 
     ``model.normalize: fixed`` uses both. They are tuples or lists; buffers of these names are the
     module's own affair.
+
+    Attributes:
+        mean: what is subtracted from images in [0, 1]: one value for each channel.
+        std: what the difference is divided by, likewise.
     """
 
     @property
-    def mean(self) -> Sequence[float]:
-        """What is subtracted from images in [0, 1]: one value for each channel."""
-        ...
-
+    def mean(self) -> Sequence[float]: ...
     @property
-    def std(self) -> Sequence[float]:
-        """What the difference is divided by, likewise."""
-        ...
+    def std(self) -> Sequence[float]: ...
 
 
 class StagedBackbone(Protocol):
@@ -123,7 +116,6 @@ class StagedBackbone(Protocol):
 
     def stages(self) -> list[nn.Module]:
         """From the image on; a parameter in none of them counts as part of the last."""
-        ...
 
 
 class Head(Module, Protocol):
@@ -136,21 +128,18 @@ class Head(Module, Protocol):
     @property
     def forward(self) -> Callable[..., Any]:
         """From the backbone's list of maps to raw outputs: tensors, in lists, tuples and dicts."""
-        ...
 
     def loss(self, raw: Any, batch: Batch, /) -> dict[str, Tensor]:
         """Named scalar terms, each a mean over the batch; their sum is minimised.
 
         Floating-point tensors of `raw` arrive as float32, here and below.
         """
-        ...
 
     def decode(self, raw: Any, size: tuple[int, int], /) -> list[Detections]:
         """One `Detections` for each image, in pixels of the network's image and cut to it.
 
         `size` is that image's (height, width).
         """
-        ...
 
 
 class FittedHead(Protocol):
@@ -161,16 +150,17 @@ class FittedHead(Protocol):
 
         What is measured goes into buffers that the constructor registered.
         """
-        ...
 
 
 class MaskHead(Protocol):
-    """A head that learns from masks."""
+    """A head that learns from masks.
+
+    Attributes:
+        uses_masks: True, an attribute of the class: batches then hold ``targets.masks``.
+    """
 
     @property
-    def uses_masks(self) -> bool:
-        """True, an attribute of the class: batches then hold ``targets.masks``."""
-        ...
+    def uses_masks(self) -> bool: ...
 
 
 class ExportableHead(Protocol):
@@ -184,7 +174,6 @@ class ExportableHead(Protocol):
             float32 [B, L] in [0, 1]; spread float32 [B, L, 4], one standard deviation of each edge
             in pixels, or None.
         """
-        ...
 
 
 class Visualizer(Protocol):
@@ -192,16 +181,15 @@ class Visualizer(Protocol):
 
     An attribute ``count``, if there is one, says how many images it draws; the time that is left
     is told by it.
+
+    Attributes:
+        when: ``end`` draws once, ``epoch`` after every epoch that validates.
     """
 
     @property
-    def when(self) -> str:
-        """``end`` draws once, ``epoch`` after every epoch that validates."""
-        ...
-
+    def when(self) -> str: ...
     def draw(self, view: Any, folder: Path, /) -> list[Path]:
         """Write files into the folder; returns their paths. The view is an `hdf.View`."""
-        ...
 
 
 ENDS = "2027-06-01"
@@ -218,27 +206,23 @@ FORMER = {
 
 
 class RunFiles(Protocol):
-    """The files of a run."""
+    """The files of a run.
+
+    Attributes:
+        path: the run folder.
+        figures: the folder of the pictures.
+        best: the model file, which is there when the run ends.
+        metrics: ``metrics.jsonl``, a line for each epoch so far.
+    """
 
     @property
-    def path(self) -> Path:
-        """The run folder."""
-        ...
-
+    def path(self) -> Path: ...
     @property
-    def figures(self) -> Path:
-        """The folder of the pictures."""
-        ...
-
+    def figures(self) -> Path: ...
     @property
-    def best(self) -> Path:
-        """The model file, which is there when the run ends."""
-        ...
-
+    def best(self) -> Path: ...
     @property
-    def metrics(self) -> Path:
-        """``metrics.jsonl``, a line for each epoch so far."""
-        ...
+    def metrics(self) -> Path: ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -31,18 +31,17 @@ class Targets:
         return len(self.boxes)
 
     def __getitem__(self, index: Tensor | list[int] | slice) -> Targets:
-        masks = None if self.masks is None else self.masks[index]
-        return Targets(self.boxes[index], self.labels[index], self.valid[index], masks)
+        return self._each(lambda item: item[index])
 
     def to(self, device: torch.device) -> Targets:
-        masks = None if self.masks is None else self.masks.to(device)
-        return Targets(self.boxes.to(device), self.labels.to(device), self.valid.to(device), masks)
+        return self._each(lambda item: item.to(device))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Targets:
+        masks = None if self.masks is None else change(self.masks)
+        return Targets(change(self.boxes), change(self.labels), change(self.valid), masks)
 
     def one_per_label(self, count: int) -> tuple[Tensor, Tensor]:
-        """The largest box of each label.
-
-        Args:
-            count: the number of labels, L.
+        """The largest box of each of `count` labels, L.
 
         Returns:
             boxes float32 [B, L, 4] and present bool [B, L]; zeros where a label is absent.
@@ -52,10 +51,7 @@ class Targets:
         return torch.where(present[..., None], boxes, 0.0), present
 
     def masks_per_label(self, count: int) -> tuple[Tensor, Tensor]:
-        """The mask of the largest box of each label, as `one_per_label` chooses it.
-
-        Args:
-            count: the number of labels, L.
+        """The mask of the largest box of each of `count` labels, as `one_per_label` chooses it.
 
         Returns:
             masks bool [B, L, H, W] and known bool [B, L]; False where a label is absent, and where
@@ -109,10 +105,7 @@ def pad_targets(
 ) -> Targets:
     """Put targets of different lengths into one padded `Targets`.
 
-    Args:
-        boxes: float32 [N_i, 4] an image.
-        labels: int64 [N_i] an image.
-        masks: bool [N_i, H, W] an image, or None.
+    An image has boxes float32 [N, 4], labels int64 [N] and, if there are any, masks bool [N, H, W].
     """
     valid = [torch.ones(len(item), dtype=torch.bool) for item in labels]
     return Targets(_pad(boxes), _pad(labels), _pad(valid), None if masks is None else _pad(masks))
@@ -146,16 +139,11 @@ class Detections:
     def one_a_label(cls, boxes: Tensor, scores: Tensor, spread: Tensor | None) -> Self:
         """What stands at each label's place, without the labels that were not found.
 
-        Args:
-            boxes: float32 [L, 4]; NaN for a label that was not found.
-            scores: float32 [L].
-            spread: float32 [L, 4], or None.
+        Boxes are float32 [L, 4], NaN for a label that was not found; scores float32 [L]; spread
+        float32 [L, 4], or None.
         """
-        kept = ~boxes.isnan().any(-1)
-        labels = torch.arange(len(boxes), device=boxes.device)
-        return cls(
-            boxes[kept], labels[kept], scores[kept], None if spread is None else spread[kept]
-        )
+        (found,) = (~boxes.isnan().any(-1)).nonzero(as_tuple=True)
+        return cls(boxes[found], found, scores[found], None if spread is None else spread[found])
 
     def cpu(self) -> Detections:
         spread = None if self.spread is None else self.spread.cpu()

@@ -11,6 +11,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from hdf_plugins.backbones.stages import FiveStages, check_options, initialize
+from hdf_plugins.backbones.weights import Weights
 
 
 class MobileNetV3(FiveStages):
@@ -28,7 +29,12 @@ class MobileNetV3(FiveStages):
     strides = (2, 4, 8, 16, 32)
 
     def __init__(
-        self, *, in_channels: int = 1, weights: str = "none", freeze: int = 0, width: float = 1.0
+        self,
+        *,
+        in_channels: int = 1,
+        weights: Weights = "none",
+        freeze: int = 0,
+        width: float = 1.0,
     ) -> None:
         super().__init__()
         from torchvision.models import get_model  # not above: it takes seconds

@@ -12,6 +12,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from hdf_plugins.backbones.stages import FiveStages, check_options, initialize, scaled
+from hdf_plugins.backbones.weights import Weights
 
 
 class BasicBlock(nn.Module):
@@ -81,7 +82,12 @@ class ResNet(FiveStages):
     strides = (2, 4, 8, 16, 32)
 
     def __init__(
-        self, *, in_channels: int = 1, weights: str = "none", freeze: int = 0, width: float = 1.0
+        self,
+        *,
+        in_channels: int = 1,
+        weights: Weights = "none",
+        freeze: int = 0,
+        width: float = 1.0,
     ) -> None:
         super().__init__()
         check_options(weights, self.name, width)

@@ -6,7 +6,7 @@ from typing import Self
 
 from torch import nn
 
-from hdf_plugins.backbones.weights import check_source, load_pretrained
+from hdf_plugins.backbones.weights import Weights, check_source, load_pretrained
 
 STAGES = 5
 
@@ -39,7 +39,7 @@ class FiveStages(nn.Module):
         """The five stages from the image on, which share all parameters among them."""
         raise NotImplementedError
 
-    def start(self, layers: nn.Module, weights: str, name: str, first: str, freeze: int) -> None:
+    def start(self, layers: nn.Module, weights: Weights, name: str, first: str, freeze: int) -> None:
         """Load `weights` into `layers` (`load_pretrained`), unless none, and freeze stages."""
         if not 0 <= freeze <= STAGES:
             raise ValueError(f"freeze is a number of stages from 0 to {STAGES}, not {freeze}")
@@ -69,7 +69,7 @@ def initialize(module: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-def check_options(weights: str, name: str, width: float) -> None:
+def check_options(weights: Weights, name: str, width: float) -> None:
     """Refuse, by a ValueError, a bad width, and weights that the architecture `name` lacks."""
     if not 0 < width <= 8:
         raise ValueError(f"width is a factor above 0 and at most 8, not {width}")

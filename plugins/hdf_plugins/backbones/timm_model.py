@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from hdf.errors import user_error
 from hdf_plugins.backbones.weights import (
+    Weights,
     averaged,
     check_source,
     hub_file,
@@ -47,7 +48,12 @@ class Timm(nn.Module):
     std: tuple[float, ...] | None = None
 
     def __init__(
-        self, *, image_size: tuple[int, int], in_channels: int = 1, name: str, weights: str = "none"
+        self,
+        *,
+        image_size: tuple[int, int],
+        in_channels: int = 1,
+        name: str,
+        weights: Weights = "none",
     ) -> None:
         super().__init__()
         check_source(weights, name)

@@ -12,6 +12,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from hdf_plugins.backbones.stages import FiveStages, check_options, initialize, scaled
+from hdf_plugins.backbones.weights import Weights
 
 
 class VGG(FiveStages):
@@ -38,7 +39,7 @@ class VGG(FiveStages):
         self,
         *,
         in_channels: int = 1,
-        weights: str = "none",
+        weights: Weights = "none",
         batch_norm: bool = False,
         freeze: int = 0,
         width: float = 1.0,

@@ -10,7 +10,7 @@ import socket
 import sys
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlparse
 from urllib.request import Request, urlopen
 
@@ -32,19 +32,21 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 CONNECT_SECONDS = 6.0
 STALL_SECONDS = 30.0
 
+Weights = Literal["none", "imagenet", "phantom"] | Path
+"""A start by name, or the path of a state dict."""
 Normalization = tuple[tuple[float, ...] | None, tuple[float, ...] | None]
 
 
-def check_source(weights: str, name: str) -> None:
+def check_source(weights: Weights, name: str) -> None:
     """Refuse, by a ValueError, what is neither weights of `name` nor the path of a weight file."""
     own = _shipped()
     known = ["none", "imagenet", *(["phantom"] if name in own else [])]
-    if weights in known or weights.endswith(SUFFIXES):
+    if weights in known or str(weights).endswith(SUFFIXES):
         return
     elsewhere = f" (phantom weights exist for {', '.join(sorted(own))} alone, not for {name})"
     raise ValueError(
         f"weights is {', '.join(known)} or the path of a file that ends in "
-        f"{', '.join(SUFFIXES)}, not {weights!r}{elsewhere if weights == 'phantom' else ''}"
+        f"{', '.join(SUFFIXES)}, not {str(weights)!r}{elsewhere if weights == 'phantom' else ''}"
     )
 
 
@@ -53,7 +55,7 @@ def _shipped() -> dict[str, Path]:
     return {path.stem.removesuffix("-phantom"): path for path in SHIPPED.glob("*.safetensors")}
 
 
-def load_pretrained(model: nn.Module, weights: str, name: str, *, first: str) -> Normalization:
+def load_pretrained(model: nn.Module, weights: Weights, name: str, *, first: str) -> Normalization:
     """Load weights into `model`, whose parameters have torchvision's names.
 
     Args:

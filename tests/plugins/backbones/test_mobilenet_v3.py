@@ -36,7 +36,7 @@ def test_answers_as_torchvision_with_the_same_weights(
 ) -> None:
     theirs = models.get_model(backbone.name).eval()
     torch.save(theirs.state_dict(), tmp_path / "theirs.pth")
-    ours = backbone(in_channels=3, weights=str(tmp_path / "theirs.pth")).eval()
+    ours = backbone(in_channels=3, weights=tmp_path / "theirs.pth").eval()
     assert ours.mean == pytest.approx((0.485, 0.456, 0.406))
     images = torch.randn(2, 3, 64, 64)
     with torch.no_grad():
@@ -46,7 +46,7 @@ def test_answers_as_torchvision_with_the_same_weights(
 def test_filters_for_rgb_are_summed_for_grey(tmp_path: Path) -> None:
     theirs = models.mobilenet_v3_small()
     torch.save(theirs.state_dict(), tmp_path / "theirs.pth")
-    ours = MobileNetV3Small(weights=str(tmp_path / "theirs.pth"))
+    ours = MobileNetV3Small(weights=tmp_path / "theirs.pth")
     filters = ours.features[0][0].weight  # type: ignore[index]
     assert filters.equal(theirs.features[0][0].weight.sum(1, keepdim=True))
     assert ours.mean == pytest.approx((0.449,))
@@ -78,7 +78,7 @@ def test_frozen_stages_stay_fixed() -> None:
 def test_a_file_of_another_network_is_refused(tmp_path: Path) -> None:
     torch.save(models.mobilenet_v3_large().state_dict(), tmp_path / "large.pth")
     with pytest.raises(UserError, match="parameters of torchvision's mobilenet_v3_small"):
-        MobileNetV3Small(weights=str(tmp_path / "large.pth"))
+        MobileNetV3Small(weights=tmp_path / "large.pth")
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_weights_from_a_file_answer_as_the_model_that_wrote_it(tmp_path: Path, n
     size = {"img_size": SIZE} if name == "test_vit" else {}
     theirs = timm.create_model(name, **size).eval()
     torch.save(theirs.state_dict(), tmp_path / "theirs.pth")
-    weights = str(tmp_path / "theirs.pth")
+    weights = tmp_path / "theirs.pth"
     grey = Timm(name=name, image_size=SIZE, weights=weights)
     rgb = Timm(name=name, image_size=SIZE, weights=weights, in_channels=3)
     thrice = GREY.expand(-1, 3, -1, -1)
@@ -78,7 +78,7 @@ def test_weights_from_a_file_answer_as_the_model_that_wrote_it(tmp_path: Path, n
 def test_weights_of_a_grey_model(tmp_path: Path, in_channels: int) -> None:
     theirs = timm.create_model("test_resnet", in_chans=1, num_classes=0)
     save_file(theirs.state_dict(), tmp_path / "grey.safetensors")
-    weights = str(tmp_path / "grey.safetensors")
+    weights = tmp_path / "grey.safetensors"
     backbone = Timm(name="test_resnet", image_size=SIZE, weights=weights, in_channels=in_channels)
     images = GREY.expand(-1, in_channels, -1, -1)
     with torch.no_grad():
@@ -99,7 +99,7 @@ def test_a_file_of_another_model_is_refused(rgb_file: Path, name: str, message: 
     state["layer4.0.conv1.weight"] = torch.zeros(1, 1, 3, 3)
     save_file(state, rgb_file)
     with pytest.raises(UserError, match=message):
-        Timm(name=name, image_size=SIZE, weights=str(rgb_file))
+        Timm(name=name, image_size=SIZE, weights=rgb_file)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_cached_weights_need_no_network(rgb_file: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(weights, "check_reachable", lambda url: pytest.fail("was asked"))
     backbone = Timm(name="test_resnet.r160_in1k", image_size=SIZE, weights="imagenet")
     assert asked == [("timm/test_resnet.r160_in1k", "model.safetensors")]
-    from_file = Timm(name="test_resnet", image_size=SIZE, weights=str(rgb_file))
+    from_file = Timm(name="test_resnet", image_size=SIZE, weights=rgb_file)
     assert maps(backbone)[-1].equal(maps(from_file)[-1])
     assert backbone.mean == from_file.mean
 
@@ -176,7 +176,7 @@ def test_a_model_file_loads_without_its_weight_file(rgb_file: Path, tmp_path: Pa
     spec = ModelSpec(
         use, {"use": "box_regression", "hidden": []}, "image", ("heart",), SIZE, "letterbox"
     )
-    backbone = Timm(name="test_resnet", image_size=SIZE, weights=str(rgb_file))
+    backbone = Timm(name="test_resnet", image_size=SIZE, weights=rgb_file)
     head = BoxRegression(backbone.channels, backbone.strides, ("heart",), SIZE, hidden=())
     detector = Detector(backbone, head, spec).eval()
     save_model(detector, tmp_path / "model.safetensors")

@@ -40,7 +40,7 @@ def test_vgg16_answers_as_torchvision(tmp_path: Path) -> None:
     save_file({f"features.{name}": value for name, value in theirs.state_dict().items()}, path)
     images = torch.randn(2, 3, 64, 96)
     with torch.no_grad():
-        assert VGG16(in_channels=3, weights=str(path))(images)[-1].equal(theirs(images))
+        assert VGG16(in_channels=3, weights=path)(images)[-1].equal(theirs(images))
 
 
 def test_vgg11_with_batch_norm_answers_as_torchvision(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_vgg11_with_batch_norm_answers_as_torchvision(tmp_path: Path) -> None:
     theirs(torch.randn(4, 3, 32, 32))
     path = tmp_path / "vgg11_bn.safetensors"
     save_file({f"features.{name}": value for name, value in theirs.state_dict().items()}, path)
-    backbone = VGG11(in_channels=3, weights=str(path), batch_norm=True).eval()
+    backbone = VGG11(in_channels=3, weights=path, batch_norm=True).eval()
     images = torch.randn(2, 3, 64, 64)
     with torch.no_grad():
         assert backbone(images)[-1].equal(theirs.eval()(images))
@@ -57,7 +57,7 @@ def test_vgg11_with_batch_norm_answers_as_torchvision(tmp_path: Path) -> None:
 def test_resnet18_answers_as_torchvision(tmp_path: Path) -> None:
     theirs = models.resnet18().eval()
     torch.save(theirs.state_dict(), tmp_path / "resnet18.pth")
-    ours = ResNet18(in_channels=3, weights=str(tmp_path / "resnet18.pth")).eval()
+    ours = ResNet18(in_channels=3, weights=tmp_path / "resnet18.pth").eval()
     theirs.avgpool = theirs.fc = torch.nn.Identity()
     images = torch.randn(2, 3, 64, 64)
     with torch.no_grad():
@@ -67,14 +67,14 @@ def test_resnet18_answers_as_torchvision(tmp_path: Path) -> None:
 def test_summed_filters_answer_to_grey_as_rgb_filters_to_grey_thrice(vgg11_file: Path) -> None:
     grey = torch.randn(2, 1, 64, 64)
     with torch.no_grad():
-        one = VGG11(weights=str(vgg11_file))(grey)[-1]
-        three = VGG11(weights=str(vgg11_file), in_channels=3)(grey.expand(-1, 3, -1, -1))[-1]
+        one = VGG11(weights=vgg11_file)(grey)[-1]
+        three = VGG11(weights=vgg11_file, in_channels=3)(grey.expand(-1, 3, -1, -1))[-1]
     assert one.std() > 0
     assert torch.allclose(one, three, rtol=1e-3, atol=1e-5)
 
 
 def test_rgb_weights_state_what_they_expect_of_an_image(vgg11_file: Path) -> None:
-    rgb, grey = VGG11(weights=str(vgg11_file), in_channels=3), VGG11(weights=str(vgg11_file))
+    rgb, grey = VGG11(weights=vgg11_file, in_channels=3), VGG11(weights=vgg11_file)
     assert (rgb.mean, rgb.std) == (IMAGENET_MEAN, IMAGENET_STD)
     assert grey.mean == pytest.approx((0.449,))
     assert grey.std == pytest.approx((0.226,))
@@ -84,7 +84,7 @@ def test_rgb_weights_state_what_they_expect_of_an_image(vgg11_file: Path) -> Non
 def test_weights_of_a_grey_network(tmp_path: Path, in_channels: int) -> None:
     source = VGG11(width=0.25)
     save_file(source.state_dict(), tmp_path / "grey.safetensors")
-    loaded = VGG11(weights=str(tmp_path / "grey.safetensors"), width=0.25, in_channels=in_channels)
+    loaded = VGG11(weights=tmp_path / "grey.safetensors", width=0.25, in_channels=in_channels)
     images = torch.randn(1, 1, 64, 64)
     with torch.no_grad():
         features = loaded(images.expand(-1, in_channels, -1, -1))[-1]
@@ -96,12 +96,12 @@ def test_batch_counters_may_be_missing(tmp_path: Path) -> None:
     state = models.resnet18().state_dict()
     kept = {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}
     torch.save(kept, tmp_path / "old.pth")
-    assert ResNet18(weights=str(tmp_path / "old.pth")).mean is not None
+    assert ResNet18(weights=tmp_path / "old.pth").mean is not None
 
 
 def message_of(weights: Path, **options: bool) -> str:
     with pytest.raises(UserError) as caught:
-        VGG11(weights=str(weights), **options)
+        VGG11(weights=weights, **options)
     assert str(weights) in str(caught.value)
     return str(caught.value)
 

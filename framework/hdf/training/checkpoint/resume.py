@@ -11,7 +11,7 @@ from typing import Any
 from hdf.console.progress import Reporter
 from hdf.errors import Problem, UserError
 from hdf.files.atomic import replacing, write_text
-from hdf.recipe.same_recipe import differing
+from hdf.recipe.merge import differing
 from hdf.runs.run_folder import RESOLVED, RunFolder
 from hdf.training.checkpoint.saving import identity_of
 from hdf.training.checkpoint.store import Checkpoint, find_checkpoint, settle

@@ -85,11 +85,9 @@ class Saver:
 
 def identity_of(run: Run) -> dict[str, str]:
     """What must be the same when a run goes on: the recipe, the data and the sides."""
-    from hdf.recipe.same_recipe import plain
-
     sides = json.dumps([run.split.train, run.split.val, run.split.inner])
     return {
-        "recipe": json.dumps(plain(run.checked)),
+        "recipe": json.dumps(run.checked.reread()),
         "data": run.data_digest,
         "split": hashlib.sha256(sides.encode()).hexdigest()[:16],
     }

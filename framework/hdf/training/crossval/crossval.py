@@ -19,8 +19,7 @@ from hdf.evaluation.coverage import calibrate, cross_coverage
 from hdf.evaluation.tables import read_comparison
 from hdf.files.atomic import write_json, write_table
 from hdf.models.build import build_components
-from hdf.recipe.check import CheckedRecipe
-from hdf.recipe.same_recipe import same_recipe
+from hdf.recipe.check import CheckedRecipe, same_recipe
 from hdf.recipe.splits import FoldSplit
 from hdf.registry.registry import Registry
 from hdf.report.results import finish

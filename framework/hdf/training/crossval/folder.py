@@ -7,8 +7,7 @@ from typing import Any
 
 from hdf.errors import Problem, UserError
 from hdf.files.atomic import refuse_unwritable, write_text
-from hdf.recipe.check import CheckedRecipe
-from hdf.recipe.same_recipe import differences_from, same_recipe
+from hdf.recipe.check import CheckedRecipe, differences_from, same_recipe
 from hdf.runs.run_folder import (
     RECIPE,
     RESOLVED,

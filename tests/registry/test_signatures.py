@@ -13,8 +13,7 @@ import pytest
 
 from hdf.registry.options import Options
 from hdf.registry.registry import discover
-from hdf.registry.signatures import Signature
-from hdf.registry.source import stated_signature
+from hdf.registry.signatures import Signature, stated_signature
 
 NAMES = (f"plain_source_{number}" for number in count())
 HEAD = """\
@@ -63,7 +62,7 @@ def test_every_built_in_component_is_read_as_it_is() -> None:
 def test_to_read_them_imports_no_torch() -> None:
     script = (
         "import sys, hdf.registry.options; from hdf.registry.registry import discover\n"
-        "from hdf.registry.source import stated_signature\n"
+        "from hdf.registry.signatures import stated_signature\n"
         "assert all(stated_signature(item.target) for item in discover().components)\n"
         "assert not {'torch', 'kornia', 'numpy'} & sys.modules.keys()"
     )
