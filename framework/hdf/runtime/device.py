@@ -55,7 +55,11 @@ def choose_compute(device: str, precision: Literal["auto", "float32", "bfloat16"
     if computes_bfloat16(place):
         reason = f"this {_noun(place)} computes in bfloat16"
         return Compute(place, torch.bfloat16, reason)
-    return Compute(place, torch.float32, f"this {_noun(place)} has no bfloat16 arithmetic")
+    reason = f"this {_noun(place)} has no bfloat16 arithmetic"
+    if place.type == "cpu" and _has_bfloat16_units():
+        level = torch.backends.cpu.get_cpu_capability()
+        reason = f"PyTorch is held to {level} here, which has no bfloat16 arithmetic"
+    return Compute(place, torch.float32, reason)
 
 
 def _allow_tf32(allowed: bool) -> None:
@@ -82,10 +86,14 @@ def computes_bfloat16(device: torch.device) -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
         # Only native instructions help: oneDNN emulates bfloat16 elsewhere, slower than float32.
-        native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-        # These two read the processor; ATEN_CPU_CAPABILITY may hold PyTorch to less.
-        return bool(native and torch.backends.cpu.get_cpu_capability() not in ("DEFAULT", "AVX2"))
+        held = torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "AVX2")
+        return _has_bfloat16_units() and not held
     return False
+
+
+def _has_bfloat16_units() -> bool:
+    """Whether the processor has them; ATEN_CPU_CAPABILITY may hold PyTorch to less."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def _noun(device: torch.device) -> str:

@@ -11,6 +11,7 @@ from hdf.evaluation.evaluate import Evaluation
 from hdf.models.file import save_model
 from hdf.report.results import finish, write_answers
 from hdf.runtime.resources import peak_mib
+from hdf.training.constant_answers import constant_answers, say_constant
 from hdf.training.doubt import learn_doubt
 from hdf.training.events import draw
 from hdf.training.prepare import Run
@@ -34,12 +35,17 @@ def finish_run(
     save_model(run.detector, folder.best)
     samples = [store.samples[index] for index in evaluation.index]
     targets, detections = evaluation.targets, evaluation.detections
-    constant = trainer.validation.constant
-    comparison = Comparison.of(samples, evaluation.matches, constant, detections, store.labels)
+    comparison = Comparison.of(
+        samples, evaluation.matches, trainer.validation.constant, detections, store.labels
+    )
     metrics = comparison.metrics(store.labels)
     write_answers(folder, comparison, samples, targets, detections, store.labels)
     draw(run, reporter, "end", evaluation, trainer.state.history, metrics)
     summary = _summary(run, trainer, metrics, time.perf_counter() - began)
+    constant = constant_answers(run, evaluation, trainer.state.history, trainer.state.learner.step)
+    if constant is not None:
+        summary["constant_answers"] = constant
+        say_constant(constant, reporter)
     finish(folder, summary, store.samples, reporter)
     return summary
 

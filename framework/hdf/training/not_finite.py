@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from hdf.console.progress import Reporter
-from hdf.errors import user_error
+from hdf.errors import UserError, user_error
 from hdf.files.atomic import write_json
 from hdf.runs.run_folder import NOT_FINITE
 from hdf.runtime.world import World
@@ -25,7 +25,6 @@ TOGETHER = 16
 """Steps whose losses are fetched from a device at once."""
 NAMED = 5
 """Images that a message names."""
-ADVICE = "try a lower rate (train.optimizer.lr), train.clip_norm=1.0 or train.precision=float32"
 SKIP = "train.on_not_finite=skip leaves such batches out"
 
 
@@ -110,8 +109,8 @@ def tell_not_finite(run: Run, reporter: Reporter, watch: Watch) -> None:
     if watch.skips:
         reporter.say(f"{_what(found)}: no step was taken for {_named(found, ids)}; see {path}")
         return
-    message = f"{_what(found)}, for {_named(found, ids)} (all are in {path}); {ADVICE}; {SKIP}"
-    raise user_error(message, where=run.checked.where("train"))
+    message = f"{_what(found)}, for {_named(found, ids)} (all are in {path})"
+    raise _too_fast(run, message, SKIP)
 
 
 def _what(found: list[BadBatch]) -> str:
@@ -128,12 +127,23 @@ def refuse_not_finite(run: Run, metrics: Mapping[str, float]) -> None:
     if not run.world.is_writer:
         return
     if "train_loss" not in metrics:
-        message = f"no batch of epoch {metrics['epoch']} has a finite loss; {ADVICE}"
-        raise user_error(message, where=run.checked.where("train"))
+        raise _too_fast(run, f"no batch of epoch {metrics['epoch']} has a finite loss")
     for name, value in metrics.items():
         if not math.isfinite(value):
-            message = f"{name} is {value} in epoch {metrics['epoch']}; {ADVICE}"
-            raise user_error(message, where=run.checked.where("train"))
+            raise _too_fast(run, f"{name} is {value} in epoch {metrics['epoch']}")
+
+
+def _too_fast(run: Run, fault: str, *more: str) -> UserError:
+    """The learning rate is the usual cause, whatever else the command line has changed."""
+    train = run.recipe.train
+    rate = train.optimizer.lr
+    cures = [f"train.optimizer.lr is {rate:g}, try {rate / 10:g}"]
+    if train.clip_norm is None:
+        cures.append("or train.clip_norm=1.0")
+    if run.compute.dtype is not torch.float32:
+        cures.append("or train.precision=float32")
+    message = "; ".join([fault, ", ".join(cures), *more])
+    return user_error(message, where=run.checked.where("train", "optimizer", "lr"))
 
 
 def _write(path: Path, found: list[BadBatch], ids: list[str]) -> None:

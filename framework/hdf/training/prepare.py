@@ -17,7 +17,7 @@ from hdf.data.store import Store
 from hdf.errors import placed, user_error
 from hdf.models.build import blamed_on, build_components, build_model
 from hdf.models.detector import Detector
-from hdf.models.dry_run import try_detector
+from hdf.models.dry_run import fault_with_one_image, try_detector
 from hdf.recipe.check import CheckedRecipe
 from hdf.recipe.schema import Recipe
 from hdf.registry.registry import Registry
@@ -90,9 +90,9 @@ def prepare(
     store, split = dataset.store, dataset.split
     with world.writer_first():
         refuse_unlearnable(checked, dataset)
-        _refuse_idle_processes(checked, split, world)
         _fit(checked, detector, store, split, start)
         _try_on_device(checked, detector, compute)
+        _refuse_small_batches(checked, len(split.train), detector, compute, world)
     return Run(
         folder,
         checked,
@@ -120,16 +120,29 @@ def _compute(checked: CheckedRecipe, reporter: Reporter, world: World) -> Comput
     return compute
 
 
-def _refuse_idle_processes(checked: CheckedRecipe, split: Split, world: World) -> None:
-    """Every process needs an image of every batch, for its part of the gradient."""
-    fewest = min(Batches.sizes_of(len(split.train), checked.recipe.train.batch_size))
-    if fewest < world.size:
-        message = (
-            f"{len(split.train)} training images in batches of at most "
-            f"{checked.recipe.train.batch_size} make batches of {fewest}, too few for "
-            f"{world.size} processes; raise train.batch_size or take fewer processes"
-        )
-        raise user_error(message, checked.where("train", "batch_size"))
+def _refuse_small_batches(
+    checked: CheckedRecipe, images: int, detector: Detector, compute: Compute, world: World
+) -> None:
+    """Every process needs an image of every batch, or two where its model can't learn from one."""
+    given = checked.recipe.train.batch_size
+    fewest = min(Batches.sizes_of(images, given))
+    one_each = fewest // world.size == 1
+    fault = fault_with_one_image(detector, compute) if one_each else ""
+    needed = 2 * world.size if fault else world.size
+    if fewest >= needed:
+        return
+    sizes = range(given + 1, images + 1)
+    larger = [size for size in sizes if min(Batches.sizes_of(images, size)) >= needed]
+    cures = [f"train.batch_size={larger[0]}" if larger else "more training images"]
+    cures += ["a larger data.image_size"] if fault else []
+    cures += ["fewer processes"] if world.size > 1 else []
+    each = f", too few for {world.size} processes" if world.size > 1 else ""
+    alone = f"; the model can't learn from a single image ({fault})" if fault else ""
+    message = (
+        f"{images} training images in batches of at most {given} make batches of {fewest}{each}"
+        f"{alone}; take {' or '.join(cures)}"
+    )
+    raise user_error(message, checked.where("train", "batch_size"))
 
 
 def _find_start(checked: CheckedRecipe, detector: Detector, reporter: Reporter) -> Start | None:

@@ -142,7 +142,7 @@ def _pool(folder: CrossvalFolder) -> dict[str, Any]:
     recipe = folder.folds[0].recipe
     metrics = _pooled_metrics(folder, recipe.data.labels)
     summaries = [_summary(folder.fold(number)) for number in numbers]
-    parts = ("dataset", "metrics", "timing")
+    parts = ("dataset", "metrics", "timing", "constant_answers")
     return {
         "recipe": recipe.name,
         "seed": recipe.seed,
@@ -150,7 +150,7 @@ def _pool(folder: CrossvalFolder) -> dict[str, Any]:
         "metrics": {"val": metrics},
         "timing": {"seconds": round(sum(item["timing"]["seconds"] for item in summaries), 2)},
         "folds": [
-            {"fold": number, **{part: summary[part] for part in parts}}
+            {"fold": number, **{part: summary[part] for part in parts if part in summary}}
             for number, summary in enumerate(summaries)
         ],
     }
