@@ -10,6 +10,7 @@ from torch import Tensor
 
 from hdf.console.progress import Reporter
 from hdf.evaluation.evaluate import Evaluation
+from hdf.evaluation.metrics import of_name
 from hdf.training.prepare import Run
 
 SAME = 0.1
@@ -30,9 +31,13 @@ ALIKE = 1.0
 
 
 def constant_answers(
-    run: Run, evaluation: Evaluation, history: Sequence[Mapping[str, Any]], steps: int
-) -> dict[str, Any] | None:
-    """Whether the validation images get the same box, whatever they show.
+    run: Run,
+    evaluation: Evaluation,
+    history: Sequence[Mapping[str, Any]],
+    steps: int,
+    reporter: Reporter,
+) -> dict[str, Any]:
+    """Say whether the validation images get the same box, whatever they show.
 
     The spread of boxes is the standard deviation of their edges, in pixels of the network's images,
     so that the sizes of the originals don't matter.
@@ -43,30 +48,29 @@ def constant_answers(
         steps: of the optimiser, in the whole run.
 
     Returns:
-        ``spread``, by label that of the predicted boxes as a share of that of the true ones, where
-        it is below `SAME`; and ``causes``, the likeliest first. None where all labels vary.
+        For ``summary.json``: ``constant_answers`` with ``spread``, by label that of the predicted
+        boxes as a share of that of the true ones, where it is below `SAME`, and the likely
+        ``causes``. Nothing where all labels vary.
     """
-    matches = evaluation.matches
-    geometry = [run.store.geometry[index] for index in evaluation.index]
-    spread = {}
+    matches, spread = evaluation.matches, {}
+    geometry = [run.store.geometry[evaluation.index[i]] for i in matches.image.tolist()]
+    found, true = (
+        torch.stack([at.to_network(box) for at, box in zip(geometry, boxes, strict=True)])
+        for boxes in (matches.box, matches.true)
+    )
     for name in dict.fromkeys(matches.label):
-        rows = [
-            row
-            for row, label in enumerate(matches.label)
-            if label == name and not matches.box[row].isnan().any()
-        ]
-        if len(rows) < FEWEST:
-            continue
-        places = [geometry[matches.image[row]] for row in rows]
-        found, true = (
-            _spread(
-                torch.stack([p.to_network(boxes[r]) for p, r in zip(places, rows, strict=True)])
-            )
-            for boxes in (matches.box, matches.true)
-        )
-        if found < SAME * true or max(found, true) < 1e-3:
-            spread[name] = round(found / max(true, 1e-3), 4)
-    return {"spread": spread, "causes": list(_causes(run, history, steps))} if spread else None
+        rows = of_name(matches.label, name) & ~found.isnan().any(1)
+        varies, should = _spread(found[rows]), _spread(true[rows])
+        if rows.sum() >= FEWEST and (varies < SAME * should or max(varies, should) < 1e-3):
+            spread[name] = round(varies / max(should, 1e-3), 4)
+    if not spread:
+        return {}
+    causes = list(_causes(run, history, steps))
+    for name, share in spread.items():
+        same = f"{name}: nearly the same box for every image"
+        amount = f"it varies {share:.0%} as much as the true one"
+        reporter.say(f"{same} ({amount}); probably {'; or '.join(causes)}")
+    return {"constant_answers": {"spread": spread, "causes": causes}}
 
 
 def _spread(boxes: Tensor) -> float:
@@ -97,11 +101,3 @@ def _causes(run: Run, history: Sequence[Mapping[str, Any]], steps: int) -> Itera
             f"train.optimizer.lr, now {rate:g}, does not fit (the training loss {fell}): "
             f"try {rate / 10:g} or {rate * 10:g}"
         )
-
-
-def say_constant(found: Mapping[str, Any], reporter: Reporter) -> None:
-    """Name the labels and the causes."""
-    causes = "; or ".join(found["causes"])
-    for name, share in found["spread"].items():
-        same = f"{name}: nearly the same box for every image"
-        reporter.say(f"{same} (it varies {share:.0%} as much as the true one); probably {causes}")

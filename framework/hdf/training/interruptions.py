@@ -31,10 +31,7 @@ _NO_MEMORY = ("can't allocate memory", "Cannot allocate memory", "out of memory"
 
 
 class Stop:
-    """Whether the process was asked to end.
-
-    Attributes:
-        asked: the signal's number; 0 if there was none.
+    """Whether the process was asked to end: `asked` is the signal's number, 0 if there was none.
 
     Args:
         echoes: whether a second signal soon after the first one is the same.
@@ -109,28 +106,21 @@ def explained(checked: CheckedRecipe) -> Iterator[None]:
 
 
 def _told(error: Exception, checked: CheckedRecipe) -> FaultError | None:
-    if _is_memory(error):
+    memory = (
+        isinstance(error, MemoryError | torch.OutOfMemoryError)
+        or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+        or (not isinstance(error, OSError) and any(text in str(error) for text in _NO_MEMORY))
+    )
+    if memory:
+        said = str(error).strip().splitlines() or [type(error).__name__]
         size = checked.recipe.train.batch_size
         message = (
-            f"out of memory ({_first_line(error)}); try a smaller train.batch_size than {size}, "
+            f"out of memory ({said[0][:200]}); try a smaller train.batch_size than {size}, "
             "a smaller data.image_size or a smaller model"
         )
         return FaultError(Problem(checked.where("train", "batch_size"), message))
     if isinstance(error, OSError) and error.errno in (*DISK_ERRORS, *LOST):
         reason = error.strerror or os.strerror(error.errno)
-        where = str(error.filename or "")
-        return FaultError(Problem(where, f"{reason}; what was saved before is whole"))
+        message = f"{reason}; what was saved before is whole"
+        return FaultError(Problem(str(error.filename or ""), message))
     return None
-
-
-def _is_memory(error: Exception) -> bool:
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    if isinstance(error, OSError):
-        return error.errno == errno.ENOMEM
-    return any(text in str(error) for text in _NO_MEMORY)
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip().splitlines()
-    return text[0][:200] if text else type(error).__name__

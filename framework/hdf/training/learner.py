@@ -32,12 +32,10 @@ class Position:
     """A place between two steps of an epoch.
 
     Attributes:
-        epoch: the one under way, counted from 1.
-        done: its batches that have been dealt with.
-        sums: of what the epoch's metrics are means of, over this process's images.
-        whole: the same over all processes, once the epoch's steps are over.
-        skipped: batches that no step was taken for, of all processes.
-        skipped_images: how many images they had.
+        epoch: counted from 1.
+        done: the batches behind it.
+        sums: of this process's images, for the epoch's means; `whole`: of all, after the last step.
+        skipped: batches without a step, in all processes, with `skipped_images`.
         rate: the learning rate of the epoch's first step.
     """
 
@@ -59,7 +57,7 @@ class Position:
         self.done += 1
 
     def total(self, world: World) -> dict[str, Tensor]:
-        """The sums over all processes, which must all ask, unless the epoch's steps are over."""
+        """The sums over all processes; all must ask, unless the epoch's steps are over."""
         return self.whole if self.whole is not None else world.total(self.sums)
 
     def state_dict(self, world: World) -> dict[str, Any]:
@@ -89,7 +87,6 @@ class Objective(nn.Module):
         self.detector, self.compute, self.cache = detector, compute, cache
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """The terms of the loss."""
         with self.compute.autocast():
             raw = answers(self.detector, batch, self.cache)
         return self.detector.loss(raw, batch)
@@ -100,12 +97,11 @@ class Learner:
     """A detector and what changes it.
 
     Attributes:
-        clip_norm: the largest norm of a step's gradient; None for any.
-        average: follows the detector's weights; None for no average.
-        cache: of the maps of a backbone that learns nothing, where no augmentation precedes it.
-        world: the processes that learn together; each has a learner with the same weights.
-        step: optimiser steps taken so far, the skipped ones included.
-        watch: looks whether losses are finite.
+        clip_norm: the largest norm of a step's gradient.
+        average: follows the detector's weights.
+        cache: the maps of a frozen backbone, where no augmentation precedes it.
+        world: the processes that learn together, each with a learner of the same weights.
+        step: optimiser steps so far, the skipped ones included.
     """
 
     detector: Detector
@@ -118,14 +114,15 @@ class Learner:
     average: MovingAverage | None = None
     cache: FeatureCache | None = None
     world: World = ALONE
-    step: int = field(default=0)
+    step: int = 0
     watch: Watch | None = None
 
     def __post_init__(self) -> None:
         self._watch = self.watch or Watch(False, self.compute.device)
         self._objective = self.world.replicate(Objective(self.detector, self.compute, self.cache))
         # Augmentations that look at a whole batch get it in each process.
-        self._whole = self.augment is not None and self.world.size > 1 and not self.augment.divides
+        whole = self.augment is not None and self.world.size > 1 and not self.augment.divides
+        self._rows = None if whole else lambda size: self.world.share(size).rows
 
     @property
     def rate(self) -> float:
@@ -135,49 +132,34 @@ class Learner:
     def epoch(
         self, batches: Batches, epoch: int, on_step: OnStep, position: Position | None = None
     ) -> dict[str, float]:
-        """Learn from every image once.
-
-        Args:
-            epoch: counted from 1.
-            position: where in the epoch to begin; it is kept up to date.
+        """Learn from every image once, from `position` on, which is kept up to date.
 
         Returns:
-            The mean of the loss, ``train_loss``, of each of its terms, ``train_<term>``, and where
-            it is clipped of the gradient's norm, ``grad_norm``; over the batches that a step was
-            taken for.
+            The mean of the loss, ``train_loss``, of each of its terms, ``train_<term>``, and of a
+            clipped gradient's norm, ``grad_norm``; over the batches that a step was taken for.
         """
         self.detector.train()
         at = position or Position(epoch)
-        rows = None if self._whole else self._rows
-        dealt = batches.shuffled(self.seed, epoch, rows, at.done)
+        dealt = batches.shuffled(self.seed, epoch, self._rows, at.done)
         for size, batch in zip(batches.sizes[at.done :], dealt, strict=True):
             share = self.world.share(size)
             terms = self.learn(batch, epoch, share)
             at.add(terms, share.images, size)
             on_step(at.done, terms.get("train_loss", _NOTHING), size)
-        self._average_buffers()
+        self.world.average_buffers(self.detector)
+        if self.average is not None:
+            self.world.average_buffers(self.average.average)
         at.whole, images = self.world.total(at.sums), len(batches.index) - at.skipped_images
         return {name: float(value) / images for name, value in at.whole.items()}
 
     def fill_cache(self, batches: Batches) -> None:
         """Compute the maps of the training images as the first epoch does, to the last bit."""
         if self.cache is not None:
-            for batch in batches.shuffled(self.seed, 1, None if self._whole else self._rows):
+            for batch in batches.shuffled(self.seed, 1, self._rows):
                 self.cache.features(self.detector, batch)
 
-    def _average_buffers(self) -> None:
-        self.world.average_buffers(self.detector)
-        if self.average is not None:
-            self.world.average_buffers(self.average.average)
-
-    def _rows(self, size: int) -> slice:
-        return self.world.share(size).rows
-
     def learn(self, batch: Batch, epoch: int, share: Share) -> dict[str, Tensor]:
-        """Take one optimiser step; returns what `epoch` takes the means of, detached.
-
-        Where a loss is not finite, and such batches are skipped, nothing is returned and no weight
-        changes.
+        """Take a step; returns what `epoch` takes the means of, detached; nothing for no step.
 
         Args:
             batch: the images of `share`, or all where augmentation needs them.
@@ -188,8 +170,12 @@ class Learner:
         terms = self._objective(batch)
         loss = torch.stack(list(terms.values())).sum()
         self.optimizer.zero_grad(set_to_none=True)
-        self._weighted(loss, share).backward()  # type: ignore[no-untyped-call]
-        norm = self._clip()
+        # The mean over the processes becomes that over the whole batch.
+        weight = share.images * self.world.size / share.whole
+        (loss * weight if self.world.size > 1 else loss).backward()  # type: ignore[no-untyped-call]
+        norm = {}
+        if self.clip_norm is not None:
+            norm["grad_norm"] = clip_grad_norm_(self.detector.parameters(), self.clip_norm)
         judged = torch.stack([loss.detach(), *norm.values()]).sum()
         skipped = self._watch.refuses(judged, batch.index, epoch, self.step, self.world)
         self._change_weights(skipped, kept)
@@ -215,18 +201,4 @@ class Learner:
         self.step += 1
 
     def _augmented(self, batch: Batch, key: tuple[int, ...], share: Share) -> Batch:
-        if self.augment is None:
-            return batch
-        return self.augment(batch, key, share)
-
-    def _weighted(self, loss: Tensor, share: Share) -> Tensor:
-        """The mean over a share, so that the processes' mean is that over the whole batch."""
-        if self.world.size == 1:
-            return loss
-        return loss * (share.images * self.world.size / share.whole)
-
-    def _clip(self) -> dict[str, Tensor]:
-        """Shorten the gradient to `clip_norm`; returns the norm that it had."""
-        if self.clip_norm is None:
-            return {}
-        return {"grad_norm": clip_grad_norm_(self.detector.parameters(), self.clip_norm)}
+        return batch if self.augment is None else self.augment(batch, key, share)

@@ -31,18 +31,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Run:
-    """A run, as run-event hooks see it.
+    """A run, which does not change.
 
     Attributes:
-        folder: where it writes.
-        recipe: the typed recipe; `checked` holds its components' options as well.
-        detector: the model that is evaluated and saved, on `compute`'s device.
+        detector: what is evaluated and saved, on `compute`'s device.
         store: all images, decoded, on the same device.
-        split: which of them are trained on.
-        augment: what happens to training batches; None without augmentation.
-        visualizers: what draws the pictures.
+        augment: what happens to training batches.
         skipped: the id of each sample that was left out, and why.
-        start: what was taken from another model; None for a start of its own.
+        start: what was taken from another model.
         world: the processes that train together. Events, pictures and files are the writer's.
     """
 
@@ -65,7 +61,7 @@ class Run:
 
     @cached_property
     def data_digest(self) -> str:
-        """See `hdf.data.store.Store.digest`, which reads all images."""
+        """`hdf.data.store.Store.digest`, which reads all images."""
         return self.store.digest()
 
 
@@ -90,8 +86,13 @@ def prepare(
     store, split = dataset.store, dataset.split
     with world.writer_first():
         refuse_unlearnable(checked, dataset)
-        _fit(checked, detector, store, split, start)
-        _try_on_device(checked, detector, compute)
+        backbone, head = checked.parts["model", "backbone"], checked.parts["model", "head"]
+        with blamed_on(head, "fit"):
+            detector.fit(store.targets[split.train])
+        if start is not None:
+            start.give(detector)  # which may know better
+        detector.to(compute.device).to(memory_format=torch.channels_last)
+        try_detector(detector, backbone, head, compute)
         _refuse_small_batches(checked, len(split.train), detector, compute, world)
     return Run(
         folder,
@@ -146,7 +147,6 @@ def _refuse_small_batches(
 
 
 def _find_start(checked: CheckedRecipe, detector: Detector, reporter: Reporter) -> Start | None:
-    """What training starts from; looked for before the data, which may take long to read."""
     source = checked.recipe.train.init_from
     if source is None:
         return None
@@ -155,20 +155,3 @@ def _find_start(checked: CheckedRecipe, detector: Detector, reporter: Reporter) 
 
     with placed(checked.where("train", "init_from")):
         return find_start(source, detector, reporter)
-
-
-def _fit(
-    checked: CheckedRecipe, detector: Detector, store: Store, split: Split, start: Start | None
-) -> None:
-    """Let the head measure the training boxes; what it starts from may know better."""
-    with blamed_on(checked.parts["model", "head"], "fit"):
-        detector.fit(store.targets[split.train])
-    if start is not None:
-        start.give(detector)
-
-
-def _try_on_device(checked: CheckedRecipe, detector: Detector, compute: Compute) -> None:
-    """Move to the device, and try everything once."""
-    backbone, head = checked.parts["model", "backbone"], checked.parts["model", "head"]
-    detector.to(compute.device).to(memory_format=torch.channels_last)
-    try_detector(detector, backbone, head, compute)

@@ -30,9 +30,7 @@ class TrainingState:
     Attributes:
         detector: what is evaluated and saved: the learner's own, or the average of its weights.
         history: the lines of ``metrics.jsonl``.
-        position: where in which epoch training is.
-        iou_before: the mean IoU on the validation side before the first step; None where a
-            checkpoint does not say it.
+        iou_before: the mean IoU before the first step; None where a checkpoint does not say it.
     """
 
     detector: Detector
@@ -48,10 +46,7 @@ class TrainingState:
         return self.position.epoch, self.position.done
 
     def state_dict(self) -> dict[str, Any]:
-        """All but the weights of `detector`, as tensors and plain values.
-
-        All processes must call it, unless the epoch's steps are over.
-        """
+        """All but the weights of `detector`; all processes must ask, unless the steps are over."""
         learner, done = self.learner, self.position.epoch - 1
         averaged = learner.average is not None
         return {
@@ -93,13 +88,10 @@ class TrainingState:
 
 
 class Selection:
-    """Follows a metric of the inner split.
+    """Follows a metric of the inner split; `epoch` is the best one so far, 0 before the first.
 
     Args:
         stopping: which metric, and its patience; None takes the mean IoU and never ends.
-
-    Attributes:
-        epoch: the best one so far; 0 before the first.
     """
 
     def __init__(self, stopping: EarlyStopping | None) -> None:
@@ -119,15 +111,12 @@ class Selection:
         return -scores[self.metric] if self.metric == "inner_loss" else scores[self.metric]
 
     def is_over(self, epoch: int) -> bool:
-        """Whether no epoch has been better for as long as patience lasts."""
         return epoch - self.epoch >= self.patience
 
     def state_dict(self) -> dict[str, float]:
-        """For a checkpoint."""
         return {"epoch": self.epoch, "best": self._best}
 
     def load_state_dict(self, state: Mapping[str, float]) -> None:
-        """As it was when `state` was taken."""
         self.epoch, self._best = int(state["epoch"]), state["best"]
 
 
@@ -141,8 +130,6 @@ def new_state(
 
     Args:
         steps: of the optimiser, in the whole run.
-        cache: used where no augmentation precedes the backbone.
-        watch: looks whether losses are finite.
 
     Raises:
         UserError: the backbone's stages can't be had, or the detector can't be compiled.
@@ -172,9 +159,7 @@ def new_state(
 
 
 def compile_detector(detector: Detector, batch_size: int, compute: Compute) -> None:
-    """Replace a detector's forward pass by what `torch.compile` makes of it, and try it once.
-
-    State, gradients and results stay the detector's own, results up to rounding.
+    """Let `torch.compile` make a detector's forward pass, and try it; results change by rounding.
 
     Args:
         detector: on `compute`'s device; it is left in evaluation mode.

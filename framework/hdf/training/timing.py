@@ -31,10 +31,8 @@ class Timing:
         steps: in an epoch.
 
     Attributes:
-        step: of a training step.
-        image: of an image that the detector is evaluated on.
-        checkpoint: of a checkpoint.
-        drawing: of the pictures of an epoch.
+        step, image, checkpoint, drawing: the times of a training step, of an image that the
+            detector is evaluated on, of a checkpoint, and of the pictures of an epoch.
     """
 
     def __init__(self, run: Run, state: TrainingState, steps: int, reporter: Reporter) -> None:
@@ -50,12 +48,12 @@ class Timing:
         self._typical = state.learner.cache is None
 
     def start_epoch(self) -> None:
-        """An epoch's first step begins. Until a feature cache is full, steps tell nothing."""
+        """Until a feature cache is full, steps tell nothing."""
         self._typical = self._typical or self.image.pieces > 0
         self.step.start()
 
     def after_step(self) -> None:
-        """A step is done, and the next one begins, unless a checkpoint is written meanwhile."""
+        """The next step begins, unless a checkpoint is written meanwhile."""
         if not self._typical:
             return
         told, device = self.reporter.forecast.told, self.run.compute.device
@@ -69,9 +67,8 @@ class Timing:
         """Seconds until the process ends; None before that can be known."""
         if not self.step.is_sure:
             return None
-        later = self.reporter.forecast.later
-        left = self._after(*self.state.place)
-        return left + later * self._whole if later else left
+        later = self.reporter.forecast.later  # folds, each a run of its own
+        return self._after(*self.state.place) + (later * self._whole if later else 0.0)
 
     def tell(self) -> None:
         """Say what is left, where that was not said, or was said wrongly."""
@@ -79,7 +76,7 @@ class Timing:
         if left is None or not self.run.world.is_writer:
             return
         patience = self.settings.early_stopping
-        shorter = list(what_shortens(self.run, self._validating / self._whole))
+        shorter = list(what_shortens(self.run, self._passes(1) * self._pass / self._whole))
         for line in self.reporter.forecast.lines(left, shorter, at_most=patience is not None):
             self.reporter.say(line)
 
@@ -103,10 +100,6 @@ class Timing:
         return self.prepared + first + self._after(1, 0)
 
     @property
-    def _validating(self) -> float:
-        return self._passes(1) * self._pass
-
-    @property
     def _pass(self) -> float:
         """Seconds of a validation; the first one warms up, and is not slower than learning."""
         each = self.image.each if self.image.pieces else self._looked_at
@@ -120,17 +113,15 @@ class Timing:
     @property
     def _end(self) -> float:
         """Seconds of what follows the last epoch: doubt, scores, pictures and the report."""
-        from hdf.training.doubt import looks  # not above: first asked for after the first steps
+        from hdf.training.finish import looks  # not above: first asked for after the first steps
 
         images, fitting = looks(self.run)
         validated = len(self.run.split.val)
         report = FILM * min(FILMS, validated)
-        return images * self._looked_at + fitting + SCORING + self._drawn(validated) + report
-
-    def _drawn(self, validated: int) -> float:
         counts = [getattr(item, "count", 1) for item in self.run.visualizers if item.when == "end"]
         shown = [min(item, validated) if isinstance(item, int) else 1 for item in counts]
-        return VISUALIZER * len(shown) + PICTURE * sum(shown)
+        drawn = VISUALIZER * len(shown) + PICTURE * sum(shown)
+        return images * self._looked_at + fitting + SCORING + drawn + report
 
 
 def what_shortens(run: Run, validating: float) -> Iterator[str]:
