@@ -30,6 +30,9 @@ SECONDS_FOR_GIT = 10
 
 def describe_environment(compute: Compute, registry: Registry, processes: int) -> dict[str, Any]:
     """Versions, plugins, device, precision and checkout, for ``environment.json``."""
+    device = str(compute.device)
+    if compute.device.type == "cuda":
+        device += f" ({torch.cuda.get_device_name(compute.device)})"
     return {
         "hdf": __version__,
         "python": platform.python_version(),
@@ -37,7 +40,7 @@ def describe_environment(compute: Compute, registry: Registry, processes: int) -
         "processor_features": _processor_features(),
         "packages": {name: _version(name) for name in PACKAGES},
         "plugins": {plugin.distribution: plugin.version for plugin in registry.plugins},
-        "device": _device_name(compute.device),
+        "device": device,
         "precision": compute.precision,
         "precision_reason": compute.reason,
         "processes": processes,
@@ -60,12 +63,6 @@ def _version(name: str) -> str | None:
         return version(name)
     except PackageNotFoundError:
         return None
-
-
-def _device_name(device: torch.device) -> str:
-    if device.type == "cuda":
-        return f"{device} ({torch.cuda.get_device_name(device)})"
-    return str(device)
 
 
 def checkout_of(folder: Path) -> dict[str, Any] | None:

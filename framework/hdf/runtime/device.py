@@ -49,22 +49,19 @@ def choose_compute(device: str, precision: Literal["auto", "float32", "bfloat16"
     """
     place = _device(device)
     if place.type == "cuda":
-        _allow_tf32(precision != "float32")
+        allowed = precision != "float32"
+        torch.set_float32_matmul_precision("high" if allowed else "highest")
+        torch.backends.cudnn.allow_tf32 = allowed
     if precision != "auto":
         return Compute(place, getattr(torch, precision), "as the recipe says")
+    this = "this processor" if place.type == "cpu" else "this GPU"
     if computes_bfloat16(place):
-        reason = f"this {_noun(place)} computes in bfloat16"
-        return Compute(place, torch.bfloat16, reason)
-    reason = f"this {_noun(place)} has no bfloat16 arithmetic"
+        return Compute(place, torch.bfloat16, f"{this} computes in bfloat16")
+    reason = f"{this} has no bfloat16 arithmetic"
     if place.type == "cpu" and _has_bfloat16_units():
         level = torch.backends.cpu.get_cpu_capability()
         reason = f"PyTorch is held to {level} here, which has no bfloat16 arithmetic"
     return Compute(place, torch.float32, reason)
-
-
-def _allow_tf32(allowed: bool) -> None:
-    torch.set_float32_matmul_precision("high" if allowed else "highest")
-    torch.backends.cudnn.allow_tf32 = allowed
 
 
 def _device(name: str) -> torch.device:
@@ -96,10 +93,6 @@ def _has_bfloat16_units() -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
-def _noun(device: torch.device) -> str:
-    return "processor" if device.type == "cpu" else "GPU"
-
-
 CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 REPEATABLE = (":4096:8", ":16:8")
 """Values with which cuBLAS repeats its results (docs.nvidia.com/cuda/cublas, reproducibility)."""
@@ -109,13 +102,12 @@ REFUSAL = "does not have a deterministic implementation"
 
 @contextmanager
 def repeatable(wanted: bool, where: str) -> Iterator[None]:
-    """Let PyTorch take operations alone that give the same result each time.
+    """Where `wanted`, let PyTorch use only operations that give the same result each time.
 
     To be entered before CUDA starts, which reads cuBLAS's setting once. What was set before is set
     again at the end.
 
     Args:
-        wanted: nothing is done where it is not.
         where: what asks for it, for messages.
 
     Raises:
@@ -128,9 +120,12 @@ def repeatable(wanted: bool, where: str) -> Iterator[None]:
         try:
             yield
         except (RuntimeError, UserError) as error:
-            if REFUSAL not in str(error):
+            before, refusal, _ = str(error).partition(REFUSAL)
+            if not refusal:
                 raise
-            raise _refused(str(error), where) from error
+            name = (before.split() or ["an operation"])[-1]
+            message = f"{name} has no form that repeats its results on this device; take another"
+            raise user_error(f"{message} component, or deterministic: false", where) from error
 
 
 @contextmanager
@@ -153,25 +148,15 @@ def _settings() -> Iterator[None]:
             os.environ[CUBLAS] = stated
 
 
-def _refused(message: str, where: str) -> UserError:
-    before = message.partition(REFUSAL)[0].split()
-    name = before[-1] if before else "an operation"
-    return user_error(
-        f"{name} has no form that repeats its results on this device; take another component, or "
-        "deterministic: false",
-        where,
-    )
-
-
 def seed_step(seed: int, epoch: int, step: int, rank: int = 0) -> None:
     """Seed dropout and all other random numbers of a step; each process has its own.
 
     The global generators of Python and numpy are seeded as well, for plugins that use them.
     """
-    key = (seed, epoch, step, *([rank] if rank else []))
-    torch.manual_seed(_mix(*key))
-    random.seed(_mix(*key))
-    np.random.seed(_mix(*key) % 2**32)  # noqa: NPY002 - a plugin may use the old generator
+    mixed = _mix(seed, epoch, step, *([rank] if rank else []))
+    torch.manual_seed(mixed)
+    random.seed(mixed)
+    np.random.seed(mixed % 2**32)  # noqa: NPY002 - a plugin may use the old generator
 
 
 def seed_weights(seed: int) -> None:

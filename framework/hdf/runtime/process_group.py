@@ -150,25 +150,16 @@ def joined(tell: Callable[[BaseException], int | None]) -> Iterator[World]:
     try:
         yield world
     except BaseException as error:
-        _end(world, error, tell)
+        # Without tidying up, which might wait for the others, who may wait for this process.
+        _exit(LOST if world.has_lost(error) else _told(world, error, tell))
     dist.destroy_process_group()
     if not world.is_writer:
         _exit(0)
 
 
-def _end(
-    world: World, error: BaseException, tell: Callable[[BaseException], int | None]
-) -> NoReturn:
-    """Leave without tidying up, which might wait for the others, who may wait for this process."""
-    _exit(LOST if world.has_lost(error) else _told(world, error, tell))
-
-
 def _exit(code: int) -> NoReturn:
-    """Leave without the interpreter's own end.
-
-    A thread of gloo's that still lets go of a tensor then would abort the process now and then
-    (github.com/pytorch/pytorch/pull/179291). Nothing but the writer has anything to tidy up.
-    """
+    """Leave without the interpreter's own end, in which a thread of gloo's may abort the process
+    (github.com/pytorch/pytorch/pull/179291). Nothing but the writer has anything to tidy up."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

@@ -120,6 +120,7 @@ def close(folder: RunFolder, error: BaseException, world: World = ALONE) -> None
     with suppress(OSError):
         if isinstance(error, KeyboardInterrupt):
             folder.set_status("interrupted")
+        else:
             kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
             lost = "another process of the run has ended"
             folder.set_status("failed", reason=lost if world.has_lost(error) else f"{kind}{error}")
