@@ -17,12 +17,7 @@ from hdf.errors import UserError, user_error
 
 @dataclass(frozen=True)
 class Compute:
-    """The device and the precision of a run.
-
-    Attributes:
-        dtype: of the backbone's and head's arithmetic; weights stay float32.
-        reason: why this precision, for people.
-    """
+    """Where, and in which type, backbone and head compute, and why; weights stay float32."""
 
     device: torch.device
     dtype: torch.dtype
@@ -33,19 +28,15 @@ class Compute:
         return str(self.dtype).removeprefix("torch.")
 
     def autocast(self) -> torch.autocast:
-        """The context in which the detector's forward pass runs."""
         lower = self.dtype is not torch.float32
         return torch.autocast(self.device.type, dtype=self.dtype if lower else None, enabled=lower)
 
 
 def choose_compute(device: str, precision: Literal["auto", "float32", "bfloat16"]) -> Compute:
-    """Resolve ``auto``.
+    """Resolve ``auto``; a `UserError` where the device is not there.
 
     On a CUDA GPU, what stays in float32 beside bfloat16 is multiplied in TensorFloat-32, in this
     whole process; where float32 is asked for, it is float32 (pytorch.org/docs/stable/notes/cuda).
-
-    Raises:
-        UserError: the device is not there.
     """
     place = _device(device)
     if place.type == "cuda":

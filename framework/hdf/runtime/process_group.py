@@ -113,10 +113,9 @@ class ProcessGroup(World):
 
 
 def world_of_environment() -> World:
-    """As torchrun describes it; a world of one where ``WORLD_SIZE`` is 1 or is not set.
+    """As torchrun describes it; `ALONE` where ``WORLD_SIZE`` is 1 or is not set.
 
-    Raises:
-        UserError: a variable is missing or wrong; each process would train alone, as a writer.
+    A `UserError` where a variable is missing or wrong: each process would train alone, as a writer.
     """
     size = os.environ.get("WORLD_SIZE") or "1"
     if size == "1":

@@ -133,23 +133,15 @@ class Processes(ProcessPoolExecutor):
     ) -> Future[Result]:
         """As every executor; processes are started here.
 
-        Until their initializer SIGINT waits: Python would tell of it amid their imports.
+        SIGINT waits until their initializer: Python would tell of it amid their imports.
         """
-        with _sigint_waits():
+        if sys.platform == "win32":  # which can't hold signals back
             return super().submit(call, *arguments, **named)
-
-
-@contextmanager
-def _sigint_waits() -> Iterator[None]:
-    """SIGINT comes after the block, here and in processes that are started in it."""
-    if sys.platform == "win32":  # which can't hold signals back
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return super().submit(call, *arguments, **named)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start_worker() -> None:

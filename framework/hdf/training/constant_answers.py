@@ -44,13 +44,11 @@ def constant_answers(
 
     Args:
         evaluation: of the weights that are kept, on the validation side.
-        history: the lines of ``metrics.jsonl``.
         steps: of the optimiser, in the whole run.
 
     Returns:
-        For ``summary.json``: ``constant_answers`` with ``spread``, by label that of the predicted
-        boxes as a share of that of the true ones, where it is below `SAME`, and the likely
-        ``causes``. Nothing where all labels vary.
+        For ``summary.json``, empty where all labels vary: ``spread``, by label that of the
+        predicted boxes as a share of the true ones' where it is below `SAME`, and ``causes``.
     """
     matches, spread = evaluation.matches, {}
     geometry = [run.store.geometry[evaluation.index[i]] for i in matches.image.tolist()]
@@ -95,9 +93,9 @@ def _causes(run: Run, history: Sequence[Mapping[str, Any]], steps: int) -> Itera
     elif steps < FEW_STEPS:
         yield f"only {steps} steps were taken: raise train.epochs, now {run.recipe.train.epochs}"
     else:
-        losses = [line["train_loss"] for line in history if "train_loss" in line]
-        fell = "has fallen" if losses[-1] < HARDLY * losses[0] else "has hardly fallen"
+        fell = history[-1]["train_loss"] < HARDLY * history[0]["train_loss"]
+        loss = "the training loss has fallen" if fell else "the training loss has hardly fallen"
         yield (
-            f"train.optimizer.lr, now {rate:g}, does not fit (the training loss {fell}): "
+            f"train.optimizer.lr, now {rate:g}, does not fit ({loss}): "
             f"try {rate / 10:g} or {rate * 10:g}"
         )

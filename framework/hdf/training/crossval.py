@@ -72,11 +72,6 @@ class CrossvalFolder(RunFolder):
         return finished and same_recipe(path, self.folds[number])
 
     def create(self) -> None:
-        """Make the folder, unless that has been done.
-
-        Raises:
-            UserError: it can't be made, or another process is at work there.
-        """
         if self.created:
             return
         super().create()
@@ -101,10 +96,7 @@ class FoldFolder(RunFolder):
     """The run folder of one fold; the cross-validation's own is made just before the first.
 
     An unfinished run of the fold goes on where it has a checkpoint of the same recipe, and gives
-    way otherwise.
-
-    Raises:
-        UserError: there is something that is no run.
+    way otherwise. What is no run is refused.
     """
 
     gives_way = True
@@ -153,11 +145,7 @@ def choose_crossval_folder(
 
 
 def folds_of(checked: CheckedRecipe) -> list[CheckedRecipe]:
-    """The recipe of each fold; they differ in ``data.split.fold`` alone.
-
-    Raises:
-        UserError: the recipe's split has no folds.
-    """
+    """The recipe of each fold; a `UserError` where ``data.split`` has no folds."""
     recipe, split = checked.recipe, checked.recipe.data.split
     if not isinstance(split, FoldSplit):
         message = "crossval needs a split into folds; try 'data.split={folds: 5}'"
@@ -172,8 +160,7 @@ def cross_validate(
 ) -> dict[str, Any]:
     """Run the folds that are not finished, one after the other, then put all together.
 
-    Args:
-        folder: holds the recipes. It is made once the first fold's data were found to be in order.
+    The folder is made once the first fold's data were found to be in order.
 
     Returns:
         What ``summary.json`` holds.

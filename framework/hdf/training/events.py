@@ -5,15 +5,12 @@ from __future__ import annotations
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from hdf.console.progress import Reporter
 from hdf.evaluation.evaluate import Evaluation
 from hdf.training.prepare import Run
 from hdf.types import RunFacts
-
-if TYPE_CHECKING:
-    from hdf.visualize.view import View
 
 
 def tell(run: Run, reporter: Reporter, event: str, **facts: Any) -> None:
@@ -88,14 +85,12 @@ def draw(
     figures = run.folder.figures
     folder = figures / f"epoch-{len(history):03}" if when == "epoch" else figures
     folder.mkdir(exist_ok=True)
-    return [path for item in chosen for path in _attempt(item, view, folder, reporter)]
-
-
-def _attempt(visualizer: Any, view: View, folder: Path, reporter: Reporter) -> list[Path]:
-    try:
-        return list(visualizer.draw(view, folder))
-    except Exception as error:
-        name = type(visualizer).__name__
-        reporter.say(f"visualizer {name} failed: {type(error).__name__}: {error}")
-        reporter.record(traceback.format_exc())
-        return []
+    written: list[Path] = []
+    for visualizer in chosen:
+        try:
+            written += visualizer.draw(view, folder)
+        except Exception as error:
+            name = type(visualizer).__name__
+            reporter.say(f"visualizer {name} failed: {type(error).__name__}: {error}")
+            reporter.record(traceback.format_exc())
+    return written

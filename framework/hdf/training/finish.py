@@ -31,14 +31,11 @@ SECONDS_TO_FIT = 2e-9
 def finish_run(
     run: Run, trainer: Trainer, evaluation: Evaluation, reporter: Reporter, began: float
 ) -> dict[str, Any]:
-    """Write all that a finished run holds.
+    """Write all that a finished run holds; returns what ``summary.json`` does.
 
     Args:
         evaluation: of the weights that are kept, on the validation side.
         began: when the run began, by `time.perf_counter`.
-
-    Returns:
-        What ``summary.json`` holds.
     """
     # Not above: needed this late.
     from hdf.evaluation.comparison import Comparison

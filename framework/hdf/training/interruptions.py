@@ -53,11 +53,7 @@ class Stop:
             raise Interrupted(self.asked)
 
     def handle(self, number: int, frame: FrameType | None = None) -> None:
-        """A signal has come.
-
-        Raises:
-            Interrupted: at once, or because nothing is under way.
-        """
+        """Note a signal; `Interrupted` is raised at a second one, or with nothing under way."""
         now = time.monotonic()
         if self.asked:
             if self._echoes and now - self._when < SAME_SECONDS:
@@ -91,11 +87,7 @@ class FaultError(UserError):
 
 @contextmanager
 def explained(checked: CheckedRecipe) -> Iterator[None]:
-    """Tell of memory and disks in one line.
-
-    Raises:
-        FaultError: instead of what Python, torch and the system raise.
-    """
+    """Tell of memory and disks in one line: a `FaultError` instead of what was raised."""
     try:
         yield
     except (MemoryError, RuntimeError, OSError) as error:

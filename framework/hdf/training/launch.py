@@ -28,11 +28,7 @@ INTERRUPTED, TERMINATED = 130, 143
 
 
 def refuse_early(checked: CheckedRecipe, count: int) -> None:
-    """Refuse, once for all processes, what each would refuse before it reads data.
-
-    Raises:
-        UserError: there are fewer devices than processes, or a component can't be built.
-    """
+    """Refuse once what each process would: too few devices, a component that can't be built."""
     with placed(checked.where("train", "device")):
         ProcessGroup(count - 1, count, count - 1).device(checked.recipe.train.device)
     build_components(checked)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -166,7 +166,8 @@ class Learner:
         """
         seed_step(self.seed, epoch, self.step, self.world.rank)
         batch = self._augmented(batch, (self.seed, epoch, self.step), share)
-        kept = [buffer.clone() for buffer in self._buffers()]
+        # The forward pass may change buffers for a batch that is then skipped.
+        kept = [item.clone() for item in self.detector.buffers()] if self._watch.skips else []
         terms = self._objective(batch)
         loss = torch.stack(list(terms.values())).sum()
         self.optimizer.zero_grad(set_to_none=True)
@@ -182,14 +183,10 @@ class Learner:
         parts = {f"train_{name}": value.detach() for name, value in terms.items()}
         return {} if skipped else {"train_loss": loss.detach(), **parts, **norm}
 
-    def _buffers(self) -> Iterator[Tensor]:
-        """What the forward pass may have changed of a batch that is then skipped."""
-        return self.detector.buffers() if self._watch.skips else iter(())
-
     @torch.no_grad()
     def _change_weights(self, skipped: bool, kept: list[Tensor]) -> None:
         if skipped:
-            for buffer, before in zip(self._buffers(), kept, strict=True):
+            for buffer, before in zip(self.detector.buffers(), kept, strict=True):
                 buffer.copy_(before)
         else:
             self.optimizer.step()

@@ -107,13 +107,9 @@ def tell_not_finite(run: Run, reporter: Reporter, watch: Watch) -> None:
 
 
 def refuse_not_finite(run: Run, metrics: Mapping[str, float]) -> None:
-    """Refuse an epoch's means in the writer; the other processes end when it has ended.
-
-    Raises:
-        UserError: one is not finite, or there is none.
-    """
+    """Raise a `UserError` in the writer where one of an epoch's means is not finite, or missing."""
     if not run.world.is_writer:
-        return
+        return  # ends when the writer has ended
     if "train_loss" not in metrics:
         raise _too_fast(run, f"no batch of epoch {metrics['epoch']} has a finite loss")
     for name, value in metrics.items():

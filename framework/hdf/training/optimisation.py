@@ -24,11 +24,7 @@ def build_optimizer(
     settings: schema.Adam | schema.AdamW | schema.SGD,
     factors: Mapping[nn.Parameter, float] | None = None,
 ) -> torch.optim.Optimizer:
-    """An optimiser over the parameters that learn; the first group learns at the rate itself.
-
-    Args:
-        factors: on the rate of some parameters.
-    """
+    """A fused optimiser; its first group holds the parameters without a factor on their rate."""
     groups: dict[float, list[nn.Parameter]] = {1.0: []}
     for parameter in model.parameters():
         if parameter.requires_grad:

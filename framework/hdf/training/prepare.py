@@ -72,16 +72,17 @@ def prepare(
     reporter: Reporter,
     world: World = ALONE,
 ) -> Run:
-    """Build the components, then read the data; nothing is written.
-
-    Raises:
-        UserError: with all errors of the options, or of the data.
-    """
+    """Build the components, then read the data; a `UserError` has all errors of either."""
     with world.writer_first():
         compute = _compute(checked, reporter, world)
         components = build_components(checked)
         detector = build_model(checked)
-        start = _find_start(checked, detector, reporter)
+        start = None
+        if checked.recipe.train.init_from is not None:  # looked for before images are read
+            from hdf.training.start import find_start  # not above: most runs start from nothing
+
+            with placed(checked.where("train", "init_from")):
+                start = find_start(checked.recipe.train.init_from, detector, reporter)
     dataset = read_shared(checked, components.loader, reporter, world)
     store, split = dataset.store, dataset.split
     with world.writer_first():
@@ -144,14 +145,3 @@ def _refuse_small_batches(
         f"{alone}; take {' or '.join(cures)}"
     )
     raise user_error(message, checked.where("train", "batch_size"))
-
-
-def _find_start(checked: CheckedRecipe, detector: Detector, reporter: Reporter) -> Start | None:
-    source = checked.recipe.train.init_from
-    if source is None:
-        return None
-
-    from hdf.training.start import find_start  # not above: most runs start from nothing
-
-    with placed(checked.where("train", "init_from")):
-        return find_start(source, detector, reporter)

@@ -42,7 +42,6 @@ class TrainingState:
 
     @property
     def place(self) -> tuple[int, int]:
-        """The epoch under way, and how many of its batches are done."""
         return self.position.epoch, self.position.done
 
     def state_dict(self) -> dict[str, Any]:
@@ -64,8 +63,7 @@ class TrainingState:
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` gave, with the weights of `detector` as ``model``.
 
-        Raises:
-            UserError: the model has other tensors, as when a plugin's code has changed.
+        A `UserError` where the model has other tensors, as when a plugin's code has changed.
         """
         learner = self.learner
         try:

@@ -64,7 +64,7 @@ class Timing:
             self.tell()
 
     def left(self) -> float | None:
-        """Seconds until the process ends; None before that can be known."""
+        """Seconds until the process ends, if known."""
         if not self.step.is_sure:
             return None
         later = self.reporter.forecast.later  # folds, each a run of its own
@@ -125,11 +125,7 @@ class Timing:
 
 
 def what_shortens(run: Run, validating: float) -> Iterator[str]:
-    """What in a recipe would shorten its run, in words that fit it.
-
-    Args:
-        validating: the share of validation in the run's time.
-    """
+    """What in a recipe would shorten its run, of whose time a share is spent `validating`."""
     train, size = run.recipe.train, run.recipe.data.image_size
     smaller = [-(-side // 64) * 32 for side in size]
     if min(size) > 64:

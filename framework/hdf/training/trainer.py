@@ -156,7 +156,7 @@ class Trainer:
         metrics: dict[str, Any] = {"epoch": position.epoch, "lr": position.rate}
         with self.stop.deferred():
             metrics |= learner.epoch(self.batches, position.epoch, after_step, position)
-            self._tell_not_finite(self.watch.look())
+            self._look()
         if self.watch.skips:
             metrics["skipped_steps"] = position.skipped
         refuse_not_finite(self.run, metrics)
@@ -167,9 +167,10 @@ class Trainer:
         due = self.world.is_writer and self.saver.is_due
         found = len(self.watch.found)
         number, saves, bad = self.world.most(self.stop.asked, int(due), found)
-        self._tell_not_finite(bad, agreed=True)
+        if bad:
+            tell_not_finite(self.run, self.reporter, self.watch)
         if number or saves:
-            self._tell_not_finite(self.watch.look())
+            self._look()
             self._save()
         if number:
             raise Interrupted(number)
@@ -180,8 +181,8 @@ class Trainer:
                 self.saver.save()
             self.timing.step.start()
 
-    def _tell_not_finite(self, bad: int, agreed: bool = False) -> None:
-        if bad if agreed else self.world.most(bad)[0]:
+    def _look(self) -> None:
+        if self.world.most(self.watch.look())[0]:
             tell_not_finite(self.run, self.reporter, self.watch)
 
     def _scores(self, epoch: int, evaluation: Evaluation) -> dict[str, float]:
