@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -59,7 +60,7 @@ def constant_answers(
     for name in dict.fromkeys(matches.label):
         rows = of_name(matches.label, name) & ~found.isnan().any(1)
         varies, should = _spread(found[rows]), _spread(true[rows])
-        if rows.sum() >= FEWEST and (varies < SAME * should or max(varies, should) < 1e-3):
+        if varies < SAME * should or max(varies, should) < 1e-3:
             spread[name] = round(varies / max(should, 1e-3), 4)
     if not spread:
         return {}
@@ -72,6 +73,9 @@ def constant_answers(
 
 
 def _spread(boxes: Tensor) -> float:
+    """NaN, which is neither much nor little, of too few boxes."""
+    if len(boxes) < FEWEST:
+        return math.nan
     return float(boxes.double().var(0, correction=0).mean().sqrt())
 
 
