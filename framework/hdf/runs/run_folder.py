@@ -233,8 +233,3 @@ def write_split(path: Path, samples: Sequence[Sample], split: Split) -> None:
     pairs = zip(samples, split.sides(len(samples)), strict=True)
     rows = [(sample.id, sample.group, sample.source, side) for sample, side in pairs]
     write_table(path, ("image", "group", "source", "split"), rows)
-
-
-def write_skipped(path: Path, skipped: Sequence[tuple[str, str]]) -> None:
-    """One row a sample that was left out: ``image,reason``."""
-    write_table(path, ("image", "reason"), skipped)

@@ -107,7 +107,7 @@ def repeatable(wanted: bool, where: str) -> Iterator[None]:
     if not wanted:
         yield
         return
-    with _settings():
+    with _repeating():
         try:
             yield
         except (RuntimeError, UserError) as error:
@@ -120,7 +120,7 @@ def repeatable(wanted: bool, where: str) -> Iterator[None]:
 
 
 @contextmanager
-def _settings() -> Iterator[None]:
+def _repeating() -> Iterator[None]:
     algorithms = torch.are_deterministic_algorithms_enabled()
     warns = torch.is_deterministic_algorithms_warn_only_enabled()
     tries, stated = torch.backends.cudnn.benchmark, os.environ.get(CUBLAS)

@@ -1,7 +1,4 @@
-"""Several processes that train one detector: how they meet, talk and leave.
-
-PyTorch's launcher says through the environment which process this is.
-"""
+"""Several processes that train one detector: how they meet, talk and leave."""
 
 from __future__ import annotations
 

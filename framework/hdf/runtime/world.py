@@ -1,6 +1,5 @@
-"""The processes that train one detector: who does what.
+"""The processes that train one detector; a world of one, without importing PyTorch.
 
-A process that is alone is a world of one: it talks to nobody, and nothing here imports PyTorch.
 `hdf.runtime.process_group` holds the world of several.
 """
 

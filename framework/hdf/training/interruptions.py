@@ -1,7 +1,6 @@
 """What ends a training early: Ctrl-C and SIGTERM, and faults of the machine.
 
-At a first signal what is under way is finished; a second one ends at once. A fault is told so that
-it can be mended.
+The first signal lets what is under way finish, the second ends it at once.
 """
 
 from __future__ import annotations

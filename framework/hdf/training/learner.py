@@ -46,6 +46,7 @@ class Position:
     skipped: int = 0
     skipped_images: int = 0
     rate: float | None = None
+    COUNTS = ("done", "skipped", "skipped_images", "rate")
 
     def add(self, terms: Mapping[str, Tensor], own: int, images: int) -> None:
         """Count a batch of `images`, `own` of them this process's; no terms where it is skipped."""
@@ -62,18 +63,12 @@ class Position:
 
     def state_dict(self, world: World) -> dict[str, Any]:
         """All but the epoch; all processes must ask, as for `total`."""
-        return {
-            "done": self.done,
-            "sums": self.total(world),
-            "skipped": self.skipped,
-            "skipped_images": self.skipped_images,
-            "rate": self.rate,
-        }
+        return {"sums": self.total(world), **{name: getattr(self, name) for name in self.COUNTS}}
 
     def load_state_dict(self, state: Mapping[str, Any], world: World, device: torch.device) -> None:
         """Go on from what `state_dict` gave; the writer alone with the sums."""
-        self.done, self.rate = state["done"], state["rate"]
-        self.skipped, self.skipped_images = state["skipped"], state["skipped_images"]
+        for name in self.COUNTS:
+            setattr(self, name, state[name])
         self.sums = {name: value.to(device) for name, value in state["sums"].items()}
         if not world.is_writer:
             self.sums = {name: torch.zeros_like(value) for name, value in self.sums.items()}

@@ -9,7 +9,7 @@ from typing import Any
 
 from hdf.console.progress import Reporter
 from hdf.errors import UserError
-from hdf.files.atomic import write_json, write_text
+from hdf.files.atomic import write_json, write_table, write_text
 from hdf.recipe.check import CheckedRecipe
 from hdf.registry.registry import Registry
 from hdf.runs.environment import describe_environment
@@ -20,7 +20,6 @@ from hdf.runs.run_folder import (
     SKIPPED,
     SPLIT,
     RunFolder,
-    write_skipped,
     write_split,
 )
 from hdf.runtime.device import repeatable
@@ -94,7 +93,7 @@ def _opened(run: Run, reporter: Reporter) -> dict[str, Any] | None:
     write_text(folder.path / RESOLVED, run.checked.resolved_yaml())
     write_json(folder.path / ENVIRONMENT, environment)
     write_split(folder.path / SPLIT, run.store.samples, run.split)
-    write_skipped(folder.path / SKIPPED, run.skipped)
+    write_table(folder.path / SKIPPED, ("image", "reason"), run.skipped)
     reporter.log = folder.log
     return None
 

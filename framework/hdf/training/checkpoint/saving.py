@@ -1,6 +1,6 @@
 """What is saved of a training, and when; and going on from it.
 
-What writes and reads is imported when something is saved: the first step does not wait for it.
+Imports wait until something is saved, for the sake of the first step.
 """
 
 from __future__ import annotations
@@ -118,8 +118,8 @@ def state_to_go_on_from(run: Run, reporter: Reporter) -> dict[str, Any] | None:
     try:
         again = f"to start again: hdf run {folder.path / RESOLVED} --out NEW_FOLDER"
         checkpoint = find_checkpoint(folder.checkpoints, again)
-        state = None if checkpoint is None else checkpoint.state()
-        if checkpoint is not None and state is not None:
+        if checkpoint is not None:
+            state = checkpoint.state()
             _refuse_another(state, run, checkpoint)
             return {**state, "checkpoint": checkpoint}
         reporter.say(f"{folder.path} holds no checkpoint yet: the run starts again")

@@ -1,8 +1,4 @@
-"""Where checkpoints lie: each whole, proven, and never the only one.
-
-A checkpoint is a folder with a model file, a state and the checksums of both. What they hold is the
-caller's affair.
-"""
+"""Checkpoints on disk: folders with a model file, a state of any content, and their checksums."""
 
 from __future__ import annotations
 
@@ -141,15 +137,15 @@ def find_checkpoint(checkpoints: Path, advice: str) -> Checkpoint | None:
     raise UserError([Problem(str(checkpoints), message), *(Problem("", text) for text in damaged)])
 
 
-def settle(checkpoints: Path, checkpoint: Checkpoint | None) -> None:
+def settle(checkpoints: Path, checkpoint: Checkpoint) -> None:
     """Name the checkpoint ``last``, and remove what is damaged or half done, not ``previous``."""
     last = checkpoints / "last"
-    if checkpoint is not None and checkpoint.path != last:
+    if checkpoint.path != last:
         shutil.rmtree(last, ignore_errors=True)
         checkpoint.path.rename(last)
         sync_folder(checkpoints)
     for path in checkpoints.glob("*"):
-        if checkpoint is None or path.name not in ("last", "previous"):
+        if path.name not in ("last", "previous"):
             shutil.rmtree(path, ignore_errors=True)
 
 
