@@ -142,7 +142,6 @@ def choose_folder(
         name: the recipe's name, for ``runs/NAME/TIME``.
         out: exactly this folder instead.
         overwrite: whether a run that is there may be replaced.
-        root: instead of ``runs``.
         resumable: whether to say that a run that is there can go on.
 
     Raises:
@@ -175,13 +174,8 @@ def choose_folder(
 def choose_assessment_folder(model: str, out: Path | None, overwrite: bool) -> AssessmentFolder:
     """The folder that ``hdf evaluate`` may write to; nothing is made or removed yet.
 
-    Args:
-        model: as the command line names it, for ``evaluations/NAME/TIME``.
-        out: exactly this folder instead.
-        overwrite: whether what is there may be replaced.
-
-    Raises:
-        UserError: as `choose_folder`.
+    Args and errors are those of `choose_folder`, but `model` is as the command line names it, for
+    ``evaluations/NAME/TIME``.
     """
     path = Path(model)
     name = path.resolve().name if path.is_dir() else path.stem

@@ -84,8 +84,7 @@ def _has_bfloat16_units() -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
-CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
-REPEATABLE = (":4096:8", ":16:8")
+CUBLAS, REPEATABLE = "CUBLAS_WORKSPACE_CONFIG", (":4096:8", ":16:8")
 """Values with which cuBLAS repeats its results (docs.nvidia.com/cuda/cublas, reproducibility)."""
 REFUSAL = "does not have a deterministic implementation"
 """What PyTorch says of an operation that can't be repeated."""

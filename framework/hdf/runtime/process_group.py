@@ -132,9 +132,8 @@ def world_of_environment() -> World:
 def joined(tell: Callable[[BaseException], int | None]) -> Iterator[World]:
     """Meet the other processes that the launcher has started.
 
-    Args:
-        tell: says what went wrong in the block and gives the exit code; None for a bug. One of
-            several processes then ends at once, and its launcher ends the others.
+    Where the block fails, `tell` says why and gives the exit code, None for a bug; this process
+    then ends at once, and the launcher ends the others.
     """
     world = world_of_environment()
     if world.size == 1:

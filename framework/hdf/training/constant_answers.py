@@ -43,10 +43,6 @@ def constant_answers(
     The spread of boxes is the standard deviation of their edges, in pixels of the network's images,
     so that the sizes of the originals don't matter.
 
-    Args:
-        evaluation: of the weights that are kept, on the validation side.
-        steps: of the optimiser, in the whole run.
-
     Returns:
         For ``summary.json``, empty where all labels vary: ``spread``, by label that of the
         predicted boxes as a share of the true ones' where it is below `SAME`, and ``causes``.

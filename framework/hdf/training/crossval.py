@@ -44,8 +44,7 @@ class CrossvalFolder(RunFolder):
     """A cross-validation's folder, with an ordinary run folder for each fold.
 
     Args:
-        folds: the recipe of each fold, the first of which stands for all.
-        replaces: whether what is there gives way.
+        folds: the recipe of each, the first of which stands for all.
         resumes: whether the folder holds a part of this cross-validation already.
     """
 
@@ -121,14 +120,12 @@ def choose_crossval_folder(
     """The folder that a cross-validation may write to; nothing is made or removed yet.
 
     Args:
-        folds: the recipe of each fold.
         out: exactly this folder, new or with a part of the same cross-validation, instead of
             ``runs/NAME-crossval/TIME``.
         overwrite: whether what is there may be replaced.
 
     Raises:
-        UserError: the folder holds another recipe's cross-validation, a run, or something else, or
-            can't be made or written into.
+        UserError: the folder holds something else, or can't be made or written into.
     """
     name = f"{folds[0].recipe.name}-crossval"
     if out is None:

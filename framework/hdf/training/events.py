@@ -16,10 +16,7 @@ from hdf.types import RunFacts
 def tell(run: Run, reporter: Reporter, event: str, **facts: Any) -> None:
     """Let the writer call every plugin's implementation of one of `hdf.registry.kinds.RUN_EVENTS`.
 
-    One that raises is reported, with its traceback in the log, and does not stop the run.
-
-    Args:
-        facts: what the hook is given beside the run.
+    It is given `facts` beside the run. One that raises is reported, with its traceback in the log.
     """
     if not run.world.is_writer:
         return

@@ -30,10 +30,9 @@ _NO_MEMORY = ("can't allocate memory", "Cannot allocate memory", "out of memory"
 
 
 class Stop:
-    """Whether the process was asked to end: `asked` is the signal's number, 0 if there was none.
+    """The number of the signal that `asked` the process to end, or 0.
 
-    Args:
-        echoes: whether a second signal soon after the first one is the same.
+    With `echoes` a second signal soon after the first one is the same.
     """
 
     def __init__(self, echoes: bool = False) -> None:

@@ -37,12 +37,8 @@ def refuse_early(checked: CheckedRecipe, count: int) -> None:
 def launch(arguments: Sequence[str], count: int, folder: RunFolder) -> int:
     """Run ``hdf`` in several processes, which find each other through torchrun's environment.
 
-    Where one fails the others are ended. What it could not say itself, as when it was killed, is
-    printed to stderr, and so is what is left of the run.
-
-    Args:
-        arguments: of the command.
-        folder: where the run writes; its status is mended.
+    Where one fails the others are ended. What it could not say itself, as when it was killed, goes
+    to stderr and into the status of the run's folder.
 
     Returns:
         The exit code: 0, 2 for a user's mistake, 130 for Ctrl-C, 143 for SIGTERM, else 1.

@@ -29,14 +29,9 @@ _NOTHING = torch.tensor(torch.nan)
 
 @dataclass
 class Position:
-    """A place between two steps of an epoch.
+    """A place in an epoch, counted from 1: `done` batches are behind it, `skipped` without a step.
 
-    Attributes:
-        epoch: counted from 1.
-        done: the batches behind it.
-        sums: of this process's images, for the epoch's means; `whole`: of all, after the last step.
-        skipped: batches without a step, in all processes, with `skipped_images`.
-        rate: the learning rate of the epoch's first step.
+    `sums`, for the epoch's means, are this process's; `whole` those of all, after the last step.
     """
 
     epoch: int = 1
@@ -92,8 +87,6 @@ class Learner:
     """A detector and what changes it.
 
     Attributes:
-        clip_norm: the largest norm of a step's gradient.
-        average: follows the detector's weights.
         cache: the maps of a frozen backbone, where no augmentation precedes it.
         world: the processes that learn together, each with a learner of the same weights.
         step: optimiser steps so far, the skipped ones included.

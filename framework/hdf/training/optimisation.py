@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, nn, optim
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
@@ -23,23 +24,20 @@ def build_optimizer(
     model: nn.Module,
     settings: schema.Adam | schema.AdamW | schema.SGD,
     factors: Mapping[nn.Parameter, float] | None = None,
-) -> torch.optim.Optimizer:
+) -> optim.Optimizer:
     """A fused optimiser; its first group holds the parameters without a factor on their rate."""
     groups: dict[float, list[nn.Parameter]] = {1.0: []}
     for parameter in model.parameters():
         if parameter.requires_grad:
             factor = (factors or {}).get(parameter, 1.0)
             groups.setdefault(factor, []).append(parameter)
-    kinds: dict[str, Callable[..., torch.optim.Optimizer]] = {
-        "adam": torch.optim.Adam,
-        "adamw": torch.optim.AdamW,
-        "sgd": torch.optim.SGD,
-    }
-    return kinds[settings.use](
+    kinds: dict[str, Any] = {"adam": optim.Adam, "adamw": optim.AdamW, "sgd": optim.SGD}
+    optimizer: optim.Optimizer = kinds[settings.use](
         [{"params": group, "lr": settings.lr * factor} for factor, group in groups.items()],
         fused=True,
         **settings.model_dump(exclude={"use"}),
     )
+    return optimizer
 
 
 def rate_factors(
@@ -59,7 +57,7 @@ def rate_factors(
 
 
 def build_schedule(
-    optimizer: torch.optim.Optimizer,
+    optimizer: optim.Optimizer,
     settings: schema.Constant | schema.Cosine | schema.OneCycle,
     steps: int,
 ) -> LambdaLR:

@@ -34,9 +34,7 @@ class Run:
     """A run, which does not change.
 
     Attributes:
-        detector: what is evaluated and saved, on `compute`'s device.
-        store: all images, decoded, on the same device.
-        augment: what happens to training batches.
+        detector: what is evaluated and saved, on `compute`'s device, as is `store`.
         skipped: the id of each sample that was left out, and why.
         start: what was taken from another model.
         world: the processes that train together. Events, pictures and files are the writer's.

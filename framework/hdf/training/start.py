@@ -42,14 +42,13 @@ def find_start(source: str, detector: Detector, reporter: Reporter) -> Start:
     """Find the tensors of a model file whose names and shapes fit a detector.
 
     The buffers of a head, such as the mean and spread of the boxes that it was fitted to, say what
-    its weights mean. They are taken if all of the head's weights are and the labels are the same;
-    otherwise the detector's own stay.
+    its weights mean. They are taken if all of the head's weights are and the labels are the same.
 
     Args:
         source: the name of a shipped model, a model file, or the folder of a run.
 
     Raises:
-        UserError: there is no such file, it is no model of hdf's, or none of its weights fit.
+        UserError: it is no model of hdf's, or none of its weights fit.
     """
     found = find_models(source)
     if len(found) > 1:

@@ -123,14 +123,11 @@ def new_state(
 ) -> TrainingState:
     """What training starts from.
 
-    With ``train.ema`` a copy of the run's detector learns, and the run's detector takes the average
-    of its weights, for that is what is evaluated, drawn and saved.
+    With ``train.ema`` a copy of the run's detector learns, and the run's detector, which is
+    evaluated, drawn and saved, takes the average of its weights.
 
     Args:
         steps: of the optimiser, in the whole run.
-
-    Raises:
-        UserError: the backbone's stages can't be had, or the detector can't be compiled.
     """
     settings = run.recipe.train
     detector = deepcopy(run.detector) if settings.ema else run.detector
@@ -159,9 +156,7 @@ def new_state(
 def compile_detector(detector: Detector, batch_size: int, compute: Compute) -> None:
     """Let `torch.compile` make a detector's forward pass, and try it; results change by rounding.
 
-    Args:
-        detector: on `compute`'s device; it is left in evaluation mode.
-        batch_size: of the images to come; other sizes are compiled when they come.
+    The detector is left in evaluation mode. Batches of another size are compiled when they come.
 
     Raises:
         UserError: it can't be compiled here, as without a C++ compiler on a processor.

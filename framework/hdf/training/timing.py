@@ -27,9 +27,6 @@ MUCH = 0.2
 class Timing:
     """Times the pieces of a run, and says how long what is left will take.
 
-    Args:
-        steps: in an epoch.
-
     Attributes:
         step, image, checkpoint, drawing: the times of a training step, of an image that the
             detector is evaluated on, of a checkpoint, and of the pictures of an epoch.
