@@ -11,7 +11,7 @@ import torch
 from hdf import UserError
 from hdf.registry.registry import Registry, discover
 from hdf.runtime import workers
-from hdf.runtime.device import CUBLAS, repeatable
+from hdf.runtime.device import CUBLAS, choose_compute, repeatable
 from hdf.runtime.resources import PORTION
 from tests.training.test_run import digest, run
 
@@ -87,6 +87,17 @@ def test_what_was_set_before_is_set_again(monkeypatch: pytest.MonkeyPatch) -> No
     assert CUBLAS not in os.environ
     with repeatable(False, "recipe"):
         assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_the_reason_for_float32_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    units = {"_is_avx512_bf16_supported": True, "_is_amx_tile_supported": False}
+    for name, has in units.items():
+        monkeypatch.setattr(torch.cpu, name, lambda has=has: has)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    reason = choose_compute("cpu", "auto").reason
+    assert reason == "PyTorch is held to AVX2 here, which has no bfloat16 arithmetic"
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    assert choose_compute("cpu", "auto").reason == "this processor has no bfloat16 arithmetic"
 
 
 PLUGIN = '''

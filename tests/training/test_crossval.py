@@ -24,10 +24,8 @@ from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve
 from hdf.registry.registry import Registry, discover
 from hdf.runs.run_folder import choose_folder
-from hdf.training import finish
-from hdf.training.crossval import crossval
-from hdf.training.crossval.crossval import cross_validate, folds_of
-from hdf.training.crossval.folder import choose_crossval_folder
+from hdf.training import crossval, finish
+from hdf.training.crossval import choose_crossval_folder, cross_validate, folds_of
 from hdf.training.run import run_recipe
 from hdf_plugins.loaders import phantom
 

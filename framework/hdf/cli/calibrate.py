@@ -27,7 +27,7 @@ def calibrate(model: str, crossval: Path, out: Path | None) -> None:
     """
     from hdf.errors import user_error
     from hdf.models.weights import find_models, shipped_models
-    from hdf.training.crossval.calibrate import calibrate_model
+    from hdf.training.calibrate import calibrate_model
 
     paths = find_models(model)
     if len(paths) > 1:

@@ -47,8 +47,7 @@ def crossval(
 
     from hdf.console.forecast import Forecast
     from hdf.console.progress import Reporter
-    from hdf.training.crossval.crossval import cross_validate, folds_of
-    from hdf.training.crossval.folder import choose_crossval_folder
+    from hdf.training.crossval import choose_crossval_folder, cross_validate, folds_of
 
     folder = choose_crossval_folder(folds_of(checked), out, overwrite)
     reporter = Reporter(console(sys.stderr), Forecast(began))

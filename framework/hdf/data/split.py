@@ -57,9 +57,10 @@ def split_samples(samples: Sequence[Sample], split: AnySplit, seed: int) -> Spli
     empty = " and ".join(name for name, side in required if not side)
     if empty:
         groups = len({sample.group for sample in samples})
-        raise user_error(
-            f"the split leaves nothing for {empty}; the data set has {groups} patients"
-        )
+        many = isinstance(split, FoldSplit) and split.folds > groups
+        cure = f"; take at most {groups} folds" if many else ""
+        message = f"the split leaves nothing for {empty}; the data set has {groups} patients{cure}"
+        raise user_error(message)
     return sides
 
 

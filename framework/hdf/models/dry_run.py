@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -32,7 +33,7 @@ def try_detector(detector: Detector, backbone: Part, head: Part, compute: Comput
     training = detector.training
     detector.eval()
     with compute.autocast():
-        with _asking(backbone, "forward"):
+        with _asking(backbone, "forward"), _large_enough(detector):
             features = detector.backbone(detector.normalize(images))
             check_features(detector.backbone, features, detector.spec.image_size)
         with _asking(head, "forward"):
@@ -41,12 +42,44 @@ def try_detector(detector: Detector, backbone: Part, head: Part, compute: Comput
         terms = detector.loss(raw, batch)
         check_loss(terms)
         total = torch.stack(list(terms.values())).sum()
-        if total.requires_grad:
-            total.backward()  # type: ignore[no-untyped-call]
+        if not total.requires_grad:
+            raise user_error("neither the backbone nor the head has a parameter that learns")
+        total.backward()  # type: ignore[no-untyped-call]
     with _asking(head, "decode"), torch.inference_mode():
         check_detections(detector.decode(raw), len(detector.spec.labels))
     detector.zero_grad(set_to_none=True)
     detector.train(training)
+
+
+def fault_with_one_image(detector: Detector, compute: Compute) -> str:
+    """Why the detector can't learn from one image at a time; empty where it can.
+
+    A batch norm can't where its map is a single pixel: there is nothing to measure a spread of.
+    """
+    image = torch.zeros(1, 1, *detector.spec.image_size, device=compute.device)
+    copy = deepcopy(detector).train()  # its buffers change
+    try:
+        with torch.no_grad(), compute.autocast():
+            copy.run_head(copy.backbone(copy.normalize(image)))
+    except Exception as error:  # a component may raise anything
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+@contextmanager
+def _large_enough(detector: Detector) -> Iterator[None]:
+    """Name the size of the images where a map would have less than a pixel."""
+    try:
+        yield
+    except Exception as error:
+        size, stride = detector.spec.image_size, max(detector.backbone.strides)
+        if min(size) >= stride:
+            raise
+        fault = f"data.image_size of {size[0]} x {size[1]} is too small for this backbone"
+        advice = f"take at least {stride} x {stride}"
+        raise user_error(
+            f"{fault}, whose last map has a stride of {stride} pixels; {advice}"
+        ) from error
 
 
 @contextmanager

@@ -68,6 +68,8 @@ class Model(Strict):
 
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
+Rate = Annotated[float, Field(gt=0, le=10)]
+"""A step of Adam changes each weight by about the rate."""
 
 
 class Adam(Strict):
@@ -80,7 +82,7 @@ class Adam(Strict):
     """
 
     use: Literal["adam"]
-    lr: PositiveFloat = 1e-4
+    lr: Rate = 1e-4
     betas: tuple[Beta, Beta] = (0.9, 0.999)
     weight_decay: NonNegativeFloat = 0.0
 
@@ -95,7 +97,7 @@ class AdamW(Strict):
     """
 
     use: Literal["adamw"]
-    lr: PositiveFloat = 1e-4
+    lr: Rate = 1e-4
     betas: tuple[Beta, Beta] = (0.9, 0.999)
     weight_decay: NonNegativeFloat = 0.01
 
@@ -111,7 +113,7 @@ class SGD(Strict):
     """
 
     use: Literal["sgd"]
-    lr: PositiveFloat = 1e-2
+    lr: Annotated[float, Field(gt=0, le=1000)] = 1e-2
     momentum: Beta = 0.9
     nesterov: bool = False
     weight_decay: NonNegativeFloat = 0.0

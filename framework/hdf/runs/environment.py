@@ -30,6 +30,9 @@ SECONDS_FOR_GIT = 10
 
 def describe_environment(compute: Compute, registry: Registry, processes: int) -> dict[str, Any]:
     """Versions, plugins, device, precision and checkout, for ``environment.json``."""
+    device = str(compute.device)
+    if compute.device.type == "cuda":
+        device += f" ({torch.cuda.get_device_name(compute.device)})"
     return {
         "hdf": __version__,
         "python": platform.python_version(),
@@ -37,7 +40,7 @@ def describe_environment(compute: Compute, registry: Registry, processes: int) -
         "processor_features": _processor_features(),
         "packages": {name: _version(name) for name in PACKAGES},
         "plugins": {plugin.distribution: plugin.version for plugin in registry.plugins},
-        "device": _device_name(compute.device),
+        "device": device,
         "precision": compute.precision,
         "precision_reason": compute.reason,
         "processes": processes,
@@ -62,32 +65,25 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _device_name(device: torch.device) -> str:
-    if device.type == "cuda":
-        return f"{device} ({torch.cuda.get_device_name(device)})"
-    return str(device)
-
-
 def checkout_of(folder: Path) -> dict[str, Any] | None:
-    """The commit, and whether anything differs from it: ``commit`` and ``dirty``.
+    """``commit`` of a git checkout, and whether anything differs from it, ``dirty``.
 
-    Returns:
-        None where the folder is no checkout, has no commit yet, or there is no git.
+    None where the folder is no checkout, has no commit yet, or there is no git.
     """
-    commit = _git(folder, "rev-parse", "--verify", "HEAD")
-    changes = _git(folder, "status", "--porcelain")
-    if commit is None or changes is None:
-        return None
-    return {"commit": commit.strip(), "dirty": bool(changes.strip())}
-
-
-def _git(folder: Path, *arguments: str) -> str | None:
     # A checkout's own settings may name a program that watches it.
-    command = ["git", "-c", "core.fsmonitor=false", "--no-optional-locks", *arguments]
+    command = "git -c core.fsmonitor=false --no-optional-locks status --porcelain=v2 --branch"
     try:
         done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, timeout=SECONDS_FOR_GIT, check=True
+            command.split(),
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS_FOR_GIT,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return None
-    return done.stdout
+    lines = done.stdout.splitlines()
+    commit = lines[0].removeprefix("# branch.oid ")
+    dirty = any(not line.startswith("# ") for line in lines)
+    return None if commit == "(initial)" else {"commit": commit, "dirty": dirty}

@@ -10,13 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hdf.errors import user_error
-from hdf.files.atomic import (
-    append_json_line,
-    refuse_unwritable,
-    remove_leftovers,
-    write_json,
-    write_table,
-)
+from hdf.files import atomic
+from hdf.files.atomic import refuse_unwritable, write_json, write_table
 from hdf.files.lock import NAME as LOCK
 from hdf.files.lock import FolderLock, is_held
 
@@ -36,11 +31,7 @@ CALIBRATION = "calibration.json"
 class RunFolder:
     """Names the files of a run.
 
-    Attributes:
-        gives_way: whether a run that can't go on is replaced, not refused.
-
     Args:
-        path: the folder.
         replaces: whether a run that is there gives way to this one.
         numbered: whether to write to ``path-2``, ``path-3`` … where `path` is taken by the time the
             folder is made.
@@ -48,6 +39,7 @@ class RunFolder:
     """
 
     gives_way = False
+    """Whether a run that can't go on is replaced, not refused."""
 
     def __init__(
         self,
@@ -63,20 +55,16 @@ class RunFolder:
 
     def _name_files(self, path: Path) -> None:
         self.path = path
-        self.figures = path / FIGURES
-        self.checkpoints = path / CHECKPOINTS
-        self.best = path / BEST
-        self.log = path / LOG
-        self.metrics = path / METRICS
-        self.timing = path / TIMING
-        self.summary = path / SUMMARY
+        self.figures, self.checkpoints = path / FIGURES, path / CHECKPOINTS
+        self.best, self.summary = path / BEST, path / SUMMARY
+        self.log, self.metrics, self.timing = path / LOG, path / METRICS, path / TIMING
         self.status = path / STATUS
 
     def create(self) -> None:
         """Make the folder, or empty the one that is replaced, or tidy the one whose run goes on.
 
-        A replaced folder itself stays, for it may be a mounted volume or the working directory. The
-        folder is locked until `close`, or until the process ends.
+        A replaced folder itself stays, for it may be a mounted volume or the working directory. It
+        is locked until `close`, or until the process ends.
 
         Raises:
             UserError: it can't be made, or another run has begun there meanwhile.
@@ -96,7 +84,7 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         if self.resumes:
             self._take_lock()
-            remove_leftovers(self.path)
+            atomic.remove_leftovers(self.path)
             self.figures.mkdir(exist_ok=True)
             return
         if self.replaces:
@@ -106,16 +94,11 @@ class RunFolder:
         self._take_lock()
 
     def _take_lock(self) -> None:
-        """Raises FileExistsError where another process holds it."""
         if not self.lock.take(self.path):
             raise FileExistsError
 
     def take(self) -> None:
-        """Keep others away from a run that is to go on; nothing is changed yet.
-
-        Raises:
-            UserError: another process is at work there.
-        """
+        """Lock a run that is to go on; a `UserError` where another process is at work there."""
         if not self.lock.take(self.path):
             raise user_error("the run still goes on in another process", where=str(self.path))
 
@@ -135,12 +118,12 @@ class RunFolder:
 
     def add_metrics(self, metrics: Mapping[str, Any], timing: Mapping[str, Any]) -> None:
         """One line for one epoch: what the seed determines, and what the clock says."""
-        append_json_line(self.metrics, metrics)
-        append_json_line(self.timing, timing)
+        atomic.append_json_line(self.metrics, metrics)
+        atomic.append_json_line(self.timing, timing)
 
 
 class AssessmentFolder(RunFolder):
-    """As `RunFolder`; nothing but files is made."""
+    """As `RunFolder`, without figures and lock."""
 
     def _make(self) -> None:
         if self.numbered:
@@ -159,7 +142,6 @@ def choose_folder(
         name: the recipe's name, for ``runs/NAME/TIME``.
         out: exactly this folder instead.
         overwrite: whether a run that is there may be replaced.
-        root: instead of ``runs``.
         resumable: whether to say that a run that is there can go on.
 
     Raises:
@@ -176,7 +158,9 @@ def choose_folder(
     if not out.exists() or not any(out.iterdir()):
         return folder
     status = state_of(out)
-    if not status and not (overwrite and _was_killed_at_once(out)):
+    # What `RunFolder.create` makes before the status, left by a run that was killed at once.
+    names = {str(item.relative_to(out)) for item in [*out.iterdir(), *out.glob(f"{FIGURES}/*")]}
+    if not status and not (overwrite and names <= {FIGURES, LOCK}):
         message = "holds other files; give --out a new or an empty folder"
         raise user_error(message, where=str(out))
     if not overwrite:
@@ -190,24 +174,16 @@ def choose_folder(
 def choose_assessment_folder(model: str, out: Path | None, overwrite: bool) -> AssessmentFolder:
     """The folder that ``hdf evaluate`` may write to; nothing is made or removed yet.
 
-    Args:
-        model: as the command line names it, for ``evaluations/NAME/TIME``.
-        out: exactly this folder instead.
-        overwrite: whether what is there may be replaced.
-
-    Raises:
-        UserError: as `choose_folder`.
+    Args and errors are those of `choose_folder`, but `model` is as the command line names it, for
+    ``evaluations/NAME/TIME``.
     """
-    chosen = choose_folder(_name_of(Path(model)), out, overwrite, root="evaluations")
+    path = Path(model)
+    name = path.resolve().name if path.is_dir() else path.stem
+    folder = path if path.is_dir() else path.parent
+    if folder.parent.parent.name == "runs":  # runs/NAME/TIME, of a recipe of that name
+        name = folder.parent.name
+    chosen = choose_folder(name, out, overwrite, root="evaluations")
     return AssessmentFolder(chosen.path, replaces=chosen.replaces, numbered=chosen.numbered)
-
-
-def _name_of(model: Path) -> str:
-    """A model's name; that of the recipe for ``runs/NAME/TIME`` and what is in it."""
-    folder = model if model.is_dir() else model.parent
-    if folder.parent.parent.name == "runs":
-        return folder.parent.name
-    return model.resolve().name if model.is_dir() else model.stem
 
 
 def free_path(path: Path) -> Path:
@@ -237,12 +213,6 @@ def state_of(folder: Path) -> str:
     return "killed" if status == "running" and is_held(folder) is False else status
 
 
-def _was_killed_at_once(folder: Path) -> bool:
-    """Whether a folder holds what `RunFolder.create` makes before the status, and nothing else."""
-    names = {item.name for item in folder.iterdir()}
-    return names <= {FIGURES, LOCK} and not any(folder.glob(f"{FIGURES}/*"))
-
-
 def empty(folder: Path, keep: str = "") -> None:
     """Delete what is in a run's folder but for `keep`; to the end its status says whose it is."""
     for item in sorted(folder.iterdir(), key=lambda item: item.name == STATUS):
@@ -254,14 +224,6 @@ def empty(folder: Path, keep: str = "") -> None:
 
 def write_split(path: Path, samples: Sequence[Sample], split: Split) -> None:
     """One row a sample: ``image,group,source,split``."""
-    sides = split.sides(len(samples))
-    rows = [
-        (sample.id, sample.group, sample.source, side)
-        for sample, side in zip(samples, sides, strict=True)
-    ]
+    pairs = zip(samples, split.sides(len(samples)), strict=True)
+    rows = [(sample.id, sample.group, sample.source, side) for sample, side in pairs]
     write_table(path, ("image", "group", "source", "split"), rows)
-
-
-def write_skipped(path: Path, skipped: Sequence[tuple[str, str]]) -> None:
-    """One row a sample that was left out: ``image,reason``."""
-    write_table(path, ("image", "reason"), skipped)

@@ -17,12 +17,7 @@ from hdf.errors import UserError, user_error
 
 @dataclass(frozen=True)
 class Compute:
-    """The device and the precision of a run.
-
-    Attributes:
-        dtype: of the backbone's and head's arithmetic; weights stay float32.
-        reason: why this precision, for people.
-    """
+    """Where, and in which type, backbone and head compute, and why; weights stay float32."""
 
     device: torch.device
     dtype: torch.dtype
@@ -33,34 +28,31 @@ class Compute:
         return str(self.dtype).removeprefix("torch.")
 
     def autocast(self) -> torch.autocast:
-        """The context in which the detector's forward pass runs."""
         lower = self.dtype is not torch.float32
         return torch.autocast(self.device.type, dtype=self.dtype if lower else None, enabled=lower)
 
 
 def choose_compute(device: str, precision: Literal["auto", "float32", "bfloat16"]) -> Compute:
-    """Resolve ``auto``.
+    """Resolve ``auto``; a `UserError` where the device is not there.
 
     On a CUDA GPU, what stays in float32 beside bfloat16 is multiplied in TensorFloat-32, in this
     whole process; where float32 is asked for, it is float32 (pytorch.org/docs/stable/notes/cuda).
-
-    Raises:
-        UserError: the device is not there.
     """
     place = _device(device)
     if place.type == "cuda":
-        _allow_tf32(precision != "float32")
+        allowed = precision != "float32"
+        torch.set_float32_matmul_precision("high" if allowed else "highest")
+        torch.backends.cudnn.allow_tf32 = allowed
     if precision != "auto":
         return Compute(place, getattr(torch, precision), "as the recipe says")
+    this = "this processor" if place.type == "cpu" else "this GPU"
     if computes_bfloat16(place):
-        reason = f"this {_noun(place)} computes in bfloat16"
-        return Compute(place, torch.bfloat16, reason)
-    return Compute(place, torch.float32, f"this {_noun(place)} has no bfloat16 arithmetic")
-
-
-def _allow_tf32(allowed: bool) -> None:
-    torch.set_float32_matmul_precision("high" if allowed else "highest")
-    torch.backends.cudnn.allow_tf32 = allowed
+        return Compute(place, torch.bfloat16, f"{this} computes in bfloat16")
+    reason = f"{this} has no bfloat16 arithmetic"
+    if place.type == "cpu" and _has_bfloat16_units():
+        level = torch.backends.cpu.get_cpu_capability()
+        reason = f"PyTorch is held to {level} here, which has no bfloat16 arithmetic"
+    return Compute(place, torch.float32, reason)
 
 
 def _device(name: str) -> torch.device:
@@ -82,18 +74,17 @@ def computes_bfloat16(device: torch.device) -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
         # Only native instructions help: oneDNN emulates bfloat16 elsewhere, slower than float32.
-        native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-        # These two read the processor; ATEN_CPU_CAPABILITY may hold PyTorch to less.
-        return bool(native and torch.backends.cpu.get_cpu_capability() not in ("DEFAULT", "AVX2"))
+        held = torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "AVX2")
+        return _has_bfloat16_units() and not held
     return False
 
 
-def _noun(device: torch.device) -> str:
-    return "processor" if device.type == "cpu" else "GPU"
+def _has_bfloat16_units() -> bool:
+    """Whether the processor has them; ATEN_CPU_CAPABILITY may hold PyTorch to less."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
-CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
-REPEATABLE = (":4096:8", ":16:8")
+CUBLAS, REPEATABLE = "CUBLAS_WORKSPACE_CONFIG", (":4096:8", ":16:8")
 """Values with which cuBLAS repeats its results (docs.nvidia.com/cuda/cublas, reproducibility)."""
 REFUSAL = "does not have a deterministic implementation"
 """What PyTorch says of an operation that can't be repeated."""
@@ -101,13 +92,12 @@ REFUSAL = "does not have a deterministic implementation"
 
 @contextmanager
 def repeatable(wanted: bool, where: str) -> Iterator[None]:
-    """Let PyTorch take operations alone that give the same result each time.
+    """Where `wanted`, let PyTorch use only operations that give the same result each time.
 
     To be entered before CUDA starts, which reads cuBLAS's setting once. What was set before is set
     again at the end.
 
     Args:
-        wanted: nothing is done where it is not.
         where: what asks for it, for messages.
 
     Raises:
@@ -116,17 +106,20 @@ def repeatable(wanted: bool, where: str) -> Iterator[None]:
     if not wanted:
         yield
         return
-    with _settings():
+    with _repeating():
         try:
             yield
         except (RuntimeError, UserError) as error:
-            if REFUSAL not in str(error):
+            before, refusal, _ = str(error).partition(REFUSAL)
+            if not refusal:
                 raise
-            raise _refused(str(error), where) from error
+            name = (before.split() or ["an operation"])[-1]
+            message = f"{name} has no form that repeats its results on this device; take another"
+            raise user_error(f"{message} component, or deterministic: false", where) from error
 
 
 @contextmanager
-def _settings() -> Iterator[None]:
+def _repeating() -> Iterator[None]:
     algorithms = torch.are_deterministic_algorithms_enabled()
     warns = torch.is_deterministic_algorithms_warn_only_enabled()
     tries, stated = torch.backends.cudnn.benchmark, os.environ.get(CUBLAS)
@@ -145,25 +138,15 @@ def _settings() -> Iterator[None]:
             os.environ[CUBLAS] = stated
 
 
-def _refused(message: str, where: str) -> UserError:
-    before = message.partition(REFUSAL)[0].split()
-    name = before[-1] if before else "an operation"
-    return user_error(
-        f"{name} has no form that repeats its results on this device; take another component, or "
-        "deterministic: false",
-        where,
-    )
-
-
 def seed_step(seed: int, epoch: int, step: int, rank: int = 0) -> None:
     """Seed dropout and all other random numbers of a step; each process has its own.
 
     The global generators of Python and numpy are seeded as well, for plugins that use them.
     """
-    key = (seed, epoch, step, *([rank] if rank else []))
-    torch.manual_seed(_mix(*key))
-    random.seed(_mix(*key))
-    np.random.seed(_mix(*key) % 2**32)  # noqa: NPY002 - a plugin may use the old generator
+    mixed = _mix(seed, epoch, step, *([rank] if rank else []))
+    torch.manual_seed(mixed)
+    random.seed(mixed)
+    np.random.seed(mixed % 2**32)  # noqa: NPY002 - a plugin may use the old generator
 
 
 def seed_weights(seed: int) -> None:

@@ -1,7 +1,4 @@
-"""Several processes that train one detector: how they meet, talk and leave.
-
-PyTorch's launcher says through the environment which process this is.
-"""
+"""Several processes that train one detector: how they meet, talk and leave."""
 
 from __future__ import annotations
 
@@ -113,10 +110,9 @@ class ProcessGroup(World):
 
 
 def world_of_environment() -> World:
-    """As torchrun describes it; a world of one where ``WORLD_SIZE`` is 1 or is not set.
+    """As torchrun describes it; `ALONE` where ``WORLD_SIZE`` is 1 or is not set.
 
-    Raises:
-        UserError: a variable is missing or wrong; each process would train alone, as a writer.
+    A `UserError` where a variable is missing or wrong: each process would train alone, as a writer.
     """
     size = os.environ.get("WORLD_SIZE") or "1"
     if size == "1":
@@ -136,9 +132,8 @@ def world_of_environment() -> World:
 def joined(tell: Callable[[BaseException], int | None]) -> Iterator[World]:
     """Meet the other processes that the launcher has started.
 
-    Args:
-        tell: says what went wrong in the block and gives the exit code; None for a bug. One of
-            several processes then ends at once, and its launcher ends the others.
+    Where the block fails, `tell` says why and gives the exit code, None for a bug; this process
+    then ends at once, and the launcher ends the others.
     """
     world = world_of_environment()
     if world.size == 1:
@@ -150,25 +145,16 @@ def joined(tell: Callable[[BaseException], int | None]) -> Iterator[World]:
     try:
         yield world
     except BaseException as error:
-        _end(world, error, tell)
+        # Without tidying up, which might wait for the others, who may wait for this process.
+        _exit(LOST if world.has_lost(error) else _told(world, error, tell))
     dist.destroy_process_group()
     if not world.is_writer:
         _exit(0)
 
 
-def _end(
-    world: World, error: BaseException, tell: Callable[[BaseException], int | None]
-) -> NoReturn:
-    """Leave without tidying up, which might wait for the others, who may wait for this process."""
-    _exit(LOST if world.has_lost(error) else _told(world, error, tell))
-
-
 def _exit(code: int) -> NoReturn:
-    """Leave without the interpreter's own end.
-
-    A thread of gloo's that still lets go of a tensor then would abort the process now and then
-    (github.com/pytorch/pytorch/pull/179291). Nothing but the writer has anything to tidy up.
-    """
+    """Leave without the interpreter's own end, in which a thread of gloo's may abort the process
+    (github.com/pytorch/pytorch/pull/179291). Nothing but the writer has anything to tidy up."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

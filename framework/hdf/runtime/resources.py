@@ -12,8 +12,7 @@ from pathlib import Path
 import torch
 
 PORTION = 4
-"""Images may take one part in so many of the memory that is free."""
-
+"""Images may take a quarter of the free memory."""
 SUPPOSED = 8 * 2**30
 """Bytes of memory where the system does not tell."""
 
@@ -23,8 +22,7 @@ MEMORY = (
     ("memory.max", "memory.current", "inactive_file"),
     ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
 )
-"""Of the second version and of the first: limit, usage, and the usage's files that are given back
-before anything else has to go."""
+"""Of both versions: limit, usage, and the part of it that is cached files, which is given back."""
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # malloc.h
 TOP_PAD = 256 * 2**20
@@ -52,8 +50,7 @@ def system_memory() -> tuple[int | None, int | None]:
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
     except OSError:  # not Linux
-        names = os.sysconf_names if hasattr(os, "sysconf_names") else {}
-        known = {"SC_PHYS_PAGES", "SC_PAGE_SIZE"} <= names.keys()
+        known = {"SC_PHYS_PAGES", "SC_PAGE_SIZE"} <= getattr(os, "sysconf_names", {}).keys()
         return (os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if known else None), None
     found = {line.split(":")[0]: 1024 * int(line.split()[1]) for line in lines}
     total, free = found["MemTotal"], found.get("MemAvailable", found["MemFree"])
@@ -69,13 +66,16 @@ def cores() -> int:
 
 def _group_memory() -> tuple[int, int] | None:
     """The limit, and what is left of it, in bytes; None where there is no limit."""
-    found = [
-        (limit, max(0, limit - used + _fields(folder / "memory.stat").get(cache, 0)))
-        for folder in _groups("memory")
-        for names in MEMORY
-        for limit, used, cache in _limits(folder, *names)
-    ]
-    return (min(limit for limit, _ in found), min(left for _, left in found)) if found else None
+    limits, left = [], []
+    for folder in _groups("memory"):
+        for *names, cached in MEMORY:
+            values = [_text(folder / name) for name in names]
+            if all(map(str.isdecimal, values)):  # not "max"
+                limit, used = map(int, values)
+                fields = dict(line.split() for line in _text(folder / "memory.stat").splitlines())
+                limits.append(limit)
+                left.append(max(0, limit - used + int(fields.get(cached, 0))))
+    return (min(limits), min(left)) if limits else None
 
 
 @cache
@@ -83,15 +83,15 @@ def _group_cores() -> int | None:
     """How many processors' time the quota allows, rounded up; None where there is no quota."""
     found = []
     for folder in _groups("cpu"):
-        whole = _text(folder / "cpu.max").split()
-        parts = whole or [_text(folder / f"cpu.cfs_{name}_us") for name in ("quota", "period")]
+        older = [_text(folder / f"cpu.cfs_{name}_us") for name in ("quota", "period")]
+        parts = _text(folder / "cpu.max").split() or older
         if len(parts) == 2 and all(map(str.isdecimal, parts)):
             found.append(-(-int(parts[0]) // int(parts[1])))
     return min(found, default=None)
 
 
 def _groups(controller: str) -> Iterator[Path]:
-    """The folders of this process's group and of those above it, in the trees of both versions."""
+    """The folders of this process's group and of those above it, in both versions' trees."""
     for line in _text(OWN).splitlines():
         _, controllers, path = line.split(":", 2)
         if not controllers or controller in controllers.split(","):
@@ -100,19 +100,7 @@ def _groups(controller: str) -> Iterator[Path]:
             yield from (folder for folder in (own, *own.parents) if folder.is_relative_to(top))
 
 
-def _limits(folder: Path, limit: str, used: str, cache: str) -> Iterator[tuple[int, int, str]]:
-    values = [_text(folder / name) for name in (limit, used)]
-    if all(map(str.isdecimal, values)):  # not "max"
-        yield int(values[0]), int(values[1]), cache
-
-
-def _fields(file: Path) -> dict[str, int]:
-    pairs = [line.split() for line in _text(file).splitlines()]
-    return {name: int(value) for name, value in pairs}
-
-
 def _text(file: Path) -> str:
-    """What a file holds; empty where it can't be read."""
     try:
         return file.read_text(encoding="ascii").strip()
     except (OSError, ValueError):
@@ -120,27 +108,21 @@ def _text(file: Path) -> str:
 
 
 def keep_freed_memory() -> bool:
-    """Let glibc reuse large blocks instead of handing them back to the kernel.
+    """Let glibc reuse large blocks until the process ends; returns whether it takes the settings.
 
     By default each activation of a training step is mapped, faulted in page by page and unmapped
     again. On a virtual machine that costs more than the arithmetic: see docs/decisions/0010.
-    The peak stays what the largest step needs; it is only given back at the end of the process.
 
-    Does nothing where there is another C library, where another allocator is preloaded, or where
-    the user has set one of `USERS_OWN`.
-
-    Returns:
-        Whether the C library took the settings.
+    Does nothing where another C library or allocator is used, or one of `USERS_OWN` is set.
     """
     preloaded = os.environ.get("LD_PRELOAD")
-    if sys.platform != "linux" or preloaded or any(name in os.environ for name in USERS_OWN):
+    if sys.platform != "linux" or preloaded or not os.environ.keys().isdisjoint(USERS_OWN):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return False
-    settings = ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, TOP_PAD))
-    taken = [mallopt(name, value) for name, value in settings]
-    return all(answer == 1 for answer in taken)
+    settings = {M_MMAP_MAX: 0, M_TRIM_THRESHOLD: 2**31 - 1, M_TOP_PAD: TOP_PAD}
+    return {mallopt(*setting) for setting in settings.items()} == {1}
 
 
 def peak_mib() -> int | None:

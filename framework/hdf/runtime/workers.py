@@ -41,9 +41,9 @@ class _UnsendableError(Exception):
 def map_samples(read: Callable[[Sample], Result], samples: Sequence[Sample]) -> Iterator[Result]:
     """`read` of every sample, in order, where `Sample.reads_in` says.
 
-    Processes take over only where much remains to be read. Otherwise this thread reads what is for
-    processes: several threads that wait for one interpreter take longer than one. So it does from a
-    sample on that no other process can load, such as one of a single-file plugin.
+    Processes take over only where much remains to be read, and the samples can be sent to them,
+    which those of a single-file plugin can't. Otherwise this thread reads: several threads that
+    wait for one interpreter take longer than one.
     """
     with one_torch_thread():
         for _, alike in groupby(samples, key=lambda sample: sample.reads_in):
@@ -71,10 +71,7 @@ def _map_alike(read: Callable[[Sample], Result], samples: Sequence[Sample]) -> I
 
 @contextmanager
 def one_torch_thread() -> Iterator[None]:
-    """Let torch compute in one thread: several threads of ours share the cores already.
-
-    Its own would wait for each other in loops that keep the cores from the others.
-    """
+    """Let torch compute in one thread where threads of ours share the cores already."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -86,10 +83,7 @@ def one_torch_thread() -> Iterator[None]:
 def in_order(
     pool: Executor, call: Callable[[Item], Result], items: Iterable[Item]
 ) -> Iterator[Result]:
-    """Results in order; never more items under way than a few for each worker.
-
-    The pool is shut down at the end. Where that comes early, what was not begun never is.
-    """
+    """Results in order, a few items for each worker under way; at the end the pool is shut down."""
     try:
         waiting = iter(items)
         under_way = deque(pool.submit(call, item) for item in islice(waiting, AHEAD * workers()))
@@ -104,7 +98,10 @@ def _by_processes(read: Callable[[Sample], Result], samples: Sequence[Sample]) -
     # As bytes: torch would open a socket and share memory for the few numbers of each tensor.
     sent = (_packed(read, sample) for sample in samples)
     first = list(islice(sent, 1))  # before processes are started
-    for packed in in_order(_processes(), _read_packed, chain(first, sent)):
+    # A forked child would inherit the locks of torch's threads.
+    spawn = multiprocessing.get_context("spawn")
+    pool = Processes(workers(), mp_context=spawn, initializer=_start_worker)
+    for packed in in_order(pool, _read_packed, chain(first, sent)):
         yield pickle.loads(packed)
 
 
@@ -136,29 +133,15 @@ class Processes(ProcessPoolExecutor):
     ) -> Future[Result]:
         """As every executor; processes are started here.
 
-        Until their initializer SIGINT waits: Python would tell of it amid their imports.
+        SIGINT waits until their initializer: Python would tell of it amid their imports.
         """
-        with _sigint_waits():
+        if sys.platform == "win32":  # which can't hold signals back
             return super().submit(call, *arguments, **named)
-
-
-@contextmanager
-def _sigint_waits() -> Iterator[None]:
-    """SIGINT comes after the block, here and in processes that are started in it."""
-    if sys.platform == "win32":  # which can't hold signals back
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _processes() -> Processes:
-    # A forked child would inherit the locks of torch's threads.
-    spawn = multiprocessing.get_context("spawn")
-    return Processes(workers(), mp_context=spawn, initializer=_start_worker)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return super().submit(call, *arguments, **named)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start_worker() -> None:

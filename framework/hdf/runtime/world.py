@@ -1,6 +1,5 @@
-"""The processes that train one detector: who does what.
+"""The processes that train one detector; a world of one, without importing PyTorch.
 
-A process that is alone is a world of one: it talks to nobody, and nothing here imports PyTorch.
 `hdf.runtime.process_group` holds the world of several.
 """
 
@@ -18,12 +17,7 @@ Value = TypeVar("Value")
 
 
 class Share(NamedTuple):
-    """The part of a batch that one process computes.
-
-    Attributes:
-        rows: its images.
-        whole: images in the whole batch.
-    """
+    """The images that one process computes, `rows` of a batch of `whole`."""
 
     rows: slice
     whole: int
@@ -35,12 +29,9 @@ class Share(NamedTuple):
 
 @dataclass(frozen=True)
 class World:
-    """The processes of a run; each method does what is to be done by a process that is alone.
+    """The processes of a run: this is number `rank` of `size`, and `local_rank` on its machine.
 
-    Attributes:
-        rank: of this process, from 0.
-        size: how many there are.
-        local_rank: of this process among those of its machine.
+    Each method does what a process that is alone has to do.
     """
 
     rank: int = 0
@@ -58,18 +49,11 @@ class World:
         return Share(slice(begin, end), count)
 
     def device(self, name: str) -> str:
-        """The device of this process where a recipe says `name`.
-
-        Raises:
-            UserError: several processes can't share it.
-        """
+        """This process's device where a recipe says `name`; a `UserError` where none is left."""
         return name
 
     def replicate(self, module: nn.Module) -> nn.Module:
-        """A module whose gradients become the mean over all processes.
-
-        All start from the writer's parameters and buffers. Buffers go their own way from there.
-        """
+        """A module whose gradients become the mean over all processes; all start as the writer."""
         return module
 
     def average_buffers(self, module: nn.Module) -> None:
@@ -105,10 +89,7 @@ class World:
 
     @contextmanager
     def writer_first(self) -> Iterator[None]:
-        """The writer runs the block, and where nothing was wrong with it the others do.
-
-        A mistake that all would make is so told once.
-        """
+        """Let the others run the block after the writer, so that a mistake of all is told once."""
         if not self.is_writer:
             self.barrier()
         yield

@@ -5,25 +5,18 @@ from __future__ import annotations
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from hdf.console.progress import Reporter
 from hdf.evaluation.evaluate import Evaluation
 from hdf.training.prepare import Run
 from hdf.types import RunFacts
 
-if TYPE_CHECKING:
-    from hdf.visualize.view import View
-
 
 def tell(run: Run, reporter: Reporter, event: str, **facts: Any) -> None:
-    """Call every plugin's implementation of a run event, each on its own; the writer alone does.
+    """Let the writer call every plugin's implementation of one of `hdf.registry.kinds.RUN_EVENTS`.
 
-    One that raises is reported, with its traceback in the log, and does not stop the run.
-
-    Args:
-        event: one of the hooks of `hdf.registry.kinds.RUN_EVENTS`.
-        facts: what the hook is given beside the run.
+    It is given `facts` beside the run. One that raises is reported, with its traceback in the log.
     """
     if not run.world.is_writer:
         return
@@ -38,17 +31,18 @@ def tell(run: Run, reporter: Reporter, event: str, **facts: Any) -> None:
 
 
 def _facts_of(run: Run) -> RunFacts:
+    recipe, compute, split = run.recipe, run.compute, run.split
     return RunFacts(
-        run.recipe.name,
+        recipe.name,
         run.folder,
-        run.recipe,
+        recipe,
         run.checked.resolved(),
         run.store.labels,
-        str(run.compute.device),
-        run.compute.precision,
+        str(compute.device),
+        compute.precision,
         run.world.size,
-        len(run.split.train),
-        len(run.split.val),
+        len(split.train),
+        len(split.val),
         run.detector,
         run,
     )
@@ -70,43 +64,30 @@ def draw(
     chosen = [visualizer for visualizer in run.visualizers if visualizer.when == when]
     if not chosen:
         return []
-    view = _view(run, evaluation, history, metrics or {})
-    figures = run.folder.figures
-    folder = figures / f"epoch-{len(history):03}" if when == "epoch" else figures
-    folder.mkdir(exist_ok=True)
-    return [path for item in chosen for path in _attempt(item, view, folder, reporter)]
-
-
-def _view(
-    run: Run,
-    evaluation: Evaluation,
-    history: Sequence[Mapping[str, Any]],
-    metrics: Mapping[str, Any],
-) -> View:
     from hdf.visualize.network_images import NetworkImages  # not above: for visualizers alone
     from hdf.visualize.view import View
 
-    recipe, augment = run.recipe, run.augment
-    batch_size = recipe.train.batch_size
-    return View(
-        run.store.labels,
-        [run.store.samples[index] for index in evaluation.index],
+    store, train, batch_size = run.store, run.split.train, run.recipe.train.batch_size
+    images = NetworkImages(store, evaluation.index, train, batch_size, run.augment, run.recipe.seed)
+    view = View(
+        store.labels,
+        [store.samples[index] for index in evaluation.index],
         evaluation.targets,
         evaluation.detections,
         history,
-        metrics,
+        metrics or {},
         run.detector,
-        NetworkImages(
-            run.store, evaluation.index, run.split.train, batch_size, augment, recipe.seed
-        ),
+        images,
     )
-
-
-def _attempt(visualizer: Any, view: View, folder: Path, reporter: Reporter) -> list[Path]:
-    try:
-        return list(visualizer.draw(view, folder))
-    except Exception as error:
-        name = type(visualizer).__name__
-        reporter.say(f"visualizer {name} failed: {type(error).__name__}: {error}")
-        reporter.record(traceback.format_exc())
-        return []
+    figures = run.folder.figures
+    folder = figures / f"epoch-{len(history):03}" if when == "epoch" else figures
+    folder.mkdir(exist_ok=True)
+    written: list[Path] = []
+    for visualizer in chosen:
+        try:
+            written += visualizer.draw(view, folder)
+        except Exception as error:
+            name = type(visualizer).__name__
+            reporter.say(f"visualizer {name} failed: {type(error).__name__}: {error}")
+            reporter.record(traceback.format_exc())
+    return written

@@ -1,7 +1,6 @@
 """What ends a training early: Ctrl-C and SIGTERM, and faults of the machine.
 
-At a first signal what is under way is finished; a second one ends at once. A fault is told so that
-it can be mended.
+The first signal lets what is under way finish, the second ends it at once.
 """
 
 from __future__ import annotations
@@ -31,13 +30,9 @@ _NO_MEMORY = ("can't allocate memory", "Cannot allocate memory", "out of memory"
 
 
 class Stop:
-    """Whether the process was asked to end.
+    """The number of the signal that `asked` the process to end, or 0.
 
-    Attributes:
-        asked: the signal's number; 0 if there was none.
-
-    Args:
-        echoes: whether a second signal soon after the first one is the same.
+    With `echoes` a second signal soon after the first one is the same.
     """
 
     def __init__(self, echoes: bool = False) -> None:
@@ -56,11 +51,7 @@ class Stop:
             raise Interrupted(self.asked)
 
     def handle(self, number: int, frame: FrameType | None = None) -> None:
-        """A signal has come.
-
-        Raises:
-            Interrupted: at once, or because nothing is under way.
-        """
+        """Note a signal; `Interrupted` is raised at a second one, or with nothing under way."""
         now = time.monotonic()
         if self.asked:
             if self._echoes and now - self._when < SAME_SECONDS:
@@ -94,11 +85,7 @@ class FaultError(UserError):
 
 @contextmanager
 def explained(checked: CheckedRecipe) -> Iterator[None]:
-    """Tell of memory and disks in one line.
-
-    Raises:
-        FaultError: instead of what Python, torch and the system raise.
-    """
+    """Tell of memory and disks in one line: a `FaultError` instead of what was raised."""
     try:
         yield
     except (MemoryError, RuntimeError, OSError) as error:
@@ -109,28 +96,21 @@ def explained(checked: CheckedRecipe) -> Iterator[None]:
 
 
 def _told(error: Exception, checked: CheckedRecipe) -> FaultError | None:
-    if _is_memory(error):
+    memory = (
+        isinstance(error, MemoryError | torch.OutOfMemoryError)
+        or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+        or (not isinstance(error, OSError) and any(text in str(error) for text in _NO_MEMORY))
+    )
+    if memory:
+        said = str(error).strip().splitlines() or [type(error).__name__]
         size = checked.recipe.train.batch_size
         message = (
-            f"out of memory ({_first_line(error)}); try a smaller train.batch_size than {size}, "
+            f"out of memory ({said[0][:200]}); try a smaller train.batch_size than {size}, "
             "a smaller data.image_size or a smaller model"
         )
         return FaultError(Problem(checked.where("train", "batch_size"), message))
     if isinstance(error, OSError) and error.errno in (*DISK_ERRORS, *LOST):
         reason = error.strerror or os.strerror(error.errno)
-        where = str(error.filename or "")
-        return FaultError(Problem(where, f"{reason}; what was saved before is whole"))
+        message = f"{reason}; what was saved before is whole"
+        return FaultError(Problem(str(error.filename or ""), message))
     return None
-
-
-def _is_memory(error: Exception) -> bool:
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    if isinstance(error, OSError):
-        return error.errno == errno.ENOMEM
-    return any(text in str(error) for text in _NO_MEMORY)
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip().splitlines()
-    return text[0][:200] if text else type(error).__name__

@@ -28,11 +28,7 @@ INTERRUPTED, TERMINATED = 130, 143
 
 
 def refuse_early(checked: CheckedRecipe, count: int) -> None:
-    """Refuse, once for all processes, what each would refuse before it reads data.
-
-    Raises:
-        UserError: there are fewer devices than processes, or a component can't be built.
-    """
+    """Refuse once what each process would: too few devices, a component that can't be built."""
     with placed(checked.where("train", "device")):
         ProcessGroup(count - 1, count, count - 1).device(checked.recipe.train.device)
     build_components(checked)
@@ -41,13 +37,8 @@ def refuse_early(checked: CheckedRecipe, count: int) -> None:
 def launch(arguments: Sequence[str], count: int, folder: RunFolder) -> int:
     """Run ``hdf`` in several processes, which find each other through torchrun's environment.
 
-    Where one fails the others are ended. What it said stands on stderr; what it could not say
-    itself, as when it was killed, is added, and so is what is left of the run.
-
-    Args:
-        arguments: of the command.
-        count: how many processes.
-        folder: where the run writes; its status is mended.
+    Where one fails the others are ended. What it could not say itself, as when it was killed, goes
+    to stderr and into the status of the run's folder.
 
     Returns:
         The exit code: 0, 2 for a user's mistake, 130 for Ctrl-C, 143 for SIGTERM, else 1.
@@ -60,12 +51,16 @@ def launch(arguments: Sequence[str], count: int, folder: RunFolder) -> int:
         elastic_launch(_config(count), sys.executable)(*command)
     except ChildFailedError as failed:
         rank, failure = _first(failed.failures)
-        if failure.exitcode in (INTERRUPTED, TERMINATED):  # somebody has asked the process itself
-            return _ended(failure.exitcode - 128, count, folder)
-        return _told(rank, failure, count, folder)
+        if failure.exitcode not in (INTERRUPTED, TERMINATED):
+            return _failed(rank, failure, count, folder)
+        number = failure.exitcode - 128  # somebody has asked the process itself
     except SignalException as ended:
-        return _ended(ended.sigval, count, folder)
-    return 0
+        number = ended.sigval
+    else:
+        return 0
+    print("interrupted", file=sys.stderr)
+    _close(folder, count, "interrupted")
+    return 128 + number
 
 
 def _config(count: int) -> LaunchConfig:
@@ -89,12 +84,12 @@ def _first(failures: dict[int, ProcessFailure]) -> tuple[int, ProcessFailure]:
     return min(own or failures.items(), key=lambda item: item[1].timestamp)
 
 
-def _told(rank: int, failure: ProcessFailure, count: int, folder: RunFolder) -> int:
+def _failed(rank: int, failure: ProcessFailure, count: int, folder: RunFolder) -> int:
     """Say what the process itself could not."""
     reason = f"process {rank} (of {count}, counted from 0) {_what(failure)}"
     if failure.exitcode != 2:
         print(f"error: {reason}", file=sys.stderr)
-    _close(folder, count, "failed", reason)
+    _close(folder, count, "failed", reason=reason)
     return 2 if failure.exitcode == 2 else 1
 
 
@@ -103,20 +98,16 @@ def _what(failure: ProcessFailure) -> str:
     if code == -signal.SIGKILL:
         return "was killed by SIGKILL, as happens where memory runs out"
     if code < 0:
-        return f"was killed by {_name(-code)}"
+        with suppress(ValueError):
+            return f"was killed by {signal.Signals(-code).name}"
+        return f"was killed by signal {-code}"
     if code == LOST:
         return "lost the connection to the others"
     said = message.get("message") if isinstance(message, dict) else None
     return f"failed: {said}" if said else f"ended with exit code {code}"
 
 
-def _ended(number: int, count: int, folder: RunFolder) -> int:
-    print("interrupted", file=sys.stderr)
-    _close(folder, count, "interrupted", "")
-    return 128 + number
-
-
-def _close(folder: RunFolder, count: int, status: str, reason: str) -> None:
+def _close(folder: RunFolder, count: int, status: str, **reason: str) -> None:
     """Mend the status, if the writer could not, and say what is left and how to go on."""
     known = status_of(folder.path)
     if not known:
@@ -124,22 +115,16 @@ def _close(folder: RunFolder, count: int, status: str, reason: str) -> None:
     own = known.get("status") == "failed" and "another process" not in known.get("reason", "")
     if known.get("status") != "interrupted" and not own:
         with suppress(OSError):
-            folder.set_status(status, **({"reason": reason} if reason else {}))
+            folder.set_status(status, **reason)
     epoch = last_epoch(folder)
     left = "no checkpoint yet" if epoch is None else f"checkpoints/last holds epoch {epoch}"
     print(f"{folder.path}: {left}; {folder.how_to_go_on} --nproc {count}", file=sys.stderr)
 
 
 def last_epoch(folder: RunFolder) -> int | None:
-    """How many epochs the newest checkpoint holds; None where there is none."""
+    """How many epochs the newest checkpoint holds; None where none can be read."""
     try:
         state = torch.load(folder.checkpoints / "last" / STATE, weights_only=True, mmap=True)
         return int(state["epoch"])
     except Exception:  # a damaged or hostile one raises almost anything
         return None
-
-
-def _name(number: int) -> str:
-    with suppress(ValueError):
-        return signal.Signals(number).name
-    return f"signal {number}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,16 +29,9 @@ _NOTHING = torch.tensor(torch.nan)
 
 @dataclass
 class Position:
-    """A place between two steps of an epoch.
+    """A place in an epoch, counted from 1: `done` batches are behind it, `skipped` without a step.
 
-    Attributes:
-        epoch: the one under way, counted from 1.
-        done: its batches that have been dealt with.
-        sums: of what the epoch's metrics are means of, over this process's images.
-        whole: the same over all processes, once the epoch's steps are over.
-        skipped: batches that no step was taken for, of all processes.
-        skipped_images: how many images they had.
-        rate: the learning rate of the epoch's first step.
+    `sums`, for the epoch's means, are this process's; `whole` those of all, after the last step.
     """
 
     epoch: int = 1
@@ -48,6 +41,7 @@ class Position:
     skipped: int = 0
     skipped_images: int = 0
     rate: float | None = None
+    COUNTS = ("done", "skipped", "skipped_images", "rate")
 
     def add(self, terms: Mapping[str, Tensor], own: int, images: int) -> None:
         """Count a batch of `images`, `own` of them this process's; no terms where it is skipped."""
@@ -59,23 +53,17 @@ class Position:
         self.done += 1
 
     def total(self, world: World) -> dict[str, Tensor]:
-        """The sums over all processes, which must all ask, unless the epoch's steps are over."""
+        """The sums over all processes; all must ask, unless the epoch's steps are over."""
         return self.whole if self.whole is not None else world.total(self.sums)
 
     def state_dict(self, world: World) -> dict[str, Any]:
         """All but the epoch; all processes must ask, as for `total`."""
-        return {
-            "done": self.done,
-            "sums": self.total(world),
-            "skipped": self.skipped,
-            "skipped_images": self.skipped_images,
-            "rate": self.rate,
-        }
+        return {"sums": self.total(world), **{name: getattr(self, name) for name in self.COUNTS}}
 
     def load_state_dict(self, state: Mapping[str, Any], world: World, device: torch.device) -> None:
         """Go on from what `state_dict` gave; the writer alone with the sums."""
-        self.done, self.rate = state["done"], state["rate"]
-        self.skipped, self.skipped_images = state["skipped"], state["skipped_images"]
+        for name in self.COUNTS:
+            setattr(self, name, state[name])
         self.sums = {name: value.to(device) for name, value in state["sums"].items()}
         if not world.is_writer:
             self.sums = {name: torch.zeros_like(value) for name, value in self.sums.items()}
@@ -89,7 +77,6 @@ class Objective(nn.Module):
         self.detector, self.compute, self.cache = detector, compute, cache
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """The terms of the loss."""
         with self.compute.autocast():
             raw = answers(self.detector, batch, self.cache)
         return self.detector.loss(raw, batch)
@@ -100,12 +87,9 @@ class Learner:
     """A detector and what changes it.
 
     Attributes:
-        clip_norm: the largest norm of a step's gradient; None for any.
-        average: follows the detector's weights; None for no average.
-        cache: of the maps of a backbone that learns nothing, where no augmentation precedes it.
-        world: the processes that learn together; each has a learner with the same weights.
-        step: optimiser steps taken so far, the skipped ones included.
-        watch: looks whether losses are finite.
+        cache: the maps of a frozen backbone, where no augmentation precedes it.
+        world: the processes that learn together, each with a learner of the same weights.
+        step: optimiser steps so far, the skipped ones included.
     """
 
     detector: Detector
@@ -118,14 +102,15 @@ class Learner:
     average: MovingAverage | None = None
     cache: FeatureCache | None = None
     world: World = ALONE
-    step: int = field(default=0)
+    step: int = 0
     watch: Watch | None = None
 
     def __post_init__(self) -> None:
         self._watch = self.watch or Watch(False, self.compute.device)
         self._objective = self.world.replicate(Objective(self.detector, self.compute, self.cache))
         # Augmentations that look at a whole batch get it in each process.
-        self._whole = self.augment is not None and self.world.size > 1 and not self.augment.divides
+        whole = self.augment is not None and self.world.size > 1 and not self.augment.divides
+        self._rows = None if whole else lambda size: self.world.share(size).rows
 
     @property
     def rate(self) -> float:
@@ -135,75 +120,61 @@ class Learner:
     def epoch(
         self, batches: Batches, epoch: int, on_step: OnStep, position: Position | None = None
     ) -> dict[str, float]:
-        """Learn from every image once.
-
-        Args:
-            epoch: counted from 1.
-            position: where in the epoch to begin; it is kept up to date.
+        """Learn from every image once, from `position` on, which is kept up to date.
 
         Returns:
-            The mean of the loss, ``train_loss``, of each of its terms, ``train_<term>``, and where
-            it is clipped of the gradient's norm, ``grad_norm``; over the batches that a step was
-            taken for.
+            The mean of the loss, ``train_loss``, of each of its terms, ``train_<term>``, and of a
+            clipped gradient's norm, ``grad_norm``; over the batches that a step was taken for.
         """
         self.detector.train()
         at = position or Position(epoch)
-        rows = None if self._whole else self._rows
-        dealt = batches.shuffled(self.seed, epoch, rows, at.done)
+        dealt = batches.shuffled(self.seed, epoch, self._rows, at.done)
         for size, batch in zip(batches.sizes[at.done :], dealt, strict=True):
             share = self.world.share(size)
             terms = self.learn(batch, epoch, share)
             at.add(terms, share.images, size)
             on_step(at.done, terms.get("train_loss", _NOTHING), size)
-        self._average_buffers()
+        self.world.average_buffers(self.detector)
+        if self.average is not None:
+            self.world.average_buffers(self.average.average)
         at.whole, images = self.world.total(at.sums), len(batches.index) - at.skipped_images
         return {name: float(value) / images for name, value in at.whole.items()}
 
     def fill_cache(self, batches: Batches) -> None:
         """Compute the maps of the training images as the first epoch does, to the last bit."""
         if self.cache is not None:
-            for batch in batches.shuffled(self.seed, 1, None if self._whole else self._rows):
+            for batch in batches.shuffled(self.seed, 1, self._rows):
                 self.cache.features(self.detector, batch)
 
-    def _average_buffers(self) -> None:
-        self.world.average_buffers(self.detector)
-        if self.average is not None:
-            self.world.average_buffers(self.average.average)
-
-    def _rows(self, size: int) -> slice:
-        return self.world.share(size).rows
-
     def learn(self, batch: Batch, epoch: int, share: Share) -> dict[str, Tensor]:
-        """Take one optimiser step; returns what `epoch` takes the means of, detached.
-
-        Where a loss is not finite, and such batches are skipped, nothing is returned and no weight
-        changes.
+        """Take a step; returns what `epoch` takes the means of, detached; nothing for no step.
 
         Args:
             batch: the images of `share`, or all where augmentation needs them.
         """
         seed_step(self.seed, epoch, self.step, self.world.rank)
         batch = self._augmented(batch, (self.seed, epoch, self.step), share)
-        kept = [buffer.clone() for buffer in self._buffers()]
+        # The forward pass may change buffers for a batch that is then skipped.
+        kept = [item.clone() for item in self.detector.buffers()] if self._watch.skips else []
         terms = self._objective(batch)
         loss = torch.stack(list(terms.values())).sum()
         self.optimizer.zero_grad(set_to_none=True)
-        self._weighted(loss, share).backward()  # type: ignore[no-untyped-call]
-        norm = self._clip()
+        # The mean over the processes becomes that over the whole batch.
+        weight = share.images * self.world.size / share.whole
+        (loss * weight if self.world.size > 1 else loss).backward()  # type: ignore[no-untyped-call]
+        norm = {}
+        if self.clip_norm is not None:
+            norm["grad_norm"] = clip_grad_norm_(self.detector.parameters(), self.clip_norm)
         judged = torch.stack([loss.detach(), *norm.values()]).sum()
         skipped = self._watch.refuses(judged, batch.index, epoch, self.step, self.world)
         self._change_weights(skipped, kept)
         parts = {f"train_{name}": value.detach() for name, value in terms.items()}
         return {} if skipped else {"train_loss": loss.detach(), **parts, **norm}
 
-    def _buffers(self) -> Iterator[Tensor]:
-        """What the forward pass may have changed of a batch that is then skipped."""
-        return self.detector.buffers() if self._watch.skips else iter(())
-
     @torch.no_grad()
     def _change_weights(self, skipped: bool, kept: list[Tensor]) -> None:
         if skipped:
-            for buffer, before in zip(self._buffers(), kept, strict=True):
+            for buffer, before in zip(self.detector.buffers(), kept, strict=True):
                 buffer.copy_(before)
         else:
             self.optimizer.step()
@@ -215,18 +186,4 @@ class Learner:
         self.step += 1
 
     def _augmented(self, batch: Batch, key: tuple[int, ...], share: Share) -> Batch:
-        if self.augment is None:
-            return batch
-        return self.augment(batch, key, share)
-
-    def _weighted(self, loss: Tensor, share: Share) -> Tensor:
-        """The mean over a share, so that the processes' mean is that over the whole batch."""
-        if self.world.size == 1:
-            return loss
-        return loss * (share.images * self.world.size / share.whole)
-
-    def _clip(self) -> dict[str, Tensor]:
-        """Shorten the gradient to `clip_norm`; returns the norm that it had."""
-        if self.clip_norm is None:
-            return {}
-        return {"grad_norm": clip_grad_norm_(self.detector.parameters(), self.clip_norm)}
+        return batch if self.augment is None else self.augment(batch, key, share)

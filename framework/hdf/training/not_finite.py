@@ -1,4 +1,4 @@
-"""Numbers that are not finite: which images, which file, and what to do.
+"""Losses that are not finite: which images, and what to do.
 
 They are noticed soon, without waiting for the device at each step.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,29 +15,23 @@ import torch
 from torch import Tensor
 
 from hdf.console.progress import Reporter
-from hdf.errors import user_error
+from hdf.errors import UserError, user_error
 from hdf.files.atomic import write_json
 from hdf.runs.run_folder import NOT_FINITE
 from hdf.runtime.world import World
 from hdf.training.prepare import Run
+from hdf.types import Sample
 
 TOGETHER = 16
 """Steps whose losses are fetched from a device at once."""
 NAMED = 5
 """Images that a message names."""
-ADVICE = "try a lower rate (train.optimizer.lr), train.clip_norm=1.0 or train.precision=float32"
 SKIP = "train.on_not_finite=skip leaves such batches out"
 
 
 class BadBatch(NamedTuple):
-    """A batch whose loss is not finite.
-
-    Attributes:
-        epoch: counted from 1.
-        step: optimiser steps before it, in the whole run.
-        loss: NaN or an infinity.
-        images: positions in the store, of this process's share.
-    """
+    """Where a loss is not finite: `step` is counted from 0 in the whole run, `images` are positions
+    in the store, of this process's share."""
 
     epoch: int
     step: int
@@ -46,11 +40,10 @@ class BadBatch(NamedTuple):
 
 
 class Watch:
-    """Looks at losses as they come.
+    """Looks at losses as they come; on a processor at once.
 
     Args:
         skips: whether a bad batch is left out; each loss is then fetched before its step.
-        device: where the losses are; on a processor each is looked at at once.
 
     Attributes:
         found: the bad batches that nobody has asked for yet.
@@ -63,9 +56,7 @@ class Watch:
         self._waiting: list[tuple[int, int, Tensor, Tensor]] = []
 
     def refuses(self, loss: Tensor, images: Tensor, epoch: int, step: int, world: World) -> bool:
-        """Whether no step is to be taken: a loss of any process is not finite, and that is skipped.
-
-        Otherwise the loss is remembered, and looked at with those of the next steps.
+        """Whether to leave out a step, as the loss of any process is not finite.
 
         Args:
             loss: of this process's share, or its sum with whatever else must be finite.
@@ -95,68 +86,58 @@ class Watch:
 
 
 def tell_not_finite(run: Run, reporter: Reporter, watch: Watch) -> None:
-    """List the images of bad batches in ``not_finite.json``, and end the run unless they are
-    skipped; all processes must call it together.
+    """List the images of bad batches in ``not_finite.json``; all processes must call it together.
 
     Raises:
-        UserError: in the writer; the other processes end when it has ended.
+        UserError: in the writer, unless they are skipped; the other processes end when it has.
     """
     found = watch.taken(run.world)
     if not run.world.is_writer:
         return
-    ids = [sample.id for sample in run.store.samples]
-    path = run.folder.path / NOT_FINITE
-    _write(path, found, ids)
-    if watch.skips:
-        reporter.say(f"{_what(found)}: no step was taken for {_named(found, ids)}; see {path}")
-        return
-    message = f"{_what(found)}, for {_named(found, ids)} (all are in {path}); {ADVICE}; {SKIP}"
-    raise user_error(message, where=run.checked.where("train"))
-
-
-def _what(found: list[BadBatch]) -> str:
-    first = found[0]
-    return f"the loss is {first.loss} in epoch {first.epoch}, step {first.step + 1} of the run"
+    path, samples = run.folder.path / NOT_FINITE, run.store.samples
+    _write(path, found, samples)
+    first, images = found[0], [samples[i].id for batch in found for i in batch.images]
+    named = ", ".join(images[:NAMED])
+    if len(images) > NAMED:
+        named += f" and {len(images) - NAMED} more"
+    what = f"the loss is {first.loss} in epoch {first.epoch}, step {first.step + 1} of the run"
+    if not watch.skips:
+        raise _too_fast(run, f"{what}, for {named} (all are in {path})", SKIP)
+    reporter.say(f"{what}: no step was taken for {named}; see {path}")
 
 
 def refuse_not_finite(run: Run, metrics: Mapping[str, float]) -> None:
-    """Refuse an epoch's means in the writer; the other processes end when it has ended.
-
-    Raises:
-        UserError: one is not finite, or there is none.
-    """
+    """Raise a `UserError` in the writer where one of an epoch's means is not finite, or missing."""
     if not run.world.is_writer:
-        return
+        return  # ends when the writer has ended
     if "train_loss" not in metrics:
-        message = f"no batch of epoch {metrics['epoch']} has a finite loss; {ADVICE}"
-        raise user_error(message, where=run.checked.where("train"))
+        raise _too_fast(run, f"no batch of epoch {metrics['epoch']} has a finite loss")
     for name, value in metrics.items():
         if not math.isfinite(value):
-            message = f"{name} is {value} in epoch {metrics['epoch']}; {ADVICE}"
-            raise user_error(message, where=run.checked.where("train"))
+            raise _too_fast(run, f"{name} is {value} in epoch {metrics['epoch']}")
 
 
-def _write(path: Path, found: list[BadBatch], ids: list[str]) -> None:
-    """Add bad batches to ``not_finite.json``; one that is there already is replaced.
+def _too_fast(run: Run, fault: str, *more: str) -> UserError:
+    """The learning rate is the usual cause, whatever else the command line has changed."""
+    rate = run.recipe.train.optimizer.lr
+    cures = f"train.optimizer.lr is {rate:g}, try {rate / 10:g}"
+    if run.recipe.train.clip_norm is None:
+        cures += ", or train.clip_norm=1.0"
+    if run.compute.dtype is not torch.float32:
+        cures += ", or train.precision=float32"
+    message = "; ".join([fault, cures, *more])
+    return user_error(message, run.checked.where("train", "optimizer", "lr"))
 
-    Args:
-        ids: of the images of the store.
-    """
+
+def _write(path: Path, found: list[BadBatch], samples: Sequence[Sample]) -> None:
+    """Add bad batches to those in ``not_finite.json``; one that is there already is replaced."""
     try:
         known = json.loads(path.read_text(encoding="utf-8"))["batches"]
     except (OSError, ValueError, KeyError, TypeError):
         known = []
     places = {(batch.epoch, batch.step) for batch in found}
     kept = [item for item in known if (item["epoch"], item["step"]) not in places]
-    new = [
-        {**batch._asdict(), "loss": str(batch.loss), "images": [ids[i] for i in batch.images]}
-        for batch in found
-    ]
-    write_json(path, {"batches": [*kept, *new]})
-
-
-def _named(found: list[BadBatch], ids: list[str]) -> str:
-    """The first images of bad batches, for a message."""
-    images = [ids[i] for batch in found for i in batch.images]
-    more = f" and {len(images) - NAMED} more" if len(images) > NAMED else ""
-    return ", ".join(images[:NAMED]) + more
+    for batch in found:
+        images = [samples[i].id for i in batch.images]
+        kept.append({**batch._asdict(), "loss": str(batch.loss), "images": images})
+    write_json(path, {"batches": kept})

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, nn, optim
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
@@ -23,27 +24,20 @@ def build_optimizer(
     model: nn.Module,
     settings: schema.Adam | schema.AdamW | schema.SGD,
     factors: Mapping[nn.Parameter, float] | None = None,
-) -> torch.optim.Optimizer:
-    """An optimiser over the parameters that learn.
-
-    Args:
-        factors: on the rate of some parameters; the first group holds those at the rate itself.
-    """
+) -> optim.Optimizer:
+    """A fused optimiser; its first group holds the parameters without a factor on their rate."""
     groups: dict[float, list[nn.Parameter]] = {1.0: []}
     for parameter in model.parameters():
         if parameter.requires_grad:
             factor = (factors or {}).get(parameter, 1.0)
             groups.setdefault(factor, []).append(parameter)
-    kinds: dict[str, Callable[..., torch.optim.Optimizer]] = {
-        "adam": torch.optim.Adam,
-        "adamw": torch.optim.AdamW,
-        "sgd": torch.optim.SGD,
-    }
-    return kinds[settings.use](
+    kinds: dict[str, Any] = {"adam": optim.Adam, "adamw": optim.AdamW, "sgd": optim.SGD}
+    optimizer: optim.Optimizer = kinds[settings.use](
         [{"params": group, "lr": settings.lr * factor} for factor, group in groups.items()],
         fused=True,
         **settings.model_dump(exclude={"use"}),
     )
+    return optimizer
 
 
 def rate_factors(
@@ -63,7 +57,7 @@ def rate_factors(
 
 
 def build_schedule(
-    optimizer: torch.optim.Optimizer,
+    optimizer: optim.Optimizer,
     settings: schema.Constant | schema.Cosine | schema.OneCycle,
     steps: int,
 ) -> LambdaLR:
@@ -73,23 +67,16 @@ def build_schedule(
         "cosine": partial(_half_cosine, 1.0, getattr(settings, "final", 0.0)),
         "one_cycle": partial(_half_cosine, 1.0, ONE_CYCLE_END),
     }
-    rise = _one_cycle_rise if settings.use == "one_cycle" else _linear_rise
+    one_cycle = settings.use == "one_cycle"
     warmup = round(settings.warmup * steps)
 
     def factor(step: int) -> float:
         if step < warmup:
-            return rise((step + 1) / (warmup + 1))
+            progress = (step + 1) / (warmup + 1)
+            return _half_cosine(ONE_CYCLE_START, 1.0, progress) if one_cycle else progress
         return shapes[settings.use]((step - warmup) / max(1, steps - warmup))
 
     return LambdaLR(optimizer, factor)
-
-
-def _linear_rise(progress: float) -> float:
-    return progress
-
-
-def _one_cycle_rise(progress: float) -> float:
-    return _half_cosine(ONE_CYCLE_START, 1.0, progress)
 
 
 def _half_cosine(start: float, end: float, progress: float) -> float:
@@ -97,19 +84,13 @@ def _half_cosine(start: float, end: float, progress: float) -> float:
 
 
 class MovingAverage:
-    """Keeps the average of a model's weights in another model.
+    """Keeps the average of a model's weights in `average`, another model with the same weights.
 
     Parameters are averaged, and so are floating buffers, such as the running statistics of a batch
     norm, which belong to the weights that they were measured with. Buffers of integers are copied.
-    What does not change, such as a frozen stage or the spread of the boxes, is the same in both.
 
-    The first steps count less: the decay is at most (1 + steps) / (10 + steps), so that the random
-    start is soon forgotten (as in TensorFlow's ``ExponentialMovingAverage``).
-
-    Args:
-        model: what learns.
-        average: takes the average; another model with the same weights.
-        decay: of the weights so far, at each step; 0 to below 1.
+    The decay of the weights so far is at most (1 + steps) / (10 + steps), so that the random start
+    is soon forgotten (as in TensorFlow's ``ExponentialMovingAverage``).
     """
 
     def __init__(self, model: nn.Module, average: nn.Module, decay: float) -> None:

@@ -17,7 +17,7 @@ from hdf.data.store import Store
 from hdf.errors import placed, user_error
 from hdf.models.build import blamed_on, build_components, build_model
 from hdf.models.detector import Detector
-from hdf.models.dry_run import try_detector
+from hdf.models.dry_run import fault_with_one_image, try_detector
 from hdf.recipe.check import CheckedRecipe
 from hdf.recipe.schema import Recipe
 from hdf.registry.registry import Registry
@@ -31,18 +31,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Run:
-    """A run, as run-event hooks see it.
+    """A run, which does not change.
 
     Attributes:
-        folder: where it writes.
-        recipe: the typed recipe; `checked` holds its components' options as well.
-        detector: the model that is evaluated and saved, on `compute`'s device.
-        store: all images, decoded, on the same device.
-        split: which of them are trained on.
-        augment: what happens to training batches; None without augmentation.
-        visualizers: what draws the pictures.
+        detector: what is evaluated and saved, on `compute`'s device, as is `store`.
         skipped: the id of each sample that was left out, and why.
-        start: what was taken from another model; None for a start of its own.
+        start: what was taken from another model.
         world: the processes that train together. Events, pictures and files are the writer's.
     """
 
@@ -65,7 +59,7 @@ class Run:
 
     @cached_property
     def data_digest(self) -> str:
-        """See `hdf.data.store.Store.digest`, which reads all images."""
+        """`hdf.data.store.Store.digest`, which reads all images."""
         return self.store.digest()
 
 
@@ -76,23 +70,29 @@ def prepare(
     reporter: Reporter,
     world: World = ALONE,
 ) -> Run:
-    """Build the components, then read the data; nothing is written.
-
-    Raises:
-        UserError: with all errors of the options, or of the data.
-    """
+    """Build the components, then read the data; a `UserError` has all errors of either."""
     with world.writer_first():
         compute = _compute(checked, reporter, world)
         components = build_components(checked)
         detector = build_model(checked)
-        start = _find_start(checked, detector, reporter)
+        start = None
+        if checked.recipe.train.init_from is not None:  # looked for before images are read
+            from hdf.training.start import find_start  # not above: most runs start from nothing
+
+            with placed(checked.where("train", "init_from")):
+                start = find_start(checked.recipe.train.init_from, detector, reporter)
     dataset = read_shared(checked, components.loader, reporter, world)
     store, split = dataset.store, dataset.split
     with world.writer_first():
         refuse_unlearnable(checked, dataset)
-        _refuse_idle_processes(checked, split, world)
-        _fit(checked, detector, store, split, start)
-        _try_on_device(checked, detector, compute)
+        backbone, head = checked.parts["model", "backbone"], checked.parts["model", "head"]
+        with blamed_on(head, "fit"):
+            detector.fit(store.targets[split.train])
+        if start is not None:
+            start.give(detector)  # which may know better
+        detector.to(compute.device).to(memory_format=torch.channels_last)
+        try_detector(detector, backbone, head, compute)
+        _refuse_small_batches(checked, len(split.train), detector, compute, world)
     return Run(
         folder,
         checked,
@@ -120,42 +120,26 @@ def _compute(checked: CheckedRecipe, reporter: Reporter, world: World) -> Comput
     return compute
 
 
-def _refuse_idle_processes(checked: CheckedRecipe, split: Split, world: World) -> None:
-    """Every process needs an image of every batch, for its part of the gradient."""
-    fewest = min(Batches.sizes_of(len(split.train), checked.recipe.train.batch_size))
-    if fewest < world.size:
-        message = (
-            f"{len(split.train)} training images in batches of at most "
-            f"{checked.recipe.train.batch_size} make batches of {fewest}, too few for "
-            f"{world.size} processes; raise train.batch_size or take fewer processes"
-        )
-        raise user_error(message, checked.where("train", "batch_size"))
-
-
-def _find_start(checked: CheckedRecipe, detector: Detector, reporter: Reporter) -> Start | None:
-    """What training starts from; looked for before the data, which may take long to read."""
-    source = checked.recipe.train.init_from
-    if source is None:
-        return None
-
-    from hdf.training.start import find_start  # not above: most runs start from nothing
-
-    with placed(checked.where("train", "init_from")):
-        return find_start(source, detector, reporter)
-
-
-def _fit(
-    checked: CheckedRecipe, detector: Detector, store: Store, split: Split, start: Start | None
+def _refuse_small_batches(
+    checked: CheckedRecipe, images: int, detector: Detector, compute: Compute, world: World
 ) -> None:
-    """Let the head measure the training boxes; what it starts from may know better."""
-    with blamed_on(checked.parts["model", "head"], "fit"):
-        detector.fit(store.targets[split.train])
-    if start is not None:
-        start.give(detector)
-
-
-def _try_on_device(checked: CheckedRecipe, detector: Detector, compute: Compute) -> None:
-    """Move to the device, and try everything once."""
-    backbone, head = checked.parts["model", "backbone"], checked.parts["model", "head"]
-    detector.to(compute.device).to(memory_format=torch.channels_last)
-    try_detector(detector, backbone, head, compute)
+    """Every process needs an image of every batch, or two where its model can't learn from one."""
+    given = checked.recipe.train.batch_size
+    fewest = min(Batches.sizes_of(images, given))
+    one_each = fewest // world.size == 1
+    fault = fault_with_one_image(detector, compute) if one_each else ""
+    needed = 2 * world.size if fault else world.size
+    if fewest >= needed:
+        return
+    sizes = range(given + 1, images + 1)
+    larger = [size for size in sizes if min(Batches.sizes_of(images, size)) >= needed]
+    cures = [f"train.batch_size={larger[0]}" if larger else "more training images"]
+    cures += ["a larger data.image_size"] if fault else []
+    cures += ["fewer processes"] if world.size > 1 else []
+    each = f", too few for {world.size} processes" if world.size > 1 else ""
+    alone = f"; the model can't learn from a single image ({fault})" if fault else ""
+    message = (
+        f"{images} training images in batches of at most {given} make batches of {fewest}{each}"
+        f"{alone}; take {' or '.join(cures)}"
+    )
+    raise user_error(message, checked.where("train", "batch_size"))

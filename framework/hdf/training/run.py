@@ -9,7 +9,7 @@ from typing import Any
 
 from hdf.console.progress import Reporter
 from hdf.errors import UserError
-from hdf.files.atomic import write_json, write_text
+from hdf.files.atomic import write_json, write_table, write_text
 from hdf.recipe.check import CheckedRecipe
 from hdf.registry.registry import Registry
 from hdf.runs.environment import describe_environment
@@ -20,7 +20,6 @@ from hdf.runs.run_folder import (
     SKIPPED,
     SPLIT,
     RunFolder,
-    write_skipped,
     write_split,
 )
 from hdf.runtime.device import repeatable
@@ -42,8 +41,7 @@ def run_recipe(
     """Train, evaluate and draw.
 
     Args:
-        folder: made anew once the recipe and the data were found to be in order; or that of a run
-            which goes on.
+        folder: made once recipe and data are in order; or that of a run which goes on.
         world: the processes that do so together; all must call this. The writer alone writes,
             draws and tells plugins.
 
@@ -78,14 +76,10 @@ def run_recipe(
 
 
 def _opened(run: Run, reporter: Reporter) -> dict[str, Any] | None:
-    """Make the folder and write what is known before training, or tidy the one whose run goes on.
-
-    Returns:
-        What the checkpoint holds that training goes on from; None for a new start.
-    """
+    """Make the folder, or tidy the one whose run goes on; returns what its checkpoint holds."""
     folder = run.folder
     if folder.resumes:
-        from hdf.training.checkpoint.resume import state_to_go_on_from, tidy
+        from hdf.training.checkpoint.saving import state_to_go_on_from, tidy
 
         state = state_to_go_on_from(run, reporter)
         if state is not None:
@@ -99,7 +93,7 @@ def _opened(run: Run, reporter: Reporter) -> dict[str, Any] | None:
     write_text(folder.path / RESOLVED, run.checked.resolved_yaml())
     write_json(folder.path / ENVIRONMENT, environment)
     write_split(folder.path / SPLIT, run.store.samples, run.split)
-    write_skipped(folder.path / SKIPPED, run.skipped)
+    write_table(folder.path / SKIPPED, ("image", "reason"), run.skipped)
     reporter.log = folder.log
     return None
 
@@ -112,16 +106,12 @@ def _closed_where_it_fails(run: Run, reporter: Reporter) -> Iterator[None]:
     except BaseException as error:
         if run.world.is_writer:
             close(run.folder, error, run.world)
-            _advise(run, reporter, error)
+            mistake = isinstance(error, UserError) and not isinstance(error, FaultError)
+            # A launcher says it for several processes.
+            if not mistake and run.world.size == 1 and run.folder.how_to_go_on:
+                with suppress(OSError):
+                    reporter.say(run.folder.how_to_go_on)
         raise
-
-
-def _advise(run: Run, reporter: Reporter, error: BaseException) -> None:
-    """Say how to go on, where that may help; a launcher says it for several processes."""
-    mistake = isinstance(error, UserError) and not isinstance(error, FaultError)
-    if not mistake and run.world.size == 1 and run.folder.how_to_go_on:
-        with suppress(OSError):
-            reporter.say(run.folder.how_to_go_on)
 
 
 def close(folder: RunFolder, error: BaseException, world: World = ALONE) -> None:
@@ -130,11 +120,6 @@ def close(folder: RunFolder, error: BaseException, world: World = ALONE) -> None
         if isinstance(error, KeyboardInterrupt):
             folder.set_status("interrupted")
         else:
-            folder.set_status("failed", reason=_reason(error, world))
-
-
-def _reason(error: BaseException, world: World) -> str:
-    if world.has_lost(error):
-        return "another process of the run has ended"
-    kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
-    return f"{kind}{error}"
+            kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+            lost = "another process of the run has ended"
+            folder.set_status("failed", reason=lost if world.has_lost(error) else f"{kind}{error}")

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hdf.console.progress import Reporter
 from hdf.errors import user_error
-from hdf.models.detector import Detector, ModelSpec
+from hdf.models.detector import Detector
 from hdf.models.file import read_tensors
 from hdf.models.weights import find_models
 
@@ -20,12 +20,9 @@ COMPARED = ("labels", "image_size", "resize", "normalize")
 
 @dataclass(frozen=True)
 class Start:
-    """What a detector takes from another model's file.
+    """The tensors that a detector takes from a model's file, by name, and the names that are left.
 
-    Attributes:
-        path: the file.
-        tensors: by name.
-        left: the names of all others, be they the file's or the detector's.
+    Those are the file's and the detector's own.
     """
 
     path: Path
@@ -33,7 +30,7 @@ class Start:
     left: list[str]
 
     def give(self, detector: Detector) -> None:
-        """Let a detector have the tensors, be they frozen or not, once it has been fitted."""
+        """Load the tensors into a detector that has been fitted, frozen or not."""
         detector.load_state_dict(self.tensors, strict=False)
 
     def summary(self) -> dict[str, Any]:
@@ -45,18 +42,22 @@ def find_start(source: str, detector: Detector, reporter: Reporter) -> Start:
     """Find the tensors of a model file whose names and shapes fit a detector.
 
     The buffers of a head, such as the mean and spread of the boxes that it was fitted to, say what
-    its weights mean. They are taken if all of the head's weights are and the labels are the same;
-    otherwise the detector's own stay.
+    its weights mean. They are taken if all of the head's weights are and the labels are the same.
 
     Args:
         source: the name of a shipped model, a model file, or the folder of a run.
 
     Raises:
-        UserError: there is no such file, it is no model of hdf's, or none of its weights fit.
+        UserError: it is no model of hdf's, or none of its weights fit.
     """
-    path = _model_file(source)
-    (spec, tensors), own = read_tensors(path), detector.state_dict()
-    offered = {name: value for name, value in tensors.items() if not _is_doubt(name)}
+    found = find_models(source)
+    if len(found) > 1:
+        message = "a cross-validation holds a model for each fold; name the folder of one of them"
+        raise user_error(message, where=source)
+    path, own = found[0], detector.state_dict()
+    spec, tensors = read_tensors(path)
+    # What a file knows of its own training images says nothing of the next ones.
+    offered = {name: value for name, value in tensors.items() if not name.startswith("doubt.")}
     fits = {name for name in own if name in offered and offered[name].shape == own[name].shape}
     weights = {name for name, _ in detector.named_parameters()}
     if not any(own[name].ndim > 1 for name in weights & fits):  # biases fit by chance
@@ -67,24 +68,10 @@ def find_start(source: str, detector: Detector, reporter: Reporter) -> Start:
         fits -= head - weights
     left = [name for name in dict.fromkeys([*own, *offered]) if name not in fits]
     reporter.say(f"starting from {path}: {len(fits)} tensors taken, {len(left)} left")
-    for line in [*_differences(spec, detector.spec), *(f"  left: {name}" for name in left)]:
-        reporter.say(line)
+    for name in COMPARED:
+        there, here = getattr(spec, name), getattr(detector.spec, name)
+        if there != here:
+            reporter.say(f"  it was trained with {name} {there}, not {here}")
+    for name in left:
+        reporter.say(f"  left: {name}")
     return Start(path, {name: offered[name] for name in own if name in fits}, left)
-
-
-def _is_doubt(name: str) -> bool:
-    """What a file knows of its own training images says nothing of the next ones."""
-    return name.startswith("doubt.")
-
-
-def _model_file(source: str) -> Path:
-    found = find_models(source)
-    if len(found) > 1:
-        message = "a cross-validation holds a model for each fold; name the folder of one of them"
-        raise user_error(message, where=source)
-    return found[0]
-
-
-def _differences(old: ModelSpec, new: ModelSpec) -> list[str]:
-    pairs = [(name, getattr(old, name), getattr(new, name)) for name in COMPARED]
-    return [f"  it was trained with {name} {a}, not {b}" for name, a, b in pairs if a != b]

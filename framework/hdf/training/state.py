@@ -30,9 +30,7 @@ class TrainingState:
     Attributes:
         detector: what is evaluated and saved: the learner's own, or the average of its weights.
         history: the lines of ``metrics.jsonl``.
-        position: where in which epoch training is.
-        iou_before: the mean IoU on the validation side before the first step; None where a
-            checkpoint does not say it.
+        iou_before: the mean IoU before the first step; None where a checkpoint does not say it.
     """
 
     detector: Detector
@@ -44,14 +42,10 @@ class TrainingState:
 
     @property
     def place(self) -> tuple[int, int]:
-        """The epoch under way, and how many of its batches are done."""
         return self.position.epoch, self.position.done
 
     def state_dict(self) -> dict[str, Any]:
-        """All but the weights of `detector`, as tensors and plain values.
-
-        All processes must call it, unless the epoch's steps are over.
-        """
+        """All but the weights of `detector`; all processes must ask, unless the steps are over."""
         learner, done = self.learner, self.position.epoch - 1
         averaged = learner.average is not None
         return {
@@ -69,8 +63,7 @@ class TrainingState:
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` gave, with the weights of `detector` as ``model``.
 
-        Raises:
-            UserError: the model has other tensors, as when a plugin's code has changed.
+        A `UserError` where the model has other tensors, as when a plugin's code has changed.
         """
         learner = self.learner
         try:
@@ -93,13 +86,10 @@ class TrainingState:
 
 
 class Selection:
-    """Follows a metric of the inner split.
+    """Follows a metric of the inner split; `epoch` is the best one so far, 0 before the first.
 
     Args:
         stopping: which metric, and its patience; None takes the mean IoU and never ends.
-
-    Attributes:
-        epoch: the best one so far; 0 before the first.
     """
 
     def __init__(self, stopping: EarlyStopping | None) -> None:
@@ -119,15 +109,12 @@ class Selection:
         return -scores[self.metric] if self.metric == "inner_loss" else scores[self.metric]
 
     def is_over(self, epoch: int) -> bool:
-        """Whether no epoch has been better for as long as patience lasts."""
         return epoch - self.epoch >= self.patience
 
     def state_dict(self) -> dict[str, float]:
-        """For a checkpoint."""
         return {"epoch": self.epoch, "best": self._best}
 
     def load_state_dict(self, state: Mapping[str, float]) -> None:
-        """As it was when `state` was taken."""
         self.epoch, self._best = int(state["epoch"]), state["best"]
 
 
@@ -136,16 +123,11 @@ def new_state(
 ) -> TrainingState:
     """What training starts from.
 
-    With ``train.ema`` a copy of the run's detector learns, and the run's detector takes the average
-    of its weights, for that is what is evaluated, drawn and saved.
+    With ``train.ema`` a copy of the run's detector learns, and the run's detector, which is
+    evaluated, drawn and saved, takes the average of its weights.
 
     Args:
         steps: of the optimiser, in the whole run.
-        cache: used where no augmentation precedes the backbone.
-        watch: looks whether losses are finite.
-
-    Raises:
-        UserError: the backbone's stages can't be had, or the detector can't be compiled.
     """
     settings = run.recipe.train
     detector = deepcopy(run.detector) if settings.ema else run.detector
@@ -172,13 +154,9 @@ def new_state(
 
 
 def compile_detector(detector: Detector, batch_size: int, compute: Compute) -> None:
-    """Replace a detector's forward pass by what `torch.compile` makes of it, and try it once.
+    """Let `torch.compile` make a detector's forward pass, and try it; results change by rounding.
 
-    State, gradients and results stay the detector's own, results up to rounding.
-
-    Args:
-        detector: on `compute`'s device; it is left in evaluation mode.
-        batch_size: of the images to come; other sizes are compiled when they come.
+    The detector is left in evaluation mode. Batches of another size are compiled when they come.
 
     Raises:
         UserError: it can't be compiled here, as without a C++ compiler on a processor.

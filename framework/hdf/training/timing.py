@@ -27,14 +27,9 @@ MUCH = 0.2
 class Timing:
     """Times the pieces of a run, and says how long what is left will take.
 
-    Args:
-        steps: in an epoch.
-
     Attributes:
-        step: of a training step.
-        image: of an image that the detector is evaluated on.
-        checkpoint: of a checkpoint.
-        drawing: of the pictures of an epoch.
+        step, image, checkpoint, drawing: the times of a training step, of an image that the
+            detector is evaluated on, of a checkpoint, and of the pictures of an epoch.
     """
 
     def __init__(self, run: Run, state: TrainingState, steps: int, reporter: Reporter) -> None:
@@ -50,12 +45,12 @@ class Timing:
         self._typical = state.learner.cache is None
 
     def start_epoch(self) -> None:
-        """An epoch's first step begins. Until a feature cache is full, steps tell nothing."""
+        """Until a feature cache is full, steps tell nothing."""
         self._typical = self._typical or self.image.pieces > 0
         self.step.start()
 
     def after_step(self) -> None:
-        """A step is done, and the next one begins, unless a checkpoint is written meanwhile."""
+        """The next step begins, unless a checkpoint is written meanwhile."""
         if not self._typical:
             return
         told, device = self.reporter.forecast.told, self.run.compute.device
@@ -66,12 +61,11 @@ class Timing:
             self.tell()
 
     def left(self) -> float | None:
-        """Seconds until the process ends; None before that can be known."""
+        """Seconds until the process ends, if known."""
         if not self.step.is_sure:
             return None
-        later = self.reporter.forecast.later
-        left = self._after(*self.state.place)
-        return left + later * self._whole if later else left
+        later = self.reporter.forecast.later  # folds, each a run of its own
+        return self._after(*self.state.place) + (later * self._whole if later else 0.0)
 
     def tell(self) -> None:
         """Say what is left, where that was not said, or was said wrongly."""
@@ -79,7 +73,7 @@ class Timing:
         if left is None or not self.run.world.is_writer:
             return
         patience = self.settings.early_stopping
-        shorter = list(what_shortens(self.run, self._validating / self._whole))
+        shorter = list(what_shortens(self.run, self._passes(1) * self._pass / self._whole))
         for line in self.reporter.forecast.lines(left, shorter, at_most=patience is not None):
             self.reporter.say(line)
 
@@ -103,10 +97,6 @@ class Timing:
         return self.prepared + first + self._after(1, 0)
 
     @property
-    def _validating(self) -> float:
-        return self._passes(1) * self._pass
-
-    @property
     def _pass(self) -> float:
         """Seconds of a validation; the first one warms up, and is not slower than learning."""
         each = self.image.each if self.image.pieces else self._looked_at
@@ -120,25 +110,19 @@ class Timing:
     @property
     def _end(self) -> float:
         """Seconds of what follows the last epoch: doubt, scores, pictures and the report."""
-        from hdf.training.doubt import looks  # not above: first asked for after the first steps
+        from hdf.training.finish import looks  # not above: first asked for after the first steps
 
         images, fitting = looks(self.run)
         validated = len(self.run.split.val)
         report = FILM * min(FILMS, validated)
-        return images * self._looked_at + fitting + SCORING + self._drawn(validated) + report
-
-    def _drawn(self, validated: int) -> float:
         counts = [getattr(item, "count", 1) for item in self.run.visualizers if item.when == "end"]
         shown = [min(item, validated) if isinstance(item, int) else 1 for item in counts]
-        return VISUALIZER * len(shown) + PICTURE * sum(shown)
+        drawn = VISUALIZER * len(shown) + PICTURE * sum(shown)
+        return images * self._looked_at + fitting + SCORING + drawn + report
 
 
 def what_shortens(run: Run, validating: float) -> Iterator[str]:
-    """What in a recipe would shorten its run, in words that fit it.
-
-    Args:
-        validating: the share of validation in the run's time.
-    """
+    """What in a recipe would shorten its run, of whose time a share is spent `validating`."""
     train, size = run.recipe.train, run.recipe.data.image_size
     smaller = [-(-side // 64) * 32 for side in size]
     if min(size) > 64:

@@ -25,16 +25,11 @@ from hdf.training.timing import Timing
 
 
 class Trainer:
-    """Trains a run's detector.
+    """Trains a run's detector; all that changes is in `state`.
 
     Args:
         stop: says when the process was asked to end.
-        saved: what the checkpoint to go on from holds, the same in all processes; None for a new
-            start.
-
-    Attributes:
-        state: all that changes.
-        seconds: time spent in training batches, validation and saving left out.
+        saved: what the checkpoint to go on from holds, the same in all processes.
     """
 
     def __init__(
@@ -66,14 +61,14 @@ class Trainer:
 
     @property
     def images_per_second(self) -> float:
-        """Training images a second, of all that this process has trained on; 0 for none."""
+        """Of training alone, without validation and saving; 0 where nothing was trained."""
         return self.images / self.seconds if self.seconds else 0.0
 
     def fit(self) -> Evaluation:
         """Train until all epochs are done or patience ends, and evaluate what is reported.
 
-        Those are the last epoch's weights, or the best epoch's on the inner split where there is
-        one; the validation side never chooses.
+        That is the last epoch's weights, or with an inner split the best epoch's there; the
+        validation side never chooses.
 
         Raises:
             Interrupted: the process was asked to end; what can be saved is.
@@ -98,7 +93,7 @@ class Trainer:
         return evaluation
 
     def _look_before(self) -> None:
-        """Evaluate what training starts from; a run that goes on knows it, or can't know it."""
+        """A run that goes on knows it, or can't know it."""
         if self.state.learner.step or self.state.iou_before is not None:
             return
         self._seed()
@@ -119,7 +114,6 @@ class Trainer:
         return impatient or epoch == self.settings.epochs
 
     def _epoch(self, display: TrainingDisplay) -> Evaluation | None:
-        """Train, or train on where the position is, validate and save."""
         began, epoch = time.perf_counter(), self.state.position.epoch
         metrics = self._train(display)
         trained = time.perf_counter() - began
@@ -133,8 +127,14 @@ class Trainer:
             refuse_not_finite(self.run, metrics)
         self.state.history.append(metrics)
         if self.world.is_writer:
-            self._record(metrics, began, trained, display)
-            self._tell(metrics, evaluation)
+            seconds, speed = time.perf_counter() - began, len(self.batches.index) / trained
+            timing = {"epoch": epoch, "seconds": seconds, "train_images_per_second": speed}
+            self.run.folder.add_metrics(metrics, timing)
+            display.end_epoch(metrics, seconds, speed)
+            if evaluation is not None:
+                with self.timing.drawing.timing():
+                    draw(self.run, self.reporter, "epoch", evaluation, self.state.history)
+            tell(self.run, self.reporter, "hdf_epoch_finished", epoch=epoch, metrics=metrics)
         self.state.position = Position(epoch + 1)
         self._save()
         self.timing.tell()
@@ -151,12 +151,12 @@ class Trainer:
             self.timing.after_step()
             self._after_step()
 
-        rate = learner.rate if position.rate is None else position.rate
-        position.rate = rate
-        metrics: dict[str, Any] = {"epoch": position.epoch, "lr": rate}
+        if position.rate is None:
+            position.rate = learner.rate
+        metrics: dict[str, Any] = {"epoch": position.epoch, "lr": position.rate}
         with self.stop.deferred():
             metrics |= learner.epoch(self.batches, position.epoch, after_step, position)
-            self._tell_not_finite(self.watch.look())
+            self._look()
         if self.watch.skips:
             metrics["skipped_steps"] = position.skipped
         refuse_not_finite(self.run, metrics)
@@ -167,34 +167,26 @@ class Trainer:
         due = self.world.is_writer and self.saver.is_due
         found = len(self.watch.found)
         number, saves, bad = self.world.most(self.stop.asked, int(due), found)
-        self._tell_not_finite(bad, agreed=True)
+        if bad:
+            tell_not_finite(self.run, self.reporter, self.watch)
         if number or saves:
-            self._tell_not_finite(self.watch.look())
+            self._look()
             self._save()
         if number:
             raise Interrupted(number)
 
     def _save(self) -> None:
-        """Write a checkpoint; a signal waits until that is done."""
         with self.stop.deferred():
             with self.timing.checkpoint.timing():
                 self.saver.save()
             self.timing.step.start()
 
-    def _tell_not_finite(self, bad: int, agreed: bool = False) -> None:
-        if bad if agreed else self.world.most(bad)[0]:
+    def _look(self) -> None:
+        if self.world.most(self.watch.look())[0]:
             tell_not_finite(self.run, self.reporter, self.watch)
 
-    def _record(
-        self, metrics: dict[str, Any], began: float, trained: float, display: TrainingDisplay
-    ) -> None:
-        seconds, speed = time.perf_counter() - began, len(self.batches.index) / trained
-        timing = {"epoch": metrics["epoch"], "seconds": seconds, "train_images_per_second": speed}
-        self.run.folder.add_metrics(metrics, timing)
-        display.end_epoch(metrics, seconds, speed)
-
     def _scores(self, epoch: int, evaluation: Evaluation) -> dict[str, float]:
-        """The scores of both sides that do not learn; the best weights so far are saved."""
+        """Of both sides that do not learn; saves the weights where they are the best so far."""
         scores = {
             "val_loss": evaluation.loss,
             "iou_mean": evaluation.iou_mean,
@@ -207,11 +199,3 @@ class Trainer:
                 self.saver.save_best()
                 self.state.selection.choose(epoch, scores)
         return scores
-
-    def _tell(self, metrics: dict[str, Any], evaluation: Evaluation | None) -> None:
-        """Let visualizers and plugins know of an epoch that is done."""
-        run, reporter = self.run, self.reporter
-        if evaluation is not None:
-            with self.timing.drawing.timing():
-                draw(run, reporter, "epoch", evaluation, self.state.history)
-        tell(run, reporter, "hdf_epoch_finished", epoch=metrics["epoch"], metrics=metrics)

@@ -1,8 +1,4 @@
-"""Where checkpoints lie: each whole, proven, and never the only one.
-
-A checkpoint is a folder with a model file, a state and the checksums of both. What they hold is the
-caller's affair.
-"""
+"""Checkpoints on disk: folders with a model file, a state of any content, and their checksums."""
 
 from __future__ import annotations
 
@@ -32,12 +28,7 @@ class DamagedError(Exception):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint whose checksums are right.
-
-    Attributes:
-        path: its folder.
-        damaged: what is wrong with the newer ones, if there are any.
-    """
+    """The folder of a checkpoint whose checksums are right, and what is wrong with newer ones."""
 
     path: Path
     damaged: tuple[str, ...] = ()
@@ -62,8 +53,7 @@ def save_checkpoint(
 ) -> None:
     """Write ``last``; the one that was there becomes ``previous``.
 
-    The new one is written into a folder of its own and read back before any name changes, so that
-    there is a whole checkpoint at every moment.
+    The new one is read back before any name changes: there is a whole one at every moment.
 
     Args:
         checkpoints: the folder of all of them.
@@ -77,24 +67,18 @@ def save_checkpoint(
     fresh = checkpoints / ".next"
     shutil.rmtree(fresh, ignore_errors=True)
     try:
-        _write(fresh, state, write_model, best)
+        write_model(fresh / MODEL)
+        with replacing(fresh / STATE) as temporary:
+            _save(dict(state), temporary)
+        if best is not None:
+            with replacing(fresh / BEST) as temporary:
+                shutil.copyfile(best, temporary)
+        _write_checksums(fresh)
         _prove(fresh)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)  # a full disk needs the room
         raise
     _rotate(checkpoints)
-
-
-def _write(
-    fresh: Path, state: Mapping[str, Any], write_model: Callable[[Path], None], best: Path | None
-) -> None:
-    write_model(fresh / MODEL)
-    with replacing(fresh / STATE) as temporary:
-        _save(dict(state), temporary)
-    if best is not None:
-        with replacing(fresh / BEST) as temporary:
-            shutil.copyfile(best, temporary)
-    write_checksums(fresh)
 
 
 def _save(state: dict[str, Any], path: Path) -> None:
@@ -130,13 +114,10 @@ def _rotate(checkpoints: Path) -> None:
 
 
 def find_checkpoint(checkpoints: Path, advice: str) -> Checkpoint | None:
-    """The newest checkpoint that is whole; None where there is none at all. Nothing is changed.
-
-    Args:
-        advice: what to do where none can be used.
+    """The newest checkpoint that is whole; None where there is none at all.
 
     Raises:
-        UserError: there are some, but none of them can be used; or a later hdf wrote them.
+        UserError: there are some, but none can be used, with `advice`; or a later hdf wrote them.
     """
     damaged: list[str] = []
     # A process that was killed while names changed has left good ones without theirs.
@@ -156,44 +137,40 @@ def find_checkpoint(checkpoints: Path, advice: str) -> Checkpoint | None:
     raise UserError([Problem(str(checkpoints), message), *(Problem("", text) for text in damaged)])
 
 
-def settle(checkpoints: Path, checkpoint: Checkpoint | None) -> None:
-    """Let the checkpoint that is gone on from be ``last``, and remove what is damaged or half done.
-
-    A good ``previous`` stays.
-    """
+def settle(checkpoints: Path, checkpoint: Checkpoint) -> None:
+    """Name the checkpoint ``last``, and remove what is damaged or half done, not ``previous``."""
     last = checkpoints / "last"
-    if checkpoint is not None and checkpoint.path != last:
+    if checkpoint.path != last:
         shutil.rmtree(last, ignore_errors=True)
         checkpoint.path.rename(last)
         sync_folder(checkpoints)
     for path in checkpoints.glob("*"):
-        if checkpoint is None or path.name not in ("last", "previous"):
+        if path.name not in ("last", "previous"):
             shutil.rmtree(path, ignore_errors=True)
 
 
-def write_checksums(path: Path) -> None:
-    """Write ``checksums.json``: of each file that is in a checkpoint's folder, and of itself."""
+def _write_checksums(path: Path) -> None:
     files = {item.name: digest(item) for item in sorted(path.iterdir())}
     about = {"format": FORMAT, "hdf": __version__, "files": files}
     write_json(path / SUMS, {**about, "whole": whole(about)})
 
 
 def examine(path: Path) -> None:
-    """Look whether a checkpoint is what was written.
+    """Compare a checkpoint with its checksums.
 
     Raises:
-        DamagedError: it is not.
+        DamagedError: it is not what was written.
         UserError: another version of hdf wrote it, whose checkpoints this one can't read.
     """
     try:
         about = json.loads((path / SUMS).read_text(encoding="utf-8"))
-        found, files = about.pop("whole"), dict(about["files"])
+        files = dict(about["files"])
+        if about.pop("whole") != whole(about):
+            raise ValueError
     except FileNotFoundError as error:
         raise DamagedError(f"there is no {SUMS}") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DamagedError(f"{SUMS} is damaged") from error
-    if found != whole(about):
-        raise DamagedError(f"{SUMS} is damaged")
     if about["format"] != FORMAT:
         message = f"written by hdf {about['hdf']} in format {about['format']}, not {FORMAT}"
         raise user_error(message, where=str(path))
