@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import _imaging
-from PIL.Image import Exif, Image
+from PIL.Image import Image
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
@@ -31,6 +31,7 @@ MAX_JPEG_BYTES = 400_000_000
 _PHOTOMETRIC = 262  # TIFF 6.0, section 8: 0 is WhiteIsZero
 _NATIVE = "N" if sys.byteorder == "little" else ""
 _WIDTH, _HEIGHT, _ORIENTATION = 256, 257, 274
+_BITS, _PLANAR = 258, 284  # the latter is 2 where each channel has a plane of its own
 _SAMPLE_FORMAT = 339  # section 19: 1 is unsigned, 2 signed, 3 floating point
 _UNSIGNED, _FLOAT = (1,), (3,)
 
@@ -102,20 +103,16 @@ def jpeg_pixels(path: Path) -> Pixels:
 
 
 def _orientation(image: ImageFile) -> int:
-    """How to turn and mirror the image (EXIF 3.0, 4.6.5.1.6); 1, not at all, where nothing says so.
+    """How to turn and mirror the image (EXIF 3.0, 4.6.5.1.6); 1, not at all, if nothing says so.
 
-    What stands behind the pixels is not looked for: the size has to be known without them.
+    Stated by EXIF, a TIFF's tag, or XMP before the pixels: the size is read without them.
     """
-    exif = Exif()
     try:
-        exif.load(image.info.get("exif", b""))
-        return _known(exif.get(_ORIENTATION))
+        # Not the formats' own methods, which decode a PNG for the sake of what follows.
+        stated: Any = Image.getexif(image).get(_ORIENTATION)
     except Exception:  # a damaged block raises almost anything
         return 1
-
-
-def _known(orientation: Any) -> int:
-    return int(orientation) if orientation in range(1, 9) else 1
+    return int(stated) if stated in range(1, 9) else 1
 
 
 def _upright(pixels: Pixels, orientation: int) -> Pixels:
@@ -147,7 +144,7 @@ def _silence_libtiff() -> None:
 def tiff_size(path: Path) -> tuple[int, int]:
     """(height, width) of a TIFF of one page, as it is shown."""
     with _tiff(path) as image:
-        turned = _tiff_orientation(image) >= 5
+        turned = _orientation(image) >= 5
         height, width = (image.width, image.height) if turned else (image.height, image.width)
         if image.is_animated:  # to count its pages takes time that grows with their square
             raise ValueError("it holds several pages; a radiograph has one")
@@ -157,26 +154,36 @@ def tiff_size(path: Path) -> tuple[int, int]:
 def tiff_pixels(path: Path) -> Pixels:
     """The pixels of a TIFF as it is shown, on black."""
     with _tiff(path) as image:
-        orientation = _tiff_orientation(image)
-        raw_mode = _raw_mode(image)
-        inverse = image.tag_v2.get(_PHOTOMETRIC) == 0 and image.mode.startswith(("I;16", "F"))
-        unsigned = image.mode == "I" and image.tag_v2.get(_SAMPLE_FORMAT, _UNSIGNED) == _UNSIGNED
+        orientation = _orientation(image)
+        tags, raw_mode, mode = image.tag_v2, _raw_mode(image), image.mode
+        sample = tags.get(_SAMPLE_FORMAT, _UNSIGNED)[0]
+        _refuse_lost_bits(image, raw_mode)
         pixels = _decoded(image)
-    if unsigned:  # Pillow's mode is signed
+    if mode == "I" and sample == 1:  # Pillow's mode is signed
         pixels = pixels.view(np.uint32)
-    if inverse:  # Pillow does so itself at 1 and 8 bits
-        pixels = _inverted(pixels)
-    if raw_mode.startswith("RGB;16"):
+    if mode == "L" and sample == 2:  # Pillow's mode is unsigned
+        pixels = pixels.view(np.int8)
+    if tags.get(_PHOTOMETRIC) == 0 and mode.startswith(("I;16", "F")):
+        pixels = _inverted(pixels)  # Pillow does so itself at 1 and 8 bits
+    if ";16" in raw_mode and mode.startswith("RGB"):
         with _tiff(path) as image:  # as for PNG, the other byte of each pair
-            other = "RGB;16B" if raw_mode[-1] in ("L", _NATIVE) else "RGB;16L"
+            other = raw_mode[:-1] + ("B" if raw_mode[-1] in ("L", _NATIVE) else "L")
             image.tile = [tile._replace(args=_args(tile.args, other)) for tile in image.tile]
             low = np.asarray(image)
         pixels = pixels.astype(np.uint16) * 256 + low
     return _upright(_on_black(pixels), orientation)
 
 
-def _tiff_orientation(image: TiffImageFile) -> int:
-    return _known(image.tag_v2.get(_ORIENTATION))
+def _refuse_lost_bits(image: TiffImageFile, raw_mode: str) -> None:
+    """Refuse what Pillow reads at 8 bits, and gives no other byte of."""
+    tags = image.tag_v2
+    deep = max(tags.get(_BITS, (8,))) > 8 and image.mode not in ("I", "I;16", "I;16B", "F")
+    chunky = tags.get(_PLANAR) != 2 and raw_mode.startswith(("RGB;16", "RGBA;16", "RGBX;16"))
+    if deep and not chunky:
+        raise ValueError(
+            "colours of 16 bits are read where red, green and blue stand side by side, without "
+            "premultiplied transparency; save it so, or in grey"
+        )
 
 
 def _inverted(pixels: Pixels) -> Pixels:
