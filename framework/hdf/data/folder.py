@@ -23,8 +23,11 @@ from hdf.files.lock import locked
 from hdf.runtime.workers import map_samples
 from hdf.types import Geometry, Sample
 
-VERSION = 2
-"""Of the files' layout and of how pixels are made: to be raised with any change of either."""
+VERSION = 3
+"""Of the files' layout and of how pixels are made: to be raised with any change of either.
+
+`tests/data/test_version.py` notices a change of the pixels.
+"""
 FLAG = "CONTAINS_IMAGES.txt"
 WARNING = """This folder holds copies of radiographs, reduced in size. Treat it as you treat the
 radiographs themselves. It may be deleted: hdf makes it anew from the original files.

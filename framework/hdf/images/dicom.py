@@ -14,7 +14,7 @@ import numpy as np
 
 from hdf.errors import UnreadableError, user_error
 from hdf.files.pseudonyms import group_of
-from hdf.images.dicom_display import Pixels, display_values
+from hdf.images.dicom_display import Pixels, display_values, palette_colours
 from hdf.images.limits import LimitedFile, check_codestream
 from hdf.types import ImageFacts
 
@@ -49,6 +49,7 @@ FACTS = (
     "ImagerPixelSpacing",
 )
 SHADES = ("MONOCHROME1", "MONOCHROME2")
+PALETTE = "PALETTE COLOR"
 COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 MAX_SPACING = 100.0  # mm
 
@@ -93,7 +94,7 @@ def dicom_size(path: Path) -> tuple[int, int]:
     """(height, width), from the header alone.
 
     Raises:
-        UnreadableError: it is no single image in grey or true colour.
+        UnreadableError: it is no single image in grey or colour.
     """
     header = _read(path, HEADER)
     kind = str(header.get("PhotometricInterpretation", ""))
@@ -102,9 +103,9 @@ def dicom_size(path: Path) -> tuple[int, int]:
         raise UnreadableError("it holds no image: Rows and Columns are missing")
     if int(header.get("NumberOfFrames") or 1) != 1:
         raise UnreadableError(f"it holds {int(header.NumberOfFrames)} frames; a radiograph has one")
-    samples = 1 if kind in SHADES else 3
-    if kind not in SHADES + COLOURS or header.get("SamplesPerPixel", 1) != samples:
-        raise UnreadableError("its PhotometricInterpretation is neither grey nor true colour")
+    samples = 3 if kind in COLOURS else 1
+    if kind not in (*SHADES, PALETTE, *COLOURS) or header.get("SamplesPerPixel", 1) != samples:
+        raise UnreadableError("its PhotometricInterpretation is neither grey nor a colour")
     return rows, columns
 
 
@@ -130,6 +131,8 @@ def dicom_pixels(path: Path) -> Pixels:
         raise UnreadableError(_why_undecoded(dataset, syntax)) from error
     if pixels.shape[:2] != (dataset.Rows, dataset.Columns):
         raise UnreadableError("its pixels have another size than Rows and Columns say")
+    if dataset.PhotometricInterpretation == PALETTE:
+        return palette_colours(pixels, dataset)
     with np.errstate(all="ignore"):  # the caller refuses values that are not finite
         return pixels if pixels.ndim == 3 else display_values(pixels, dataset)
 
