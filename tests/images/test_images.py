@@ -485,3 +485,9 @@ def test_what_is_no_image_is_counted(tmp_path: Path) -> None:
     )
     assert passed_over([Path("notes.md")]) == "passed over 1 file that is no image: 1 .md"
     assert not passed_over([])
+
+
+def test_an_array_that_python_2_wrote_is_read_without_a_word(tmp_path: Path) -> None:
+    path = _save(tmp_path / "a.npy", GREY)
+    path.write_bytes(path.read_bytes().replace(b"(20, 30), }  ", b"(20L, 30L), }"))
+    assert read_image(path).shape == (1, 20, 30)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 from math import prod
 from pathlib import Path
@@ -24,10 +25,13 @@ class _NpyHeader(NamedTuple):
     offset: int
 
 
+# numpy tells of such headers on standard error.
+_PYTHON_2 = "Reading `.npy` or `.npz` file required additional header parsing"
 _READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
 def _header(file: IO[bytes], end: int) -> _NpyHeader:
+    warnings.filterwarnings("ignore", _PYTHON_2)
     try:
         shape, fortran, dtype = _READERS[npy.read_magic(file)](file)
     except Exception as error:  # numpy would quote up to 10 kB of it
@@ -77,13 +81,12 @@ def _pixels(header: _NpyHeader, flat: Pixels) -> Pixels:
 
 
 def npy_size(path: Path) -> tuple[int, int]:
-    """(height, width) of a ``.npy`` file."""
     with path.open("rb") as file:
         return _size(_header(file, path.stat().st_size))
 
 
 def npy_pixels(path: Path) -> Pixels:
-    """The array of a ``.npy`` file, channels last."""
+    """Channels last."""
     with path.open("rb") as file:
         header = _header(file, path.stat().st_size)
     count = _bytes(header) // header.dtype.itemsize
@@ -91,13 +94,12 @@ def npy_pixels(path: Path) -> Pixels:
 
 
 def npz_size(path: Path) -> tuple[int, int]:
-    """(height, width) of the image in a ``.npz`` file."""
     with zipfile.ZipFile(path) as archive, archive.open(member := _image_of(archive)) as file:
         return _size(_header(file, member.file_size))
 
 
 def npz_pixels(path: Path) -> Pixels:
-    """The image in a ``.npz`` file, channels last; never more is inflated than it needs."""
+    """Channels last; never more is inflated than the header states."""
     with zipfile.ZipFile(path) as archive, archive.open(member := _image_of(archive)) as file:
         header = _header(file, member.file_size)
         expected = _bytes(header)

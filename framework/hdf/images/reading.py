@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -40,12 +41,11 @@ class Format(NamedTuple):
     """How one format is read; both functions may raise anything on a damaged file.
 
     Attributes:
-        name: the format's name in messages.
         size: (height, width), from the header alone.
         pixels: bool, integer or float [H, W], or [H, W, 3] as red, green and blue; the values as
             stored, or floats in [0, 1] if the format itself defines black and white.
-        quotes: whether an error may quote the file's content, which may name the patient; then
-            only the message of an `hdf.errors.UnreadableError` is shown.
+        quotes: whether an error may quote the file, and so name the patient; then only an
+            `hdf.errors.UnreadableError` is shown.
     """
 
     name: str
@@ -80,19 +80,16 @@ SUFFIXES = tuple(FORMATS)
 def read_image(path: Path) -> Tensor:
     """One radiograph in [0, 1], whatever the file.
 
-    Booleans become 0 and 1, 8-bit pixels are divided by 255, floats in [0, 1] stay as they are. The
-    modality LUT, VOI LUT or window and presentation shape of a DICOM are applied
-    (`hdf.images.dicom_display`). Everything else (16-bit files and DICOMs without a window;
-    integers and other floats in NumPy files) is stretched: the 0.5th percentile of the image
-    becomes 0 and the 99.5th becomes 1, with clipping; if both are equal, the smallest and the
-    largest value are used instead. Colours become the luminance of ITU-R BT.601; transparent
-    pixels are put on black. An image is turned as its orientation tag (EXIF, TIFF) says.
+    Booleans become 0 and 1, 8-bit pixels are divided by 255, floats in [0, 1] stay as they are. A
+    DICOM is shown through its modality LUT, VOI LUT or window, and presentation shape. Everything
+    else is stretched: the 0.5th percentile becomes 0 and the 99.5th becomes 1, with clipping; if
+    both are equal, the smallest and the largest value. Colours become the luminance of ITU-R
+    BT.601, on black where they are transparent. Orientation tags (EXIF, TIFF, XMP) are applied.
 
     Args:
-        path: ``.npy`` (integers, floats or booleans [H, W], [C, H, W] or [H, W, C] with one or
-            three channels), ``.npz`` (one such array, or one called ``image``), ``.png``,
-            ``.jpg``, ``.jpeg``, ``.jfif``, ``.tif``, ``.tiff``, ``.bmp``, ``.webp``, ``.dcm`` or
-            ``.dicom``; a DICOM may also have no suffix, or one of digits, as a UID has.
+        path: of a format of `SUFFIXES`; a DICOM may also have no suffix, or one of digits, as a UID
+            has. NumPy arrays are [H, W], or [C, H, W] or [H, W, C] with one or three channels; an
+            archive holds one, or one called ``image``.
 
     Returns:
         float32 [1, H, W] in [0, 1].
@@ -128,12 +125,8 @@ def image_size(path: Path) -> tuple[int, int]:
     path = Path(path)
     _refuse_special(path)
     kind = _format(path)
-    try:
+    with _reading(path, kind):
         height, width = kind.size(path)
-    except UserError:
-        raise
-    except Exception as error:
-        raise user_error(_reason(kind, error), where=str(path)) from error
     if not height or not width:
         raise user_error(f"the image is empty: {height} x {width} pixels", where=str(path))
     if height * width > MAX_PIXELS:
@@ -155,12 +148,8 @@ def image_facts(path: Path, *, patient: bool = True) -> ImageFacts:
     _refuse_special(path)
     if _known_format(path) is not DICOM:
         return ImageFacts()
-    try:
+    with _reading(path, DICOM):
         return dicom_facts(path, patient=patient)
-    except UserError:
-        raise
-    except Exception as error:
-        raise user_error(_reason(DICOM, error), where=str(path)) from error
 
 
 def is_image(path: Path) -> bool:
@@ -213,12 +202,8 @@ def _known_format(path: Path) -> Format | None:
 def _read_pixels(path: Path) -> Pixels:
     image_size(path)
     kind = _format(path)
-    try:
+    with _reading(path, kind):
         pixels = kind.pixels(path)
-    except UserError:
-        raise
-    except Exception as error:  # decoders may raise anything on a damaged file
-        raise user_error(_reason(kind, error), where=str(path)) from error
     if pixels.dtype.kind == "f" and not (finite := np.isfinite(pixels)).all():
         row, column = np.argwhere(~finite)[0, :2]
         count = int((~finite).sum())
@@ -227,12 +212,20 @@ def _read_pixels(path: Path) -> Pixels:
     return pixels
 
 
-def _reason(kind: Format, error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"can't be opened: {error.strerror}"
+@contextmanager
+def _reading(path: Path, kind: Format) -> Iterator[None]:
+    """Turn whatever a decoder raises on a damaged file into an error that names it."""
     shown = UnreadableError if kind.quotes else OSError | SyntaxError | ValueError | MemoryError
-    message = isinstance(error, shown) and str(error)
-    return f"can't be read as a {kind.name}: {message or 'the file is damaged'}"
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        said = isinstance(error, shown) and str(error)
+        message = f"can't be read as a {kind.name}: {said or 'the file is damaged'}"
+        if isinstance(error, OSError) and error.strerror:
+            message = f"can't be opened: {error.strerror}"
+        raise user_error(message, where=str(path)) from error
 
 
 def _to_unit(pixels: Pixels) -> NDArray[np.float32]:
