@@ -11,8 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hdf.data.masks import unpack
-from hdf.data.store import Store
+from hdf.data.store import Store, unpack
 from hdf.types import Batch
 
 Rows = Callable[[int], slice]

@@ -10,9 +10,17 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import torch
 
 from hdf.console.progress import Reporter
-from hdf.data.masks import Masks
+from hdf.data.flat_file import MemorySlots
 from hdf.data.split import Split, split_samples
-from hdf.data.store import Skipped, Store, read_usable, refuse_absent_labels, refuse_unusable
+from hdf.data.store import (
+    ImageLine,
+    Masks,
+    Skipped,
+    Store,
+    read_into,
+    refuse_absent_labels,
+    refuse_unusable,
+)
 from hdf.data.store_location import choose_folder, code_of
 from hdf.errors import UserError, placed, user_error
 from hdf.models.build import blamed_on
@@ -96,11 +104,12 @@ def read_dataset(checked: CheckedRecipe, loader: Any, reporter: Reporter) -> Dat
     masks = wants_masks(checked)
     store, bad, reused = _read(checked, samples, folder, reporter, masks)
     if store is not None and masks:
-        from hdf.data.mask_reading import add_masks  # not above: few recipes ask for masks
+        from hdf.data.masks import add_masks  # not above: few recipes ask for masks
 
         with reporter.counting("reading masks") as progress:
-            on_wait = _waiting(folder, reporter)
-            store, maskless = add_masks(store, data.resize, folder, progress, on_wait)
+            file = folder.masks if folder else None
+            waiting = _waiting(folder, reporter)
+            store, maskless = add_masks(store, data.resize, file, progress, waiting)
         errors = dict(bad + maskless)
         bad = [(item.id, errors[item.id]) for item in samples if item.id in errors]
     if store is None or (bad and data.on_bad == "error"):
@@ -151,13 +160,10 @@ def _read(
     shorter = list(_what_shortens(checked))
     then = MASKS if masks else 0.0
     with reporter.counting("reading images", then, shorter) as progress:
-        if folder is not None:
-            from hdf.data.folder import read_prepared
-
-            on_wait = _waiting(folder, reporter)
-            return read_prepared(folder, samples, data.labels, data.resize, progress, on_wait)
-        wanted = (data.labels, data.image_size, data.resize)
-        return *read_usable(samples, *wanted, progress=progress), 0
+        pixels = data.image_size[0] * data.image_size[1]
+        slots = folder.pixels if folder else MemorySlots[ImageLine](len(samples), pixels)
+        how = (data.labels, data.image_size, data.resize, progress, _waiting(folder, reporter))
+        return read_into(slots, samples, *how)
 
 
 def _what_shortens(checked: CheckedRecipe) -> Iterator[str]:
