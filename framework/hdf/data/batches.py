@@ -21,11 +21,7 @@ Rows = Callable[[int], slice]
 class Batches:
     """A part of the store, in batches on the store's device.
 
-    The sizes of an epoch's batches differ by one at most, so that none ends with a batch of a
-    single image.
-
-    Attributes:
-        sizes: how many images each batch has.
+    Their sizes differ by one at most, so that no epoch ends with a batch of a single image.
 
     Args:
         index: positions in the store.

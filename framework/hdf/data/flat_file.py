@@ -30,12 +30,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """What a journal says of one sample.
-
-    Attributes:
-        index: its first slot.
-        crc32: of the slots' bytes and of the rest of the line.
-    """
+    """What a journal says of one sample: its first slot, and a checksum of slots and line."""
 
     id: str
     index: int = 0
@@ -47,7 +42,6 @@ class Line:
         return 1
 
     def checksum(self, content: bytes) -> int:
-        """What `crc32` must be."""
         rest = {**asdict(self), "crc32": 0}
         return zlib.crc32(json.dumps(rest, sort_keys=True).encode(), zlib.crc32(content))
 
@@ -64,8 +58,7 @@ class MemorySlots(Generic[L]):
         self._used = 0
 
     def lines(self, wanted: Callable[[L], bool]) -> dict[str, L]:
-        """Nothing: memory holds what this process adds."""
-        return {}
+        return {}  # memory holds what this process adds
 
     @contextmanager
     def adding(self, on_wait: Callable[[], None]) -> Iterator[Callable[[L, Tensor], L]]:
@@ -93,8 +86,7 @@ class FlatFile(Generic[L]):
     while another process appends to it.
 
     Args:
-        path: of the slots; ``lock`` beside it is for whoever appends.
-        journal: of the lines.
+        path: of the slots; a file ``lock`` beside it is held by whoever appends.
         size: of a slot in bytes.
         parse: makes a line of its plain values; it may raise ValueError, TypeError, KeyError or
             AttributeError if they are damaged.
@@ -117,11 +109,10 @@ class FlatFile(Generic[L]):
             return {id: line for id, line in last.items() if self._is_whole(slots, line)}
 
     def _line(self, text: bytes) -> L | None:
-        """None if the line was cut short or damaged."""
         try:
             line = self._parse(json.loads(text))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            return None
+            return None  # cut short or damaged
         whole = isinstance(line.index, int) and line.index >= 0 and isinstance(line.id, str)
         return line if whole else None
 
@@ -181,7 +172,6 @@ class FlatFile(Generic[L]):
             raise user_error(message, str(self.path.parent)) from error
 
     def images(self, slots: Sequence[int], size: tuple[int, int]) -> Tensor | ImageFile:
-        """The images in these slots."""
         nothing = torch.zeros(0, 1, *size, dtype=torch.uint8)
         return ImageFile(self.path, slots, size) if slots else nothing
 
@@ -234,14 +224,9 @@ def complete(
 
 
 class ImageFile:
-    """uint8 images [N, 1, H, W] that stay on disk.
+    """uint8 images [N, 1, H, W] that stay on disk; slot n begins at byte n * H * W.
 
     They are read, not mapped: pages of a mapped file count as this process's memory.
-
-    Args:
-        path: images of H x W bytes, one after the other.
-        slots: which image of the file each one is, counted from 0.
-        size: (height, width).
     """
 
     device = torch.device("cpu")
@@ -257,7 +242,6 @@ class ImageFile:
         return len(self.slots)
 
     def only(self, positions: Sequence[int]) -> ImageFile:
-        """The images at these positions, in order."""
         return ImageFile(self.path, [self.slots[i] for i in positions], self.size)
 
     @property
