@@ -456,14 +456,14 @@ def test_bmp_and_webp(tmp_path: Path, name: str) -> None:
 def test_an_animation_is_refused(tmp_path: Path) -> None:
     page = Image.fromarray(GREY)
     page.save(tmp_path / "a.webp", save_all=True, append_images=[Image.fromarray(GREY[::-1])])
-    with pytest.raises(UserError, match="several images"):
+    with pytest.raises(UserError, match="several images or pages"):
         read_image(tmp_path / "a.webp")
 
 
 def test_tiff_of_several_pages_is_refused(tmp_path: Path) -> None:
     page = Image.fromarray(GREY)
     page.save(tmp_path / "a.tif", save_all=True, append_images=[page])
-    with pytest.raises(UserError, match="several pages"):
+    with pytest.raises(UserError, match="several images or pages"):
         read_image(tmp_path / "a.tif")
 
 

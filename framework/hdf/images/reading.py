@@ -13,23 +13,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL.BmpImagePlugin import BmpImageFile
+from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 from torch import Tensor
 
 from hdf.errors import UnreadableError, UserError, printable, user_error
 from hdf.images.dicom import dicom_facts, dicom_pixels, dicom_size, is_dicom
 from hdf.images.numpy_files import npy_pixels, npy_size, npz_pixels, npz_size
-from hdf.images.pillow import (
-    Jpeg,
-    Pixels,
-    jpeg_pixels,
-    pixels_as,
-    png_pixels,
-    size_as,
-    tiff_pixels,
-    tiff_size,
-)
+from hdf.images.pillow import Jpeg, Pixels, jpeg_pixels, pixels_as, size_as
 from hdf.types import ImageFacts
 
 MAX_PIXELS = 100_000_000
@@ -54,23 +47,25 @@ class Format(NamedTuple):
     quotes: bool = False
 
 
+def _pillow(name: str, kind: type[ImageFile]) -> Format:
+    return Format(f"{name} image", partial(size_as, kind), partial(pixels_as, kind))
+
+
 _JPEG = Format("JPEG image", partial(size_as, Jpeg), jpeg_pixels)
-_TIFF = Format("TIFF image", tiff_size, tiff_pixels)
-_BMP = Format("BMP image", partial(size_as, BmpImageFile), partial(pixels_as, BmpImageFile))
-_WEBP = Format("WebP image", partial(size_as, WebPImageFile), partial(pixels_as, WebPImageFile))
+_TIFF = _pillow("TIFF", TiffImageFile)
 DICOM = Format("DICOM image", dicom_size, dicom_pixels, quotes=True)
 
 FORMATS = {
     ".npy": Format("NumPy array", npy_size, npy_pixels),
     ".npz": Format("NumPy archive", npz_size, npz_pixels),
-    ".png": Format("PNG image", partial(size_as, PngImageFile), png_pixels),
+    ".png": _pillow("PNG", PngImageFile),
     ".jpg": _JPEG,
     ".jpeg": _JPEG,
     ".jfif": _JPEG,
     ".tif": _TIFF,
     ".tiff": _TIFF,
-    ".bmp": _BMP,
-    ".webp": _WEBP,
+    ".bmp": _pillow("BMP", BmpImageFile),
+    ".webp": _pillow("WebP", WebPImageFile),
     ".dcm": DICOM,
     ".dicom": DICOM,
 }
