@@ -16,29 +16,16 @@ from hdf.types import Batch
 
 @dataclass(frozen=True)
 class Panel:
-    """One network image.
+    """One network image."""
 
-    Attributes:
-        image: uint8 [H, W].
-        boxes: float32 [K, 4] on pixel edges.
-        labels: int64 [K], indices into the recipe's ``data.labels``.
-    """
-
-    image: Tensor
-    boxes: Tensor
-    labels: Tensor
+    image: Tensor  # uint8 [H, W]
+    boxes: Tensor  # float32 [K, 4] on pixel edges
+    labels: Tensor  # int64 [K], indices into the recipe's `data.labels`
 
 
 @dataclass(frozen=True)
 class Shown:
-    """An image of the data set.
-
-    Attributes:
-        id: the sample's.
-        stored: as stored, resized, in 8 bits.
-        augmented: as augmented in training; None without augmentation.
-        further: augmented with other random numbers.
-    """
+    """An image of the data set: as stored, as augmented in training if it is, and further draws."""
 
     id: str
     stored: Panel
@@ -47,8 +34,7 @@ class Shown:
 
     @property
     def panels(self) -> list[Panel]:
-        augmented = [] if self.augmented is None else [self.augmented]
-        return [self.stored, *augmented, *self.further]
+        return [item for item in (self.stored, self.augmented, *self.further) if item is not None]
 
     @property
     def note(self) -> str:
