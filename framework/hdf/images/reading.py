@@ -21,7 +21,7 @@ from torch import Tensor
 
 from hdf.errors import UnreadableError, UserError, printable, user_error
 from hdf.images.dicom import dicom_facts, dicom_pixels, dicom_size, is_dicom
-from hdf.images.numpy_files import npy_pixels, npy_size, npz_pixels, npz_size
+from hdf.images.numpy_files import array_pixels, array_size
 from hdf.images.pillow import Jpeg, Pixels, jpeg_pixels, pixels_as, size_as
 from hdf.types import ImageFacts
 
@@ -56,8 +56,8 @@ _TIFF = _pillow("TIFF", TiffImageFile)
 DICOM = Format("DICOM image", dicom_size, dicom_pixels, quotes=True)
 
 FORMATS = {
-    ".npy": Format("NumPy array", npy_size, npy_pixels),
-    ".npz": Format("NumPy archive", npz_size, npz_pixels),
+    ".npy": Format("NumPy array", array_size, array_pixels),
+    ".npz": Format("NumPy archive", array_size, array_pixels),
     ".png": _pillow("PNG", PngImageFile),
     ".jpg": _JPEG,
     ".jpeg": _JPEG,
