@@ -16,6 +16,8 @@ from hdf.types import Batch
 
 Rows = Callable[[int], slice]
 """From the size of a batch to the rows of it that are wanted."""
+Stored = tuple[Tensor, Tensor | None]
+"""What `Store.read` returns."""
 
 
 class Batches:
@@ -50,11 +52,10 @@ class Batches:
     def shuffled(
         self, seed: int, epoch: int, rows: Rows | None = None, start: int = 0
     ) -> Iterator[Batch]:
-        """Every image once, in an order of this seed and epoch.
+        """Every image once, in an order of this seed and epoch, from the batch `start` on.
 
         Args:
             rows: the part of each batch to read; all of it if None.
-            start: how many batches to skip.
         """
         order = np.random.default_rng([seed, epoch]).permutation(len(self.index))
         return self._deal(torch.from_numpy(order), rows, start)
@@ -73,10 +74,6 @@ class Batches:
 
     def _read(self, dealt: Sequence[Tensor]) -> Iterator[Stored]:
         return _ahead(self.store.read, dealt) if self.store.files else map(self.store.read, dealt)
-
-
-Stored = tuple[Tensor, Tensor | None]
-"""What `Store.read` returns."""
 
 
 def _ahead(read: Callable[[Tensor], Stored], dealt: Sequence[Tensor]) -> Iterator[Stored]:

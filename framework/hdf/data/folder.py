@@ -25,10 +25,7 @@ from hdf.registry.discovery import DISTRIBUTION, own_files
 from hdf.types import Geometry, Sample
 
 VERSION = 3
-"""Of the files' layout and of how pixels are made: to be raised with any change of either.
-
-`tests/data/test_version.py` notices a change of the pixels.
-"""
+"""Of the files' layout, and of how pixels are made (`tests/data/test_version.py`): to be raised."""
 FLAG = "CONTAINS_IMAGES.txt"
 WARNING = """This folder holds copies of radiographs, reduced in size. Treat it as you treat the
 radiographs themselves. It may be deleted: hdf makes it anew from the original files.

@@ -22,11 +22,7 @@ from hdf.types import Sample
 
 @dataclass(frozen=True, kw_only=True)
 class MaskLine(Line):
-    """The line of one image's masks, which lie in slots one after the other.
-
-    Attributes:
-        keys: what each mask was made of; see `mask_keys`.
-    """
+    """The line of one image's masks, by their `mask_keys`, in slots one after the other."""
 
     keys: tuple[str, ...]
 
@@ -37,10 +33,9 @@ class MaskLine(Line):
 
 @dataclass(frozen=True)
 class Wanted:
-    """A sample whose masks are wanted.
+    """A sample at a position in the store, whose masks are wanted.
 
     Attributes:
-        position: in the store.
         keys: one for each box of the sample's target.
         kept: the positions of the boxes that the store keeps.
     """
@@ -51,24 +46,13 @@ class Wanted:
     keys: tuple[str, ...]
     kept: list[int]
 
-    def slots(self, line: MaskLine) -> list[int]:
-        """The slots of the kept boxes' masks.
-
-        Raises:
-            ValueError: one is not there.
-        """
-        return [line.index + line.keys.index(self.keys[box]) for box in self.kept]
-
 
 PackedMasks = tuple[Tensor, tuple[int, int]]
 """Masks of one sample, uint8 [N, bytes], and the (height, width) that they had."""
 
 
 def mask_keys(sample: Sample, original: tuple[int, int]) -> tuple[str, ...]:
-    """A hash for each mask of a sample, of its label, its file and the size of the image.
-
-    It also holds the mask's number among those of its label, and how many there are.
-    """
+    """A hash for each mask: of its label, its number among those, its file and the image's size."""
     labels = sample.target.labels if sample.target else ()
     files = sample.mask_files or (None,) * len(labels)
     of_label, seen = Counter(labels), Counter[str]()
@@ -92,9 +76,8 @@ def add_masks(
     A box whose image has no masks, or whose mask is empty, has no known mask.
 
     Args:
-        resize: as for the images.
-        file: where masks are kept, those of all labels, so that another choice of ``data.labels``
-            reads nothing anew; None for memory.
+        file: where masks of all labels are kept, so that another choice of ``data.labels`` reads
+            nothing anew; None for memory.
         on_wait: called before this process waits for another that fills the file.
 
     Returns:
@@ -126,7 +109,8 @@ def add_masks(
     there, bad, _ = complete(slots, samples, is_wanted, read, line_of, progress, on_wait)
     rows, chosen = torch.full(store.targets.valid.shape, -1), list[int]()
     for item in (item for id, item in wanted.items() if id in there):
-        found = item.slots(there[item.sample.id])
+        line = there[item.sample.id]
+        found = [line.index + line.keys.index(item.keys[box]) for box in item.kept]
         rows[item.position, : len(found)] = torch.arange(len(found)) + len(chosen)
         chosen += found
     masked = replace(store, masks=Masks(rows, slots.images(chosen, (1, bytes_each)), store.size))

@@ -16,11 +16,14 @@ from hdf.types import Batch
 
 @dataclass(frozen=True)
 class Panel:
-    """One network image."""
+    """One network image, uint8 [H, W].
 
-    image: Tensor  # uint8 [H, W]
-    boxes: Tensor  # float32 [K, 4] on pixel edges
-    labels: Tensor  # int64 [K], indices into the recipe's `data.labels`
+    Its boxes are float32 [K, 4] on pixel edges, its labels int64 [K] into ``data.labels``.
+    """
+
+    image: Tensor
+    boxes: Tensor
+    labels: Tensor
 
 
 @dataclass(frozen=True)
@@ -38,13 +41,10 @@ class Shown:
 
     @property
     def note(self) -> str:
-        """A note about its boxes; empty if there is nothing to say."""
-        boxes = len(self.stored.boxes)
-        if boxes == 0:
-            return "no box"
-        left = min(len(panel.boxes) for panel in self.panels)
-        if left == 0:
-            return "no box left"
+        """What is to be said of its boxes, if anything."""
+        boxes, left = len(self.stored.boxes), min(len(panel.boxes) for panel in self.panels)
+        if not left:
+            return "no box left" if boxes else "no box"
         return f"{left} of {boxes} boxes left" if left < boxes else ""
 
 
@@ -57,11 +57,7 @@ def panel_of(batch: Batch, row: int) -> Panel:
 
 
 def paint(panel: Panel, colours: Sequence[str], zoom: int) -> Image.Image:
-    """A panel as an RGB image, with each pixel enlarged to `zoom` x `zoom`.
-
-    Args:
-        colours: ``#RRGGBB``, one a label.
-    """
+    """A panel in RGB, each pixel enlarged to `zoom` x `zoom`; colours ``#RRGGBB``, one a label."""
     grey = panel.image.numpy().repeat(zoom, 0).repeat(zoom, 1)
     picture = np.stack([grey] * 3, -1)
     boxes = [tuple(box) for box in (panel.boxes * zoom).tolist()]

@@ -16,13 +16,10 @@ Pixels = NDArray[Any]
 
 
 def display_values(pixels: Pixels, dataset: Dataset) -> Pixels:
-    """Apply the modality LUT, the VOI LUT or window, and at most one inversion.
+    """Apply the modality LUT, the VOI LUT or window, and at most one inversion, to integers [H, W].
 
     PresentationLUTShape decides about the inversion; without it, MONOCHROME1 is inverted (PS3.3,
     C.11.6 and C.7.6.3.1.2). Pixels of PixelPaddingValue (C.7.5.1.1.2) become black.
-
-    Args:
-        pixels: integers [H, W], as stored.
 
     Returns:
         uint8 [H, W] for 8-bit pixels without LUT or window; float64 [H, W] in [0, 1] after a VOI
@@ -145,8 +142,7 @@ def _number(dataset: Dataset, name: str, default: float) -> float:
     value = dataset.get(name)
     if value is None or value == "":
         return default
-    first = value[0] if isinstance(value, list | tuple) or hasattr(value, "append") else value
-    number = float(first)
+    number = float(value[0] if hasattr(value, "append") else value)
     if not np.isfinite(number):
         raise UnreadableError(f"its {name} is no number")
     return number
