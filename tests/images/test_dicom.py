@@ -370,6 +370,12 @@ def test_modality_and_body_part_are_read_as_codes_alone(tmp_path: Path) -> None:
     assert image_facts(path).body_part == ""
 
 
+def test_a_dicomdir_is_told_from_an_image(tmp_path: Path) -> None:
+    path = write_dicom(tmp_path / "DICOMDIR", _ramp())
+    assert not is_image(path)
+    assert "is a list of DICOMs and no image; name its folder" in _refusal(path)
+
+
 def test_what_is_no_dicom_is_not_taken_for_one(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("DICM" + "." * 400)
     shutil.copy(write_dicom(tmp_path / "a.dcm", _ramp()), tmp_path / "DICOMDIR")

@@ -117,7 +117,7 @@ def target_of(sample: Sample, original: tuple[int, int], labels: tuple[str, ...]
 
 
 def frame_fault(target: Target, original: tuple[int, int]) -> Fault:
-    """The fault of a target whose frame is the image's before its orientation tag turned it."""
+    """The fault of boxes that were drawn before the image's orientation tag turned it."""
     height, width = original
     if target.frame != (width, height) or height == width:
         return Fault("")

@@ -188,12 +188,11 @@ def complete(
     progress: Progress,
     on_wait: Callable[[], None],
 ) -> tuple[dict[str, L], dict[str, UserError], int]:
-    """Read the samples whose slots are missing, and add them.
+    """Read the samples that the slots lack, and add them.
 
     Args:
         wanted: whether a line is of one of the samples, and up to date.
-        read: in a worker; it and `line_of` may raise a UserError.
-        line_of: what to add.
+        read: in a worker; it and `line_of`, for what to add, may raise a UserError.
 
     Returns:
         The lines and the errors by the samples' ids, and how many lines were there before.

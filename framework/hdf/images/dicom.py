@@ -34,8 +34,6 @@ HEADER = (
     "SamplesPerPixel",
     "NumberOfFrames",
     "PhotometricInterpretation",
-)
-FACTS = (
     "PatientID",
     "IssuerOfPatientID",
     "ViewPosition",
@@ -73,7 +71,7 @@ LYING_POSITIONS = re.compile("(HF|FF)(S|P|DL|DR)")  # PS3.3, C.7.3.1.1.2
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether a file begins as a DICOM does; a DICOMDIR does, but holds no image."""
+    """Whether a file begins as a DICOM and is no DICOMDIR, which holds no image."""
     if not path.is_file() or path.name == "DICOMDIR":  # reading a pipe would block
         return False
     try:
@@ -89,7 +87,7 @@ def dicom_size(path: Path) -> tuple[int, int]:
     Raises:
         UnreadableError: it is no single image in grey or colour.
     """
-    header = _read(path, HEADER)
+    header = _read(path, pixels=False)
     kind = str(header.get("PhotometricInterpretation", ""))
     rows, columns = header.get("Rows"), header.get("Columns")
     if not isinstance(rows, int) or not isinstance(columns, int):
@@ -151,18 +149,16 @@ def dicom_facts(path: Path, *, patient: bool = True) -> ImageFacts:
     ImagerPixelSpacing is measured at the detector; PixelSpacing is calibrated to the patient where
     PixelSpacingCalibrationType says so or where the two differ (DICOM PS3.3, 10.7.1.3).
     """
-    header = _read(path, FACTS)
+    header = _read(path, pixels=False)
     calibrated = _spacing(header, "PixelSpacing")
     detector = _spacing(header, "ImagerPixelSpacing")
     stated = str(header.get("PixelSpacingCalibrationType", "")).strip()
     differs = detector is not None and calibrated != detector
-    plane: Literal["patient", "detector", "unknown", ""]
+    plane: Literal["patient", "detector", "unknown", ""] = "unknown" if calibrated else ""
     if calibrated and (stated in ("GEOMETRY", "FIDUCIAL") or differs):
         plane = "patient"
     elif detector:
         plane = "detector"
-    else:
-        plane = "unknown" if calibrated else ""
     return ImageFacts(
         detector if plane == "detector" else calibrated,
         plane,
@@ -222,8 +218,8 @@ def _spacing(header: Dataset, name: str) -> tuple[float, float] | None:
     return (row, column) if usable else None
 
 
-def _read(path: Path, tags: tuple[str, ...] | None = None) -> Dataset:
-    """The data set, or the elements `tags` of it; at most `MAX_BYTES`."""
+def _read(path: Path, *, pixels: bool = True) -> Dataset:
+    """The whole data set, or the elements of `HEADER`."""
     try:
         from pydicom import dcmread
     except ImportError as error:
@@ -237,11 +233,11 @@ def _read(path: Path, tags: tuple[str, ...] | None = None) -> Dataset:
         logger.setLevel(logging.CRITICAL)
     if path.stat().st_size > MAX_BYTES:
         raise UnreadableError(f"it is larger than {MAX_BYTES // 10**6} MB")
-    wanted: Any = None if tags is None else list(tags)
+    wanted: Any = None if pixels else list(HEADER)
     with _File(path, MAX_READS) as file:
         if file.peek(132)[128:132] != b"DICM":
             raise UnreadableError("the file does not begin as one")
-        found: Dataset = dcmread(file, specific_tags=wanted, stop_before_pixels=tags is not None)
+        found: Dataset = dcmread(file, specific_tags=wanted, stop_before_pixels=not pixels)
     if "TransferSyntaxUID" not in found.file_meta:
         raise UnreadableError("it does not state its transfer syntax")
     return found

@@ -181,6 +181,8 @@ def _refuse_special(path: Path) -> None:
 
 def _format(path: Path) -> Format:
     found = _known_format(path)
+    if path.name == "DICOMDIR":
+        raise user_error("is a list of DICOMs and no image; name its folder", where=str(path))
     if found is None:
         message = f"'{path.suffix}' is not a supported image format; use {', '.join(FORMATS)}"
         raise user_error(message, where=str(path))
