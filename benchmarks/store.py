@@ -12,8 +12,8 @@ import torch
 
 from benchmarks.timing import alternate, ratio
 from hdf.data.batches import Batches
-from hdf.data.folder import StoreFolder, read_prepared
-from hdf.data.store import build_store
+from hdf.data.folder import StoreFolder
+from hdf.data.store import build_store, read_into
 from hdf_plugins.loaders.image_folder import ImageFolder
 
 SIZE, BATCH, ROUNDS = (224, 224), 32, 3
@@ -28,7 +28,7 @@ def rows() -> Iterator[tuple[str, str]]:
     samples = ImageFolder(images=Path(data) / "chest200" / "images").records()
     with tempfile.TemporaryDirectory() as place:
         folder = StoreFolder(Path(place) / "store", SIZE, {})
-        store, _, _ = read_prepared(folder, samples, ("heart",), "letterbox")
+        store, _, _ = read_into(folder.pixels, samples, ("heart",), SIZE, "letterbox")
         batches = Batches(store, range(len(store)), BATCH)
 
         def stored() -> None:

@@ -11,9 +11,10 @@ import numpy as np
 import torch
 
 from hdf.data.batches import Batches
-from hdf.data.folder import ImageLine, MaskLine, StoreFolder, fingerprint, read_prepared
-from hdf.data.mask_reading import add_masks, mask_keys, packed_size
+from hdf.data.folder import StoreFolder
+from hdf.data.masks import MaskLine, add_masks, mask_keys
 from hdf.data.resize import fit
+from hdf.data.store import ImageLine, fingerprint, packed_size, read_into
 from hdf.runtime.resources import peak_mib
 from hdf.types import Sample, Target
 
@@ -30,9 +31,9 @@ def rows() -> Iterator[tuple[str, str]]:
         folder = StoreFolder(Path(root) / "store", SIZE, {})
         _fill(folder, samples)
         began = time.perf_counter()
-        images, _, reused = read_prepared(folder, samples, LABELS, "letterbox")
+        images, _, reused = read_into(folder.pixels, samples, LABELS, SIZE, "letterbox")
         assert images is not None and reused == COUNT
-        store, _ = add_masks(images, "letterbox", folder)
+        store, _ = add_masks(images, "letterbox", folder.masks)
         assert store is not None
         yield "seconds to open and check", f"{time.perf_counter() - began:.1f}"
         began = time.perf_counter()
@@ -48,15 +49,19 @@ def _unread() -> torch.Tensor:
 def _fill(folder: StoreFolder, samples: list[Sample]) -> None:
     random = np.random.default_rng(0)
     geometry, _ = fit(SIZE, SIZE, "letterbox")
-    with folder.adding(folder.pixels) as add_image:
+    with folder.pixels.adding() as add_image:
         for sample in samples:
             mark = fingerprint(sample)
-            line = ImageLine(index=0, id=sample.id, fingerprint=mark, geometry=geometry)
-            add_image(line, random.bytes(SIZE[0] * SIZE[1]))
-    masks = random.bytes(len(LABELS) * packed_size(SIZE))
-    with folder.adding(folder.masks) as add:
+            line = ImageLine(id=sample.id, fingerprint=mark, geometry=geometry)
+            add_image(line, _random(random, SIZE[0] * SIZE[1]))
+    masks = _random(random, len(LABELS) * packed_size(SIZE))
+    with folder.masks.adding() as add:
         for sample in samples:
-            add(MaskLine(index=0, id=sample.id, keys=mask_keys(sample, SIZE)), masks)
+            add(MaskLine(id=sample.id, keys=mask_keys(sample, SIZE)), masks)
+
+
+def _random(random: np.random.Generator, count: int) -> torch.Tensor:
+    return torch.from_numpy(random.integers(0, 256, count, np.uint8))
 
 
 def _train(batches: Batches) -> None:

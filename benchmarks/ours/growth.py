@@ -13,8 +13,8 @@ import torch
 from benchmarks.ellipses import NoisyEllipses
 from benchmarks.timing import seconds
 from hdf.data.batches import Batches
-from hdf.data.folder import StoreFolder, read_prepared
-from hdf.data.store import Store, build_store
+from hdf.data.folder import StoreFolder
+from hdf.data.store import Store, build_store, read_into
 from hdf.models.detector import Detector, ModelSpec
 from hdf.recipe.schema import Adam, Constant
 from hdf.runtime.device import choose_compute
@@ -56,7 +56,7 @@ def _store(count: int, size: tuple[int, int], folder: Path | None) -> Store:
     if folder is None:
         return build_store(samples, ("heart",), size)
     place = StoreFolder(folder / "store", size, {})
-    store, _, _ = read_prepared(place, samples, ("heart",), "letterbox")
+    store, _, _ = read_into(place.pixels, samples, ("heart",), size, "letterbox")
     assert store is not None
     return store
 

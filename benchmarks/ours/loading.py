@@ -12,7 +12,8 @@ import torch
 
 from benchmarks.timing import seconds
 from hdf.data.batches import Batches
-from hdf.data.folder import StoreFolder, read_prepared
+from hdf.data.folder import StoreFolder
+from hdf.data.store import read_into
 from hdf_plugins.loaders.csv_boxes import CsvBoxes
 
 
@@ -28,7 +29,7 @@ def main() -> None:
     samples = CsvBoxes(images=given.images, table=given.table).records()[: given.count]
     with tempfile.TemporaryDirectory() as place:
         folder = StoreFolder(Path(place) / "store", (given.side, given.side), {})
-        store, _, _ = read_prepared(folder, samples, ("heart",), "letterbox")
+        store, _, _ = read_into(folder.pixels, samples, ("heart",), folder.size, "letterbox")
         assert store is not None
         batches = Batches(store.to(torch.device("cpu")), range(len(store)), given.batch)
         times = [seconds(lambda: _epoch(batches)) for _ in range(given.epochs)]

@@ -15,9 +15,9 @@ from torch import Tensor
 from hdf import Sample, Target, UserError
 from hdf.boxes import mask_bounds
 from hdf.data.batches import Batches
+from hdf.data.folder import code_of
 from hdf.data.resize import resize_image, resize_masks
 from hdf.data.store import Store, build_store, refuse_absent_labels, refuse_unusable
-from hdf.data.store_location import code_of
 from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve
 from hdf.registry.registry import discover

@@ -19,10 +19,9 @@ from hdf.boxes import mask_bounds
 from hdf.data.batches import Batches
 from hdf.data.dataset import wants_masks
 from hdf.data.flat_file import ImageFile
-from hdf.data.folder import StoreFolder, read_prepared
-from hdf.data.mask_reading import add_masks
-from hdf.data.masks import pack, unpack
-from hdf.data.store import Skipped, Store, build_store
+from hdf.data.folder import StoreFolder
+from hdf.data.masks import add_masks
+from hdf.data.store import Skipped, Store, build_store, pack, read_into, unpack
 from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve
 from hdf.registry.registry import discover
@@ -86,9 +85,9 @@ def prepared(
     path: Path, given: list[Sample], labels: tuple[str, ...] = LABELS
 ) -> tuple[Store, list[Skipped]]:
     folder = StoreFolder(path, SIZE, {})
-    store, _, _ = read_prepared(folder, given, labels, "stretch")
+    store, _, _ = read_into(folder.pixels, given, labels, SIZE, "stretch")
     READ.append("—")
-    return add_masks(store, "stretch", folder)  # type: ignore[arg-type, return-value]
+    return add_masks(store, "stretch", folder.masks)  # type: ignore[arg-type, return-value]
 
 
 def in_memory(given: list[Sample], labels: tuple[str, ...] = LABELS) -> Store:
@@ -154,7 +153,7 @@ def test_a_second_reading_reads_nothing(originals: Path, tmp_path: Path) -> None
 
 def test_masks_are_added_to_images_that_are_there(originals: Path, tmp_path: Path) -> None:
     given = samples(originals)
-    read_prepared(StoreFolder(tmp_path / "store", SIZE, {}), given, LABELS, "stretch")
+    read_into(StoreFolder(tmp_path / "store", SIZE, {}).pixels, given, LABELS, SIZE, "stretch")
     READ.clear()
     store, _ = prepared(tmp_path / "store", given)
     assert sorted(READ) == [*(f"masks {number}" for number in range(COUNT - 1)), "—"]

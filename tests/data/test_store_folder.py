@@ -22,8 +22,8 @@ from hdf import Sample, Target, UserError
 from hdf.data.batches import Batches
 from hdf.data.decode import decode
 from hdf.data.flat_file import ImageFile
-from hdf.data.folder import ImageLine, StoreFolder, fingerprint, read_prepared
-from hdf.data.store import Skipped, Store, build_store
+from hdf.data.folder import StoreFolder
+from hdf.data.store import ImageLine, Skipped, Store, build_store, fingerprint, read_into
 from hdf.runtime import resources
 
 SIZE = (16, 24)
@@ -55,7 +55,7 @@ def originals(tmp_path: Path) -> Path:
 
 
 def prepared(path: Path, given: list[Sample]) -> tuple[Store, list[Skipped], int]:
-    return read_prepared(StoreFolder(path, SIZE, SETTINGS), given, ("heart",), "stretch")
+    return read_into(StoreFolder(path, SIZE, SETTINGS).pixels, given, ("heart",), SIZE, "stretch")
 
 
 def same_as_memory(store: Store, given: list[Sample]) -> bool:
@@ -193,17 +193,18 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
 def test_a_second_writer_waits_for_the_first(originals: Path, tmp_path: Path) -> None:
     folder = StoreFolder(tmp_path / "store", SIZE, SETTINGS)
     with ThreadPoolExecutor(1) as pool, ExitStack() as first:
-        add = first.enter_context(folder.adding(folder.pixels))
+        add = first.enter_context(folder.pixels.adding())
         told = threading.Event()
         other = StoreFolder(tmp_path / "store", SIZE, SETTINGS)
         given = samples(originals)
-        second = pool.submit(read_prepared, other, given, ("heart",), "stretch", on_wait=told.set)
+        how = (given, ("heart",), SIZE, "stretch")
+        second = pool.submit(read_into, other.pixels, *how, on_wait=told.set)
         assert told.wait(30)
         for sample in given[:3]:
             image, geometry = decode(sample, SIZE, "stretch")
             mark = fingerprint(sample)
-            line = ImageLine(index=0, id=sample.id, fingerprint=mark, geometry=geometry)
-            add(line, image.numpy().tobytes())
+            line = ImageLine(id=sample.id, fingerprint=mark, geometry=geometry)
+            add(line, image)
         READ.clear()
         first.close()
         store, _, _ = second.result(30)
@@ -217,7 +218,7 @@ def test_nothing_is_written_where_only_bad_samples_are_missing(
     prepared(tmp_path / "store", samples(originals))
     given = [*samples(originals), Sample.broken("x", "hearts.csv:9: no image")]
     folder = StoreFolder(tmp_path / "store", SIZE, SETTINGS)
-    with folder.adding(folder.pixels):
+    with folder.pixels.adding():
         store, skipped, reused = prepared(tmp_path / "store", given)
     assert (len(store), [id for id, _ in skipped], reused) == (COUNT, ["x"], COUNT)
 

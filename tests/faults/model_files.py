@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from hdf.data.folder import StoreFolder, read_prepared
-from hdf.data.mask_reading import add_masks
+from hdf.data.folder import StoreFolder
+from hdf.data.masks import add_masks
+from hdf.data.store import read_into
 from hdf.models.file import load_model, save_model
 from hdf.registry.registry import discover
 from hdf_plugins.loaders.mask_boxes import MaskBoxes
@@ -70,10 +71,10 @@ def _stores(folder: Path) -> list[Try]:
 
     def read() -> str:
         images = StoreFolder(path, SIZE, {"resize": "stretch"})
-        store, bad, reused = read_prepared(images, loader.records(), ("heart",), "stretch")
+        store, bad, reused = read_into(images.pixels, loader.records(), ("heart",), SIZE, "stretch")
         assert store is not None and not bad
         there = images.masks.lines(lambda entry: True)
-        masked, bad = add_masks(store, "stretch", images)
+        masked, bad = add_masks(store, "stretch", images.masks)
         assert masked is not None and not bad
         assert digest in ("", masked.digest()), "other images or masks"
         again = min(reused, len(there))
@@ -82,9 +83,9 @@ def _stores(folder: Path) -> list[Try]:
     digest = ""
     read()
     images = StoreFolder(path, SIZE, {"resize": "stretch"})
-    store, _, _ = read_prepared(images, loader.records(), ("heart",), "stretch")
+    store, _, _ = read_into(images.pixels, loader.records(), ("heart",), SIZE, "stretch")
     assert store is not None
-    masked, _ = add_masks(store, "stretch", images)
+    masked, _ = add_masks(store, "stretch", images.masks)
     assert masked is not None
     digest = masked.digest()
     whole = {file: file.read_bytes() for file in path.iterdir()}

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from hdf import Sample
+from hdf.data.flat_file import MemorySlots
 from hdf.data.split import split_samples
-from hdf.data.store import read_usable, refuse_unusable
+from hdf.data.store import ImageLine, read_into, refuse_unusable
 from hdf.errors import placed
 from hdf.recipe.splits import Lists, ListSplit
 from hdf_plugins.loaders.coco import Coco
@@ -145,7 +146,8 @@ def judged(folder: Path, samples: Sequence[Sample]) -> str:
             allowed = (folder / "images", folder / "masks")
             assert any(place in file.resolve().parents for place in allowed), file
         assert all(map(str.strip, sample.faults))
-    store, bad = read_usable(samples, LABELS, (16, 16))
+    slots = MemorySlots[ImageLine](len(samples), 256)
+    store, bad, _ = read_into(slots, samples, LABELS, (16, 16), "letterbox")
     for id, error in bad:
         assert id and error.problems and all(item.message for item in error.problems)
     if store is None:

@@ -20,6 +20,7 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, get_frame
 from pydicom.sequence import Sequence
 from pydicom.uid import (
+    ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     JPEGBaseline8Bit,
     JPEGExtended12Bit,
@@ -183,6 +184,49 @@ def test_luts_are_applied_before_the_inversion(tmp_path: Path) -> None:
     assert np.allclose(read_image(path)[0].numpy(), wanted, atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", SHADES)
+def test_few_bits_fill_the_range(tmp_path: Path, kind: str) -> None:
+    pixels = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    path = write_dicom(tmp_path / "a.dcm", pixels, bits=6, PhotometricInterpretation=kind)
+    shown = read_image(path)[0, 0, 0], read_image(path)[0, -1, -1]
+    assert shown == ((0, 1) if kind == "MONOCHROME2" else (1, 0))
+
+
+def test_a_window_that_shows_nothing_is_ignored(tmp_path: Path) -> None:
+    pixels = np.arange(1000, 2200, dtype=np.uint16).reshape(30, 40)
+    plain = read_image(write_dicom(tmp_path / "a.dcm", pixels))
+    path = write_dicom(tmp_path / "b.dcm", pixels, WindowCenter=30, WindowWidth=100)
+    assert torch.equal(read_image(path), plain)
+
+
+def _palette(bits: int, prefix: str, data: bytes) -> dict[str, Any]:
+    found: dict[str, Any] = {"PhotometricInterpretation": "PALETTE COLOR"}
+    for name in ("Red", "Green", "Blue"):
+        found[f"{name}PaletteColorLookupTableDescriptor"] = [256, 0, bits]
+        found[f"{prefix}{name}PaletteColorLookupTableData"] = data
+    return found
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ExplicitVRBigEndian])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_palette_becomes_grey(tmp_path: Path, syntax: Any, bits: int) -> None:
+    picture = PICTURES["phantom"]
+    order = ">" if syntax == ExplicitVRBigEndian and bits == 16 else "<"
+    inverse = (np.arange(255, -1, -1) * (1 if bits == 8 else 250)).astype(f"{order}u{bits // 8}")
+    palette = _palette(bits, "", inverse.tobytes())
+    path = write_dicom(tmp_path / "a.dcm", picture, syntax, **palette)
+    np.save(tmp_path / "b.npy", inverse.astype(f"u{bits // 8}")[picture])
+    assert torch.allclose(read_image(path), read_image(tmp_path / "b.npy"), atol=1e-6)
+
+
+def test_a_palette_that_grows_without_end_is_refused(tmp_path: Path) -> None:
+    segments = np.array([0, 1, 7] + [1, 65535, 9] * 2, "<u2").tobytes()
+    palette = _palette(16, "Segmented", segments)
+    path = write_dicom(tmp_path / "a.dcm", PICTURES["phantom"], **palette)
+    with pytest.raises(UserError, match="its palette has more entries than pixels have values"):
+        read_image(path)
+
+
 def test_an_empty_lut_is_passed_over(tmp_path: Path) -> None:
     """Some devices write the sequence, and nothing into its item."""
     empty, window = Dataset(), {"WindowCenter": 128, "WindowWidth": 64}
@@ -326,6 +370,12 @@ def test_modality_and_body_part_are_read_as_codes_alone(tmp_path: Path) -> None:
     assert image_facts(path).body_part == ""
 
 
+def test_a_dicomdir_is_told_from_an_image(tmp_path: Path) -> None:
+    path = write_dicom(tmp_path / "DICOMDIR", _ramp())
+    assert not is_image(path)
+    assert "is a list of DICOMs and no image; name its folder" in _refusal(path)
+
+
 def test_what_is_no_dicom_is_not_taken_for_one(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("DICM" + "." * 400)
     shutil.copy(write_dicom(tmp_path / "a.dcm", _ramp()), tmp_path / "DICOMDIR")
@@ -387,8 +437,8 @@ def test_what_is_no_single_image_is_refused(tmp_path: Path) -> None:
     assert "3 frames" in _refusal(write_dicom(path, _ramp(), NumberOfFrames=3))
     assert "no image" in _refusal(write_dicom(path, _ramp(), Rows=None, PixelData=None))
     assert "no pixels" in _refusal(write_dicom(path, _ramp(), PixelData=None))
-    palette = {"PhotometricInterpretation": "PALETTE COLOR"}
-    assert "neither grey" in _refusal(write_dicom(path, _ramp(), **palette))
+    other = {"PhotometricInterpretation": "HSV"}
+    assert "neither grey" in _refusal(write_dicom(path, _ramp(), **other))
     assert "too many" in _refusal(write_dicom(path, _ramp(), Rows=65535, Columns=65535))
     path.write_bytes(b"not one")
     assert "does not begin as one" in _refusal(path)

@@ -12,9 +12,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from hdf import UserError, read_image
-from hdf.images import image_size, read_mask
+from hdf.images import image_size, passed_over, read_mask
 from hdf.images.reading import MAX_PIXELS
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -278,17 +279,23 @@ def test_tiff_of_8_and_16_bits(tmp_path: Path, compression: str | None) -> None:
     assert np.allclose(image[0].numpy(), _stretched(deep), atol=1e-6)
 
 
-def _tiff(pixels: NDArray[Any], photometric: int, order: str = "<") -> bytes:
-    """An uncompressed TIFF of [H, W] or [H, W, 3] (TIFF 6.0, section 2)."""
+def _tiff(
+    pixels: NDArray[Any], photometric: int, order: str = "<", **further: tuple[int, ...]
+) -> bytes:
+    """An uncompressed TIFF of [H, W] or [H, W, C] (TIFF 6.0, section 2).
+
+    Args:
+        further: short values by tag, such as ``t338=(1,)``.
+    """
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     data = pixels.astype(pixels.dtype.newbyteorder(order)).tobytes()
     bits = pixels.dtype.itemsize * 8
     many = 8 + len(data)  # where the bits of three channels are listed
-    extra = struct.pack(f"{order}3H", bits, bits, bits) if channels == 3 else b""
+    extra = struct.pack(f"{order}{channels}H", *[bits] * channels) if channels > 2 else b""
     entries = [
         (256, 3, 1, pixels.shape[1]),
         (257, 3, 1, pixels.shape[0]),
-        (258, 3, channels, many if channels == 3 else bits),
+        (258, 3, channels, many if channels > 2 else bits),
         (259, 3, 1, 1),
         (262, 3, 1, photometric),
         (273, 4, 1, 8),
@@ -296,6 +303,7 @@ def _tiff(pixels: NDArray[Any], photometric: int, order: str = "<") -> bytes:
         (278, 3, 1, pixels.shape[0]),
         (279, 4, 1, len(data)),
         *([] if pixels.dtype.kind == "u" else [(339, 3, 1, 2 if pixels.dtype.kind == "i" else 3)]),
+        *((int(tag[1:]), 3, 1, value) for tag, (value,) in further.items()),
     ]
     start = many + len(extra)
     mark = b"II" if order == "<" else b"MM"
@@ -309,7 +317,7 @@ def _tiff(pixels: NDArray[Any], photometric: int, order: str = "<") -> bytes:
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-@pytest.mark.parametrize("kind", ["u1", "u2", "u4", "i2", "i4", "f4", "f8"])
+@pytest.mark.parametrize("kind", ["u1", "u2", "u4", "i1", "i2", "i4", "f4", "f8"])
 @pytest.mark.parametrize("scale", [1.0, 1 / 700])
 def test_tiff_is_read_as_the_same_values_in_an_array(
     tmp_path: Path, kind: str, order: str, scale: float
@@ -339,6 +347,29 @@ def test_tiff_of_16_bit_colours(tmp_path: Path, order: str) -> None:
     (tmp_path / "a.tif").write_bytes(_tiff(deep, 2, order))
     wanted = _stretched(deep @ np.array([0.299, 0.587, 0.114]))
     assert np.allclose(read_image(tmp_path / "a.tif")[0].numpy(), wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("extra", [0, 2], ids=["padding", "alpha"])
+def test_tiff_of_16_bit_colours_and_a_fourth_sample(tmp_path: Path, extra: int, order: str) -> None:
+    deep = RNG.integers(0, 4096, (20, 30, 4)).astype(np.uint16)  # the high byte alone is nearly 0
+    deep[..., 3] = 65535
+    (tmp_path / "a.tif").write_bytes(_tiff(deep, 2, order, t338=(extra,)))
+    wanted = _stretched(deep[..., :3] @ np.array([0.299, 0.587, 0.114]))
+    assert np.allclose(read_image(tmp_path / "a.tif")[0].numpy(), wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("channels", "photometric", "further"),
+    [(3, 2, {"t284": (2,)}), (4, 2, {"t338": (1,)}), (4, 5, {})],
+    ids=["planes", "premultiplied", "CMYK"],
+)
+def test_tiff_whose_low_bytes_would_be_lost_is_refused(
+    tmp_path: Path, channels: int, photometric: int, further: dict[str, tuple[int, ...]]
+) -> None:
+    deep = RNG.integers(0, 4096, (20, 30, channels)).astype(np.uint16)
+    (tmp_path / "a.tif").write_bytes(_tiff(deep, photometric, **further))
+    assert "colours of 16 bits are read where" in _message(tmp_path / "a.tif")
 
 
 def _turned(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
@@ -387,6 +418,30 @@ def test_images_are_turned_as_viewers_turn_them(
     assert torch.equal(read_mask(path)[:5], read_mask(tmp_path / "turned.npy")[:5])
 
 
+XMP = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="6"/></x:xmpmeta>'
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp", "a.tif", "magick.png"])
+def test_an_orientation_in_xmp_or_text_turns_too(tmp_path: Path, name: str) -> None:
+    smooth = (RAMP // 3).astype(np.uint8)
+    options: dict[str, Any] = {"xmp": XMP.encode()}
+    if name.endswith("png"):
+        exif = Image.Exif()
+        exif[274] = 6
+        options = {"pnginfo": PngInfo()}
+        if name == "a.png":
+            options["pnginfo"].add_itxt("XML:com.adobe.xmp", XMP)
+        else:  # as ImageMagick writes it
+            text = f"\nexif\n8\n{exif.tobytes().hex()}"
+            options["pnginfo"].add_text("Raw profile type exif", text)
+    if name == "a.tif":
+        options = {"tiffinfo": {700: XMP.encode()}}
+    path = _save(tmp_path / name, smooth, **options)
+    assert image_size(path) == (30, 20)
+    turned = torch.from_numpy(_turned(smooth, 6)).float() / 255
+    assert torch.allclose(read_image(path)[0], turned, atol=0.06)
+
+
 def test_a_damaged_exif_block_turns_nothing(tmp_path: Path) -> None:
     path = _save(tmp_path / "a.jpg", GREY, exif=b"Exif\0\0II*\0\x08\0\0\0\xff\xff\x12", quality=100)
     assert image_size(path) == GREY.shape
@@ -401,14 +456,14 @@ def test_bmp_and_webp(tmp_path: Path, name: str) -> None:
 def test_an_animation_is_refused(tmp_path: Path) -> None:
     page = Image.fromarray(GREY)
     page.save(tmp_path / "a.webp", save_all=True, append_images=[Image.fromarray(GREY[::-1])])
-    with pytest.raises(UserError, match="several images"):
+    with pytest.raises(UserError, match="several images or pages"):
         read_image(tmp_path / "a.webp")
 
 
 def test_tiff_of_several_pages_is_refused(tmp_path: Path) -> None:
     page = Image.fromarray(GREY)
     page.save(tmp_path / "a.tif", save_all=True, append_images=[page])
-    with pytest.raises(UserError, match="several pages"):
+    with pytest.raises(UserError, match="several images or pages"):
         read_image(tmp_path / "a.tif")
 
 
@@ -421,3 +476,18 @@ def test_npz_holds_one_image(tmp_path: Path) -> None:
     np.savez(path, first=GREY, second=GREY)
     with pytest.raises(UserError, match="one called image; it holds first"):
         read_image(path)
+
+
+def test_what_is_no_image_is_counted(tmp_path: Path) -> None:
+    names = ["a.txt", "b.TXT", "DICOMDIR", ".DS_Store", "report"]
+    assert passed_over(map(Path, names)) == (
+        "passed over 5 files that are no images: 2 .txt, 1 DICOMDIR, 1 hidden, 1 without a suffix"
+    )
+    assert passed_over([Path("notes.md")]) == "passed over 1 file that is no image: 1 .md"
+    assert not passed_over([])
+
+
+def test_an_array_that_python_2_wrote_is_read_without_a_word(tmp_path: Path) -> None:
+    path = _save(tmp_path / "a.npy", GREY)
+    path.write_bytes(path.read_bytes().replace(b"(20, 30), }  ", b"(20L, 30L), }"))
+    assert read_image(path).shape == (1, 20, 30)

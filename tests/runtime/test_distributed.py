@@ -18,9 +18,8 @@ from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 from hdf import Detections, Sample, Target, UserError
 from hdf.data.batches import Batches
 from hdf.data.dataset import Dataset, _refuse_different, _sent
-from hdf.data.masks import Masks
 from hdf.data.split import Split
-from hdf.data.store import Store, build_store
+from hdf.data.store import Masks, Store, build_store
 from hdf.evaluation.evaluate import Evaluator
 from hdf.runtime import process_group as joining
 from hdf.runtime.device import choose_compute, seed_step

@@ -64,7 +64,7 @@ def _prepare(recipe: Path, overrides: tuple[str, ...], plugins_dir: Path | None)
 
 
 def _prune() -> None:
-    from hdf.data.store_location import prune, stores_folder
+    from hdf.data.folder import prune, stores_folder
     from hdf.errors import user_error
 
     try:

@@ -11,22 +11,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hdf.data.masks import unpack
-from hdf.data.store import Store
+from hdf.data.store import Store, unpack
 from hdf.types import Batch
 
 Rows = Callable[[int], slice]
 """From the size of a batch to the rows of it that are wanted."""
+Stored = tuple[Tensor, Tensor | None]
+"""What `Store.read` returns."""
 
 
 class Batches:
     """A part of the store, in batches on the store's device.
 
-    The sizes of an epoch's batches differ by one at most, so that none ends with a batch of a
-    single image.
-
-    Attributes:
-        sizes: how many images each batch has.
+    Their sizes differ by one at most, so that no epoch ends with a batch of a single image.
 
     Args:
         index: positions in the store.
@@ -55,11 +52,10 @@ class Batches:
     def shuffled(
         self, seed: int, epoch: int, rows: Rows | None = None, start: int = 0
     ) -> Iterator[Batch]:
-        """Every image once, in an order of this seed and epoch.
+        """Every image once, in an order of this seed and epoch, from the batch `start` on.
 
         Args:
             rows: the part of each batch to read; all of it if None.
-            start: how many batches to skip.
         """
         order = np.random.default_rng([seed, epoch]).permutation(len(self.index))
         return self._deal(torch.from_numpy(order), rows, start)
@@ -78,10 +74,6 @@ class Batches:
 
     def _read(self, dealt: Sequence[Tensor]) -> Iterator[Stored]:
         return _ahead(self.store.read, dealt) if self.store.files else map(self.store.read, dealt)
-
-
-Stored = tuple[Tensor, Tensor | None]
-"""What `Store.read` returns."""
 
 
 def _ahead(read: Callable[[Tensor], Stored], dealt: Sequence[Tensor]) -> Iterator[Stored]:

@@ -5,24 +5,30 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import torch
 
 from hdf.console.progress import Reporter
-from hdf.data.masks import Masks
+from hdf.data.flat_file import MemorySlots
+from hdf.data.folder import StoreFolder, choose_folder
+from hdf.data.masks import add_masks
 from hdf.data.split import Split, split_samples
-from hdf.data.store import Skipped, Store, read_usable, refuse_absent_labels, refuse_unusable
-from hdf.data.store_location import choose_folder, code_of
+from hdf.data.store import (
+    ImageLine,
+    Masks,
+    Skipped,
+    Store,
+    read_into,
+    refuse_absent_labels,
+    refuse_unusable,
+)
 from hdf.errors import UserError, placed, user_error
 from hdf.models.build import blamed_on
 from hdf.models.detector import uses_masks
 from hdf.recipe.check import CheckedRecipe, Part
 from hdf.runtime.world import World
 from hdf.types import Sample
-
-if TYPE_CHECKING:
-    from hdf.data.folder import StoreFolder
 
 MASKS = 0.25
 """The time to read an image's masks, as a share of the time to read the image."""
@@ -33,8 +39,6 @@ class Dataset:
     """What a recipe's ``data`` section gives.
 
     Attributes:
-        store: every image, ready for training.
-        split: which of them are trained on.
         skipped: the id of each sample that was left out, and the reason.
         folder: where the images are kept; None for memory.
         reused: how many images were in the folder already.
@@ -57,11 +61,7 @@ def list_samples(checked: CheckedRecipe, loader: Any) -> list[Sample]:
 
 
 def samples_of(part: Part, loader: Any) -> list[Sample]:
-    """As `list_samples`, for a loader that no recipe names.
-
-    Args:
-        part: names the loader in messages.
-    """
+    """As `list_samples`, for a loader that no recipe names; `part` names it in messages."""
     with blamed_on(part, "records"):
         samples = loader.records()
     if not isinstance(samples, list) or not all(isinstance(item, Sample) for item in samples):
@@ -73,11 +73,7 @@ def samples_of(part: Part, loader: Any) -> list[Sample]:
 
 
 def split_of(checked: CheckedRecipe, samples: list[Sample]) -> Split:
-    """The recipe's split of its samples.
-
-    Raises:
-        UserError: as `split_samples`.
-    """
+    """The recipe's split of its samples; UserErrors as of `split_samples`."""
     with placed(checked.where("data", "split")):
         return split_samples(samples, checked.recipe.data.split, checked.recipe.seed)
 
@@ -96,11 +92,10 @@ def read_dataset(checked: CheckedRecipe, loader: Any, reporter: Reporter) -> Dat
     masks = wants_masks(checked)
     store, bad, reused = _read(checked, samples, folder, reporter, masks)
     if store is not None and masks:
-        from hdf.data.mask_reading import add_masks  # not above: few recipes ask for masks
-
         with reporter.counting("reading masks") as progress:
-            on_wait = _waiting(folder, reporter)
-            store, maskless = add_masks(store, data.resize, folder, progress, on_wait)
+            file = folder.masks if folder else None
+            waiting = _waiting(folder, reporter)
+            store, maskless = add_masks(store, data.resize, file, progress, waiting)
         errors = dict(bad + maskless)
         bad = [(item.id, errors[item.id]) for item in samples if item.id in errors]
     if store is None or (bad and data.on_bad == "error"):
@@ -122,8 +117,7 @@ def read_images(
     """All images that can be read, without boxes, so that a wrong box excludes no image.
 
     Returns:
-        The images, or None if none can be read; and the samples that can't be read, the broken ones
-        included.
+        The images, or None; and the samples that can't be read, the broken ones included.
 
     Raises:
         UserError: the store's folder can't be used.
@@ -134,10 +128,8 @@ def read_images(
 
 
 def _folder(checked: CheckedRecipe, samples: list[Sample]) -> StoreFolder | None:
-    data = checked.recipe.data
-    part = checked.parts["data", "loader"]
     with placed(checked.where("data", "store")):
-        return choose_folder(data, samples, {"loader": part.resolved(), "code": code_of(part)})
+        return choose_folder(checked.recipe.data, samples, checked.parts["data", "loader"])
 
 
 def _read(
@@ -151,13 +143,10 @@ def _read(
     shorter = list(_what_shortens(checked))
     then = MASKS if masks else 0.0
     with reporter.counting("reading images", then, shorter) as progress:
-        if folder is not None:
-            from hdf.data.folder import read_prepared
-
-            on_wait = _waiting(folder, reporter)
-            return read_prepared(folder, samples, data.labels, data.resize, progress, on_wait)
-        wanted = (data.labels, data.image_size, data.resize)
-        return *read_usable(samples, *wanted, progress=progress), 0
+        pixels = data.image_size[0] * data.image_size[1]
+        slots = folder.pixels if folder else MemorySlots[ImageLine](len(samples), pixels)
+        how = (data.labels, data.image_size, data.resize, progress, _waiting(folder, reporter))
+        return read_into(slots, samples, *how)
 
 
 def _what_shortens(checked: CheckedRecipe) -> Iterator[str]:
@@ -179,11 +168,7 @@ def _waiting(folder: StoreFolder | None, reporter: Reporter) -> Callable[[], Non
 
 
 def refuse_unlearnable(checked: CheckedRecipe, dataset: Dataset) -> None:
-    """Refuse a sound data set from which nothing can be learned or measured.
-
-    Raises:
-        UserError: a label has no box, or a side of the split has none.
-    """
+    """Raise a UserError where a label, or a side of the split, has no box."""
     store, split = dataset.store, dataset.split
     _refuse_absent_labels(checked, store)
     sides = {"training": split.train, "validation": split.val, "inner": split.inner}
@@ -201,9 +186,9 @@ def _refuse_absent_labels(checked: CheckedRecipe, store: Store) -> None:
 def read_shared(checked: CheckedRecipe, loader: Any, reporter: Reporter, world: World) -> Dataset:
     """As `read_dataset`, for every process of a run.
 
-    Images in a store's folder are decoded once, by the writer or by one process of each machine
-    that has a folder of its own. Images in memory are read by the writer and sent to the others,
-    whose samples then have no original images to read.
+    A store's folder is filled once, by the writer or by one process of each machine that has its
+    own. Images in memory are read by the writer and sent to the others, whose samples then have no
+    original images to read.
 
     Raises:
         UserError: as `read_dataset`; or the processes see different data.
@@ -249,7 +234,7 @@ def _is_elsewhere() -> NoReturn:
 
 
 def _refuse_different(store: Store, world: World) -> None:
-    """Raised by the writer alone; the others then lose the connection to it."""
+    # Raised by the writer alone; the others then lose the connection to it.
     found = world.gather(hashlib.sha256(store.facts().encode()).hexdigest())
     others = [str(rank) for rank, digest in enumerate(found) if digest != found[0]]
     if world.is_writer and others:

@@ -27,14 +27,7 @@ FRAME_ADVICE = (
 
 
 def decode(sample: Sample, size: tuple[int, int], resize: Resize) -> tuple[Tensor, Geometry]:
-    """One image as a store keeps it, whatever its boxes are.
-
-    Returns:
-        uint8 [1, *size], and where the original lies in it.
-
-    Raises:
-        UserError: with the sample's own faults, or those of its image.
-    """
+    """One image as a store keeps it, uint8 [1, *size]; UserErrors as of `read_pixels`."""
     resized, geometry = resize_image(read_pixels(sample), size, resize)
     return (resized * 255).round().to(torch.uint8), geometry
 
@@ -124,7 +117,7 @@ def target_of(sample: Sample, original: tuple[int, int], labels: tuple[str, ...]
 
 
 def frame_fault(target: Target, original: tuple[int, int]) -> Fault:
-    """The fault of a target whose frame is the image's before its orientation tag turned it."""
+    """The fault of boxes that were drawn before the image's orientation tag turned it."""
     height, width = original
     if target.frame != (width, height) or height == width:
         return Fault("")

@@ -1,4 +1,4 @@
-"""A flat file of equal slots with a journal of the whole ones, so that it survives a kill."""
+"""Equal slots for decoded images and masks, in memory or in a file that survives a kill."""
 
 from __future__ import annotations
 
@@ -7,46 +7,76 @@ import os
 import weakref
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
 
-from hdf.errors import user_error
+from hdf.data.decode import attempted
+from hdf.errors import UserError, user_error
+from hdf.files.lock import locked
+from hdf.runtime.workers import map_samples
+from hdf.types import Sample
 
 TOGETHER = 256
 """Images read at a time."""
+Progress = Callable[[int, int], None]
+"""Called with the numbers of samples done and in all."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """A line of the journal.
+    """What a journal says of one sample: its first slot, and a checksum of slots and line."""
 
-    Attributes:
-        index: the first slot.
-        id: of the sample.
-        crc32: of the slots' bytes and of the rest of the line.
-    """
-
-    index: int
     id: str
+    index: int = 0
     crc32: int = 0
 
     @property
     def slots(self) -> int:
-        """How many slots the line is about."""
+        """How many slots the sample takes."""
         return 1
 
     def checksum(self, content: bytes) -> int:
-        """What `crc32` must be."""
         rest = {**asdict(self), "crc32": 0}
         return zlib.crc32(json.dumps(rest, sort_keys=True).encode(), zlib.crc32(content))
 
 
 L = TypeVar("L", bound=Line)
+R = TypeVar("R")
+
+
+class MemorySlots(Generic[L]):
+    """`count` slots of `size` bytes in memory."""
+
+    def __init__(self, count: int, size: int) -> None:
+        self._bytes = torch.empty(count, size, dtype=torch.uint8)
+        self._used = 0
+
+    def lines(self, wanted: Callable[[L], bool]) -> dict[str, L]:
+        return {}  # memory holds what this process adds
+
+    @contextmanager
+    def adding(self, on_wait: Callable[[], None]) -> Iterator[Callable[[L, Tensor], L]]:
+        """As `FlatFile.adding`; nobody waits."""
+        yield self._add
+
+    def _add(self, line: L, content: Tensor) -> L:
+        line = replace(line, index=self._used)
+        self._used += line.slots
+        self._bytes[line.index : self._used] = content.reshape(line.slots, -1)
+        return line
+
+    def images(self, slots: Sequence[int], size: tuple[int, int]) -> Tensor:
+        """uint8 [N, 1, *size] of these slots, in rising order; the others are given up."""
+        for at, slot in enumerate(slots):  # in place: a copy would double the memory
+            if at < slot:
+                self._bytes[at] = self._bytes[slot]
+        return self._bytes[: len(slots)].view(len(slots), 1, *size)
 
 
 class FlatFile(Generic[L]):
@@ -56,8 +86,7 @@ class FlatFile(Generic[L]):
     while another process appends to it.
 
     Args:
-        path: of the slots.
-        journal: of the lines.
+        path: of the slots; a file ``lock`` beside it is held by whoever appends.
         size: of a slot in bytes.
         parse: makes a line of its plain values; it may raise ValueError, TypeError, KeyError or
             AttributeError if they are damaged.
@@ -80,11 +109,10 @@ class FlatFile(Generic[L]):
             return {id: line for id, line in last.items() if self._is_whole(slots, line)}
 
     def _line(self, text: bytes) -> L | None:
-        """None if the line was cut short or damaged."""
         try:
             line = self._parse(json.loads(text))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            return None
+            return None  # cut short or damaged
         whole = isinstance(line.index, int) and line.index >= 0 and isinstance(line.id, str)
         return line if whole else None
 
@@ -97,40 +125,107 @@ class FlatFile(Generic[L]):
         return len(content) == count and line.checksum(content) == line.crc32
 
     @contextmanager
-    def appending(self) -> Iterator[Callable[[L, bytes], L]]:
-        """Append slots; only one process may.
+    def adding(
+        self, on_wait: Callable[[], None] = lambda: None
+    ) -> Iterator[Callable[[L, Tensor], L]]:
+        """Append slots; only one process may, and others wait for it after calling `on_wait`.
 
         Yields:
-            A function that writes a line's slots, then the line, and returns it with its index and
-            checksum. It raises OSError if the disk is full.
-        """
-        with self.path.open("ab") as slots, self.journal.open("ab") as journal:
-            end = -(-slots.tell() // self.size) * self.size
-            slots.write(bytes(end - slots.tell()))  # gives up a slot that was cut short
-            slots.flush()
-            journal.write(b"\n" if journal.tell() else b"")  # ends a line that was cut short
+            A function that writes a line's slots, uint8 on the CPU, then the line, and returns the
+            line with its index and checksum.
 
-            def append(line: L, content: bytes) -> L:
-                line = replace(line, index=slots.tell() // self.size)
-                slots.write(content)
+        Raises:
+            UserError: the folder can't be written, or the disk is full.
+        """
+        with ExitStack() as files:
+            with self._refusing():
+                lock = files.enter_context((self.path.parent / "lock").open("w"))
+                if not locked(lock.fileno()):
+                    on_wait()
+                    locked(lock.fileno(), wait=True)
+                slots = files.enter_context(self.path.open("ab"))
+                journal = files.enter_context(self.journal.open("ab"))
+                end = -(-slots.tell() // self.size) * self.size
+                slots.write(bytes(end - slots.tell()))  # gives up a slot that was cut short
                 slots.flush()
-                line = replace(line, crc32=line.checksum(content))
-                journal.write(json.dumps(asdict(line)).encode() + b"\n")
-                journal.flush()
+                journal.write(b"\n" if journal.tell() else b"")  # ends a line that was cut short
+
+            def add(line: L, content: Tensor) -> L:
+                written = content.numpy().tobytes()
+                line = replace(line, index=slots.tell() // self.size)
+                line = replace(line, crc32=line.checksum(written))
+                with self._refusing():
+                    slots.write(written)
+                    slots.flush()
+                    journal.write(json.dumps(asdict(line)).encode() + b"\n")
+                    journal.flush()
                 return line
 
-            yield append
+            yield add
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            message = f"can't write the store: {error.strerror or error}"
+            raise user_error(message, str(self.path.parent)) from error
+
+    def images(self, slots: Sequence[int], size: tuple[int, int]) -> Tensor | ImageFile:
+        nothing = torch.zeros(0, 1, *size, dtype=torch.uint8)
+        return ImageFile(self.path, slots, size) if slots else nothing
+
+
+Slots = MemorySlots[L] | FlatFile[L]
+
+
+def complete(
+    slots: Slots[L],
+    samples: Sequence[Sample],
+    wanted: Callable[[L], bool],
+    read: Callable[[Sample], R],
+    line_of: Callable[[Sample, R], tuple[L, Tensor]],
+    progress: Progress,
+    on_wait: Callable[[], None],
+) -> tuple[dict[str, L], dict[str, UserError], int]:
+    """Read the samples that the slots lack, and add them.
+
+    Args:
+        wanted: whether a line is of one of the samples, and up to date.
+        read: in a worker; it and `line_of`, for what to add, may raise a UserError.
+
+    Returns:
+        The lines and the errors by the samples' ids, and how many lines were there before.
+
+    Raises:
+        UserError: the slots can't be written.
+    """
+    there = slots.lines(wanted)
+    reused, bad = len(there), dict[str, UserError]()
+    if reused == len(samples):
+        return there, bad, reused
+    with slots.adding(on_wait) as add:
+        # Another process may have added some in the meantime.
+        there |= slots.lines(lambda line: line.id not in there and wanted(line))
+        missing = [sample for sample in samples if sample.id not in there]
+        results = map_samples(partial(attempted, read), missing)
+        for sample, result in zip(missing, results, strict=True):
+            try:
+                if isinstance(result, UserError):
+                    raise result
+                made = line_of(sample, result)
+            except UserError as error:
+                bad[sample.id] = error
+            else:
+                there[sample.id] = add(*made)
+            progress(len(there) + len(bad), len(samples))
+    return there, bad, reused
 
 
 class ImageFile:
-    """uint8 images [N, 1, H, W] that stay on disk.
+    """uint8 images [N, 1, H, W] that stay on disk; slot n begins at byte n * H * W.
 
     They are read, not mapped: pages of a mapped file count as this process's memory.
-
-    Args:
-        path: images of H x W bytes, one after the other.
-        slots: which image of the file each one is, counted from 0.
-        size: (height, width).
     """
 
     device = torch.device("cpu")
@@ -146,7 +241,6 @@ class ImageFile:
         return len(self.slots)
 
     def only(self, positions: Sequence[int]) -> ImageFile:
-        """The images at these positions, in order."""
         return ImageFile(self.path, [self.slots[i] for i in positions], self.size)
 
     @property

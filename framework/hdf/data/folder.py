@@ -1,76 +1,38 @@
-"""A folder of decoded images and masks: what is there is kept, the rest is decoded and added."""
+"""Folders of decoded images and masks: made, chosen by what reads the images, and pruned."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+import re
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hdf.data.decode import attempted, decode, fault_of, target_of
-from hdf.data.flat_file import FlatFile, ImageFile, L, Line
-from hdf.data.masks import packed_size
-from hdf.data.resize import Resize
-from hdf.data.store import Progress, Skipped, Store, Usable, collect
-from hdf.errors import UserError, user_error
-from hdf.files.atomic import write_json, write_text
-from hdf.files.lock import locked
-from hdf.runtime.workers import map_samples
+from hdf.data.flat_file import FlatFile
+from hdf.data.masks import MaskLine
+from hdf.data.store import ImageLine, packed_size
+from hdf.errors import user_error
+from hdf.files.atomic import cache_folder, write_json, write_text
+from hdf.recipe.check import Part
+from hdf.recipe.schema import Data
+from hdf.registry.discovery import DISTRIBUTION, own_files
 from hdf.types import Geometry, Sample
 
-VERSION = 2
-"""Of the files' layout and of how pixels are made: to be raised with any change of either."""
+VERSION = 3
+"""Of the files' layout, and of how pixels are made (`tests/data/test_version.py`): to be raised."""
 FLAG = "CONTAINS_IMAGES.txt"
 WARNING = """This folder holds copies of radiographs, reduced in size. Treat it as you treat the
 radiographs themselves. It may be deleted: hdf makes it anew from the original files.
 """
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImageLine(Line):
-    """The line of one image.
-
-    Attributes:
-        fingerprint: of the sample's files.
-    """
-
-    fingerprint: str
-    geometry: Geometry
-
-
-@dataclass(frozen=True, kw_only=True)
-class MaskLine(Line):
-    """The line of one image's masks, which lie in slots one after the other.
-
-    Attributes:
-        keys: what each mask was made of; see `hdf.data.mask_reading.mask_keys`.
-    """
-
-    keys: tuple[str, ...]
-
-    @property
-    def slots(self) -> int:
-        return len(self.keys)
-
-
-def fingerprint(sample: Sample) -> str:
-    """Changes with the path, the size and the date of any of the sample's files."""
-    facts = [file_facts(file) for file in sample.files]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-
-
-def file_facts(file: Path) -> tuple[str, int, int]:
-    """Path, size and date of a file; -1 for what is not known."""
-    try:
-        found = file.stat()
-    except OSError:  # which reading it reports
-        return str(file.absolute()), -1, -1
-    return str(file.absolute()), found.st_size, found.st_mtime_ns
+DAYS = 30
+"""A store that was not opened for so long is out of date."""
+_NAME = re.compile(r"\.?[0-9a-f]{24}")
 
 
 def _is_own(name: str) -> bool:
@@ -86,7 +48,7 @@ class StoreFolder:
 
     Attributes:
         pixels: images, a slot each.
-        masks: packed masks (`hdf.data.masks`), a slot each.
+        masks: packed masks, a slot each.
 
     Raises:
         UserError: the folder holds something else, or was made with other settings.
@@ -138,53 +100,6 @@ class StoreFolder:
         files = (self.pixels.path, self.masks.path)
         return sum(file.stat().st_size for file in files if file.exists())
 
-    def lines(self, fingerprints: Mapping[str, str]) -> dict[str, ImageLine]:
-        """The last good line of each id, with its image's checksum verified.
-
-        Args:
-            fingerprints: of each id. The store may hold images of the same id and other files too,
-                such as those of a data set in another folder.
-        """
-        return self.pixels.lines(lambda line: fingerprints.get(line.id) == line.fingerprint)
-
-    @contextmanager
-    def adding(
-        self, file: FlatFile[L], on_wait: Callable[[], None] = lambda: None
-    ) -> Iterator[Callable[[L, bytes], L]]:
-        """Append to `pixels` or `masks`; only one process may, and others wait for it.
-
-        Args:
-            on_wait: called before this process waits.
-
-        Yields:
-            A function that takes a line and the bytes of its slots.
-
-        Raises:
-            UserError: the folder can't be written, or the disk is full.
-        """
-        with ExitStack() as open_files:
-            with self._refusing():
-                lock = open_files.enter_context((self.path / "lock").open("w"))
-                if not locked(lock.fileno()):
-                    on_wait()
-                    locked(lock.fileno(), wait=True)
-                append = open_files.enter_context(file.appending())
-
-            def add(line: L, content: bytes) -> L:
-                with self._refusing():
-                    return append(line, content)
-
-            yield add
-
-    @contextmanager
-    def _refusing(self) -> Iterator[None]:
-        """Report what the system refuses as the store's problem."""
-        try:
-            yield
-        except OSError as error:
-            message = f"can't write the store: {error.strerror or error}"
-            raise user_error(message, str(self.path)) from error
-
 
 def _image_line(found: dict[str, Any]) -> ImageLine:
     geometry = found.pop("geometry")
@@ -196,75 +111,102 @@ def _mask_line(found: dict[str, Any]) -> MaskLine:
     return MaskLine(**{**found, "keys": tuple(found["keys"])})
 
 
-def read_prepared(
-    folder: StoreFolder,
-    samples: Sequence[Sample],
-    labels: tuple[str, ...],
-    resize: Resize,
-    progress: Progress = lambda done, total: None,
-    on_wait: Callable[[], None] = lambda: None,
-) -> tuple[Store | None, list[Skipped], int]:
-    """Add the images that the folder lacks, and open it.
-
-    Boxes come from the samples each time, so that correcting one decodes nothing. A bad image is
-    tried again each time, as a missing decoder may have been installed.
-
-    Args:
-        on_wait: called before this process waits for another that fills the folder.
-
-    Returns:
-        The store, or None if no sample can be used; the samples that can't be used; and how many
-        images were there already.
+def choose_folder(data: Data, samples: Sequence[Sample], loader: Part) -> StoreFolder | None:
+    """The folder that ``data.store`` asks for; None for memory.
 
     Raises:
-        UserError: the folder can't be written.
+        UserError: the folder can't be used.
     """
-    marks = {sample.id: fingerprint(sample) for sample in samples if not sample.faults}
-    there = folder.lines(marks)
-    reused = len(there)
-    bad = {sample.id: fault for sample in samples if (fault := fault_of(sample))}
-    if any(sample.id not in there and sample.id not in bad for sample in samples):
-        _fill(folder, samples, marks, there, bad, resize, progress, on_wait)
-    usable: list[Usable] = []
-    for sample in (sample for sample in samples if sample.id in there):
-        try:
-            geometry = there[sample.id].geometry
-            usable.append(
-                Usable(sample, geometry, target_of(sample, geometry.original_size, labels))
-            )
-        except UserError as error:
-            bad[sample.id] = error
-    skipped = [(item.id, bad[item.id]) for item in samples if item.id in bad]
-    if not usable:
-        return None, skipped, reused
-    slots = [there[item.sample.id].index for item in usable]
-    images = ImageFile(folder.pixels.path, slots, folder.size)
-    return collect(usable, images, labels), skipped, reused
+    no_file = any(not sample.files and not sample.faults for sample in samples)
+    if data.store == "memory" or (data.store == "auto" and no_file):
+        return None
+    how = _hash({"loader": loader.resolved(), "code": code_of(loader)})
+    depends = {"loader": how, "resize": data.resize}
+    if data.store != "auto":
+        return StoreFolder(Path(data.store), data.image_size, depends)
+    name = _hash({**depends, "image_size": data.image_size, "version": VERSION})
+    return StoreFolder(stores_folder() / name, data.image_size, depends)
 
 
-def _fill(
-    folder: StoreFolder,
-    samples: Sequence[Sample],
-    marks: dict[str, str],
-    there: dict[str, ImageLine],
-    bad: dict[str, UserError],
-    resize: Resize,
-    progress: Progress,
-    on_wait: Callable[[], None],
-) -> None:
-    """Add the images that are missing to `there`, and those that can't be read to `bad`."""
-    read = partial(attempted, partial(decode, size=folder.size, resize=resize))
-    with folder.adding(folder.pixels, on_wait) as add:
-        # Another process may have added some in the meantime.
-        there |= folder.lines({id: mark for id, mark in marks.items() if id not in there})
-        missing = [item for item in samples if item.id not in there and item.id not in bad]
-        results = map_samples(read, missing)
-        for sample, result in zip(missing, results, strict=True):
-            if isinstance(result, UserError):
-                bad[sample.id] = result
-            else:
-                image, geometry = result
-                mark = marks[sample.id]
-                line = ImageLine(index=0, id=sample.id, fingerprint=mark, geometry=geometry)
-                there[sample.id] = add(line, image.numpy().tobytes())
-            progress(len(there) + len(bad), len(samples))
+def code_of(part: Part) -> str:
+    """A hash of the loader's code, for a changed plugin may read the same files differently.
+
+    For hdf's own loaders the store's version stands, as for all else that reads images.
+    """
+    plugin = part.component.plugin
+    code: list[Any] = []
+    if plugin.distribution != DISTRIBUTION:
+        files = own_files(getattr(part.component.load(), "__module__", None) or "")
+        code = [plugin.version, *(hashlib.sha256(file.read_bytes()).hexdigest() for file in files)]
+    inner: list[str] = []
+    part.with_nested(lambda held: inner.append(code_of(held)))
+    return _hash([*code, *inner])
+
+
+def _hash(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+@dataclass(frozen=True)
+class CachedStore:
+    """A store that ``data.store: auto`` has made.
+
+    Attributes:
+        outdated: why nothing is lost by removing it; empty where something may be.
+    """
+
+    path: Path
+    nbytes: int
+    outdated: str
+
+
+def stores_folder() -> Path:
+    """Where ``data.store: auto`` keeps stores, each in a folder of its own."""
+    return cache_folder() / "stores"
+
+
+def cached_stores() -> list[CachedStore]:
+    """All stores in the cache folder, by the names that hdf gives; raises OSErrors."""
+    folder = stores_folder()
+    there = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [
+        _look(path)
+        for path in there
+        if _NAME.fullmatch(path.name) and path.is_dir() and not path.is_symlink()
+    ]
+
+
+def _look(path: Path) -> CachedStore:
+    states = [file.stat() for file in path.iterdir()]
+    used = max((state.st_mtime for state in states), default=path.stat().st_mtime)
+    outdated = _misfit(path)
+    if not outdated and time.time() - used > DAYS * 86_400:
+        outdated = f"not used for {DAYS} days"
+    return CachedStore(path, sum(state.st_size for state in states), outdated)
+
+
+def _misfit(path: Path) -> str:
+    if path.name.startswith("."):
+        return "left by a removal that was cut short"
+    try:
+        header = json.loads((path / "header.json").read_bytes())
+        return "" if header["version"] == VERSION else "of another version of hdf"
+    except FileNotFoundError:
+        return ""  # it may be in the making
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return "damaged"
+
+
+def prune() -> tuple[list[CachedStore], list[CachedStore]]:
+    """Remove the stores that are out of date; raises OSErrors.
+
+    Returns:
+        Those that were removed, and those that stay.
+    """
+    stores = cached_stores()
+    removed = [store for store in stores if store.outdated]
+    for store in removed:
+        hidden = store.path.with_name(f".{store.path.name.lstrip('.')}")
+        shutil.rmtree(store.path.rename(hidden))  # a store is whole, or not there
+    return removed, [store for store in stores if not store.outdated]

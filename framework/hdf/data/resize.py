@@ -36,15 +36,10 @@ def fit(
 
 
 def resize_image(image: Tensor, size: tuple[int, int], resize: Resize) -> tuple[Tensor, Geometry]:
-    """Resize with antialiasing and pad with black.
+    """Resize float32 [1, H, W] in [0, 1] to [1, *size] with antialiasing, padded with black.
 
     Args:
-        image: float32 [1, H, W] in [0, 1].
-        size: (height, width) of the result.
-        resize: ``letterbox`` keeps the aspect ratio, ``stretch`` fills `size`.
-
-    Returns:
-        float32 [1, *size] in [0, 1], and the geometry that maps boxes there and back.
+        resize: ``letterbox`` keeps the aspect ratio, ``stretch`` fills `size`, (height, width).
     """
     height, width = image.shape[-2:]
     geometry, inner = fit((height, width), size, resize)
@@ -79,15 +74,10 @@ class Resized(NamedTuple):
 
 
 def resize_any(image: Tensor, size: tuple[int, int], resize: Resize) -> Resized:
-    """What `resize_image` does, as products of matrices.
+    """What `resize_image` does to float32 [1, 1, H, W], as products of matrices.
 
     All that depends on the image's size is computed as tensors, so that an exported graph takes
     images of any size.
-
-    Args:
-        image: float32 [1, 1, H, W] in [0, 1].
-        size: (height, width) of the result.
-        resize: ``letterbox`` or ``stretch``.
     """
     sides = (image.shape[-2], image.shape[-1])
     # In float64, as Python computes: rounding may decide on a pixel more or less.
@@ -125,16 +115,9 @@ def _weights(
     A triangle around its centre in the original, as wide as two pixels of the coarser grid, cut at
     the image's sides and normalised to sum 1; zero in the padding around the copy.
 
-    Args:
-        size: of the result, its longer side.
-        taps: at least as many pixels of the original as a block reaches.
-        original: (height, width) of the image, float64 [2].
-        inner: (height, width) of its resized copy.
-        offset: (y, x) of that copy's first pixel.
-
     Returns:
-        The weights float32 [2, blocks, BLOCK, taps], and the numbers of the original's pixels that
-        they belong to, int64 [2, blocks, taps].
+        The weights float32 [2, blocks, BLOCK, taps], where `taps` is at least as many pixels as a
+        block reaches, and the numbers of their pixels in the original, int64 [2, blocks, taps].
     """
     blocks = ceil(size / BLOCK)
     step, side, shown, before = (

@@ -65,11 +65,7 @@ def split_samples(samples: Sequence[Sample], split: AnySplit, seed: int) -> Spli
 
 
 def assign(samples: Sequence[Sample], split: AnySplit, seed: int) -> tuple[Split, list[Problem]]:
-    """The sides that the recipe states, even if a patient is on both or a side is empty.
-
-    Returns:
-        The sides, and a problem for each name without an image.
-    """
+    """The sides that the recipe states, whatever is on them; a problem for each unknown name."""
     groups = [sample.group for sample in samples]
     problems: list[Problem] = []
     if isinstance(split, ListSplit):

@@ -16,12 +16,9 @@ from hdf.types import Batch
 
 @dataclass(frozen=True)
 class Panel:
-    """One network image.
+    """One network image, uint8 [H, W].
 
-    Attributes:
-        image: uint8 [H, W].
-        boxes: float32 [K, 4] on pixel edges.
-        labels: int64 [K], indices into the recipe's ``data.labels``.
+    Its boxes are float32 [K, 4] on pixel edges, its labels int64 [K] into ``data.labels``.
     """
 
     image: Tensor
@@ -31,14 +28,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Shown:
-    """An image of the data set.
-
-    Attributes:
-        id: the sample's.
-        stored: as stored, resized, in 8 bits.
-        augmented: as augmented in training; None without augmentation.
-        further: augmented with other random numbers.
-    """
+    """An image of the data set: as stored, as augmented in training if it is, and further draws."""
 
     id: str
     stored: Panel
@@ -47,18 +37,14 @@ class Shown:
 
     @property
     def panels(self) -> list[Panel]:
-        augmented = [] if self.augmented is None else [self.augmented]
-        return [self.stored, *augmented, *self.further]
+        return [item for item in (self.stored, self.augmented, *self.further) if item is not None]
 
     @property
     def note(self) -> str:
-        """A note about its boxes; empty if there is nothing to say."""
-        boxes = len(self.stored.boxes)
-        if boxes == 0:
-            return "no box"
-        left = min(len(panel.boxes) for panel in self.panels)
-        if left == 0:
-            return "no box left"
+        """What is to be said of its boxes, if anything."""
+        boxes, left = len(self.stored.boxes), min(len(panel.boxes) for panel in self.panels)
+        if not left:
+            return "no box left" if boxes else "no box"
         return f"{left} of {boxes} boxes left" if left < boxes else ""
 
 
@@ -71,11 +57,7 @@ def panel_of(batch: Batch, row: int) -> Panel:
 
 
 def paint(panel: Panel, colours: Sequence[str], zoom: int) -> Image.Image:
-    """A panel as an RGB image, with each pixel enlarged to `zoom` x `zoom`.
-
-    Args:
-        colours: ``#RRGGBB``, one a label.
-    """
+    """A panel in RGB, each pixel enlarged to `zoom` x `zoom`; colours ``#RRGGBB``, one a label."""
     grey = panel.image.numpy().repeat(zoom, 0).repeat(zoom, 1)
     picture = np.stack([grey] * 3, -1)
     boxes = [tuple(box) for box in (panel.boxes * zoom).tolist()]

@@ -15,14 +15,7 @@ MADE_BY = "Software"
 
 
 def save_png(picture: Image, path: Path, made_by: str) -> None:
-    """Write a PNG atomically.
-
-    Args:
-        made_by: the command, such as ``hdf preview``.
-
-    Raises:
-        UserError: it can't be written.
-    """
+    """Write a PNG of a command, such as ``hdf preview``; a UserError says that it can't be."""
     info = PngInfo()
     info.add_text(MADE_BY, made_by)
     try:

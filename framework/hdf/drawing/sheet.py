@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from math import ceil, sqrt
 
 from PIL import Image, ImageDraw
@@ -35,8 +36,7 @@ def draw_sheet(
     Args:
         shown: at least one; all of one size.
         labels: the recipe's ``data.labels``.
-        facts: short texts for the foot of the sheet.
-        warning: the last line.
+        facts: short texts for the foot of the sheet; `warning` is its last line.
     """
     height, width = shown[0].stored.image.shape
     layout = Layout.of(len(shown), len(shown[0].panels), (height, width))
@@ -70,15 +70,13 @@ def _legend(labels: Sequence[str], colours: Sequence[str], width: int) -> Image.
 
 def _heads(layout: Layout) -> Image.Image:
     """Headings of the panels of a cell; empty if there is only one."""
-    strip = Image.new("RGB", (layout.width, LINE_HEIGHT if layout.across > 1 else 0), PAPER)
+    several = layout.across > 1
+    strip = Image.new("RGB", (layout.width, LINE_HEIGHT if several else 0), PAPER)
     pen = ImageDraw.Draw(strip)
-    for column in range(layout.columns if layout.across > 1 else 0):
-        for number in range(layout.across):
-            text = HEADS[min(number, 1)] + (
-                f", draw {number}" if number and layout.across > 2 else ""
-            )
-            left, _ = layout.corner(column, number)
-            pen.text((left, 1), shortened(text, layout.panel[0]), FAINT, FONT)
+    for column, number in product(range(layout.columns), range(layout.across) if several else ()):
+        draw = f", draw {number}" if number and layout.across > 2 else ""
+        text = shortened(HEADS[min(number, 1)] + draw, layout.panel[0])
+        pen.text((layout.corner(column, number)[0], 1), text, FAINT, FONT)
     return strip
 
 
@@ -108,14 +106,13 @@ def _foot(facts: Sequence[str], warning: str, width: int) -> Image.Image:
 
 @dataclass(frozen=True)
 class Layout:
-    """A grid of cells, each an image, or an image and the same one augmented, above a line of text.
+    """A grid of `count` cells, each with panels side by side above a line of text.
 
     Attributes:
-        count: how many cells.
-        across: how many panels stand side by side in a cell.
-        zoom: how many pixels of the sheet a pixel of an image is wide and high.
+        across: panels in a cell.
+        zoom: the side of an image's pixel in pixels of the sheet.
         panel: (width, height) of an image on the sheet.
-        columns: how many cells stand side by side.
+        columns: cells side by side.
     """
 
     count: int

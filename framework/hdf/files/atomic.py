@@ -34,7 +34,8 @@ def cache_folder() -> Path:
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`; what was written there takes its place on success."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # A name may have 255 bytes, and a character up to four.
+    temporary = path.with_name(f".{path.name[-50:]}.{os.getpid()}.tmp")
     with naming(path):
         try:
             yield temporary
@@ -48,7 +49,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Let what the disk refuses in the block carry the file's name; a full one names none."""
+    """Let what the disk refuses in the block carry the file's name: a full one names none."""
     try:
         yield
     except OSError as error:
@@ -87,11 +88,8 @@ def is_file(path: Path) -> bool:
 def read_text(path: Path, most: int) -> str:
     """UTF-8 text that somebody else wrote, with or without a byte order mark.
 
-    Args:
-        most: the largest size in bytes.
-
     Raises:
-        UserError: there is no such file, it is no file but a pipe or a device, too large, or not
+        UserError: there is no such file, it is a pipe or a device, larger than `most` bytes, or not
             UTF-8.
     """
     try:
@@ -110,10 +108,18 @@ def read_text(path: Path, most: int) -> str:
         raise user_error(f"can't be read: {error}", where=str(path)) from error
 
 
+def utf8_name(name: str | Path) -> str:
+    """A file's name as text for a table or a page: bytes that are not UTF-8 become ``\\udcff``.
+
+    Python keeps such a byte as half of a surrogate pair, which no UTF-8 file can hold.
+    """
+    return str(name).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text."""
+    """Write UTF-8 text, names of files in it as `utf8_name` gives them."""
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(utf8_name(text), encoding="utf-8")
 
 
 def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -129,8 +135,7 @@ def decimal(cell: str) -> float:
     """The decimal number in a table's cell.
 
     Raises:
-        ValueError: it is anything else, such as ``nan``, ``1_0`` and the digits of other scripts,
-            which Python takes for numbers.
+        ValueError: it is something else that Python takes for one: ``nan``, ``1_0``, other digits.
     """
     if not _DECIMAL.fullmatch(cell):
         raise ValueError(f"{cell[:40]!r}")
@@ -157,15 +162,12 @@ def append_json_line(path: Path, value: Mapping[str, Any]) -> None:
 
 
 def refuse_path(path: Path, what: str, is_own: Callable[[Path], bool], overwrite: bool) -> None:
-    """Refuse a path that holds anything but hdf's own, or that can't be written.
+    """Raise a UserError for a path that holds anything but hdf's own, or that can't be written.
 
     Args:
         what: what hdf writes there, such as ``preview``.
         is_own: whether a file that is there is such a one, which may be replaced.
         overwrite: whether any file may be replaced.
-
-    Raises:
-        UserError: saying what to do instead.
     """
     refuse_unwritable(path)
     if path.is_dir():
@@ -176,16 +178,16 @@ def refuse_path(path: Path, what: str, is_own: Callable[[Path], bool], overwrite
 
 
 def refuse_unwritable(path: Path) -> None:
-    """Refuse a file or a folder that could not be made, before anything is done for it.
+    """Raise a UserError for a file or a folder that can't be written, before work is done for it.
 
-    A file without a name is made in the folder, or in the nearest one above: permissions alone do
-    not tell whether that works.
-
-    Raises:
-        UserError: with the folder and the system's reason.
+    A file without a name is made in the folder, or in the nearest one above, because permissions
+    alone do not tell whether that works.
     """
     above = path.absolute()
     try:
+        if above.is_file() and not above.stat().st_mode & 0o222:
+            message = "is a read-only file; give another path, or make it writable"
+            raise user_error(message, str(path))
         if not above.is_dir():
             above = next(folder for folder in above.parents if folder.exists())
         with TemporaryFile(dir=above):

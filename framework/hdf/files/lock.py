@@ -20,13 +20,7 @@ class FolderLock:
         self._release: weakref.finalize[[int], FolderLock] | None = None
 
     def take(self, folder: Path) -> bool:
-        """Take the lock, if no other process has it.
-
-        On a file system without locks nobody is kept away.
-
-        Raises:
-            OSError: the file can't be made.
-        """
+        """Take the lock, if no other process has it; raises an OSError for a file that can't be."""
         if self._release is not None:
             return True
         file = os.open(folder / NAME, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -59,19 +53,15 @@ def is_held(folder: Path) -> bool | None:
 
 
 def locked(file: int, wait: bool = False) -> bool:
-    """Lock an open file until its process closes it or ends; on file systems without locks nothing.
-
-    Args:
-        file: its descriptor.
-        wait: whether to wait for the process that has it.
+    """Lock a file descriptor until its process closes it or ends.
 
     Returns:
-        False where another process has it.
+        False where another process has it; True on file systems without locks.
     """
     try:
         fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:  # no locks here
-        return True
+        pass
     return True

@@ -18,8 +18,7 @@ def group_of(patient_id: str) -> str:
     """What stands for a patient in hdf: a keyed hash of the identifier.
 
     The key is the text in the environment variable ``HDF_SALT``, or else a random one that is made
-    once for each user and that only the user can read, so that nobody else can find the identifier
-    by hashing all that are possible.
+    once for each user and that only the user can read: nobody else can hash all identifiers.
 
     Args:
         patient_id: as a table or a DICOM states it; blanks around it don't count.
@@ -33,21 +32,11 @@ def group_of(patient_id: str) -> str:
     name = patient_id.strip()
     if not name:
         return ""
-    return blake2b(name.encode(), key=_salt(), digest_size=6).hexdigest()
+    return blake2b(name.encode("utf-8", "surrogateescape"), key=_salt(), digest_size=6).hexdigest()
 
 
 def secret_of(purpose: str) -> str:
-    """A text that nobody can guess who does not have the user's key, see `group_of`.
-
-    Args:
-        purpose: each has a text of its own, the same every time.
-
-    Returns:
-        32 hexadecimal digits.
-
-    Raises:
-        UserError: the user's key can't be read or made.
-    """
+    """32 hexadecimal digits for a purpose, which only the user's key gives; as `group_of`."""
     return blake2b(purpose.encode(), key=_salt(), digest_size=16, person=b"secret").hexdigest()
 
 
@@ -69,7 +58,6 @@ def _salt() -> bytes:
 
 
 def _read(path: Path) -> bytes:
-    """The key, or nothing where there is none."""
     try:
         return path.read_bytes()[:SALT_BYTES]
     except FileNotFoundError:

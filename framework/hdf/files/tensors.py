@@ -15,11 +15,7 @@ SHOWN = 3
 
 
 def checksum(tensors: Mapping[str, Tensor], description: str) -> str:
-    """SHA-256 in hexadecimal; changes with any name, dtype, shape, value, or the description.
-
-    Args:
-        tensors: on the CPU.
-    """
+    """SHA-256 of names, dtypes, shapes and values, on the CPU, and of the description."""
     import torch  # not above: plugins that hold no tensors import this package
 
     facts = {name: (str(value.dtype), list(value.shape)) for name, value in tensors.items()}
@@ -31,7 +27,7 @@ def checksum(tensors: Mapping[str, Tensor], description: str) -> str:
 
 
 def misfits(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
-    """In what a file's tensors differ from those expected, the first few of each kind; or nothing.
+    """How a file's tensors differ from those expected; empty if they don't.
 
     Returns:
         Such as ``a, b (missing); c is 7 instead of 64x1x3x3 (of another shape)``.

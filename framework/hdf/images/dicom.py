@@ -14,7 +14,7 @@ import numpy as np
 
 from hdf.errors import UnreadableError, user_error
 from hdf.files.pseudonyms import group_of
-from hdf.images.dicom_display import Pixels, display_values
+from hdf.images.dicom_display import Pixels, display_values, palette_colours
 from hdf.images.limits import LimitedFile, check_codestream
 from hdf.types import ImageFacts
 
@@ -34,8 +34,6 @@ HEADER = (
     "SamplesPerPixel",
     "NumberOfFrames",
     "PhotometricInterpretation",
-)
-FACTS = (
     "PatientID",
     "IssuerOfPatientID",
     "ViewPosition",
@@ -49,26 +47,20 @@ FACTS = (
     "ImagerPixelSpacing",
 )
 SHADES = ("MONOCHROME1", "MONOCHROME2")
+PALETTE = "PALETTE COLOR"
 COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 MAX_SPACING = 100.0  # mm
 
-# DICOM PS3.16, CIDs 4010 (views), 19 and 20 (orientation of the patient); codes of SNOMED CT and of
-# the older SNOMED RT.
-VIEW_CODES = {
-    **dict.fromkeys(("399348003", "R-10206"), "AP"),
-    **dict.fromkeys(("272479007", "R-10214", "R-40888"), "PA"),
-    **dict.fromkeys(("399173006", "R-10236"), "LL"),
-    **dict.fromkeys(("399198007", "R-10232"), "RL"),
-    **dict.fromkeys(("399067008", "R-102CD"), "LATERAL"),
+# What ViewPosition says, without punctuation, and codes of SNOMED CT and the older SNOMED RT (DICOM
+# PS3.16, CID 4010 for views, CIDs 19 and 20 for the patient's orientation).
+VIEWS = {
+    "AP": ("AP", "ANTEROPOSTERIOR", "PORTABLE", "399348003", "R-10206"),
+    "PA": ("PA", "POSTEROANTERIOR", "POSTERIOANTERIOR", "272479007", "R-10214", "R-40888"),
+    "LL": ("LL", "LLAT", "399173006", "R-10236"),
+    "RL": ("RL", "RLAT", "399198007", "R-10232"),
+    "LATERAL": ("LATERAL", "LAT", "399067008", "R-102CD"),
 }
-VIEW_WORDS = {
-    **dict.fromkeys(
-        ("AP", "ANTEROPOSTERIOR", "PORTABLE"), "AP"
-    ),  # portables are taken from the front
-    **dict.fromkeys(("PA", "POSTEROANTERIOR", "POSTERIOANTERIOR"), "PA"),
-    **{"LL": "LL", "LLAT": "LL", "RL": "RL", "RLAT": "RL"},
-    **dict.fromkeys(("LATERAL", "LAT"), "LATERAL"),
-}
+VIEW_OF = {name: view for view, names in VIEWS.items() for name in names}
 LYING_CODES = {
     *("102538003", "F-10450"),  # recumbent
     *("40199007", "F-10340"),  # supine
@@ -79,7 +71,7 @@ LYING_POSITIONS = re.compile("(HF|FF)(S|P|DL|DR)")  # PS3.3, C.7.3.1.1.2
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether a file begins like a DICOM; a DICOMDIR does, but holds no image."""
+    """Whether a file begins as a DICOM and is no DICOMDIR, which holds no image."""
     if not path.is_file() or path.name == "DICOMDIR":  # reading a pipe would block
         return False
     try:
@@ -93,25 +85,23 @@ def dicom_size(path: Path) -> tuple[int, int]:
     """(height, width), from the header alone.
 
     Raises:
-        UnreadableError: it is no single image in grey or true colour.
+        UnreadableError: it is no single image in grey or colour.
     """
-    header = _read(path, HEADER)
+    header = _read(path, pixels=False)
     kind = str(header.get("PhotometricInterpretation", ""))
     rows, columns = header.get("Rows"), header.get("Columns")
     if not isinstance(rows, int) or not isinstance(columns, int):
         raise UnreadableError("it holds no image: Rows and Columns are missing")
     if int(header.get("NumberOfFrames") or 1) != 1:
         raise UnreadableError(f"it holds {int(header.NumberOfFrames)} frames; a radiograph has one")
-    samples = 1 if kind in SHADES else 3
-    if kind not in SHADES + COLOURS or header.get("SamplesPerPixel", 1) != samples:
-        raise UnreadableError("its PhotometricInterpretation is neither grey nor true colour")
+    samples = 3 if kind in COLOURS else 1
+    if kind not in (*SHADES, PALETTE, *COLOURS) or header.get("SamplesPerPixel", 1) != samples:
+        raise UnreadableError("its PhotometricInterpretation is neither grey nor a colour")
     return rows, columns
 
 
 def dicom_pixels(path: Path) -> Pixels:
-    """The image after modality LUT, VOI LUT or window, and inversion.
-
-    See `hdf.images.dicom_display.display_values`.
+    """The image after modality LUT, VOI LUT or window, and inversion; see `display_values`.
 
     Raises:
         UnreadableError: the pixels are missing, damaged, or in a compression that can't be read.
@@ -122,14 +112,17 @@ def dicom_pixels(path: Path) -> Pixels:
     if "PixelData" not in dataset:
         raise UnreadableError("it holds no pixels")
     syntax = dataset.file_meta.TransferSyntaxUID
-    if syntax.is_compressed and not syntax.is_deflated:
+    if is_encoded := syntax.is_compressed and not syntax.is_deflated:
         check_codestream(dataset, syntax)
     try:
         pixels = np.asarray(pixel_array(dataset))
     except Exception as error:
-        raise UnreadableError(_why_undecoded(dataset, syntax)) from error
+        why = f"its pixels are damaged; they are in the transfer syntax {syntax.name}"
+        raise UnreadableError(_why_undecoded(dataset, syntax) if is_encoded else why) from error
     if pixels.shape[:2] != (dataset.Rows, dataset.Columns):
         raise UnreadableError("its pixels have another size than Rows and Columns say")
+    if dataset.PhotometricInterpretation == PALETTE:
+        return palette_colours(pixels, dataset)
     with np.errstate(all="ignore"):  # the caller refuses values that are not finite
         return pixels if pixels.ndim == 3 else display_values(pixels, dataset)
 
@@ -137,18 +130,16 @@ def dicom_pixels(path: Path) -> Pixels:
 def _why_undecoded(dataset: Dataset, syntax: UID) -> str:
     from pydicom.pixels.decoders.base import get_decoder
 
-    if not syntax.is_compressed or syntax.is_deflated:
-        return f"its pixels are damaged; they are in the transfer syntax {syntax.name}"
     try:
         decodes = get_decoder(syntax).is_available
     except NotImplementedError:  # a video, say
         decodes = False
     if not decodes:
         return f"there is no decoder for the transfer syntax {syntax.name}; see hdf doctor"
-    bits = dataset.get("BitsStored")
     return (
-        f"its pixels, {bits} bits in the transfer syntax {syntax.name}, are damaged or of a "
-        "variant that no decoder here reads; dcmdjpeg or gdcmconv --raw converts those"
+        f"its pixels, {dataset.get('BitsStored')} bits in the transfer syntax {syntax.name}, are "
+        "damaged or of a variant that no decoder here reads; dcmdjpeg or gdcmconv --raw converts "
+        "those"
     )
 
 
@@ -158,22 +149,25 @@ def dicom_facts(path: Path, *, patient: bool = True) -> ImageFacts:
     ImagerPixelSpacing is measured at the detector; PixelSpacing is calibrated to the patient where
     PixelSpacingCalibrationType says so or where the two differ (DICOM PS3.3, 10.7.1.3).
     """
-    header = _read(path, FACTS)
+    header = _read(path, pixels=False)
     calibrated = _spacing(header, "PixelSpacing")
     detector = _spacing(header, "ImagerPixelSpacing")
     stated = str(header.get("PixelSpacingCalibrationType", "")).strip()
     differs = detector is not None and calibrated != detector
-    spacing: tuple[float, float] | None
-    plane: Literal["patient", "detector", "unknown", ""]
+    plane: Literal["patient", "detector", "unknown", ""] = "unknown" if calibrated else ""
     if calibrated and (stated in ("GEOMETRY", "FIDUCIAL") or differs):
-        spacing, plane = calibrated, "patient"
+        plane = "patient"
     elif detector:
-        spacing, plane = detector, "detector"
-    else:
-        spacing, plane = calibrated, "unknown" if calibrated else ""
-    group = _group(header) if patient else ""
-    named = (_code_string(header, name) for name in ("Modality", "BodyPartExamined"))
-    return ImageFacts(spacing, plane, _view(header), group, _lies(header), *named)
+        plane = "detector"
+    return ImageFacts(
+        detector if plane == "detector" else calibrated,
+        plane,
+        _view(header),
+        _group(header) if patient else "",
+        _lies(header),
+        _code_string(header, "Modality"),
+        _code_string(header, "BodyPartExamined"),
+    )
 
 
 def _code_string(header: Dataset, name: str) -> str:
@@ -191,12 +185,12 @@ def _group(header: Dataset) -> str:
 def _view(header: Dataset) -> str:
     """ViewPosition, which is free text in many files, or the view of ViewCodeSequence."""
     stated = str(header.get("ViewPosition") or "").strip()
-    if stated:
-        words = re.sub(r"[-./]", "", stated.upper()).split()
-        known = (VIEW_WORDS[word] for word in ("".join(words), *words) if word in VIEW_WORDS)
-        # Any other text might name a person.
-        return next(known, stated if stated.isalnum() and len(stated) <= 16 else "")
-    return next((VIEW_CODES[code] for code in _codes(header, "View") if code in VIEW_CODES), "")
+    if not stated:
+        return next((VIEW_OF[code] for code in _codes(header, "View") if code in VIEW_OF), "")
+    words = re.sub(r"[-./]", "", stated.upper()).split()
+    known = (VIEW_OF[word] for word in ("".join(words), *words) if word in VIEW_OF)
+    # Any other text might name a person.
+    return next(known, stated if stated.isalnum() and len(stated) <= 16 else "")
 
 
 def _lies(header: Dataset) -> bool:
@@ -224,8 +218,8 @@ def _spacing(header: Dataset, name: str) -> tuple[float, float] | None:
     return (row, column) if usable else None
 
 
-def _read(path: Path, tags: tuple[str, ...] | None = None) -> Dataset:
-    """The data set, or the elements `tags` of it; at most `MAX_BYTES`."""
+def _read(path: Path, *, pixels: bool = True) -> Dataset:
+    """The whole data set, or the elements of `HEADER`."""
     try:
         from pydicom import dcmread
     except ImportError as error:
@@ -239,11 +233,11 @@ def _read(path: Path, tags: tuple[str, ...] | None = None) -> Dataset:
         logger.setLevel(logging.CRITICAL)
     if path.stat().st_size > MAX_BYTES:
         raise UnreadableError(f"it is larger than {MAX_BYTES // 10**6} MB")
-    wanted: Any = None if tags is None else list(tags)
+    wanted: Any = None if pixels else list(HEADER)
     with _File(path, MAX_READS) as file:
         if file.peek(132)[128:132] != b"DICM":
             raise UnreadableError("the file does not begin as one")
-        found: Dataset = dcmread(file, specific_tags=wanted, stop_before_pixels=tags is not None)
+        found: Dataset = dcmread(file, specific_tags=wanted, stop_before_pixels=not pixels)
     if "TransferSyntaxUID" not in found.file_meta:
         raise UnreadableError("it does not state its transfer syntax")
     return found
@@ -251,7 +245,7 @@ def _read(path: Path, tags: tuple[str, ...] | None = None) -> Dataset:
 
 class _File(LimitedFile):
     def read(self, size: int | None = -1, /) -> Any:
-        """As of a file; pydicom reads the rest only to inflate it, without a limit."""
+        """As of a file; pydicom reads all that is left only to inflate it, without a limit."""
         content = super().read(size)
         if size is None or size < 0:
             _refuse_bomb(content)
@@ -259,7 +253,6 @@ class _File(LimitedFile):
 
 
 def _refuse_bomb(rest: bytes) -> None:
-    """Refuse a deflated data set whose content is larger than `MAX_BYTES`."""
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     size = 0
     while rest and size <= MAX_BYTES:

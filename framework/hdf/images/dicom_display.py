@@ -16,32 +16,57 @@ Pixels = NDArray[Any]
 
 
 def display_values(pixels: Pixels, dataset: Dataset) -> Pixels:
-    """Apply the modality LUT, the VOI LUT or window, and at most one inversion.
+    """Apply the modality LUT, the VOI LUT or window, and at most one inversion, to integers [H, W].
 
     PresentationLUTShape decides about the inversion; without it, MONOCHROME1 is inverted (PS3.3,
     C.11.6 and C.7.6.3.1.2). Pixels of PixelPaddingValue (C.7.5.1.1.2) become black.
 
-    Args:
-        pixels: integers [H, W], as stored.
-
     Returns:
         uint8 [H, W] for 8-bit pixels without LUT or window; float64 [H, W] in [0, 1] after a VOI
-        LUT or window; the values of the modality LUT, of any range, in all other cases.
+        LUT or window that shows anything; else the values of the modality LUT, of any range.
 
     Raises:
         UnreadableError: a LUT or window is not usable.
     """
     values = _modality(pixels, dataset)
     windowed = _voi(values, dataset)
-    if windowed is not None:
-        if windowed.min() == windowed.max():
-            raise UnreadableError("its VOI LUT or window makes all pixels equal")
+    if windowed is not None and windowed.min() < windowed.max():
         values = 1 - windowed if _is_inverse(dataset) else windowed
     elif values is pixels and pixels.dtype == np.uint8 and dataset.BitsStored == 8:
         values = 255 - pixels if _is_inverse(dataset) else pixels
     else:
-        values = -values.astype(np.float64) if _is_inverse(dataset) else values
+        values = values.astype(np.float64)  # fewer than 8 bits come as bytes, too
+        values = -values if _is_inverse(dataset) else values
     return _without_padding(values, pixels, dataset)
+
+
+def palette_colours(pixels: Pixels, dataset: Dataset) -> Pixels:
+    """The colours uint8 or uint16 [H, W, 3] of a palette (PS3.3, C.7.6.3.1.5 and C.7.9).
+
+    Raises:
+        UnreadableError: a palette in segments is longer than pixels have values.
+    """
+    from pydicom.pixels.processing import apply_color_lut
+
+    big = not dataset.file_meta.TransferSyntaxUID.is_little_endian
+    words = f"{'>' if big else '<'}u{dataset.RedPaletteColorLookupTableDescriptor[2] // 8}"
+    names = (f"Segmented{name}PaletteColorLookupTableData" for name in ("Red", "Green", "Blue"))
+    segmented = [dataset[name].value for name in names if name in dataset]
+    for palette in segmented:
+        _refuse_long(np.frombuffer(palette, words))
+    colours = apply_color_lut(pixels, dataset)[..., :3]
+    # pydicom takes the words of a whole palette for little-endian ones.
+    return colours.byteswap() if big and not segmented else colours
+
+
+def _refuse_long(palette: Pixels) -> None:
+    at = length = 0
+    while at + 1 < len(palette):
+        kind, count = palette[at : at + 2].tolist()  # 0 lists values, 1 is a line to the next one
+        length += count
+        at += 2 + (count if kind == 0 else 1)
+        if kind > 1 or length > 2**16:
+            raise UnreadableError("its palette has more entries than pixels have values")
 
 
 def _is_inverse(dataset: Dataset) -> bool:
@@ -117,8 +142,7 @@ def _number(dataset: Dataset, name: str, default: float) -> float:
     value = dataset.get(name)
     if value is None or value == "":
         return default
-    first = value[0] if isinstance(value, list | tuple) or hasattr(value, "append") else value
-    number = float(first)
+    number = float(value[0] if hasattr(value, "append") else value)
     if not np.isfinite(number):
         raise UnreadableError(f"its {name} is no number")
     return number

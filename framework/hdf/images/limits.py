@@ -23,12 +23,7 @@ MAX_SCANS = 100
 class LimitedFile(io.BufferedReader):
     """A file with a limited number of calls of `read`.
 
-    Headers are read element by element or marker by marker, in Python: a few megabytes of empty
-    elements would take minutes.
-
-    Args:
-        path: a regular file.
-        most: how many calls are allowed.
+    Headers are read element by element, in Python: a few megabytes of empty ones take minutes.
     """
 
     def __init__(self, path: Path, most: int) -> None:
@@ -36,11 +31,7 @@ class LimitedFile(io.BufferedReader):
         self.left = most
 
     def read(self, size: int | None = -1, /) -> Any:
-        """As of any file.
-
-        Raises:
-            UnreadableError: there were too many calls.
-        """
+        """Raises UnreadableError after too many calls."""
         self.left -= 1
         if self.left < 0:
             raise UnreadableError("it consists of too many parts")
@@ -48,23 +39,15 @@ class LimitedFile(io.BufferedReader):
 
 
 def refuse_many_scans(data: bytes) -> None:
-    """Refuse a JPEG with many scans: each costs a pass over all pixels, however short it is.
-
-    Raises:
-        UnreadableError: there are more than `MAX_SCANS`.
-    """
+    """Refuse a JPEG with many scans: each costs a pass over all pixels, however short it is."""
     if data.count(_SOS) > MAX_SCANS:
         raise UnreadableError(f"it has more than {MAX_SCANS} scans")
 
 
 def check_codestream(dataset: Dataset, syntax: UID) -> None:
-    """Check the compressed pixels of a DICOM before they are decoded.
+    """Refuse compressed pixels of a DICOM that are truncated, or of another size than it states.
 
-    Decoders allocate memory for the size that the codestream states, whatever the header says, and
-    some fill in missing data.
-
-    Raises:
-        UnreadableError: the codestream's size is not the header's, or it is truncated.
+    Decoders take memory for the codestream's own size, and some fill in missing data.
     """
     from pydicom.encaps import get_frame
     from pydicom.uid import RLELossless

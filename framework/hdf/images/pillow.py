@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import _imaging
-from PIL.Image import Exif, Image
+from PIL.Image import Image
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import OPEN_INFO, TiffImageFile
 
 from hdf.images.limits import LimitedFile, refuse_many_scans
@@ -28,11 +29,14 @@ MAX_READS = 1_000_000
 MAX_JPEG_BYTES = 400_000_000
 """More than the largest allowed image takes in colour at the best quality."""
 
-_PHOTOMETRIC = 262  # TIFF 6.0, section 8: 0 is WhiteIsZero
-_NATIVE = "N" if sys.byteorder == "little" else ""
-_WIDTH, _HEIGHT, _ORIENTATION = 256, 257, 274
-_SAMPLE_FORMAT = 339  # section 19: 1 is unsigned, 2 signed, 3 floating point
+# Tags of TIFF 6.0.
+_WIDTH, _HEIGHT, _BITS, _ORIENTATION = 256, 257, 258, 274
+_PHOTOMETRIC = 262  # 0 is white
+_PLANAR = 284  # 2 where each channel has a plane of its own
+_SAMPLE_FORMAT = 339  # 1 is unsigned, 2 signed, 3 floating point
 _UNSIGNED, _FLOAT = (1,), (3,)
+_NATIVE = "N" if sys.byteorder == "little" else ""
+_DEEP_COLOURS = ("RGB;16", "RGBA;16", "RGBX;16")
 
 # Pillow decodes these kinds of pixels, but its table of TIFFs lacks them: byte order, photometric
 # interpretation, sample format, fill order, bits; mode and raw mode.
@@ -51,77 +55,49 @@ class Jpeg(JpegImageFile):
         """A damaged EXIF block would put warnings on standard error."""
 
 
-# Image.open is not used: it would read a PNG that is named as a JPEG, and warn about large images
-# that hdf refuses.
-
-
 def size_as(kind: type[ImageFile], path: Path) -> tuple[int, int]:
-    """(height, width) of a file as it is shown, from its header.
-
-    Args:
-        kind: Pillow's class for the format.
-        path: the file.
-    """
-    with LimitedFile(path, MAX_READS) as file, kind(file) as image:
-        if getattr(image, "n_frames", 1) > 1:
-            raise ValueError("it holds several images; a radiograph has one")
+    """(height, width) of a file of Pillow's class `kind` as it is shown, from its header."""
+    with _opened(kind, path) as image:
+        if getattr(image, "is_animated", False):  # to count a TIFF's pages may take very long
+            raise ValueError("it holds several images or pages; a radiograph has one")
         turned = _orientation(image) >= 5
         return (image.width, image.height) if turned else (image.height, image.width)
 
 
 def pixels_as(kind: type[ImageFile], path: Path) -> Pixels:
-    """The pixels of a file as it is shown, on black."""
-    with LimitedFile(path, MAX_READS) as file, kind(file) as image:
-        return _upright(_on_black(_decoded(image)), _orientation(image))
-
-
-def png_pixels(path: Path) -> Pixels:
-    """The pixels of a PNG at 8 or 16 bits, on a black background."""
-    with LimitedFile(path, MAX_READS) as file, PngImageFile(file) as image:
-        raw_mode = str(image.tile[0][3])
-        orientation = _orientation(image)
+    """The pixels of a file of Pillow's class `kind` as it is shown, with all bits, on black."""
+    with _opened(kind, path) as image:
+        orientation, raw_mode = _orientation(image), _raw_mode(image)
+        _refuse_lost_bits(image, raw_mode)
         pixels = _decoded(image)
-    if raw_mode == "LA;16B":
-        raise ValueError("grey with alpha at 16 bits is not supported; save it without alpha")
-    if raw_mode in ("RGB;16B", "RGBA;16B"):
+        if isinstance(image, TiffImageFile):
+            pixels = _as_tagged(pixels, image)
+    if raw_mode.startswith(_DEEP_COLOURS):
         # Pillow decodes the high bytes of 16-bit colours alone.
-        with LimitedFile(path, MAX_READS) as file, PngImageFile(file) as image:
-            low_bytes = raw_mode.replace("16B", "16L")
-            image.tile = [(*image.tile[0][:3], low_bytes)]  # type: ignore[list-item]
-            low = np.asarray(image)
-        pixels = pixels.astype(np.uint16) * 256 + low
+        with _opened(kind, path) as image:
+            other = raw_mode[:-1] + ("B" if raw_mode[-1] in ("L", _NATIVE) else "L")
+            image.tile = [tile._replace(args=_args(tile.args, other)) for tile in image.tile]
+            pixels = pixels.astype(np.uint16) * 256 + np.asarray(image)
     return _upright(_on_black(pixels), orientation)
 
 
 def jpeg_pixels(path: Path) -> Pixels:
-    """The pixels of a JPEG."""
+    """The pixels of a JPEG, unless they would take too long."""
     if path.stat().st_size > MAX_JPEG_BYTES:
         raise ValueError(f"it is larger than {MAX_JPEG_BYTES // 10**6} MB")
     refuse_many_scans(path.read_bytes())
     return pixels_as(Jpeg, path)
 
 
-def _orientation(image: ImageFile) -> int:
-    """How to turn and mirror the image (EXIF 3.0, 4.6.5.1.6); 1, not at all, where nothing says so.
-
-    What stands behind the pixels is not looked for: the size has to be known without them.
-    """
-    exif = Exif()
-    try:
-        exif.load(image.info.get("exif", b""))
-        return _known(exif.get(_ORIENTATION))
-    except Exception:  # a damaged block raises almost anything
-        return 1
-
-
-def _known(orientation: Any) -> int:
-    return int(orientation) if orientation in range(1, 9) else 1
-
-
-def _upright(pixels: Pixels, orientation: int) -> Pixels:
-    turned = pixels.swapaxes(0, 1) if orientation >= 5 else pixels
-    rows, columns = (-1 if orientation in names else 1 for names in ((3, 4, 7, 8), (2, 3, 6, 7)))
-    return turned[::rows, ::columns]
+@contextmanager
+def _opened(kind: type[ImageFile], path: Path) -> Iterator[ImageFile]:
+    # Not by Image.open: it would read a PNG that is named as a JPEG, and warn about large images.
+    if kind is TiffImageFile:
+        with _tiff(path) as image:
+            yield image
+    else:
+        with LimitedFile(path, MAX_READS) as file, kind(file) as image:
+            yield image
 
 
 def _tiff(path: Path) -> TiffImageFile:
@@ -144,46 +120,49 @@ def _silence_libtiff() -> None:
         handler(None)
 
 
-def tiff_size(path: Path) -> tuple[int, int]:
-    """(height, width) of a TIFF of one page, as it is shown."""
-    with _tiff(path) as image:
-        turned = _tiff_orientation(image) >= 5
-        height, width = (image.width, image.height) if turned else (image.height, image.width)
-        if image.is_animated:  # to count its pages takes time that grows with their square
-            raise ValueError("it holds several pages; a radiograph has one")
-        return height, width
+def _orientation(image: ImageFile) -> int:
+    """How to turn and mirror the image (EXIF 3.0, 4.6.5.1.6); 1, not at all, if nothing says so.
+
+    Stated by EXIF, a TIFF's tag, or XMP before the pixels: the size is read without them.
+    """
+    try:
+        # Not the formats' own methods, which decode a PNG for the sake of what follows.
+        stated: Any = Image.getexif(image).get(_ORIENTATION)
+    except Exception:  # a damaged block raises almost anything
+        return 1
+    return int(stated) if stated in range(1, 9) else 1
 
 
-def tiff_pixels(path: Path) -> Pixels:
-    """The pixels of a TIFF as it is shown, on black."""
-    with _tiff(path) as image:
-        orientation = _tiff_orientation(image)
-        raw_mode = _raw_mode(image)
-        inverse = image.tag_v2.get(_PHOTOMETRIC) == 0 and image.mode.startswith(("I;16", "F"))
-        unsigned = image.mode == "I" and image.tag_v2.get(_SAMPLE_FORMAT, _UNSIGNED) == _UNSIGNED
-        pixels = _decoded(image)
-    if unsigned:  # Pillow's mode is signed
-        pixels = pixels.view(np.uint32)
-    if inverse:  # Pillow does so itself at 1 and 8 bits
-        pixels = _inverted(pixels)
-    if raw_mode.startswith("RGB;16"):
-        with _tiff(path) as image:  # as for PNG, the other byte of each pair
-            other = "RGB;16B" if raw_mode[-1] in ("L", _NATIVE) else "RGB;16L"
-            image.tile = [tile._replace(args=_args(tile.args, other)) for tile in image.tile]
-            low = np.asarray(image)
-        pixels = pixels.astype(np.uint16) * 256 + low
-    return _upright(_on_black(pixels), orientation)
+def _upright(pixels: Pixels, orientation: int) -> Pixels:
+    turned = pixels.swapaxes(0, 1) if orientation >= 5 else pixels
+    rows, columns = (-1 if orientation in names else 1 for names in ((3, 4, 7, 8), (2, 3, 6, 7)))
+    return turned[::rows, ::columns]
 
 
-def _tiff_orientation(image: TiffImageFile) -> int:
-    return _known(image.tag_v2.get(_ORIENTATION))
+def _refuse_lost_bits(image: ImageFile, raw_mode: str) -> None:
+    """Refuse what Pillow reads at 8 bits, and gives no other byte of."""
+    if raw_mode == "LA;16B":
+        raise ValueError("grey with alpha at 16 bits is not supported; save it without alpha")
+    if not isinstance(image, TiffImageFile) or image.mode in ("I", "I;16", "I;16B", "F"):
+        return
+    chunky = image.tag_v2.get(_PLANAR) != 2 and raw_mode.startswith(_DEEP_COLOURS)
+    if max(image.tag_v2.get(_BITS, (8,))) > 8 and not chunky:
+        raise ValueError(
+            "colours of 16 bits are read where red, green and blue stand side by side, without "
+            "premultiplied transparency; save it so, or in grey"
+        )
 
 
-def _inverted(pixels: Pixels) -> Pixels:
+def _as_tagged(pixels: Pixels, image: TiffImageFile) -> Pixels:
+    """Values of the type and the direction that the tags state, where Pillow's modes have none."""
+    kind = (image.mode, image.tag_v2.get(_SAMPLE_FORMAT, _UNSIGNED)[0])
+    if kind in (("I", 1), ("L", 2)):
+        return pixels.view(np.uint32 if kind[1] == 1 else np.int8)
+    if image.tag_v2.get(_PHOTOMETRIC) != 0 or not image.mode.startswith(("I;16", "F")):
+        return pixels  # Pillow inverts other modes itself
     if pixels.dtype.kind == "u":
         return np.asarray(np.iinfo(pixels.dtype).max - pixels)
-    in_unit = pixels.min() >= 0 and pixels.max() <= 1
-    return np.asarray(1 - pixels if in_unit else -pixels)
+    return np.asarray(1 - pixels if pixels.min() >= 0 and pixels.max() <= 1 else -pixels)
 
 
 def _args(args: Any, raw_mode: str) -> Any:
@@ -192,8 +171,8 @@ def _args(args: Any, raw_mode: str) -> Any:
 
 
 def _raw_mode(image: ImageFile) -> str:
-    details = image.tile[0][3]
-    return str(details[0] if isinstance(details, tuple) else details)
+    args = image.tile[0].args if image.tile else ""
+    return str(args[0] if isinstance(args, tuple) else args)
 
 
 def _decoded(image: Image) -> Pixels:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -11,23 +13,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL.BmpImagePlugin import BmpImageFile
+from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 from torch import Tensor
 
-from hdf.errors import UnreadableError, UserError, user_error
+from hdf.errors import UnreadableError, UserError, printable, user_error
 from hdf.images.dicom import dicom_facts, dicom_pixels, dicom_size, is_dicom
-from hdf.images.numpy_files import npy_pixels, npy_size, npz_pixels, npz_size
-from hdf.images.pillow import (
-    Jpeg,
-    Pixels,
-    jpeg_pixels,
-    pixels_as,
-    png_pixels,
-    size_as,
-    tiff_pixels,
-    tiff_size,
-)
+from hdf.images.numpy_files import array_pixels, array_size
+from hdf.images.pillow import Jpeg, Pixels, jpeg_pixels, pixels_as, size_as
 from hdf.types import ImageFacts
 
 MAX_PIXELS = 100_000_000
@@ -39,12 +34,11 @@ class Format(NamedTuple):
     """How one format is read; both functions may raise anything on a damaged file.
 
     Attributes:
-        name: the format's name in messages.
         size: (height, width), from the header alone.
         pixels: bool, integer or float [H, W], or [H, W, 3] as red, green and blue; the values as
             stored, or floats in [0, 1] if the format itself defines black and white.
-        quotes: whether an error may quote the file's content, which may name the patient; then
-            only the message of an `hdf.errors.UnreadableError` is shown.
+        quotes: whether an error may quote the file, and so name the patient; then only an
+            `hdf.errors.UnreadableError` is shown.
     """
 
     name: str
@@ -53,23 +47,25 @@ class Format(NamedTuple):
     quotes: bool = False
 
 
+def _pillow(name: str, kind: type[ImageFile]) -> Format:
+    return Format(f"{name} image", partial(size_as, kind), partial(pixels_as, kind))
+
+
 _JPEG = Format("JPEG image", partial(size_as, Jpeg), jpeg_pixels)
-_TIFF = Format("TIFF image", tiff_size, tiff_pixels)
-_BMP = Format("BMP image", partial(size_as, BmpImageFile), partial(pixels_as, BmpImageFile))
-_WEBP = Format("WebP image", partial(size_as, WebPImageFile), partial(pixels_as, WebPImageFile))
+_TIFF = _pillow("TIFF", TiffImageFile)
 DICOM = Format("DICOM image", dicom_size, dicom_pixels, quotes=True)
 
 FORMATS = {
-    ".npy": Format("NumPy array", npy_size, npy_pixels),
-    ".npz": Format("NumPy archive", npz_size, npz_pixels),
-    ".png": Format("PNG image", partial(size_as, PngImageFile), png_pixels),
+    ".npy": Format("NumPy array", array_size, array_pixels),
+    ".npz": Format("NumPy archive", array_size, array_pixels),
+    ".png": _pillow("PNG", PngImageFile),
     ".jpg": _JPEG,
     ".jpeg": _JPEG,
     ".jfif": _JPEG,
     ".tif": _TIFF,
     ".tiff": _TIFF,
-    ".bmp": _BMP,
-    ".webp": _WEBP,
+    ".bmp": _pillow("BMP", BmpImageFile),
+    ".webp": _pillow("WebP", WebPImageFile),
     ".dcm": DICOM,
     ".dicom": DICOM,
 }
@@ -79,19 +75,16 @@ SUFFIXES = tuple(FORMATS)
 def read_image(path: Path) -> Tensor:
     """One radiograph in [0, 1], whatever the file.
 
-    Booleans become 0 and 1, 8-bit pixels are divided by 255, floats in [0, 1] stay as they are. The
-    modality LUT, VOI LUT or window and presentation shape of a DICOM are applied
-    (`hdf.images.dicom_display`). Everything else (16-bit files and DICOMs without a window;
-    integers and other floats in NumPy files) is stretched: the 0.5th percentile of the image
-    becomes 0 and the 99.5th becomes 1, with clipping; if both are equal, the smallest and the
-    largest value are used instead. Colours become the luminance of ITU-R BT.601; transparent
-    pixels are put on black. An image is turned as its orientation tag (EXIF, TIFF) says.
+    Booleans become 0 and 1, 8-bit pixels are divided by 255, floats in [0, 1] stay as they are. A
+    DICOM is shown through its modality LUT, VOI LUT or window, and presentation shape. Everything
+    else is stretched: the 0.5th percentile becomes 0 and the 99.5th becomes 1, with clipping; if
+    both are equal, the smallest and the largest value. Colours become the luminance of ITU-R
+    BT.601, on black where they are transparent. Orientation tags (EXIF, TIFF, XMP) are applied.
 
     Args:
-        path: ``.npy`` (integers, floats or booleans [H, W], [C, H, W] or [H, W, C] with one or
-            three channels), ``.npz`` (one such array, or one called ``image``), ``.png``,
-            ``.jpg``, ``.jpeg``, ``.jfif``, ``.tif``, ``.tiff``, ``.bmp``, ``.webp``, ``.dcm`` or
-            ``.dicom``; a DICOM may also have no suffix, or one of digits, as a UID has.
+        path: of a format of `SUFFIXES`; a DICOM may also have no suffix, or one of digits, as a UID
+            has. NumPy arrays are [H, W], or [C, H, W] or [H, W, C] with one or three channels; an
+            archive holds one, or one called ``image``.
 
     Returns:
         float32 [1, H, W] in [0, 1].
@@ -127,12 +120,8 @@ def image_size(path: Path) -> tuple[int, int]:
     path = Path(path)
     _refuse_special(path)
     kind = _format(path)
-    try:
+    with _reading(path, kind):
         height, width = kind.size(path)
-    except UserError:
-        raise
-    except Exception as error:
-        raise user_error(_reason(kind, error), where=str(path)) from error
     if not height or not width:
         raise user_error(f"the image is empty: {height} x {width} pixels", where=str(path))
     if height * width > MAX_PIXELS:
@@ -154,17 +143,34 @@ def image_facts(path: Path, *, patient: bool = True) -> ImageFacts:
     _refuse_special(path)
     if _known_format(path) is not DICOM:
         return ImageFacts()
-    try:
+    with _reading(path, DICOM):
         return dicom_facts(path, patient=patient)
-    except UserError:
-        raise
-    except Exception as error:
-        raise user_error(_reason(DICOM, error), where=str(path)) from error
 
 
 def is_image(path: Path) -> bool:
     """Whether a file is an image, by its suffix or, for a DICOM, by its content."""
     return _known_format(path) is not None
+
+
+def passed_over(files: Iterable[Path]) -> str:
+    """What to say of files that are no images, counted by suffix; empty for none.
+
+    Returns:
+        Such as ``passed over 4 files that are no images: 2 .txt, 1 DICOMDIR, 1 hidden``.
+    """
+    kinds = Counter(map(_kind_of_other, files))
+    count = kinds.total()
+    of = "1 file that is no image" if count == 1 else f"{count} files that are no images"
+    listed = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
+    return f"passed over {of}: {listed}" if count else ""
+
+
+def _kind_of_other(path: Path) -> str:
+    if path.name.startswith("."):
+        return "hidden"
+    if path.name == "DICOMDIR":
+        return path.name
+    return printable(path.suffix.lower()) or "without a suffix"
 
 
 def _refuse_special(path: Path) -> None:
@@ -175,6 +181,8 @@ def _refuse_special(path: Path) -> None:
 
 def _format(path: Path) -> Format:
     found = _known_format(path)
+    if path.name == "DICOMDIR":
+        raise user_error("is a list of DICOMs and no image; name its folder", where=str(path))
     if found is None:
         message = f"'{path.suffix}' is not a supported image format; use {', '.join(FORMATS)}"
         raise user_error(message, where=str(path))
@@ -191,12 +199,8 @@ def _known_format(path: Path) -> Format | None:
 def _read_pixels(path: Path) -> Pixels:
     image_size(path)
     kind = _format(path)
-    try:
+    with _reading(path, kind):
         pixels = kind.pixels(path)
-    except UserError:
-        raise
-    except Exception as error:  # decoders may raise anything on a damaged file
-        raise user_error(_reason(kind, error), where=str(path)) from error
     if pixels.dtype.kind == "f" and not (finite := np.isfinite(pixels)).all():
         row, column = np.argwhere(~finite)[0, :2]
         count = int((~finite).sum())
@@ -205,12 +209,20 @@ def _read_pixels(path: Path) -> Pixels:
     return pixels
 
 
-def _reason(kind: Format, error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"can't be opened: {error.strerror}"
+@contextmanager
+def _reading(path: Path, kind: Format) -> Iterator[None]:
+    """Turn whatever a decoder raises on a damaged file into an error that names it."""
     shown = UnreadableError if kind.quotes else OSError | SyntaxError | ValueError | MemoryError
-    message = isinstance(error, shown) and str(error)
-    return f"can't be read as a {kind.name}: {message or 'the file is damaged'}"
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        said = isinstance(error, shown) and str(error)
+        message = f"can't be read as a {kind.name}: {said or 'the file is damaged'}"
+        if isinstance(error, OSError) and error.strerror:
+            message = f"can't be opened: {error.strerror}"
+        raise user_error(message, where=str(path)) from error
 
 
 def _to_unit(pixels: Pixels) -> NDArray[np.float32]:

@@ -108,7 +108,7 @@ def room() -> Iterator[Check]:
 
 def _stores() -> Check:
     """Copies of radiographs that hdf has made by itself."""
-    from hdf.data.store_location import cached_stores
+    from hdf.data.folder import cached_stores
 
     try:
         stores = cached_stores()
