@@ -27,6 +27,20 @@ if TYPE_CHECKING:
     from hdf.registry.registry import Registry
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+PATH = click.Path(path_type=Path)
+
+tta_option = click.option(
+    "--tta", type=click.IntRange(1, 64), default=1, help="Average this many views."
+)
+device_option = click.option(
+    "--device", default="auto", help="auto (the default), cpu, cuda or mps."
+)
+plugins_dir_option = click.option(
+    "--plugins-dir",
+    type=PATH,
+    metavar="DIR",
+    help="Load the single-file plugins of this folder as well.",
+)
 
 
 def recipe_arguments(required: bool = True) -> Callable[[Command], Command]:
@@ -37,24 +51,11 @@ def recipe_arguments(required: bool = True) -> Callable[[Command], Command]:
             "overrides", nargs=-1, metavar="[key.path=value ...]", shell_complete=complete_override
         )
         recipe = click.argument(
-            "recipe",
-            type=click.Path(path_type=Path),
-            required=required,
-            shell_complete=complete_recipe,
+            "recipe", type=PATH, required=required, shell_complete=complete_recipe
         )
         return recipe(overrides(command))
 
     return add
-
-
-def plugins_dir_option(command: Command) -> Command:
-    """``--plugins-dir DIR``."""
-    return click.option(
-        "--plugins-dir",
-        type=click.Path(path_type=Path),
-        metavar="DIR",
-        help="Load the single-file plugins of this folder as well.",
-    )(command)
 
 
 def out_options(help: str) -> Callable[[Command], Command]:
@@ -65,9 +66,9 @@ def out_options(help: str) -> Callable[[Command], Command]:
     """
 
     def add(command: Command) -> Command:
-        out = click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help=help)
-        text = "Replace the contents of --out."
-        return out(click.option("--overwrite", is_flag=True, help=text)(command))
+        out = click.option("--out", type=PATH, metavar="DIR", help=help)
+        overwrite = click.option("--overwrite", is_flag=True, help="Replace the contents of --out.")
+        return out(overwrite(command))
 
     return add
 

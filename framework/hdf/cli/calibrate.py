@@ -26,6 +26,7 @@ def calibrate(model: str, crossval: Path, out: Path | None) -> None:
     atomically.
     """
     from hdf.errors import user_error
+    from hdf.files.atomic import refuse_unwritable
     from hdf.models.weights import find_models, shipped_models
     from hdf.training.crossval.calibrate import calibrate_model
 
@@ -37,6 +38,7 @@ def calibrate(model: str, crossval: Path, out: Path | None) -> None:
     if out is not None and out.exists():
         raise user_error("exists; give another path", str(out))
     target = out or paths[0]
+    refuse_unwritable(target)
     for difference in calibrate_model(paths[0], crossval, target):
         click.echo(f"warning: another {difference}; its errors may differ as well", err=True)
     click.echo(f"{target}: calibrated by {crossval}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -62,6 +63,8 @@ def hdf() -> None:
 
 def main() -> None:
     """Run a command and end the process: exit code 2 for a user's mistake, 130 for Ctrl-C."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names need not be UTF-8
     try:
         hdf(standalone_mode=False)
     except (Exception, KeyboardInterrupt) as error:

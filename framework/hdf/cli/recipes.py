@@ -31,8 +31,17 @@ def recipes(names: tuple[str, ...], to: Path, overwrite: bool) -> None:
     for name in names:
         if name.removesuffix(".yaml") not in found:
             raise user_error(f"no recipe is called {name!r}; there are: {', '.join(found)}")
-    for name in names:
-        _copy(found[name.removesuffix(".yaml")], to, overwrite)
+    from hdf.files.atomic import refuse_unwritable, write_text
+
+    sources = [found[name.removesuffix(".yaml")] for name in names]
+    for source in sources:
+        target = to / source.name
+        refuse_unwritable(target)
+        if target.exists() and not overwrite:
+            raise user_error("exists; --overwrite replaces it", where=str(target))
+    for source in sources:
+        write_text(to / source.name, source.read_text(encoding="utf-8"))
+        click.echo(to / source.name)
     if not (to / SCHEMA).exists():
         click.echo(f"for completion in editors run: hdf schema --out {to / SCHEMA}", err=True)
 
@@ -41,13 +50,3 @@ def _summary(path: Path) -> str:
     """The second line of a recipe says what it does; the first is the command that runs it."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return lines[1].lstrip("# ") if len(lines) > 1 else ""
-
-
-def _copy(source: Path, folder: Path, overwrite: bool) -> None:
-    from hdf.files.atomic import write_text
-
-    target = folder / source.name
-    if target.exists() and not overwrite:
-        raise user_error("exists; --overwrite replaces it", where=str(target))
-    write_text(target, source.read_text(encoding="utf-8"))
-    click.echo(target)

@@ -13,7 +13,7 @@ from rich.progress import Progress, ProgressColumn, TaskID, TextColumn, TimeRema
 from torch import Tensor
 
 from hdf.console.forecast import SURE, Forecast
-from hdf.files.atomic import naming
+from hdf.files.atomic import naming, utf8_name
 
 REFRESH_SECONDS = 0.25
 LINE_SECONDS = 10.0
@@ -46,7 +46,7 @@ class Reporter:
         self._unlogged.append(text)
         if self.log is not None:
             with naming(self.log), self.log.open("a", encoding="utf-8") as file:
-                file.writelines(f"{line}\n" for line in self._unlogged)
+                file.writelines(f"{utf8_name(line)}\n" for line in self._unlogged)
             self._unlogged.clear()
 
     @contextmanager

@@ -34,6 +34,7 @@ class Answer:
         outer: the box that contains the true one, by label; empty without a calibration.
         inner: the box that lies within the true one, likewise; none where the edges are too
             uncertain for any.
+        coverage: how often all edges of a true box lie between the two, in (0, 1).
         ratio: the cardiothoracic ratio, if heart and lungs were found in a view that is not stated
             to be lateral.
         ratio_interval: (low, high), if the ratio is calibrated.
@@ -47,6 +48,7 @@ class Answer:
     facts: ImageFacts
     outer: dict[str, Tensor] = field(default_factory=dict)
     inner: dict[str, Tensor] = field(default_factory=dict)
+    coverage: float | None = None
     ratio: float | None = None
     ratio_interval: tuple[float, float] | None = None
     width: HeartWidth | None = None
@@ -118,4 +120,4 @@ def _calibrated(answer: Answer, calibration: Calibration, level: float) -> Answe
         for bound in (calibration.outer, calibration.inner)
     )
     certain = {label: box for label, box in inner.items() if bool((box[2:] > box[:2]).all())}
-    return replace(answer, outer=outer, inner=certain, ratio_interval=interval)
+    return replace(answer, outer=outer, inner=certain, coverage=level, ratio_interval=interval)
