@@ -87,15 +87,15 @@ def make_answer(
         calibration: of the predictor.
         coverage: one of the calibration's levels.
     """
-    boxes = prediction.boxes
+    boxes, lateral = prediction.boxes, facts.view in LATERAL
     width = heart_width(boxes["heart"], facts) if "heart" in boxes else None
     usable = width is None or WIDTHS[0] <= width.mm <= WIDTHS[1]
     answer = Answer(
         size,
         prediction,
         facts,
-        ratio=None if facts.view in LATERAL else cardiothoracic_ratio(boxes),
-        width=width if usable and facts.view not in LATERAL else None,
+        ratio=None if lateral else cardiothoracic_ratio(boxes),
+        width=width if usable and not lateral else None,
         implausible=None if usable or width is None else width.mm,
     )
     return answer if calibration is None else _calibrated(answer, calibration, coverage)

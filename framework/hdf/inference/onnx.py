@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from hdf.errors import user_error
-from hdf.inference.calibrations import widest
-from hdf.inference.predictor import Prediction, ViewAnswer, common_labels, merge_answers
+from hdf.inference.predictor import Prediction, ViewAnswer, common_labels, merge_answers, widest
 from hdf.inference.views import TtaView, tta_views
 from hdf.models.detector import ModelSpec
 from hdf.models.file import spec_of

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +15,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from hdf.boxes import clip
 from hdf.errors import user_error
-from hdf.inference.calibrations import widest
 from hdf.inference.views import tta_views
+from hdf.models.calibration import Calibration
 from hdf.models.detector import Detector, ModelSpec
 from hdf.runtime.device import Compute
 from hdf.types import Detections
@@ -109,18 +109,19 @@ def combine(answers: Sequence[Detections], labels: int) -> Detections:
         At most one box per label, in the order of the labels. A score is the mean over all answers,
         with 0 for those without a box. The spread is None if the only answer has none.
     """
-    first = answers[0].labels.tolist()
-    if len(answers) == 1 and first == sorted(set(first)):
-        return answers[0]
-    found = [(label, _best(answers, label)) for label in range(labels)]
-    rows = [(label, _mean(boxes, len(answers))) for label, boxes in found if boxes]
+    first = answers[0]
+    if len(answers) == 1 and first.labels.tolist() == sorted(set(first.labels.tolist())):
+        return first
+    best = [(label, _best(answers, label)) for label in range(labels)]
+    rows = [(label, *_mean(boxes, len(answers))) for label, boxes in best if boxes]
     if not rows:
-        return _empty(answers[0])
-    boxes, scores, spreads = zip(*(row for _, row in rows), strict=True)
+        spread = None if first.spread is None else first.spread[:0]
+        return Detections(first.boxes[:0], first.labels[:0], first.scores[:0], spread)
+    found, boxes, scores, spreads = zip(*rows, strict=True)
     known = [spread for spread in spreads if spread is not None]
     return Detections(
         torch.stack(boxes),
-        torch.tensor([label for label, _ in rows]),
+        torch.tensor(found),
         torch.stack(scores),
         torch.stack(known) if len(known) == len(rows) else None,
     )
@@ -142,22 +143,42 @@ def _best(answers: Sequence[Detections], label: int) -> list[Box]:
 
 
 def _mean(found: Sequence[Box], answers: int) -> Box:
+    if answers == 1:
+        return found[0]
     boxes = torch.stack([box for box, _, _ in found])
     score = torch.stack([score for _, score, _ in found]).sum() / answers
     variances = [spread.square() for _, _, spread in found if spread is not None]
-    if answers == 1:
-        return boxes[0], score, found[0][2]
     own = torch.stack(variances).mean(0) if variances else torch.zeros_like(boxes[0])
     return boxes.mean(0), score, (own + boxes.var(0, correction=0)).sqrt()
 
 
-def _empty(like: Detections) -> Detections:
-    return Detections(
-        like.boxes.new_zeros(0, 4),
-        like.labels.new_zeros(0),
-        like.scores.new_zeros(0),
-        None if like.spread is None else like.spread.new_zeros(0, 4),
+def widest(calibrations: Sequence[Calibration | None]) -> Calibration | None:
+    """The calibration of an ensemble: the largest quantile for each label and level.
+
+    This is conservative: the mean of several answers has smaller errors than each of them, and its
+    spread includes their differences.
+
+    Returns:
+        None if a detector has no calibration, or if levels, labels or kinds of spread differ.
+    """
+    known = [item for item in calibrations if item is not None]
+    kinds = {(item.levels, *sorted(item.edges), *sorted(item.fallback_spread)) for item in known}
+    if len(known) < len(calibrations) or len(kinds) != 1:
+        return None
+    first = known[0]
+    return Calibration(
+        first.levels,
+        {label: _maxima(item.edges[label] for item in known) for label in first.edges},
+        _maxima(item.ratio for item in known) if all(item.ratio for item in known) else (),
+        {
+            label: _maxima(item.fallback_spread[label] for item in known)
+            for label in first.fallback_spread
+        },
     )
+
+
+def _maxima(values: Iterable[tuple[float, ...]]) -> Any:
+    return tuple(map(max, zip(*values, strict=True)))
 
 
 class Predictor:
@@ -207,22 +228,18 @@ class Predictor:
         todo = [(number, view) for view in self.views for number in range(len(images))]
         for start in range(0, len(todo), TOGETHER):
             chosen = todo[start : start + TOGETHER]
-            seen = [
-                view.apply(images[number], spec.image_size, spec.resize) for number, view in chosen
-            ]
+            seen = [view.apply(images[n], spec.image_size, spec.resize) for n, view in chosen]
             batch = torch.stack([item.image for item in seen]).to(self.compute.device)
-            for (number, _), item, answer in zip(
-                chosen, seen, self._run(detector, batch), strict=True
-            ):
+            found = self._run(detector, batch)
+            for (number, _), item, answer in zip(chosen, seen, found, strict=True):
                 yield number, answer._replace(detections=item.to_original(answer.detections))
 
     def _run(self, detector: Detector, images: Tensor) -> list[ViewAnswer]:
         with self.compute.autocast():
             maps = detector.features(images)
             raw = detector.run_head(maps)
-        doubts = (
-            [math.nan] * len(images) if detector.doubt is None else detector.doubt(maps).tolist()
-        )
+        unknown = [math.nan] * len(images)
+        doubts = unknown if detector.doubt is None else detector.doubt(maps).tolist()
         found = [detections.cpu() for detections in detector.decode(raw)]
         return list(map(ViewAnswer, found, doubts))
 
@@ -248,14 +265,9 @@ def fold_batch_norms(model: nn.Module) -> None:
     """
     for sequence in [item for item in model.modules() if isinstance(item, nn.Sequential)]:
         for number, (layer, norm) in enumerate(pairwise(list(sequence))):
-            if isinstance(layer, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                if not _is_plain(layer, norm):
-                    continue
+            hooked = any(item._forward_hooks or item._forward_pre_hooks for item in (layer, norm))
+            if type(layer) is not nn.Conv2d or type(norm) is not nn.BatchNorm2d:
+                continue
+            if not hooked and norm.running_mean is not None:
                 sequence[number] = fuse_conv_bn_eval(layer, norm)
                 sequence[number + 1] = nn.Identity()
-
-
-def _is_plain(layer: nn.Conv2d, norm: nn.BatchNorm2d) -> bool:
-    exact = type(layer) is nn.Conv2d and type(norm) is nn.BatchNorm2d
-    hooked = any(item._forward_hooks or item._forward_pre_hooks for item in (layer, norm))
-    return exact and not hooked and norm.running_mean is not None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hdf.errors import user_error
-from hdf.inference.calibrations import read_calibration
+from hdf.inference.load import read_calibration
 from hdf.models.detector import ModelSpec
 from hdf.models.file import read_spec, save_calibration
 from hdf.models.optional import without_weights
