@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 
@@ -59,37 +59,19 @@ class Reporter:
             then: duration of the work that follows, as a multiple of this work's.
             shorter: what would shorten it.
         """
-        forecast = self._forecasting(what, then, shorter)
-        with self._counted(what) as show:
-
-            def count(done: int, total: int) -> None:
-                forecast(done, total)
-                show(done, total)
-
-            yield count
-
-    @contextmanager
-    def _counted(self, what: str) -> Iterator[Callable[[int, int], None]]:
-        if not self.console.is_terminal:
-            yield self._counted_in_lines(what)
-            return
+        forecast, last = self._forecasting(what, then, shorter), time.perf_counter()
         with self._bar(TimeRemainingColumn()) as bar:
             task = bar.add_task(what, total=None, info="")
-            yield lambda done, total: bar.update(
-                task, completed=done, total=total, info=f"{done}/{total}"
-            )
 
-    def _counted_in_lines(self, what: str) -> Callable[[int, int], None]:
-        """Print a line every `LINE_SECONDS`, without a terminal."""
-        last = time.perf_counter()
+            def count(done: int, total: int) -> None:
+                nonlocal last
+                forecast(done, total)
+                bar.update(task, completed=done, total=total, info=f"{done}/{total}")
+                if not self.console.is_terminal and time.perf_counter() - last >= LINE_SECONDS:
+                    last = time.perf_counter()
+                    self.say(f"{what}: {done} of {total}")
 
-        def count(done: int, total: int) -> None:
-            nonlocal last
-            if time.perf_counter() - last >= LINE_SECONDS:
-                last = time.perf_counter()
-                self.say(f"{what}: {done} of {total}")
-
-        return count
+            yield count
 
     def _forecasting(
         self, what: str, then: float, shorter: Sequence[str]
@@ -130,13 +112,11 @@ class Reporter:
 
     @contextmanager
     def _bar(self, time_left: ProgressColumn) -> Iterator[Progress]:
-        # Without a bar everything fits into a terminal of 80 columns.
+        # Without rich's own bar everything fits into a terminal of 80 columns.
         columns = (TextColumn("{task.description}"), TextColumn("{task.fields[info]}"))
         progress = Progress(*columns, time_left, console=self.console, transient=True)
-        if not self.console.is_terminal:
-            yield progress  # never started: off a terminal, only whole lines are written
-            return
-        with progress:
+        # Off a terminal it is never started: only whole lines are written there.
+        with progress if self.console.is_terminal else nullcontext():
             yield progress
 
 
