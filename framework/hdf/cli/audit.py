@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hdf.cli.arguments import checked_recipe, plugins_dir_option, recipe_arguments
+from hdf.cli.arguments import PATH, checked_recipe, plugins_dir_option, recipe_arguments
 from hdf.cli.screen import console, show_json, show_table
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--json", "json_wanted", is_flag=True, help="Print the findings as JSON.")
 @click.option(
     "--html",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=PATH,
     metavar="FILE.html",
     help="Also write a page with the images that have findings; it contains these images.",
 )

@@ -6,17 +6,14 @@ from pathlib import Path
 
 import click
 
-from hdf.cli.arguments import complete_model
+from hdf.cli.arguments import PATH, complete_model
 
 
 @click.command()
 @click.argument("model", shell_complete=complete_model)
-@click.argument("crossval", type=click.Path(path_type=Path), metavar="CROSSVAL_FOLDER")
+@click.argument("crossval", type=PATH, metavar="CROSSVAL_FOLDER")
 @click.option(
-    "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Write a new model file, and leave MODEL unchanged.",
+    "--out", type=PATH, metavar="FILE", help="Write a new model file, and leave MODEL unchanged."
 )
 def calibrate(model: str, crossval: Path, out: Path | None) -> None:
     """Add the calibration of a cross-validation to a model.

@@ -19,7 +19,7 @@ from hdf.cli.arguments import (
 )
 from hdf.cli.screen import console, show_table
 from hdf.console import NOTICE
-from hdf.console.scores import COLUMNS, more_lines, score_row, score_rows
+from hdf.console.scores import COLUMNS, above_constant_box, more_lines, score_row, score_rows
 
 
 @click.command()
@@ -54,7 +54,13 @@ def crossval(
     reporter = Reporter(console(sys.stderr), Forecast(began))
     summary = cross_validate(registry, folder, reporter)
     show_table(COLUMNS, _rows(summary))
-    for line in _closing_lines(summary, folder.path):
+    scores = summary["metrics"]["val"]
+    for line in (
+        f"all folds: {above_constant_box(scores)}",
+        *more_lines(scores),
+        f"{summary['timing']['seconds']:.0f} s; everything is in {folder.path}",
+        NOTICE,
+    ):
         reporter.say(line)
 
 
@@ -63,15 +69,3 @@ def _rows(summary: dict[str, Any]) -> Iterator[tuple[str, ...]]:
         images = str(fold["dataset"]["val"])
         yield score_row(f"fold {fold['fold']}", images, fold["metrics"]["val"])
     yield from score_rows("all", str(summary["dataset"]["val"]), summary["metrics"]["val"])
-
-
-def _closing_lines(summary: dict[str, Any], folder: Path) -> list[str]:
-    scores = summary["metrics"]["val"]
-    low, high = scores["above_constant_box_95"]
-    return [
-        f"all folds: mean IoU {scores['iou_mean']:.3f}, {scores['above_constant_box']:+.3f} "
-        f"(95 % {low:+.3f} to {high:+.3f}) from the constant box",
-        *more_lines(scores),
-        f"{summary['timing']['seconds']:.0f} s; everything is in {folder}",
-        NOTICE,
-    ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hdf.cli.arguments import complete_model, plugins_dir_option
+from hdf.cli.arguments import PATH, complete_model, plugins_dir_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ KINDS = ("onnx", "pt2")
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="The file to write; by default the model's name with .onnx or .pt2.",
 )
@@ -36,7 +36,7 @@ KINDS = ("onnx", "pt2")
     "--check",
     "images",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="IMAGE|FOLDER",
     help="Compare with PyTorch on these images; by default on painted chests. May be repeated.",
 )

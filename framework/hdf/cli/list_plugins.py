@@ -21,10 +21,7 @@ COLUMNS = ("kind", "name", "summary", "distribution", "version", "status")
 @click.command("list-plugins")
 @click.argument("name", required=False, shell_complete=complete_component)
 @click.option(
-    "--kind",
-    metavar="KIND",
-    shell_complete=complete_kind,
-    help="Only components of this kind.",
+    "--kind", metavar="KIND", shell_complete=complete_kind, help="Only components of this kind."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print everything, with options, as JSON.")
 @plugins_dir_option

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from hdf.cli.arguments import checked_recipe, plugins_dir_option, recipe_arguments
+from hdf.cli.arguments import PATH, checked_recipe, plugins_dir_option, recipe_arguments
 from hdf.cli.screen import console
 
 if TYPE_CHECKING:
@@ -23,10 +23,7 @@ MADE_BY = "hdf preview"
 @click.command()
 @recipe_arguments()
 @click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="FILE.png",
-    help="The picture; by default NAME-preview.png here.",
+    "--out", type=PATH, metavar="FILE.png", help="The picture; by default NAME-preview.png here."
 )
 @click.option(
     "--count",

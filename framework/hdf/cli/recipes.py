@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hdf.cli.arguments import complete_packaged
+from hdf.cli.arguments import PATH, complete_packaged
 from hdf.cli.screen import show_table
 from hdf.errors import user_error
 from hdf.recipe.load import packaged_recipes
@@ -17,9 +17,7 @@ SCHEMA = "hdf-recipe.schema.json"
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME ...]", shell_complete=complete_packaged)
-@click.option(
-    "--to", type=click.Path(path_type=Path), default=Path(), metavar="DIR", help="Copy to DIR."
-)
+@click.option("--to", type=PATH, default=Path(), metavar="DIR", help="Copy to DIR.")
 @click.option("--overwrite", is_flag=True, help="Replace existing files.")
 def recipes(names: tuple[str, ...], to: Path, overwrite: bool) -> None:
     """List the packaged recipes, or copy the named ones."""

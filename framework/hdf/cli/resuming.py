@@ -35,10 +35,12 @@ def recipe_to_go_on_with(
     Raises:
         UserError: the folder holds no run that can go on, or the recipe differs.
     """
+    finished, text = False, None
     if world.is_writer:
         _refuse_no_run(folder)
-    state = (_is_finished(folder), _text_of(folder)) if world.is_writer else (False, None)
-    finished, text = world.broadcast(state)
+        finished = status_of(folder).get("status") == "finished"
+        text = _text_of(folder / RESOLVED)
+    finished, text = world.broadcast((finished, text))
     found = None
     if not finished or recipe or overrides:  # what is given is never passed over
         with world.writer_first():
@@ -49,11 +51,7 @@ def recipe_to_go_on_with(
 
 
 def _refuse_no_run(folder: Path) -> None:
-    """Refuse a folder that holds no run, or one that still goes on.
-
-    Raises:
-        UserError: saying which it is.
-    """
+    """Refuse a folder that holds no run, or one that still goes on."""
     status = status_of(folder)
     if "folds" in status:
         message = f"holds a cross-validation; hdf crossval RECIPE --out {folder} goes on with it"
@@ -64,14 +62,7 @@ def _refuse_no_run(folder: Path) -> None:
         raise user_error("the run still goes on in another process", str(folder))
 
 
-def _is_finished(folder: Path) -> bool:
-    """Whether the run in the folder has nothing left to do."""
-    return status_of(folder).get("status") == "finished"
-
-
-def _text_of(folder: Path) -> str | None:
-    """What ``resolved.yaml`` holds; None where the run was killed before it was written."""
-    path = folder / RESOLVED
+def _text_of(path: Path) -> str | None:
     return read_text(path) if path.exists() else None
 
 
@@ -85,15 +76,12 @@ def _resumed_recipe(
     """The recipe of a run that is to go on.
 
     Args:
-        text: of its ``resolved.yaml``.
+        text: of its ``resolved.yaml``; None where it was killed before that was written.
         recipe: of the command line, which must say the same; None for the run's own.
 
     Raises:
         UserError: naming the keys that differ.
     """
-    from hdf.recipe.check import check_recipe
-    from hdf.recipe.merge import source_of
-
     file = folder / RESOLVED
     if text is None:
         if recipe is None:
@@ -102,28 +90,15 @@ def _resumed_recipe(
         return checked_recipe(recipe, overrides, plugins_dir)
     registry = discover(plugins_dir)
     own = check_recipe(source_of(file, text, ()), registry)
+    if recipe is not None and "=" in recipe.name and not recipe.exists():
+        recipe, overrides = None, (str(recipe), *overrides)  # changes alone are of its own recipe
     if recipe is not None or overrides:
-        given = _given(file, text, recipe, overrides, registry)
-        if found := differing(plain(own), plain(given)):
+        source = source_of(file, text, overrides) if recipe is None else resolve(recipe, overrides)
+        if found := differing(plain(own), plain(check_recipe(source, registry))):
             message = (
                 "the run there has another recipe; to go on with it, give --resume without a "
                 "recipe and without changes; to begin a new run, leave out --resume"
             )
             raise UserError([Problem(str(folder), message), *found])
-    return replace(own, source=Source(file, _written(folder, text), own.source.tree)), registry
-
-
-def _given(
-    file: Path, text: str, recipe: Path | None, overrides: tuple[str, ...], registry: Registry
-) -> CheckedRecipe:
-    """What the command line says; changes alone are changes of the run's own recipe."""
-    if recipe is not None and "=" in recipe.name and not recipe.exists():
-        recipe, overrides = None, (str(recipe), *overrides)
-    source = source_of(file, text, overrides) if recipe is None else resolve(recipe, overrides)
-    return check_recipe(source, registry)
-
-
-def _written(folder: Path, text: str) -> str:
-    """The recipe as its author wrote it, where it is still there."""
-    path = folder / RECIPE
-    return read_text(path) if path.exists() else text
+    written = _text_of(folder / RECIPE) or text  # as its author wrote it
+    return replace(own, source=Source(file, written, own.source.tree)), registry

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from hdf.cli.arguments import plugins_dir_option
+from hdf.cli.arguments import PATH, plugins_dir_option
 from hdf.cli.screen import console
 from hdf.console import NOTICE
 
@@ -19,10 +19,10 @@ LOOPBACK = "127.0.0.1"
 
 @click.command()
 @click.argument("model")
-@click.argument("images", type=click.Path(path_type=Path))
+@click.argument("images", type=PATH)
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE.csv",
     help="The table of accepted boxes; by default IMAGES-corrections.csv beside the folder.",
 )

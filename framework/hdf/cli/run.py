@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from hdf.cli.arguments import (
+    PATH,
     checked_recipe,
     is_one_of_many,
     nproc_option,
@@ -44,7 +45,7 @@ class RunArguments(NamedTuple):
 @out_options("Write into exactly this folder, not runs/NAME/TIME.")
 @click.option(
     "--resume",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="RUN",
     help="Go on with the run in this folder; RECIPE is then not needed.",
 )
@@ -88,6 +89,7 @@ def _run(world: World, arguments: RunArguments) -> None:
 
     from hdf.console.forecast import Forecast
     from hdf.console.progress import Reporter
+    from hdf.console.scores import more_lines
     from hdf.runs.run_folder import RunFolder
     from hdf.training.run import run_recipe
 
@@ -99,20 +101,30 @@ def _run(world: World, arguments: RunArguments) -> None:
     folder = _folder(checked, arguments)
     reporter = Reporter(console(sys.stderr), Forecast(began))
     summary = run_recipe(checked, registry, folder, reporter, world)
-    for line in _closing_lines(summary, folder.path):
+    scores = summary["metrics"]["val"]
+    low, high = scores["iou_mean_95"]
+    for line in (
+        f"validation: mean IoU {scores['iou_mean']:.3f} (95 % {low:.3f} to {high:.3f}), "
+        f"the constant box {scores['constant_box_iou']:.3f}; "
+        f"median {scores['iou_median']:.3f}, 2nd percentile {scores['iou_p2']:.3f}, "
+        f"IoU >= 0.75 in {scores['iou_at_75']:.0%}, AP {scores['ap']:.3f}",
+        *more_lines(scores),
+        f"{summary['timing']['seconds']:.0f} s; everything is in {folder.path}",
+        NOTICE,
+    ):
         reporter.say(line)
 
 
 def _known(world: World, arguments: RunArguments) -> tuple[CheckedRecipe, Registry] | None:
     """The recipe and what is installed; None where the run has finished before."""
-    given = (arguments.recipe, arguments.overrides, arguments.plugins_dir)
+    recipe, overrides, plugins_dir = arguments.recipe, arguments.overrides, arguments.plugins_dir
     if arguments.resume is not None:
         from hdf.cli.resuming import recipe_to_go_on_with
 
-        return recipe_to_go_on_with(world, arguments.resume, *given)
-    assert arguments.recipe is not None
+        return recipe_to_go_on_with(world, arguments.resume, recipe, overrides, plugins_dir)
+    assert recipe is not None
     with world.writer_first():
-        return checked_recipe(arguments.recipe, arguments.overrides, arguments.plugins_dir)
+        return checked_recipe(recipe, overrides, plugins_dir)
 
 
 def _folder(checked: CheckedRecipe, arguments: RunArguments) -> RunFolder:
@@ -126,7 +138,7 @@ def _folder(checked: CheckedRecipe, arguments: RunArguments) -> RunFolder:
 
 
 def _launch(count: int, arguments: RunArguments) -> int:
-    """Refuse what can be known to be wrong, then start the processes."""
+    """Refuse what can be known to be wrong, then start the processes, which write to one folder."""
     from hdf.runtime.world import ALONE
 
     if is_one_of_many():
@@ -134,38 +146,19 @@ def _launch(count: int, arguments: RunArguments) -> int:
     found = _known(ALONE, arguments)
     if found is None:
         return 0
-    checked, _ = found
 
     from hdf.runs.run_folder import RunFolder, free_path
     from hdf.training.launch import launch, refuse_early
 
+    checked, _ = found
     refuse_early(checked, count)
     folder = _folder(checked, arguments)
     path = free_path(folder.path) if folder.numbered else folder.path
-    return launch(_arguments(arguments, path), count, RunFolder(path))
-
-
-def _arguments(arguments: RunArguments, path: Path) -> list[str]:
-    """Of the command of each process, which all write to `path`."""
-    options = ["--out" if arguments.resume is None else "--resume", str(path)]
-    options += ["--overwrite"] if arguments.overwrite else []
+    words = ["run", "--out" if arguments.resume is None else "--resume", str(path)]
+    if arguments.overwrite:
+        words.append("--overwrite")
     if arguments.plugins_dir is not None:
-        options += ["--plugins-dir", str(arguments.plugins_dir)]
-    recipe = [] if arguments.recipe is None else ["--", str(arguments.recipe), *arguments.overrides]
-    return ["run", *options, *recipe]
-
-
-def _closing_lines(summary: dict[str, Any], folder: Path) -> list[str]:
-    from hdf.console.scores import more_lines
-
-    scores = summary["metrics"]["val"]
-    low, high = scores["iou_mean_95"]
-    return [
-        f"validation: mean IoU {scores['iou_mean']:.3f} (95 % {low:.3f} to {high:.3f}), "
-        f"the constant box {scores['constant_box_iou']:.3f}; "
-        f"median {scores['iou_median']:.3f}, 2nd percentile {scores['iou_p2']:.3f}, "
-        f"IoU >= 0.75 in {scores['iou_at_75']:.0%}, AP {scores['ap']:.3f}",
-        *more_lines(scores),
-        f"{summary['timing']['seconds']:.0f} s; everything is in {folder}",
-        NOTICE,
-    ]
+        words += ["--plugins-dir", str(arguments.plugins_dir)]
+    if arguments.recipe is not None:
+        words += ["--", str(arguments.recipe), *arguments.overrides]
+    return launch(words, count, RunFolder(path))

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import click
 
-from hdf.cli.arguments import plugins_dir_option
+from hdf.cli.arguments import PATH, plugins_dir_option
 from hdf.cli.screen import show_json
 
 
 @click.command()
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="Write to this file; a schema that hdf wrote is replaced.",
 )
