@@ -45,17 +45,11 @@ plugins_dir_option = click.option(
 
 def recipe_arguments(required: bool = True) -> Callable[[Command], Command]:
     """``RECIPE [key.path=value ...]``."""
-
-    def add(command: Command) -> Command:
-        overrides = click.argument(
-            "overrides", nargs=-1, metavar="[key.path=value ...]", shell_complete=complete_override
-        )
-        recipe = click.argument(
-            "recipe", type=PATH, required=required, shell_complete=complete_recipe
-        )
-        return recipe(overrides(command))
-
-    return add
+    recipe = click.argument("recipe", type=PATH, required=required, shell_complete=complete_recipe)
+    overrides = click.argument(
+        "overrides", nargs=-1, metavar="[key.path=value ...]", shell_complete=complete_override
+    )
+    return lambda command: recipe(overrides(command))
 
 
 def out_options(help: str) -> Callable[[Command], Command]:
@@ -64,13 +58,9 @@ def out_options(help: str) -> Callable[[Command], Command]:
     Args:
         help: the help text of ``--out``.
     """
-
-    def add(command: Command) -> Command:
-        out = click.option("--out", type=PATH, metavar="DIR", help=help)
-        overwrite = click.option("--overwrite", is_flag=True, help="Replace the contents of --out.")
-        return out(overwrite(command))
-
-    return add
+    out = click.option("--out", type=PATH, metavar="DIR", help=help)
+    overwrite = click.option("--overwrite", is_flag=True, help="Replace the contents of --out.")
+    return lambda command: out(overwrite(command))
 
 
 def nproc_option(help: str) -> Callable[[Command], Command]:
@@ -121,19 +111,16 @@ def complete_recipe(
     context: Context, parameter: Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """The packaged recipes, and files."""
-    from hdf.recipe.load import packaged_recipes
-
-    return [
-        _a_file(incomplete),
-        *_beginning(incomplete, (path.stem for path in packaged_recipes())),
-    ]
+    return [_a_file(incomplete), *complete_packaged(context, parameter, incomplete)]
 
 
 def complete_packaged(
     context: Context, parameter: Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """The packaged recipes alone."""
-    return complete_recipe(context, parameter, incomplete)[1:]
+    from hdf.recipe.load import packaged_recipes
+
+    return _beginning(incomplete, (path.stem for path in packaged_recipes()))
 
 
 def complete_kind(context: Context, parameter: Parameter, incomplete: str) -> list[CompletionItem]:
@@ -159,8 +146,9 @@ def complete_override(
     written = f"{key}{equals}"
     if not equals:
         *_, key = ("", *(word for word in context.params.get("overrides") or () if word != "="))
-    kind = _kind_of(key)
-    return _components(context, kind, value, written) if kind else []
+    *sections, last = key.split(".")
+    kinds = [kind.name for kind in COMPONENTS if tuple(sections[: len(kind.path)]) == kind.path]
+    return _components(context, kinds[0], value, written) if kinds and last == "use" else []
 
 
 def complete_model(context: Context, parameter: Parameter, incomplete: str) -> list[CompletionItem]:
@@ -176,13 +164,6 @@ def complete_model(context: Context, parameter: Parameter, incomplete: str) -> l
 def _a_file(incomplete: str) -> CompletionItem:
     """Let the shell complete paths; bash does so if nothing else matches."""
     return CompletionItem(incomplete, type="file")
-
-
-def _kind_of(key: str) -> str | None:
-    """The kind of component that an override's ``….use`` names; None for another key."""
-    *sections, last = key.split(".")
-    found = (kind.name for kind in COMPONENTS if tuple(sections[: len(kind.path)]) == kind.path)
-    return next(found, None) if last == "use" else None
 
 
 def _components(

@@ -13,7 +13,7 @@ from hdf.cli.screen import show_json, show_table
 from hdf.errors import UserError, suggest, user_error
 
 if TYPE_CHECKING:
-    from hdf.registry.registry import Component, Registry
+    from hdf.registry.registry import Component, Plugin, Registry
 
 COLUMNS = ("kind", "name", "summary", "distribution", "version", "status")
 
@@ -34,14 +34,16 @@ def list_plugins(
     registry = discover(plugins_dir)
     chosen = _choose(registry, name, kind)
     failures = [] if kind else _failed_plugins(registry, name)
-    if as_json:
-        show_json([*map(_details, chosen), *failures])
-    elif name:
-        for details in [*map(_details, chosen), *failures]:
-            _show_one(details)
-    else:
-        rows = [*map(_row, chosen), *failures]
-        show_table(COLUMNS, [[row[column] for column in COLUMNS] for row in rows])
+    if as_json or name:
+        details = [*map(_details, chosen), *failures]
+        if as_json:
+            show_json(details)
+        else:
+            for item in details:
+                _show_one(item)
+        return
+    rows = [*map(_row, chosen), *failures]
+    show_table(COLUMNS, [[row[column] for column in COLUMNS] for row in rows])
 
 
 def _choose(registry: Registry, name: str | None, kind: str | None) -> list[Component]:
@@ -58,33 +60,32 @@ def _choose(registry: Registry, name: str | None, kind: str | None) -> list[Comp
 
 
 def _row(component: Component) -> dict[str, Any]:
-    return {
-        "kind": component.kind,
-        "name": component.name,
-        "summary": component.summary,
-        "distribution": component.plugin.distribution,
-        "version": component.plugin.version,
-        "status": component.status,
-        "hdf_api": component.plugin.api,
-    }
+    about = _of_plugin(component.plugin, component.status)
+    return {**about, "kind": component.kind, "name": component.name, "summary": component.summary}
 
 
 def _failed_plugins(registry: Registry, name: str | None) -> list[dict[str, Any]]:
     return [
         {
-            "kind": "plugin",
-            "name": plugin.name,
-            "summary": "",
-            "distribution": plugin.distribution,
-            "version": plugin.version,
-            "status": f"failed: {plugin.error}",
-            "hdf_api": plugin.api,
+            **_of_plugin(plugin, f"failed: {plugin.error}"),
             "options": [],
             "documentation": plugin.traceback,
         }
         for plugin in registry.plugins
         if plugin.error and name in (None, plugin.name)
     ]
+
+
+def _of_plugin(plugin: Plugin, status: str) -> dict[str, Any]:
+    return {
+        "kind": "plugin",
+        "name": plugin.name,
+        "summary": "",
+        "distribution": plugin.distribution,
+        "version": plugin.version,
+        "status": status,
+        "hdf_api": plugin.api,
+    }
 
 
 def _details(component: Component) -> dict[str, Any]:

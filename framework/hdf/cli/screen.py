@@ -27,22 +27,17 @@ def console(file: IO[str]) -> Console:
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table on stdout; without a terminal each row is one line of any length."""
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(*columns, box=None, header_style="bold", pad_edge=False)
     for row in rows:
-        table.add_row(*(_literal(cell) for cell in row))
+        table.add_row(*(escape(printable(cell)) for cell in row))
     screen = console(sys.stdout)
     with screen.capture() as captured:
         screen.print(table)
     for line in captured.get().splitlines():
         sys.stdout.write(f"{line.rstrip()}\n")
-
-
-def _literal(cell: str) -> str:
-    from rich.markup import escape
-
-    return escape(printable(cell))
 
 
 def show_json(value: Any) -> None:
@@ -75,7 +70,11 @@ def tell(error: BaseException) -> int | None:
     if isinstance(error, UserError):
         show_error(error)
         return 2
-    if isinstance(error, OSError) and _is_of_the_disk(error):
+    if isinstance(error, OSError):
+        from hdf.files.atomic import DISK_ERRORS  # not above: most commands end without an error
+
+        if error.errno not in DISK_ERRORS:
+            return None
         place = f"{error.filename}: " if error.filename else ""
         print(f"error: {place}{error.strerror}", file=sys.stderr)
         return 2
@@ -84,9 +83,3 @@ def tell(error: BaseException) -> int | None:
         print(f"{own_line}interrupted", file=sys.stderr)
         return exit_code_of(error)
     return None
-
-
-def _is_of_the_disk(error: OSError) -> bool:
-    from hdf.files.atomic import DISK_ERRORS  # not at the top: most commands end without an error
-
-    return error.errno in DISK_ERRORS
