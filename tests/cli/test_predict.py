@@ -238,7 +238,7 @@ def test_mistakes_are_told(
         ([], "Missing argument"),
         (["--out", "a.txt"], "'a.txt' ends neither with .csv nor .json"),
         (["--tta", "0"], "0 is not in the range"),
-        (["--coverage", "nan"], "nan is not in the range 0<x<1"),
+        (["--coverage", "nan"], "the model is not calibrated"),
         (["--coverage", "0.9"], "the model is not calibrated"),
     ],
 )

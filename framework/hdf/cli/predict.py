@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 import time
 from collections.abc import Sequence
@@ -25,19 +24,11 @@ from hdf.console import NOTICE
 from hdf.errors import Problem, UserError
 
 if TYPE_CHECKING:
-    from hdf.inference.answer import Answer
     from hdf.inference.files import AnyPredictor, FileResult
-    from hdf.inference.sources import ImagePath
     from hdf.models.calibration import Calibration
 
 COVERAGE = 0.9
 SUFFIXES = (".csv", ".json")
-
-
-def _refuse_nan(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
-    if value is not None and math.isnan(value):  # which any range of click's holds
-        raise click.BadParameter("nan is not in the range 0<x<1.")
-    return value
 
 
 @click.command()
@@ -63,7 +54,6 @@ def _refuse_nan(_: click.Context, __: click.Parameter, value: float | None) -> f
 @click.option(
     "--coverage",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    callback=_refuse_nan,
     help=f"How often the intervals contain the truth; by default {COVERAGE}.",
 )
 @click.option(
@@ -119,7 +109,6 @@ def predict(
     from hdf.inference.files import predict_files, predict_in_processes
     from hdf.inference.load import load_predictor
     from hdf.inference.output import as_csv, as_json, is_answers
-    from hdf.inference.overlay import save_overlay
     from hdf.inference.sources import find_images
     from hdf.models.weights import DEFAULT
     from hdf.runtime.device import choose_compute, computes_bfloat16
@@ -129,8 +118,13 @@ def predict(
     sources = find_images(images, reporter.say)
     if out is not None:
         refuse_path(out, "table of predictions", is_answers, overwrite)
-    overlays = {} if overlay is None else _overlays(sources, overlay, overwrite)
-    draw = partial(save_overlay, overlays) if overlays else None
+    overlays: dict[Path, Path] = {}
+    draw = None
+    if overlay is not None:
+        from hdf.inference.overlay import overlay_paths, save_overlay
+
+        overlays = overlay_paths(sources, overlay, overwrite)
+        draw = partial(save_overlay, overlays)
     load = partial(load_predictor, *models, precision=precision, tta=tta, plugins_dir=plugins_dir)
     predictor: AnyPredictor
     slow = False
@@ -192,11 +186,6 @@ def _check_engine(
 
 
 def _what_shortens(models: Sequence[str], tta: int, slow: bool) -> list[str]:
-    """Changes of the command that would make it faster.
-
-    Args:
-        slow: whether it computes in float32 although bfloat16 is faster here.
-    """
     found = {
         f"a smaller --tta than {tta}": tta > 1,
         f"one --model instead of {len(models)}": len(models) > 1,
@@ -221,36 +210,15 @@ def _level(calibration: Calibration | None, coverage: float | None) -> float:
     raise click.BadParameter(f"the model is {message}", param_hint="'--coverage'")
 
 
-def _overlays(sources: Sequence[ImagePath], folder: Path, overwrite: bool) -> dict[Path, Path]:
-    """Where each overlay is drawn; refuses to replace others' files."""
-    from hdf.drawing.png import is_png_of
-    from hdf.files.atomic import refuse_path
-    from hdf.inference.overlay import MADE_BY, overlay_paths
-
-    paths = overlay_paths(sources, folder)
-    for path in paths.values():
-        refuse_path(path, "overlay", partial(is_png_of, made_by=MADE_BY), overwrite)
-    return paths
-
-
 def _rows(item: FileResult) -> list[tuple[str, ...]]:
     if item.answer is None:
         return []
     answer, found = item.answer, item.answer.prediction
     doubt = "" if found.doubt != found.doubt else f"{found.doubt:.2f}"
-    about = (_ratio(answer), doubt, "; ".join(answer.warnings))
+    about = (answer.ratio_text, doubt, "; ".join(answer.warnings))
     rows = [
         (label, *(f"{edge:.0f}" for edge in box.tolist()), f"{found.scores[label]:.2f}")
         for label, box in found.boxes.items()
     ] or [("",) * 6]
     first, *others = rows
     return [(str(item.path), *first, *about), *(("", *row, "", "", "") for row in others)]
-
-
-def _ratio(answer: Answer) -> str:
-    if answer.ratio is None:
-        return ""
-    text = f"{answer.ratio:.2f}"
-    if answer.ratio_interval is not None:
-        text += " ({:.2f} to {:.2f})".format(*answer.ratio_interval)
-    return text

@@ -55,6 +55,14 @@ class Answer:
     implausible: float | None = None
 
     @property
+    def ratio_text(self) -> str:
+        """The ratio with its interval: ``0.46 (0.43 to 0.48)``; empty without a ratio."""
+        if self.ratio is None:
+            return ""
+        interval = self.ratio_interval
+        return f"{self.ratio:.2f}" + (" ({:.2f} to {:.2f})".format(*interval) if interval else "")
+
+    @property
     def warnings(self) -> list[str]:
         """Reasons to distrust the boxes or the ratio."""
         view, modality, part = self.facts.view, self.facts.modality, self.facts.body_part

@@ -10,8 +10,6 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from hdf.console import NOTICE
 from hdf.files import utf8_name
 from hdf.inference.answer import Answer
@@ -99,22 +97,22 @@ def _of_image(item: FileResult, answer: Answer, overlays: Mapping[Path, Path]) -
 
 def _of_boxes(answer: Answer) -> list[dict[str, Any]]:
     found = answer.prediction
-    return [
-        {
-            "label": label,
-            "score": _rounded(found.scores[label], 4),
-            **_edges("", box),
-            **_edges("spread_", found.spreads.get(label)),
-            **_edges("outer_", answer.outer.get(label)),
-            **_edges("inner_", answer.inner.get(label)),
-        }
-        for label, box in found.boxes.items()
-    ]
-
-
-def _edges(prefix: str, box: Tensor | None) -> dict[str, float | None]:
-    values = [None] * 4 if box is None else [_rounded(value, 2) for value in box.tolist()]
-    return {f"{prefix}{edge}": value for edge, value in zip(EDGES, values, strict=True)}
+    kinds = {
+        "": found.boxes,
+        "spread_": found.spreads,
+        "outer_": answer.outer,
+        "inner_": answer.inner,
+    }
+    rows = []
+    for label, score in found.scores.items():
+        row: dict[str, Any] = {"label": label, "score": _rounded(score, 4)}
+        for prefix, boxes in kinds.items():
+            values = boxes[label].tolist() if label in boxes else [None] * 4
+            row |= {
+                f"{prefix}{edge}": _rounded(v, 2) for edge, v in zip(EDGES, values, strict=True)
+            }
+        rows.append(row)
+    return rows
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,10 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from hdf.drawing.colours import box_colours
-from hdf.drawing.png import save_png
+from hdf.drawing.png import is_png_of, save_png
 from hdf.drawing.shapes import HALO, HALO_ALPHA, LINE, as_grey, blend, frame, rectangle
 from hdf.drawing.text import ALARM, FAINT, INK, PAPER, WARNING, font_for, shortened
+from hdf.files.atomic import refuse_path, utf8_name
 from hdf.inference.answer import Answer
 from hdf.inference.sources import ImagePath
 from hdf.ratio import RATIO_LABELS
@@ -23,22 +25,25 @@ BAND_ALPHA = 0.3
 WHITE, BLACK = "#FFFFFF", "#000000"
 
 
-def overlay_paths(images: Sequence[ImagePath], folder: Path) -> dict[Path, Path]:
-    """A PNG for each file, below `folder` as the file is below its own; none twice."""
-    taken: set[Path] = set()
-    found: dict[Path, Path] = {}
+def overlay_paths(images: Sequence[ImagePath], folder: Path, overwrite: bool) -> dict[Path, Path]:
+    """A PNG for each file, below `folder` as the file is below its own; none twice.
+
+    Raises:
+        UserError: a PNG can't be written, or another file is there and is not to be replaced.
+    """
+    found: dict[Path, Path] = {}  # the file of each PNG
     for image in images:
         path, number = folder / f"{image.stem}.png", 2
-        while path in taken:
+        while path in found:
             path, number = folder / f"{image.stem}-{number}.png", number + 1
-        taken.add(path)
-        found[image.path] = path
-    return found
+        refuse_path(path, "overlay", partial(is_png_of, made_by=MADE_BY), overwrite)
+        found[path] = image.path
+    return {file: path for path, file in found.items()}
 
 
 def save_overlay(paths: Mapping[Path, Path], path: Path, image: Tensor, answer: Answer) -> None:
     """Draw the answer for the file `path` into the PNG that `paths` names for it."""
-    save_png(draw_overlay(image, answer, str(path)), paths[path], MADE_BY)
+    save_png(draw_overlay(image, answer, utf8_name(path)), paths[path], MADE_BY)
 
 
 def draw_overlay(image: Tensor, answer: Answer, name: str) -> Image.Image:
@@ -92,7 +97,8 @@ def _with_foot(
     width, height = picture.size
     font = font_for(max(width, height))
     unit = font.size / 12
-    lines = [(name, INK), (_ratio_text(answer), INK)]
+    ratio = f"cardiothoracic ratio {answer.ratio_text}" if answer.ratio_text else "no ratio"
+    lines = [(name, INK), (ratio, INK)]
     if answer.coverage is not None:
         lines.append((f"shaded: the {answer.coverage:.0%} interval of the edges", INK))
     lines += [*((warning, ALARM) for warning in answer.warnings), (WARNING, FAINT)]
@@ -110,12 +116,3 @@ def _with_foot(
         top = height + row * step + 3 * unit
         pen.text((4 * unit, top), shortened(text, width - 8 * unit, font), colour, font)
     return sheet
-
-
-def _ratio_text(answer: Answer) -> str:
-    if answer.ratio is None:
-        return "no cardiothoracic ratio: heart and lungs are needed"
-    text = f"cardiothoracic ratio {answer.ratio:.2f}"
-    if answer.ratio_interval is not None:
-        text += " ({:.2f} to {:.2f})".format(*answer.ratio_interval)
-    return text

@@ -54,8 +54,7 @@ class Prediction:
     @property
     def scores(self) -> dict[str, float]:
         """The score in [0, 1] of each detected label."""
-        scores = self._by_label(self.detections.scores)
-        return {label: float(score) for label, score in scores.items()}
+        return {k: float(score) for k, score in self._by_label(self.detections.scores).items()}
 
     def _by_label(self, values: Tensor) -> dict[str, Tensor]:
         names = [self.labels[number] for number in self.detections.labels.tolist()]
@@ -245,7 +244,7 @@ class Predictor:
 
 
 def _ready(detector: Detector, compute: Compute) -> Detector:
-    """A faster copy that can't be trained any more; the original is left as it is."""
+    """A faster copy, which can't be trained any more."""
     copy = deepcopy(detector).eval()
     fold_batch_norms(copy)
     return copy.to(compute.device).to(memory_format=torch.channels_last)

@@ -81,12 +81,11 @@ def tta_views(count: int) -> list[TtaView]:
 
     Source: J. H. Halton, On the efficiency of certain quasi-random sequences of points (1960).
     """
-    return [TtaView(), *(_view(index) for index in range(1, count))]
-
-
-def _view(index: int) -> TtaView:
-    x, y, zoom, power = (2 * _radical_inverse(index, base) - 1 for base in BASES)
-    return TtaView((SHIFT * x, SHIFT * y), ZOOM * zoom, math.pow(GAMMA, power))
+    views = [TtaView()]
+    for index in range(1, count):
+        x, y, zoom, power = (2 * _radical_inverse(index, base) - 1 for base in BASES)
+        views.append(TtaView((SHIFT * x, SHIFT * y), ZOOM * zoom, math.pow(GAMMA, power)))
+    return views
 
 
 def _radical_inverse(index: int, base: int) -> float:
