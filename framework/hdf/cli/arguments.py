@@ -6,7 +6,7 @@ Nothing here imports torch: a completion that takes seconds is none.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hdf.registry.registry import Registry
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Complete = Callable[[Context, Parameter, str], list[CompletionItem]]
 PATH = click.Path(path_type=Path)
 
 tta_option = click.option(
@@ -90,6 +91,37 @@ def checked_recipe(
     return check_recipe(source, registry), registry
 
 
+def _offering(names: Callable[[], Iterable[str]], files: bool = False) -> Complete:
+    """Completes names, and perhaps paths of files, which bash does if nothing else matches."""
+
+    def complete(context: Context, parameter: Parameter, incomplete: str) -> list[CompletionItem]:
+        found = [CompletionItem(name) for name in names() if name.startswith(incomplete)]
+        return [CompletionItem(incomplete, type="file"), *found] if files else found
+
+    return complete
+
+
+def _packaged() -> Iterator[str]:
+    from hdf.recipe.load import packaged_recipes
+
+    return (path.stem for path in packaged_recipes())
+
+
+def _models() -> list[str]:
+    """The shipped models, then the folders of runs below ``runs``, the newest first."""
+    from hdf.models.weights import shipped_models
+
+    folders = {path.parent for path in Path("runs").glob("*/*/best.safetensors")}
+    folders |= {path.parents[1] for path in Path("runs").glob("*/*/fold-*/best.safetensors")}
+    return [*shipped_models(), *sorted(map(str, folders), reverse=True)]
+
+
+complete_recipe = _offering(_packaged, files=True)
+complete_packaged = _offering(_packaged)
+complete_kind = _offering(lambda: KINDS)
+complete_model = _offering(_models, files=True)
+
+
 @add_completion_class
 class Zsh(ZshComplete):
     """Click's, without empty lines: its script drops them, and misreads all following lines."""
@@ -105,27 +137,6 @@ class Fish(FishComplete):
     source_template = FishComplete.source_template.replace(
         'string split ","', 'string split --max 1 ","'
     )
-
-
-def complete_recipe(
-    context: Context, parameter: Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """The packaged recipes, and files."""
-    return [_a_file(incomplete), *complete_packaged(context, parameter, incomplete)]
-
-
-def complete_packaged(
-    context: Context, parameter: Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """The packaged recipes alone."""
-    from hdf.recipe.load import packaged_recipes
-
-    return _beginning(incomplete, (path.stem for path in packaged_recipes()))
-
-
-def complete_kind(context: Context, parameter: Parameter, incomplete: str) -> list[CompletionItem]:
-    """The five kinds of components."""
-    return _beginning(incomplete, KINDS)
 
 
 def complete_component(
@@ -151,21 +162,6 @@ def complete_override(
     return _components(context, kinds[0], value, written) if kinds and last == "use" else []
 
 
-def complete_model(context: Context, parameter: Parameter, incomplete: str) -> list[CompletionItem]:
-    """The shipped models, the folders of runs below ``runs``, and files."""
-    from hdf.models.weights import shipped_models
-
-    folders = {path.parent for path in Path("runs").glob("*/*/best.safetensors")}
-    folders |= {path.parents[1] for path in Path("runs").glob("*/*/fold-*/best.safetensors")}
-    newest_first = sorted(map(str, folders), reverse=True)
-    return [_a_file(incomplete), *_beginning(incomplete, [*shipped_models(), *newest_first])]
-
-
-def _a_file(incomplete: str) -> CompletionItem:
-    """Let the shell complete paths; bash does so if nothing else matches."""
-    return CompletionItem(incomplete, type="file")
-
-
 def _components(
     context: Context, kind: str | None, incomplete: str, before: str = ""
 ) -> list[CompletionItem]:
@@ -180,7 +176,3 @@ def _components(
         for item in found
         if kind in (None, item.kind) and item.name.startswith(incomplete)
     ]
-
-
-def _beginning(incomplete: str, names: Iterable[str]) -> list[CompletionItem]:
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
