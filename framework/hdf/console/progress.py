@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -120,24 +121,21 @@ class Reporter:
             yield progress
 
 
+@dataclass
 class TrainingDisplay:
     """Epoch, batch, loss, images per second, time left, and IoU beside the constant box's."""
 
-    def __init__(
-        self,
-        reporter: Reporter,
-        bar: Progress,
-        task: TaskID,
-        epochs: int,
-        steps: int,
-        left: Callable[[], float | None],
-    ) -> None:
-        self.reporter, self.bar, self.task, self.left = reporter, bar, task, left
-        self.epochs, self.steps = epochs, steps
-        self.epoch = 0
-        self._score = ""
-        self._images = 0
-        self._shown = self._began = time.perf_counter()
+    reporter: Reporter
+    bar: Progress
+    task: TaskID
+    epochs: int
+    steps: int
+    left: Callable[[], float | None]
+    epoch: int = 0
+    _score: str = ""
+    _images: int = 0
+    _shown: float = 0.0
+    _began: float = 0.0
 
     def start_epoch(self, epoch: int) -> None:
         """`epoch` counts from 1."""

@@ -58,7 +58,7 @@ class FileResult:
 
     Attributes:
         answer: None if the file can't be read.
-        reason: why it can't be read.
+        reason: why not.
     """
 
     path: Path
@@ -134,7 +134,7 @@ def predict_in_processes(
         UserError: a process has died.
     """
     spawn = multiprocessing.get_context("spawn")
-    started = (spawn.Value("i", 0), max(1, cores() // count), load, device, coverage, draw)
+    started = (spawn.Value("i", 0), count, load, device, coverage, draw)
     pool = Processes(count, spawn, initializer=_start, initargs=started)
     try:
         for packed in in_order(pool, _predicted, _chunks(paths, count)):
@@ -149,8 +149,8 @@ _ready: list[Callable[[Sequence[Path]], list[FileResult]]] = []
 
 
 def _start(
-    started: Synchronized[int],
-    threads: int,
+    number: Synchronized[int],
+    count: int,
     load: Load,
     device: str,
     coverage: float,
@@ -158,12 +158,12 @@ def _start(
 ) -> None:
     end_with_parent()
     if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(threads)
-    with started.get_lock():
-        number = started.value
-        started.value += 1
+        torch.set_num_threads(max(1, cores() // count))
+    with number.get_lock():
+        own = number.value
+        number.value += 1
     if device in ("auto", "cuda") and torch.cuda.is_available():
-        device = f"cuda:{number % torch.cuda.device_count()}"
+        device = f"cuda:{own % torch.cuda.device_count()}"
     _ready[:] = [partial(_predict_chunk, load(device=device), coverage, draw)]
 
 
