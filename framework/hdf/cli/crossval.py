@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ from hdf.cli.arguments import (
     plugins_dir_option,
     recipe_arguments,
 )
-from hdf.cli.screen import console, show_table
+from hdf.cli.screen import reporter, show_table
 from hdf.console import NOTICE
 from hdf.console.scores import COLUMNS, above_constant_box, more_lines, score_row, score_rows
 
@@ -42,17 +40,14 @@ def crossval(
     """
     if is_one_of_many():
         raise click.UsageError("folds are trained in one process each; torchrun starts hdf run")
-    began = time.monotonic()
     checked, registry = checked_recipe(recipe, overrides, plugins_dir)
 
-    from hdf.console.forecast import Forecast
-    from hdf.console.progress import Reporter
     from hdf.training.crossval.crossval import cross_validate, folds_of
     from hdf.training.crossval.folder import choose_crossval_folder
 
     folder = choose_crossval_folder(folds_of(checked), out, overwrite)
-    reporter = Reporter(console(sys.stderr), Forecast(began))
-    summary = cross_validate(registry, folder, reporter)
+    report = reporter()
+    summary = cross_validate(registry, folder, report)
     show_table(COLUMNS, _rows(summary))
     scores = summary["metrics"]["val"]
     for line in (
@@ -61,7 +56,7 @@ def crossval(
         f"{summary['timing']['seconds']:.0f} s; everything is in {folder.path}",
         NOTICE,
     ):
-        reporter.say(line)
+        report.say(line)
 
 
 def _rows(summary: dict[str, Any]) -> Iterator[tuple[str, ...]]:

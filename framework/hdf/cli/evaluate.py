@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from typing import Literal
@@ -17,7 +16,7 @@ from hdf.cli.arguments import (
     plugins_dir_option,
     tta_option,
 )
-from hdf.cli.screen import console, show_json, show_table
+from hdf.cli.screen import reporter, show_json, show_table
 from hdf.console import NOTICE
 from hdf.console.scores import COLUMNS, above_constant_box, more_lines, score_rows
 
@@ -71,10 +70,6 @@ def evaluate(
 
     For research only: hdf is not a medical device.
     """
-    began = time.monotonic()
-
-    from hdf.console.forecast import Forecast
-    from hdf.console.progress import Reporter
     from hdf.evaluation import labelled_folder
     from hdf.files.atomic import write_json
     from hdf.inference.load import load_detectors
@@ -90,9 +85,9 @@ def evaluate(
     registry = discover(plugins_dir)
     compute = choose_compute(device, precision)
     predictor = Predictor(load_detectors(models, registry), compute, tta)
-    reporter = Reporter(console(sys.stderr), Forecast(began))
+    report = reporter()
     samples = labelled_folder.list_folder(registry, images, table)
-    with reporter.counting("evaluating") as progress:
+    with report.counting("evaluating") as progress:
         found = labelled_folder.assess(predictor, samples, progress)
     comparison = labelled_folder.compare(found, predictor.detectors[0].spec)
     metrics = labelled_folder.score(comparison, predictor)
@@ -105,15 +100,15 @@ def evaluate(
         "dataset": {"val": len(samples)},
         "metrics": {"val": metrics},
         "constant_box": "mean of this table",
-        "timing": {"seconds": round(time.monotonic() - began, 2)},
+        "timing": {"seconds": round(time.monotonic() - report.forecast.began, 2)},
     }
     folder.create()
-    reporter.log = folder.log
+    report.log = folder.log
     environment = describe_environment(compute, registry, 1)
     write_json(folder.path / ENVIRONMENT, environment)
     answers = found.samples, found.targets, found.detections
     write_answers(folder, comparison, *answers, predictor.labels)
-    finish(folder, summary, samples, reporter)
+    finish(folder, summary, samples, report)
     if json_wanted:
         show_json(summary)
     else:
@@ -124,4 +119,4 @@ def evaluate(
         f"everything is in {folder.path}",
         NOTICE,
     ):
-        reporter.say(line)
+        report.say(line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from importlib import import_module
 from io import TextIOWrapper
 from typing import Any
@@ -46,6 +47,7 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
+        ctx.obj = time.monotonic()
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -19,7 +18,7 @@ from hdf.cli.arguments import (
     plugins_dir_option,
     tta_option,
 )
-from hdf.cli.screen import console, show_error, show_json, show_table
+from hdf.cli.screen import reporter, show_error, show_json, show_table
 from hdf.console import NOTICE
 from hdf.errors import Problem, UserError
 
@@ -96,15 +95,12 @@ def predict(
 
     For research only: hdf is not a medical device, and its output is no diagnosis.
     """
-    began = time.monotonic()
     if out is not None and out.suffix.lower() not in SUFFIXES:
         raise click.BadParameter(
             f"{str(out)!r} ends neither with .csv nor .json", param_hint="'--out'"
         )
     _check_engine(engine, models, device, precision, nproc)
 
-    from hdf.console.forecast import Forecast
-    from hdf.console.progress import Reporter
     from hdf.files.atomic import refuse_path, write_json, write_text
     from hdf.inference.files import predict_files, predict_in_processes
     from hdf.inference.load import load_predictor
@@ -114,8 +110,8 @@ def predict(
     from hdf.runtime.device import choose_compute, computes_bfloat16
 
     models = models or (DEFAULT,)
-    reporter = Reporter(console(sys.stderr), Forecast(began))
-    sources = find_images(images, reporter.say)
+    report = reporter()
+    sources = find_images(images, report.say)
     if out is not None:
         refuse_path(out, "table of predictions", is_answers, overwrite)
     overlays: dict[Path, Path] = {}
@@ -131,7 +127,7 @@ def predict(
     if engine == "onnx":
         from hdf.tools.export.engine import load_onnx_predictor
 
-        predictor = load_onnx_predictor(*models, tta=tta, plugins_dir=plugins_dir, say=reporter.say)
+        predictor = load_onnx_predictor(*models, tta=tta, plugins_dir=plugins_dir, say=report.say)
     else:
         compute = choose_compute(device, precision)  # refuses a missing device
         slow = precision == "float32" and computes_bfloat16(compute.device)
@@ -143,7 +139,7 @@ def predict(
     else:
         answers = predict_in_processes(load, device, paths, level, draw, nproc)
     results: list[FileResult] = []
-    with reporter.counting("predicting", shorter=_what_shortens(models, tta, slow)) as count:
+    with report.counting("predicting", shorter=_what_shortens(models, tta, slow)) as count:
         for item in answers:
             results.append(item)
             count(len(results), len(sources))
@@ -164,8 +160,8 @@ def predict(
     elif out is None:
         click.echo(as_csv(results, overlays), nl=False)
     if overlay is not None:
-        reporter.say(f"{overlay}: contains the images; treat it as you treat them")
-    reporter.say(NOTICE)
+        report.say(f"{overlay}: contains the images; treat it as you treat them")
+    report.say(NOTICE)
     if failed := [Problem(str(item.path), item.reason) for item in results if not item.answer]:
         show_error(UserError(failed))
         sys.exit(1)

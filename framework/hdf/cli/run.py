@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,7 +18,7 @@ from hdf.cli.arguments import (
     plugins_dir_option,
     recipe_arguments,
 )
-from hdf.cli.screen import console, tell
+from hdf.cli.screen import reporter, tell
 from hdf.console import NOTICE
 
 if TYPE_CHECKING:
@@ -80,14 +79,12 @@ def run(nproc: int, **given: Any) -> None:
 
 
 def _run(world: World, arguments: RunArguments) -> None:
-    began = time.monotonic()
     found = _known(world, arguments)
     if found is None:
         return
 
     from rich.console import Console
 
-    from hdf.console.forecast import Forecast
     from hdf.console.progress import Reporter
     from hdf.console.scores import more_lines
     from hdf.runs.run_folder import RunFolder
@@ -99,8 +96,8 @@ def _run(world: World, arguments: RunArguments) -> None:
         run_recipe(checked, registry, RunFolder(Path()), quiet, world)
         return
     folder = _folder(checked, arguments)
-    reporter = Reporter(console(sys.stderr), Forecast(began))
-    summary = run_recipe(checked, registry, folder, reporter, world)
+    report = reporter()
+    summary = run_recipe(checked, registry, folder, report, world)
     scores = summary["metrics"]["val"]
     low, high = scores["iou_mean_95"]
     for line in (
@@ -112,7 +109,7 @@ def _run(world: World, arguments: RunArguments) -> None:
         f"{summary['timing']['seconds']:.0f} s; everything is in {folder.path}",
         NOTICE,
     ):
-        reporter.say(line)
+        report.say(line)
 
 
 def _known(world: World, arguments: RunArguments) -> tuple[CheckedRecipe, Registry] | None:

@@ -14,6 +14,8 @@ from hdf.errors import UserError, exit_code_of, printable
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from hdf.console.progress import Reporter
+
 MOST_PROBLEMS = 100
 WIDE = 10_000
 
@@ -23,6 +25,15 @@ def console(file: IO[str]) -> Console:
     from rich.console import Console
 
     return Console(file=file, width=None if file.isatty() else WIDE)
+
+
+def reporter() -> Reporter:
+    """Reports progress on stderr, with forecasts of the whole time since the command began."""
+    from hdf.console.forecast import Forecast
+    from hdf.console.progress import Reporter
+
+    began = click.get_current_context().obj
+    return Reporter(console(sys.stderr), None if began is None else Forecast(began))
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
