@@ -93,14 +93,14 @@ def _details(component: Component) -> dict[str, Any]:
     from hdf.registry.docstrings import description, meanings
     from hdf.registry.options import Options, UnusableSignatureError
 
+    nothing = {"options": [], "documentation": ""}
     try:
         target = component.load()
-        options = Options(target, component.kind)
+        options = Options(target, component.kind).describe()
     except UserError:
-        return {**_row(component), "options": [], "documentation": ""}
+        return {**_row(component), **nothing}
     except (UnusableSignatureError, NameError) as error:
-        row = {**_row(component), "status": f"failed: {error}"}
-        return {**row, "options": [], "documentation": ""}
+        return {**_row(component), **nothing, "status": f"failed: {error}"}
     known = meanings(target)
     described = [
         {
@@ -110,30 +110,29 @@ def _details(component: Component) -> dict[str, Any]:
             "meaning": known.get(option.name, ""),
             **({} if option.required else {"default": _plain(option.default)}),
         }
-        for option in options.describe()
+        for option in options
     ]
     return {**_row(component), "options": described, "documentation": description(target)}
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
+    return json.loads(json.dumps(value, default=str))
 
 
 def _show_one(details: dict[str, Any]) -> None:
     for column in COLUMNS:
         click.echo(f"{column}: {details[column]}")
     click.echo(f"\n{details['documentation']}\n")
-    if details["options"]:
-        rows = [
-            (item["name"], item["type"], _default(item), item["meaning"])
-            for item in details["options"]
-        ]
+    rows = [
+        (
+            item["name"],
+            item["type"],
+            "(required)" if item["required"] else json.dumps(item["default"]),
+            item["meaning"],
+        )
+        for item in details["options"]
+    ]
+    if rows:
         show_table(("option", "type", "default", "meaning"), rows)
     else:
         click.echo("no options")
-
-
-def _default(option: dict[str, Any]) -> str:
-    return "(required)" if option["required"] else json.dumps(option["default"])
