@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,6 +21,7 @@ from hdf.cli.arguments import (
 )
 from hdf.cli.screen import reporter, tell
 from hdf.console import NOTICE
+from hdf.errors import Problem, UserError, user_error
 
 if TYPE_CHECKING:
     from hdf.recipe.check import CheckedRecipe
@@ -37,6 +39,11 @@ class RunArguments(NamedTuple):
     overwrite: bool
     resume: Path | None
     plugins_dir: Path | None
+
+    def checked(self) -> tuple[CheckedRecipe, Registry]:
+        """The recipe that it names."""
+        assert self.recipe is not None
+        return checked_recipe(self.recipe, self.overrides, self.plugins_dir)
 
 
 @click.command()
@@ -113,15 +120,86 @@ def _run(world: World, arguments: RunArguments) -> None:
 
 
 def _known(world: World, arguments: RunArguments) -> tuple[CheckedRecipe, Registry] | None:
-    """The recipe and what is installed; None where the run has finished before."""
-    recipe, overrides, plugins_dir = arguments.recipe, arguments.overrides, arguments.plugins_dir
-    if arguments.resume is not None:
-        from hdf.cli.resuming import recipe_to_go_on_with
+    """The recipe and what is installed; None where the run to go on with has finished.
 
-        return recipe_to_go_on_with(world, arguments.resume, recipe, overrides, plugins_dir)
-    assert recipe is not None
-    with world.writer_first():
-        return checked_recipe(recipe, overrides, plugins_dir)
+    All processes must call this; the writer alone needs the run's folder.
+    """
+    folder = arguments.resume
+    if folder is None:
+        with world.writer_first():
+            return arguments.checked()
+
+    from hdf.runs.run_folder import RESOLVED, status_of
+
+    state: tuple[bool, str | None] = False, None
+    if world.is_writer:
+        _refuse_no_run(folder)
+        state = status_of(folder).get("status") == "finished", _text_of(folder / RESOLVED)
+    finished, text = world.broadcast(state)
+    found = None
+    if not finished or arguments.recipe or arguments.overrides:  # these are never passed over
+        with world.writer_first():
+            found = _resumed(folder, text, arguments)
+    if finished and world.is_writer:
+        click.echo(f"{folder}: the run has finished; nothing is left to do", err=True)
+    return None if finished else found
+
+
+def _refuse_no_run(folder: Path) -> None:
+    """Refuse a folder that holds no run, or one that still goes on."""
+    from hdf.files.lock import is_held
+    from hdf.runs.run_folder import RESOLVED, status_of
+
+    status = status_of(folder)
+    if "folds" in status:
+        message = f"holds a cross-validation; hdf crossval RECIPE --out {folder} goes on with it"
+        raise user_error(message, str(folder))
+    if not status and not (folder / RESOLVED).exists():
+        raise user_error("holds no run; --resume names the folder of one", str(folder))
+    if is_held(folder):
+        raise user_error("the run still goes on in another process", str(folder))
+
+
+def _text_of(path: Path) -> str | None:
+    from hdf.recipe.load import read_text
+
+    return read_text(path) if path.exists() else None
+
+
+def _resumed(
+    folder: Path, text: str | None, arguments: RunArguments
+) -> tuple[CheckedRecipe, Registry]:
+    """The recipe of a run that is to go on; the command line must say the same, if anything.
+
+    Args:
+        text: of its ``resolved.yaml``; None where it was killed before that was written.
+    """
+    from hdf.recipe.check import check_recipe
+    from hdf.recipe.merge import Source, resolve, source_of
+    from hdf.recipe.same_recipe import differing, plain
+    from hdf.registry.registry import discover
+    from hdf.runs.run_folder import RECIPE, RESOLVED
+
+    recipe, overrides, file = arguments.recipe, arguments.overrides, folder / RESOLVED
+    if text is None:
+        if recipe is None:
+            message = "is missing: the run was killed before it was written; give RECIPE as well"
+            raise user_error(message, str(file))
+        return arguments.checked()
+    registry = discover(arguments.plugins_dir)
+    own = check_recipe(source_of(file, text, ()), registry)
+    if recipe is not None and "=" in recipe.name and not recipe.exists():
+        recipe, overrides = None, (str(recipe), *overrides)  # changes alone are of its own recipe
+    if recipe is not None or overrides:
+        source = source_of(file, text, overrides) if recipe is None else resolve(recipe, overrides)
+        if found := differing(plain(own), plain(check_recipe(source, registry))):
+            message = (
+                "the run there has another recipe; to go on with it, give --resume without a "
+                "recipe and without changes; to begin a new run, leave out --resume"
+            )
+            raise UserError([Problem(str(folder), message), *found])
+    written = _text_of(folder / RECIPE) or text  # as its author wrote it
+    return replace(own, source=Source(file, written, own.source.tree)), registry
 
 
 def _folder(checked: CheckedRecipe, arguments: RunArguments) -> RunFolder:
