@@ -58,7 +58,7 @@ class Reporter:
 
         Args:
             then: duration of the work that follows, as a multiple of this work's.
-            shorter: what would shorten it.
+            shorter: what would shorten both.
         """
         forecast, last = self._forecasting(what, then, shorter), time.perf_counter()
         with self._bar(TimeRemainingColumn()) as bar:

@@ -38,9 +38,8 @@ class Answer:
         ratio: the cardiothoracic ratio, if heart and lungs were found in a view that is not stated
             to be lateral.
         ratio_interval: (low, high), if the ratio is calibrated.
-        width: of the heart in millimetres, if the file states a pixel spacing that makes it one.
-        implausible: the width in millimetres that the stated pixel spacing gives, if no adult's
-            heart is so wide.
+        width: of the heart, if the file states a pixel spacing.
+        implausible: instead of it, the width in millimetres that no adult's heart has.
     """
 
     size: tuple[int, int]
@@ -92,7 +91,6 @@ def make_answer(
 
     Args:
         size: (height, width) of the image.
-        calibration: of the predictor.
         coverage: one of the calibration's levels.
     """
     boxes, lateral = prediction.boxes, facts.view in LATERAL

@@ -68,8 +68,7 @@ def crossval_calibration(name: str, paths: Sequence[Path]) -> Calibration | None
     """The calibration of a cross-validation's folds; None for single models, and without any.
 
     Args:
-        name: the folder of the cross-validation.
-        paths: the model files that `hdf.models.weights.find_models` found there.
+        name: its folder, where `hdf.models.weights.find_models` found the `paths`.
     """
     measured = len(paths) > 1 and (Path(name) / CALIBRATION).is_file()
     return read_calibration(Path(name)) if measured else None

@@ -22,13 +22,10 @@ EXTRA = "pip install 'heart-detection-framework[onnx]'"
 
 
 class OnnxModel:
-    """An exported model; safe to call from several threads.
+    """An ``.onnx`` file; safe to call from several threads.
 
     Attributes:
         spec: the description of the detector in the file.
-
-    Args:
-        path: an ``.onnx`` file.
 
     Raises:
         UserError: ONNX Runtime is not installed, or `hdf export` did not write this file.
@@ -47,12 +44,9 @@ class OnnxModel:
             raise user_error(message, str(path)) from error
 
     def __call__(self, image: Tensor) -> dict[str, Tensor]:
-        """The graph's outputs by name (`hdf.tools.export.graph.PredictionGraph`).
+        """The graph's outputs by name, for an image float32 [1, H, W] in [0, 1] on the CPU.
 
         It uses as many threads as torch does in the calling thread.
-
-        Args:
-            image: float32 [1, H, W] in [0, 1], on the CPU.
         """
         values = self._session().run(None, {"image": image[None].numpy()})
         return dict(zip(self._names, map(torch.from_numpy, values), strict=True))
@@ -66,19 +60,7 @@ class OnnxModel:
 
 
 class OnnxPredictor:
-    """A `Predictor` that uses ONNX Runtime instead of PyTorch.
-
-    Attributes:
-        labels: the labels that it detects.
-        calibration: that of the models, the widest of several; None if a model has none.
-
-    Args:
-        models: at least one; several form an ensemble (`hdf.inference.predictor.combine`).
-        tta: number of views of each image that are averaged (`hdf.inference.views`).
-
-    Raises:
-        UserError: the models do not detect the same labels.
-    """
+    """A `hdf.inference.Predictor` that uses ONNX Runtime instead of PyTorch."""
 
     def __init__(self, models: Sequence[OnnxModel], tta: int = 1) -> None:
         self.models = list(models)
@@ -87,16 +69,9 @@ class OnnxPredictor:
         self.calibration = widest([model.spec.calibration for model in models])
 
     def predict(self, images: Sequence[Tensor]) -> list[Prediction]:
-        """The predictions for images.
-
-        Args:
-            images: float32 [1, H, W] in [0, 1], bone bright, of any sizes, on the CPU.
-        """
+        """As `hdf.inference.Predictor.predict`."""
         return [
-            merge_answers(
-                list(self._answers(image)), (image.shape[-2], image.shape[-1]), self.labels
-            )
-            for image in images
+            merge_answers(list(self._answers(image)), image.shape, self.labels) for image in images
         ]
 
     def _answers(self, image: Tensor) -> Iterator[ViewAnswer]:

@@ -28,7 +28,7 @@ def as_csv(results: Sequence[FileResult], overlays: Mapping[Path, Path]) -> str:
     """One row a box; for an image without any, or a file that can't be read, one without a label.
 
     Args:
-        overlays: where the overlay of each file was drawn, if it could be read.
+        overlays: the overlay of each file.
     """
     text = StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")

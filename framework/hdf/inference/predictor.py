@@ -69,24 +69,18 @@ class ViewAnswer(NamedTuple):
 
 
 def merge_answers(
-    answers: Sequence[ViewAnswer], size: tuple[int, int], labels: tuple[str, ...]
+    answers: Sequence[ViewAnswer], shape: Sequence[int], labels: tuple[str, ...]
 ) -> Prediction:
-    """One prediction from the answers of all detectors to all views of an image.
-
-    Args:
-        size: (height, width) of the image.
-    """
+    """One prediction from all detectors' answers to all views of an image of [..., H, W]."""
     found = combine([answer.detections for answer in answers], len(labels))
     doubt = sum(answer.doubt for answer in answers) / len(answers)
-    return Prediction(replace(found, boxes=clip(found.boxes, size)), doubt, labels)
+    return Prediction(
+        replace(found, boxes=clip(found.boxes, (shape[-2], shape[-1]))), doubt, labels
+    )
 
 
 def common_labels(specs: Sequence[ModelSpec]) -> tuple[str, ...]:
-    """The labels that all detectors share.
-
-    Raises:
-        UserError: the detectors have different labels.
-    """
+    """The labels that all detectors share, or a `UserError`."""
     if any(spec.labels != specs[0].labels for spec in specs):
         found = " and ".join(sorted({str(list(spec.labels)) for spec in specs}))
         raise user_error(f"the models of an ensemble must detect the same labels, not {found}")
@@ -102,7 +96,7 @@ def combine(answers: Sequence[Detections], labels: int) -> Detections:
 
     Args:
         answers: at least one, all in the same pixels.
-        labels: the number of labels, L.
+        labels: the number of labels.
 
     Returns:
         At most one box per label, in the order of the labels. A score is the mean over all answers,
@@ -215,7 +209,7 @@ class Predictor:
             for number, answer in self._answers(detector, images):
                 answers[number].append(answer)
         return [
-            merge_answers(found, (image.shape[-2], image.shape[-1]), self.labels)
+            merge_answers(found, image.shape, self.labels)
             for image, found in zip(images, answers, strict=True)
         ]
 
@@ -253,11 +247,8 @@ def _ready(detector: Detector, compute: Compute) -> Detector:
 def fold_batch_norms(model: nn.Module) -> None:
     """Fold each batch norm into the convolution before it in a `Sequential`, in place.
 
-    The norm becomes an identity; results change by rounding only. Layers with hooks stay as they
-    are.
-
-    Args:
-        model: in evaluation mode; it can't be trained afterwards.
+    Results change by rounding only. Layers with hooks stay as they are. The model is in evaluation
+    mode, and can't be trained afterwards.
 
     Source: Jacob et al., Quantization and Training of Neural Networks for Efficient
     Integer-Arithmetic-Only Inference, CVPR 2018, section 3.2.

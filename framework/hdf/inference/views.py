@@ -22,10 +22,9 @@ BASES = (2, 3, 5, 7)
 
 @dataclass(frozen=True)
 class ViewInput:
-    """A view of an image at the size of the network.
+    """A view of an image at the size of the network, float32 [1, *size] in [0, 1].
 
     Attributes:
-        image: float32 [1, *size] in [0, 1].
         geometry: how the view was resized.
         corner: (x, y) of the view's first pixel, in pixels of the original image.
     """
