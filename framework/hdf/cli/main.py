@@ -19,7 +19,13 @@ NAMES = (
     *("prepare", "audit", "preview", "review", "check"),
     *("list-plugins", "recipes", "schema", "new-plugin", "doctor"),
 )
-"""``hdf NAME`` is the function NAME of ``hdf.cli.NAME``, with ``_`` for ``-``."""
+"""``hdf NAME`` is the function NAME, with ``_`` for ``-``, of a module of that name or of this."""
+_MODULES = {
+    "calibrate": "crossval",
+    "schema": "recipes",
+    "list-plugins": "plugins",
+    "new-plugin": "plugins",
+}
 
 
 class Commands(click.Group):
@@ -34,8 +40,8 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in NAMES:
             return None
-        name = cmd_name.replace("-", "_")
-        command: click.Command = getattr(import_module(f"hdf.cli.{name}"), name)
+        module = import_module(f"hdf.cli.{_MODULES.get(cmd_name, cmd_name)}")
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
     def resolve_command(

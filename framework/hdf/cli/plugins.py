@@ -1,4 +1,4 @@
-"""``hdf list-plugins``."""
+"""``hdf list-plugins`` and ``hdf new-plugin``."""
 
 from __future__ import annotations
 
@@ -136,3 +136,27 @@ def _show_one(details: dict[str, Any]) -> None:
         show_table(("option", "type", "default", "meaning"), rows)
     else:
         click.echo("no options")
+
+
+@click.command("new-plugin")
+@click.argument("kind", shell_complete=complete_kind)
+@click.argument("name")
+def new_plugin(kind: str, name: str) -> None:
+    """Create a plugin package to start from.
+
+    KIND is loader, augmentation, backbone, head or visualizer. NAME is the component's name in
+    recipes. The package hdf-NAME works, with a test and a recipe of its own; nothing is
+    overwritten.
+    """
+    from hdf.registry.registry import discover
+    from hdf.tools.new_plugin.names import choose_names
+    from hdf.tools.new_plugin.write import write_plugin
+
+    names = choose_names(kind, name, discover())
+    folder = write_plugin(names, Path())
+    click.echo(
+        f"{folder}: change {folder / names.module / kind}.py; tests/ holds it to its contract"
+    )
+    click.echo("next:")
+    click.echo(f"  pip install -e './{folder}[test]'")
+    click.echo(f"  hdf run {folder / 'recipe.yaml'}")
