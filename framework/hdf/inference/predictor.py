@@ -105,44 +105,26 @@ def combine(answers: Sequence[Detections], labels: int) -> Detections:
     first = answers[0]
     if len(answers) == 1 and first.labels.tolist() == sorted(set(first.labels.tolist())):
         return first
-    best = [(label, _best(answers, label)) for label in range(labels)]
-    rows = [(label, *_mean(boxes, len(answers))) for label, boxes in best if boxes]
-    if not rows:
-        spread = None if first.spread is None else first.spread[:0]
-        return Detections(first.boxes[:0], first.labels[:0], first.scores[:0], spread)
-    found, boxes, scores, spreads = zip(*rows, strict=True)
-    known = [spread for spread in spreads if spread is not None]
+    shape = (len(answers), labels)
+    boxes, spreads = torch.full((2, *shape, 4), math.nan)
+    scores = torch.zeros(shape)
+    for row, answer in enumerate(answers):
+        for index in answer.scores.argsort(descending=True, stable=True).flip(0):  # the best last
+            at = row, answer.labels[index]
+            boxes[at], scores[at] = answer.boxes[index], answer.scores[index]
+            if answer.spread is not None:
+                spreads[at] = answer.spread[index]
+    mean = boxes.nanmean(0)
+    found = ~mean[:, 0].isnan()
+    between = (boxes - mean).square().nanmean(0)
+    spread = (spreads.square().nanmean(0).nan_to_num() + between).sqrt()
+    known = len(answers) > 1 or first.spread is not None
     return Detections(
-        torch.stack(boxes),
-        torch.tensor(found),
-        torch.stack(scores),
-        torch.stack(known) if len(known) == len(rows) else None,
+        mean[found],
+        found.nonzero().flatten(),
+        scores.sum(0)[found] / len(answers),
+        spread[found] if known else None,
     )
-
-
-Box = tuple[Tensor, Tensor, Tensor | None]
-"""A box [4], its score [], and its spread [4]."""
-
-
-def _best(answers: Sequence[Detections], label: int) -> list[Box]:
-    found: list[Box] = []
-    for answer in answers:
-        of_label = (answer.labels == label).nonzero().flatten()
-        if len(of_label):
-            index = of_label[answer.scores[of_label].argmax()]
-            spread = None if answer.spread is None else answer.spread[index]
-            found.append((answer.boxes[index], answer.scores[index], spread))
-    return found
-
-
-def _mean(found: Sequence[Box], answers: int) -> Box:
-    if answers == 1:
-        return found[0]
-    boxes = torch.stack([box for box, _, _ in found])
-    score = torch.stack([score for _, score, _ in found]).sum() / answers
-    variances = [spread.square() for _, _, spread in found if spread is not None]
-    own = torch.stack(variances).mean(0) if variances else torch.zeros_like(boxes[0])
-    return boxes.mean(0), score, (own + boxes.var(0, correction=0)).sqrt()
 
 
 def widest(calibrations: Sequence[Calibration | None]) -> Calibration | None:
