@@ -12,12 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click import Context, Parameter
-from click.shell_completion import (
-    CompletionItem,
-    FishComplete,
-    ZshComplete,
-    add_completion_class,
-)
+from click.shell_completion import CompletionItem, FishComplete, ZshComplete, add_completion_class
 
 from hdf.errors import UserError
 from hdf.registry.kinds import COMPONENTS, KINDS
@@ -139,16 +134,12 @@ class Fish(FishComplete):
     )
 
 
-def complete_component(
-    context: Context, parameter: Parameter, incomplete: str
-) -> list[CompletionItem]:
+def complete_component(context: Context, _: Parameter, incomplete: str) -> list[CompletionItem]:
     """The components of all kinds, or of ``--kind``."""
     return _components(context, context.params.get("kind"), incomplete)
 
 
-def complete_override(
-    context: Context, parameter: Parameter, incomplete: str
-) -> list[CompletionItem]:
+def complete_override(context: Context, _: Parameter, incomplete: str) -> list[CompletionItem]:
     """The components after ``model.backbone.use=`` and similar keys.
 
     Bash splits words at ``=``: then the key, and perhaps the sign, are earlier arguments.
@@ -156,7 +147,8 @@ def complete_override(
     key, equals, value = incomplete.rpartition("=")
     written = f"{key}{equals}"
     if not equals:
-        *_, key = ("", *(word for word in context.params.get("overrides") or () if word != "="))
+        words = [word for word in context.params.get("overrides") or () if word != "="]
+        key = words[-1] if words else ""
     *sections, last = key.split(".")
     kinds = [kind.name for kind in COMPONENTS if tuple(sections[: len(kind.path)]) == kind.path]
     return _components(context, kinds[0], value, written) if kinds and last == "use" else []

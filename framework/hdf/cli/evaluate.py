@@ -71,7 +71,7 @@ def evaluate(
     For research only: hdf is not a medical device.
     """
     from hdf.evaluation import labelled_folder
-    from hdf.files.atomic import write_json
+    from hdf.files.atomic import utf8_name, write_json
     from hdf.inference.load import load_detectors
     from hdf.inference.predictor import Predictor
     from hdf.models.weights import find_models
@@ -92,9 +92,9 @@ def evaluate(
     comparison = labelled_folder.compare(found, predictor.detectors[0].spec)
     metrics = labelled_folder.score(comparison, predictor)
     summary = {
-        "models": [str(path) for name in models for path in find_models(name)],
-        "images": str(images),
-        "table": str(table),
+        "models": [utf8_name(path) for name in models for path in find_models(name)],
+        "images": utf8_name(images),
+        "table": utf8_name(table),
         "device": str(compute.device),
         "precision": compute.precision,
         "dataset": {"val": len(samples)},

@@ -96,9 +96,8 @@ def predict(
     For research only: hdf is not a medical device, and its output is no diagnosis.
     """
     if out is not None and out.suffix.lower() not in SUFFIXES:
-        raise click.BadParameter(
-            f"{str(out)!r} ends neither with .csv nor .json", param_hint="'--out'"
-        )
+        message = f"{str(out)!r} ends neither with .csv nor .json"
+        raise click.BadParameter(message, param_hint="'--out'")
     _check_engine(engine, models, device, precision, nproc)
 
     from hdf.files.atomic import refuse_path, write_json, write_text
@@ -143,9 +142,8 @@ def predict(
         for item in answers:
             results.append(item)
             count(len(results), len(sources))
-    as_object = partial(
-        as_json, results, overlays, models, level if predictor.calibration else None
-    )
+    stated = level if predictor.calibration else None
+    as_object = partial(as_json, results, overlays, models, stated)
     if out is not None and out.suffix.lower() == ".json":
         write_json(out, as_object())
     elif out is not None:

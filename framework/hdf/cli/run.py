@@ -129,13 +129,15 @@ def _known(world: World, arguments: RunArguments) -> tuple[CheckedRecipe, Regist
         with world.writer_first():
             return arguments.checked()
 
+    from hdf.recipe.load import read_text
     from hdf.runs.run_folder import RESOLVED, status_of
 
-    state: tuple[bool, str | None] = False, None
+    finished, text = False, None
     if world.is_writer:
         _refuse_no_run(folder)
-        state = status_of(folder).get("status") == "finished", _text_of(folder / RESOLVED)
-    finished, text = world.broadcast(state)
+        finished, file = status_of(folder).get("status") == "finished", folder / RESOLVED
+        text = read_text(file) if file.exists() else None
+    finished, text = world.broadcast((finished, text))
     found = None
     if not finished or arguments.recipe or arguments.overrides:  # these are never passed over
         with world.writer_first():
@@ -160,12 +162,6 @@ def _refuse_no_run(folder: Path) -> None:
         raise user_error("the run still goes on in another process", str(folder))
 
 
-def _text_of(path: Path) -> str | None:
-    from hdf.recipe.load import read_text
-
-    return read_text(path) if path.exists() else None
-
-
 def _resumed(
     folder: Path, text: str | None, arguments: RunArguments
 ) -> tuple[CheckedRecipe, Registry]:
@@ -175,6 +171,7 @@ def _resumed(
         text: of its ``resolved.yaml``; None where it was killed before that was written.
     """
     from hdf.recipe.check import check_recipe
+    from hdf.recipe.load import read_text
     from hdf.recipe.merge import Source, resolve, source_of
     from hdf.recipe.same_recipe import differing, plain
     from hdf.registry.registry import discover
@@ -198,8 +195,9 @@ def _resumed(
                 "recipe and without changes; to begin a new run, leave out --resume"
             )
             raise UserError([Problem(str(folder), message), *found])
-    written = _text_of(folder / RECIPE) or text  # as its author wrote it
-    return replace(own, source=Source(file, written, own.source.tree)), registry
+    if (folder / RECIPE).exists():  # as its author wrote it
+        text = read_text(folder / RECIPE)
+    return replace(own, source=Source(file, text, own.source.tree)), registry
 
 
 def _folder(checked: CheckedRecipe, arguments: RunArguments) -> RunFolder:

@@ -20,12 +20,9 @@ FAR_OFF, WORTH = 0.25, 60.0
 
 
 class Pace:
-    """The mean time of a piece of work.
+    """The mean time of a piece of work, in seconds; until one has been timed, a guess.
 
     The first piece includes the warm-up, and is used only until there is another.
-
-    Args:
-        guess: seconds per piece, until one has been timed.
     """
 
     def __init__(self, guess: float = 0.0) -> None:
@@ -72,7 +69,7 @@ class Forecast:
     """Announces how long a process will take: once, and again if that was far off.
 
     Attributes:
-        began: start of the process, on the clock of `time.monotonic`.
+        began: on the clock of `time.monotonic`.
         later: number of runs of the same length that follow in this process.
         told: the forecasts so far, in seconds.
     """

@@ -23,12 +23,7 @@ FORECAST_SECONDS = 3.0
 
 
 class Reporter:
-    """Writes to the console and, once there is one, to the log of the run.
-
-    Args:
-        console: the command line's stderr.
-        forecast: of the process's time; by default one that begins now.
-    """
+    """Writes to the console, stderr, and to the log of the run once there is one."""
 
     def __init__(self, console: Console, forecast: Forecast | None = None) -> None:
         self.console = console
@@ -102,11 +97,7 @@ class Reporter:
     def training(
         self, epochs: int, steps: int, left: Callable[[], float | None] = lambda: None
     ) -> Iterator[TrainingDisplay]:
-        """Show the progress of a training with `steps` batches per epoch.
-
-        Args:
-            left: seconds until the process ends, or None if unknown.
-        """
+        """Show a training with `steps` batches per epoch, and the seconds `left` if known."""
         with self._bar(TextColumn("{task.fields[left]}", style="progress.remaining")) as bar:
             task = bar.add_task("training", total=epochs * steps, info="", left="")
             yield TrainingDisplay(self, bar, task, epochs, steps, left)

@@ -12,13 +12,7 @@ COLUMNS = (
 
 
 def score_rows(name: str, images: str, metrics: dict[str, Any]) -> Iterator[tuple[str, ...]]:
-    """Rows for `COLUMNS`: for all boxes, then for each label and source if there are several.
-
-    Args:
-        name: name of the first row.
-        images: number of images, for the first row.
-        metrics: those of `Comparison.metrics`.
-    """
+    """Rows for `COLUMNS`: for all boxes, then for each label and source if there are several."""
     yield score_row(name, images, metrics)
     for kind in ("labels", "sources"):
         for part, scores in metrics.get(kind, {}).items():

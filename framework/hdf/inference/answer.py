@@ -29,14 +29,11 @@ class Answer:
 
     Attributes:
         size: (height, width) of the image.
-        prediction: the boxes, in its pixels.
         facts: what its file states.
-        outer: the box that contains the true one, by label; empty without a calibration.
-        inner: the box that lies within the true one, likewise; none where the edges are too
-            uncertain for any.
+        outer: by label, if calibrated, the box that contains the true one.
+        inner: likewise the box within the true one, unless the edges are too uncertain for any.
         coverage: how often all edges of a true box lie between the two, in (0, 1).
-        ratio: the cardiothoracic ratio, if heart and lungs were found in a view that is not stated
-            to be lateral.
+        ratio: the cardiothoracic ratio, unless the view is stated to be lateral.
         ratio_interval: (low, high), if the ratio is calibrated.
         width: of the heart, if the file states a pixel spacing.
         implausible: instead of it, the width in millimetres that no adult's heart has.

@@ -36,11 +36,7 @@ Draw = Callable[[Path, Tensor, Answer], None]
 
 
 class AnyPredictor(Protocol):
-    """A `Predictor` or an `OnnxPredictor`.
-
-    Attributes:
-        calibration: the calibration of its spreads; None if there is none.
-    """
+    """A `Predictor` or an `OnnxPredictor`."""
 
     calibration: Calibration | None
 
@@ -54,12 +50,7 @@ Load = Callable[..., AnyPredictor]
 
 @dataclass(frozen=True)
 class FileResult:
-    """The result for one file.
-
-    Attributes:
-        answer: None if the file can't be read.
-        reason: why not.
-    """
+    """The answer for a file; None where it can't be read, with the reason."""
 
     path: Path
     answer: Answer | None
@@ -122,13 +113,9 @@ def _read(path: Path) -> tuple[Tensor, ImageFacts] | str:
 def predict_in_processes(
     load: Load, device: str, paths: Sequence[Path], coverage: float, draw: Draw | None, count: int
 ) -> Iterator[FileResult]:
-    """`predict_files` in `count` processes: the results for all files, in order.
+    """`predict_files` in `count` processes, which load the models and share GPUs and cores.
 
-    Each process loads the models and takes a few files at a time. GPUs and cores are divided among
-    the processes. `load` and `draw` are pickled.
-
-    Args:
-        device: ``auto``, ``cpu``, ``cuda``, …
+    `load` and `draw` are pickled.
 
     Raises:
         UserError: a process has died.
@@ -145,7 +132,7 @@ def predict_in_processes(
 
 
 _ready: list[Callable[[Sequence[Path]], list[FileResult]]] = []
-"""The function that predicts in a worker process, once it has loaded the models."""
+"""In a worker process: the function that predicts."""
 
 
 def _start(

@@ -47,11 +47,7 @@ def load_predictor(
 
 
 def load_detectors(models: Sequence[str | Path], registry: Registry) -> list[Detector]:
-    """The detectors of all named models, each once.
-
-    Raises:
-        UserError: there is no such model, or it can't be loaded.
-    """
+    """The detectors of all named models, each once; a `UserError` where one can't be loaded."""
     found = {str(name): find_models(str(name)) for name in models}
     detectors = []
     for name, paths in found.items():
@@ -65,21 +61,13 @@ def load_detectors(models: Sequence[str | Path], registry: Registry) -> list[Det
 
 
 def crossval_calibration(name: str, paths: Sequence[Path]) -> Calibration | None:
-    """The calibration of a cross-validation's folds; None for single models, and without any.
-
-    Args:
-        name: its folder, where `hdf.models.weights.find_models` found the `paths`.
-    """
+    """That of the cross-validation whose folds were found at `paths`; None for any other model."""
     measured = len(paths) > 1 and (Path(name) / CALIBRATION).is_file()
     return read_calibration(Path(name)) if measured else None
 
 
 def read_calibration(folder: Path) -> Calibration:
-    """The calibration in the folder of a finished cross-validation.
-
-    Raises:
-        UserError: there is none, or the file is damaged.
-    """
+    """The calibration in the folder of a finished cross-validation, or a `UserError`."""
     path = folder / CALIBRATION
     if not path.is_file():
         message = (

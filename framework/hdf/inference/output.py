@@ -25,11 +25,7 @@ COLUMNS = (
 
 
 def as_csv(results: Sequence[FileResult], overlays: Mapping[Path, Path]) -> str:
-    """One row a box; for an image without any, or a file that can't be read, one without a label.
-
-    Args:
-        overlays: the overlay of each file.
-    """
+    """One row a box; an image without any, or an unreadable file, has a row without a label."""
     text = StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -55,12 +51,7 @@ def as_json(
     models: Sequence[str],
     coverage: float | None,
 ) -> dict[str, Any]:
-    """The same as one object; what has no value is null.
-
-    Args:
-        models: their names, as the user gave them.
-        coverage: of the intervals; None without intervals.
-    """
+    """The same as one object; what has no value is null, such as `coverage` without intervals."""
     return {
         "note": NOTICE,
         "models": list(map(utf8_name, models)),

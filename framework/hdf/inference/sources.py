@@ -65,11 +65,10 @@ def _images(named: Path, left: list[Path], say: Callable[[str], None]) -> Iterat
     if not named.is_dir():
         yield ImagePath(named, utf8_name(named.name))
         return
-
-    def unread(error: OSError) -> None:
-        say(f"passed over {error.filename}: {error.strerror}")
-
-    for folder, inside, names in os.walk(named, onerror=unread):
+    walked = os.walk(
+        named, onerror=lambda error: say(f"passed over {error.filename}: {error.strerror}")
+    )
+    for folder, inside, names in walked:
         for path in [Path(folder, name) for name in inside]:
             if path.is_symlink():
                 say(f"passed over {path}: a link to a folder")
