@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import re
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 from hdf import __version__
 from hdf.cli import main
 from hdf.cli.main import NAMES
 from hdf.cli.screen import show_error, show_table
+from hdf.console.progress import Reporter
 from hdf.errors import Problem, UserError
+from tests.cli.calling import exit_code
 from tests.conftest import Hdf
 
 BROKEN = "import nonexistent_package\n"
@@ -39,6 +44,21 @@ def test_version_and_help(hdf: Hdf, hdf_process: Hdf) -> None:
     ):
         assert command in shown
         assert hdf(command, "--help").returncode == 0
+
+
+def test_names_that_are_not_utf_8_are_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = tmp_path / b"caf\xe9".decode("utf-8", "surrogateescape")
+    printed = io.BytesIO()
+    with redirect_stdout(io.TextIOWrapper(printed, encoding="utf-8")) as out:
+        assert exit_code(monkeypatch, "recipes", "vgg16_mse", "--to", odd) == 0
+        out.flush()
+    assert printed.getvalue().endswith(b"/caf\\udce9/vgg16_mse.yaml\n")
+    reporter = Reporter(Console(file=io.StringIO()))
+    reporter.log = tmp_path / "log.txt"
+    reporter.say(f"everything is in {odd}")
+    assert reporter.log.read_text().endswith("/caf\\udce9\n")
 
 
 def test_list_plugins_shows_every_kind_without_importing_torch(hdf_process: Hdf) -> None:

@@ -31,6 +31,10 @@ COMMANDS = {
     "preview": ("preview", "tiny.yaml", NOWHERE, "--out", "file/run.png"),
     "audit": ("audit", "tiny.yaml", NOWHERE, "--html", "file/run.html"),
     "export": ("export", MODEL, "--out", "file/run.onnx"),
+    "calibrate": ("calibrate", MODEL, "nowhere", "--out", "file/run.safetensors"),
+    "compare": ("compare", "nowhere", "elsewhere", "--html", "file/run.html"),
+    "recipes": ("recipes", "vgg16_mse", "--to", "file/run"),
+    "schema": ("schema", "--out", "file/run.json"),
 }
 
 

@@ -102,7 +102,6 @@ def edges(row: dict[str, Any], prefix: str = "") -> list[float]:
 def test_a_folder_becomes_csv_on_stdout(tmp_path: Path, model: Path) -> None:
     for name in ("a10.png", "a9.PNG", "below/b.png", ".hidden.png", ".cache/c.png"):
         png(tmp_path / "images" / name, (128, 64))
-    (tmp_path / "images" / "notes.txt").write_text("no image")
     shown = predict(tmp_path / "images", "--model", model)
     assert shown.exit_code == 0, shown.output
     found = rows(shown.stdout)
@@ -116,7 +115,44 @@ def test_a_folder_becomes_csv_on_stdout(tmp_path: Path, model: Path) -> None:
     assert {
         row["ctr_low"] + row["outer_x0"] + row["spread_x0"] + row["doubt"] for row in found
     } == {""}
-    assert shown.stderr == "For research only: hdf is not a medical device.\n"
+    assert shown.stderr.splitlines() == [
+        "passed over 2 files that are no images: 2 hidden",
+        "For research only: hdf is not a medical device.",
+    ]
+
+
+def test_what_is_passed_over_is_counted(tmp_path: Path, model: Path) -> None:
+    folder = tmp_path / "images"
+    png(folder / "a.png")
+    for name in ("notes.txt", "b.TXT", "DICOMDIR"):
+        (folder / name).write_text("no image")
+    (tmp_path / "elsewhere").mkdir()
+    (folder / "link").symlink_to(tmp_path / "elsewhere")
+    said = predict(folder, "--model", model).stderr.splitlines()
+    assert said[0] == f"passed over {folder / 'link'}: a link to a folder"
+    assert said[1] == "passed over 3 files that are no images: 2 .txt, 1 DICOMDIR"
+    named = predict(folder / "a.png", folder / "notes.txt", folder / "DICOMDIR", "--model", model)
+    assert named.exit_code == 1
+    assert [bool(row["error"]) for row in rows(named.stdout)] == [*[False] * 3, True, True]
+
+
+def test_a_name_that_is_not_utf_8_loses_nothing(tmp_path: Path, model: Path, hdf: Hdf) -> None:
+    odd = b"caf\xe9.png".decode("utf-8", "surrogateescape")
+    for name in (odd, "b.png"):
+        png(tmp_path / "images" / name)
+    (tmp_path / "images" / odd.replace("png", "tif")).touch()
+    for out in ("table.csv", "table.json"):
+        shown = hdf("predict", "images", "--model", model, "--out", out, "--overlay", "drawn")
+        assert shown.returncode == 1, shown.stderr
+        assert r"images/caf\udce9.tif: can't be read" in shown.stderr
+    first = rows((tmp_path / "table.csv").read_text())[3]
+    assert first["image"] == r"images/caf\udce9.png"
+    assert (tmp_path / first["overlay"]).is_file()
+    told = json.loads((tmp_path / "table.json").read_text())
+    assert [item["image"] for item in told["images"]] == ["images/b.png", first["image"]]
+    for options in ((), ("--json",)):
+        printed = hdf("predict", "images", "--model", model, *options).stdout.encode()
+        assert rb"caf\udce9.png" in printed.replace(rb"\\", b"\\")
 
 
 def test_the_ratio_stands_in_every_row_of_an_image(tmp_path: Path, model: Path) -> None:
@@ -158,7 +194,15 @@ def test_what_cannot_be_read_is_told_and_the_others_go_on(tmp_path: Path, model:
     (tmp_path / "table.xlsx").touch()
     shown = predict(*images, tmp_path / "table.xlsx", "--model", model)
     assert shown.exit_code == 1
-    assert {row["image"] for row in rows(shown.stdout)} == {str(images[n]) for n in (0, 2, 3)}
+    found = rows(shown.stdout)
+    assert list(dict.fromkeys(row["image"] for row in found)) == [
+        *map(str, images),
+        str(tmp_path / "table.xlsx"),
+    ]
+    failed = [row for row in found if row["error"]]
+    assert [row["image"] for row in failed] == [str(images[1]), str(tmp_path / "table.xlsx")]
+    assert failed[0]["error"].startswith("can't be read as a PNG image: ")
+    assert {value for name, value in failed[0].items() if name not in ("image", "error")} == {""}
     errors = [line for line in shown.stderr.splitlines() if line.startswith("error: ")]
     assert errors[0].startswith(f"error: {images[1]}: can't be read as a PNG image: ")
     assert errors[1].startswith(f"error: {tmp_path / 'table.xlsx'}: '.xlsx' is not")
@@ -194,7 +238,7 @@ def test_mistakes_are_told(
         ([], "Missing argument"),
         (["--out", "a.txt"], "'a.txt' ends neither with .csv nor .json"),
         (["--tta", "0"], "0 is not in the range"),
-        (["--coverage", "nan"], "nan is not in the range 0<x<1"),
+        (["--coverage", "nan"], "the model is not calibrated"),
         (["--coverage", "0.9"], "the model is not calibrated"),
     ],
 )
@@ -278,9 +322,25 @@ def test_overlays_are_drawn_beside_each_other(tmp_path: Path, save: Save) -> Non
     with Image.open(tmp_path / "drawn" / "a.png") as picture:
         assert picture.width == 500
         assert picture.height > 600
+    table = rows(shown.stdout)
+    assert {row["image"][len(str(tmp_path / "images")) :]: row["overlay"] for row in table} == {
+        f"/{name}": str(tmp_path / "drawn" / name) for name in ("a.png", "below/a.png")
+    }
     assert predict(*arguments).exit_code == 0
     onto = predict(tmp_path / "images", "--model", model, "--overlay", tmp_path / "images")
     assert "is there already, and is no overlay" in str(onto.exception)
+
+
+def test_overlays_are_named_as_their_images(tmp_path: Path, model: Path) -> None:
+    pixels = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)
+    (tmp_path / "images").mkdir()
+    names = ("1.2.840.1", "1.2.840.2", "1.2.840.2.dcm")
+    for name in names:
+        write_dicom(tmp_path / "images" / name, pixels)
+    shown = predict(tmp_path / "images", "--model", model, "--overlay", tmp_path / "drawn")
+    drawn = [Path(row["overlay"]) for row in rows(shown.stdout)[::3]]
+    assert [path.name for path in drawn] == ["1.2.840.1.png", "1.2.840.2.png", "1.2.840.2-2.png"]
+    assert sorted((tmp_path / "drawn").iterdir()) == sorted(drawn)
 
 
 def test_a_terminal_shows_a_table(
@@ -323,12 +383,12 @@ def test_two_processes_give_the_same_table(
         png(tmp_path / "images" / f"{number}.png", (64, 60 + number))
     (tmp_path / "images" / "4.png").write_bytes(b"no image")
     tables = []
-    two = ("--nproc", "2", "--overlay", "drawn")
-    for call, options in ((hdf, ()), (hdf_process, two)):
-        shown = call("predict", "images", "--model", model, "--device", "cpu", *options)
+    always = ("--model", model, "--device", "cpu", "--overlay", "drawn")
+    for call, options in ((hdf, ()), (hdf_process, ("--nproc", "2"))):
+        shown = call("predict", "images", *always, *options)
         assert shown.returncode == 1
         assert "error: images/4.png: " in shown.stderr
         tables.append(shown.stdout)
     assert tables[0] == tables[1]
-    assert len({row["image"] for row in rows(tables[1])}) == 10
+    assert len({row["image"] for row in rows(tables[1])}) == 11
     assert len(list((tmp_path / "drawn").iterdir())) == 10

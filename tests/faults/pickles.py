@@ -24,7 +24,7 @@ from hdf.data.folder import StoreFolder
 from hdf.data.split import split_samples
 from hdf.errors import user_error
 from hdf.images import read_mask
-from hdf.inference.calibrations import read_calibration
+from hdf.inference.load import read_calibration
 from hdf.inference.onnx import OnnxModel
 from hdf.models.file import load_model
 from hdf.recipe.check import check_recipe

@@ -13,8 +13,7 @@ import torch
 from hdf import Detections, UserError
 from hdf.boxes import mask_bounds
 from hdf.inference import Predictor, load_predictor
-from hdf.inference.calibrations import widest
-from hdf.inference.predictor import combine
+from hdf.inference.predictor import combine, widest
 from hdf.inference.views import GAMMA, SHIFT, ZOOM, TtaView, tta_views
 from hdf.models import weights
 from hdf.models.calibration import Calibration

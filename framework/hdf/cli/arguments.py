@@ -6,18 +6,13 @@ Nothing here imports torch: a completion that takes seconds is none.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click import Context, Parameter
-from click.shell_completion import (
-    CompletionItem,
-    FishComplete,
-    ZshComplete,
-    add_completion_class,
-)
+from click.shell_completion import CompletionItem, FishComplete, ZshComplete, add_completion_class
 
 from hdf.errors import UserError
 from hdf.registry.kinds import COMPONENTS, KINDS
@@ -27,34 +22,30 @@ if TYPE_CHECKING:
     from hdf.registry.registry import Registry
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Complete = Callable[[Context, Parameter, str], list[CompletionItem]]
+PATH = click.Path(path_type=Path)
+
+tta_option = click.option(
+    "--tta", type=click.IntRange(1, 64), default=1, help="Average this many views."
+)
+device_option = click.option(
+    "--device", default="auto", help="auto (the default), cpu, cuda or mps."
+)
+plugins_dir_option = click.option(
+    "--plugins-dir",
+    type=PATH,
+    metavar="DIR",
+    help="Load the single-file plugins of this folder as well.",
+)
 
 
 def recipe_arguments(required: bool = True) -> Callable[[Command], Command]:
     """``RECIPE [key.path=value ...]``."""
-
-    def add(command: Command) -> Command:
-        overrides = click.argument(
-            "overrides", nargs=-1, metavar="[key.path=value ...]", shell_complete=complete_override
-        )
-        recipe = click.argument(
-            "recipe",
-            type=click.Path(path_type=Path),
-            required=required,
-            shell_complete=complete_recipe,
-        )
-        return recipe(overrides(command))
-
-    return add
-
-
-def plugins_dir_option(command: Command) -> Command:
-    """``--plugins-dir DIR``."""
-    return click.option(
-        "--plugins-dir",
-        type=click.Path(path_type=Path),
-        metavar="DIR",
-        help="Load the single-file plugins of this folder as well.",
-    )(command)
+    recipe = click.argument("recipe", type=PATH, required=required, shell_complete=complete_recipe)
+    overrides = click.argument(
+        "overrides", nargs=-1, metavar="[key.path=value ...]", shell_complete=complete_override
+    )
+    return lambda command: recipe(overrides(command))
 
 
 def out_options(help: str) -> Callable[[Command], Command]:
@@ -63,13 +54,9 @@ def out_options(help: str) -> Callable[[Command], Command]:
     Args:
         help: the help text of ``--out``.
     """
-
-    def add(command: Command) -> Command:
-        out = click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help=help)
-        text = "Replace the contents of --out."
-        return out(click.option("--overwrite", is_flag=True, help=text)(command))
-
-    return add
+    out = click.option("--out", type=PATH, metavar="DIR", help=help)
+    overwrite = click.option("--overwrite", is_flag=True, help="Replace the contents of --out.")
+    return lambda command: out(overwrite(command))
 
 
 def nproc_option(help: str) -> Callable[[Command], Command]:
@@ -99,6 +86,37 @@ def checked_recipe(
     return check_recipe(source, registry), registry
 
 
+def _offering(names: Callable[[], Iterable[str]], files: bool = False) -> Complete:
+    """Completes names, and perhaps paths of files, which bash does if nothing else matches."""
+
+    def complete(context: Context, parameter: Parameter, incomplete: str) -> list[CompletionItem]:
+        found = [CompletionItem(name) for name in names() if name.startswith(incomplete)]
+        return [CompletionItem(incomplete, type="file"), *found] if files else found
+
+    return complete
+
+
+def _packaged() -> Iterator[str]:
+    from hdf.recipe.load import packaged_recipes
+
+    return (path.stem for path in packaged_recipes())
+
+
+def _models() -> list[str]:
+    """The shipped models, then the folders of runs below ``runs``, the newest first."""
+    from hdf.models.weights import shipped_models
+
+    folders = {path.parent for path in Path("runs").glob("*/*/best.safetensors")}
+    folders |= {path.parents[1] for path in Path("runs").glob("*/*/fold-*/best.safetensors")}
+    return [*shipped_models(), *sorted(map(str, folders), reverse=True)]
+
+
+complete_recipe = _offering(_packaged, files=True)
+complete_packaged = _offering(_packaged)
+complete_kind = _offering(lambda: KINDS)
+complete_model = _offering(_models, files=True)
+
+
 @add_completion_class
 class Zsh(ZshComplete):
     """Click's, without empty lines: its script drops them, and misreads all following lines."""
@@ -116,40 +134,12 @@ class Fish(FishComplete):
     )
 
 
-def complete_recipe(
-    context: Context, parameter: Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """The packaged recipes, and files."""
-    from hdf.recipe.load import packaged_recipes
-
-    return [
-        _a_file(incomplete),
-        *_beginning(incomplete, (path.stem for path in packaged_recipes())),
-    ]
-
-
-def complete_packaged(
-    context: Context, parameter: Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """The packaged recipes alone."""
-    return complete_recipe(context, parameter, incomplete)[1:]
-
-
-def complete_kind(context: Context, parameter: Parameter, incomplete: str) -> list[CompletionItem]:
-    """The five kinds of components."""
-    return _beginning(incomplete, KINDS)
-
-
-def complete_component(
-    context: Context, parameter: Parameter, incomplete: str
-) -> list[CompletionItem]:
+def complete_component(context: Context, _: Parameter, incomplete: str) -> list[CompletionItem]:
     """The components of all kinds, or of ``--kind``."""
     return _components(context, context.params.get("kind"), incomplete)
 
 
-def complete_override(
-    context: Context, parameter: Parameter, incomplete: str
-) -> list[CompletionItem]:
+def complete_override(context: Context, _: Parameter, incomplete: str) -> list[CompletionItem]:
     """The components after ``model.backbone.use=`` and similar keys.
 
     Bash splits words at ``=``: then the key, and perhaps the sign, are earlier arguments.
@@ -157,31 +147,11 @@ def complete_override(
     key, equals, value = incomplete.rpartition("=")
     written = f"{key}{equals}"
     if not equals:
-        *_, key = ("", *(word for word in context.params.get("overrides") or () if word != "="))
-    kind = _kind_of(key)
-    return _components(context, kind, value, written) if kind else []
-
-
-def complete_model(context: Context, parameter: Parameter, incomplete: str) -> list[CompletionItem]:
-    """The shipped models, the folders of runs below ``runs``, and files."""
-    from hdf.models.weights import shipped_models
-
-    folders = {path.parent for path in Path("runs").glob("*/*/best.safetensors")}
-    folders |= {path.parents[1] for path in Path("runs").glob("*/*/fold-*/best.safetensors")}
-    newest_first = sorted(map(str, folders), reverse=True)
-    return [_a_file(incomplete), *_beginning(incomplete, [*shipped_models(), *newest_first])]
-
-
-def _a_file(incomplete: str) -> CompletionItem:
-    """Let the shell complete paths; bash does so if nothing else matches."""
-    return CompletionItem(incomplete, type="file")
-
-
-def _kind_of(key: str) -> str | None:
-    """The kind of component that an override's ``….use`` names; None for another key."""
+        words = [word for word in context.params.get("overrides") or () if word != "="]
+        key = words[-1] if words else ""
     *sections, last = key.split(".")
-    found = (kind.name for kind in COMPONENTS if tuple(sections[: len(kind.path)]) == kind.path)
-    return next(found, None) if last == "use" else None
+    kinds = [kind.name for kind in COMPONENTS if tuple(sections[: len(kind.path)]) == kind.path]
+    return _components(context, kinds[0], value, written) if kinds and last == "use" else []
 
 
 def _components(
@@ -198,7 +168,3 @@ def _components(
         for item in found
         if kind in (None, item.kind) and item.name.startswith(incomplete)
     ]
-
-
-def _beginning(incomplete: str, names: Iterable[str]) -> list[CompletionItem]:
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hdf.cli.arguments import checked_recipe, plugins_dir_option, recipe_arguments
-from hdf.cli.screen import console, show_json, show_table
+from hdf.cli.arguments import PATH, checked_recipe, plugins_dir_option, recipe_arguments
+from hdf.cli.screen import reporter, show_json, show_table
 
 if TYPE_CHECKING:
     from hdf.tools.audit.audit import Audit
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--json", "json_wanted", is_flag=True, help="Print the findings as JSON.")
 @click.option(
     "--html",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=PATH,
     metavar="FILE.html",
     help="Also write a page with the images that have findings; it contains these images.",
 )
@@ -44,7 +44,6 @@ def audit(
     """
     checked, _ = checked_recipe(recipe, overrides, plugins_dir)
 
-    from hdf.console.progress import Reporter
     from hdf.files.atomic import refuse_path
     from hdf.models.build import build_components
     from hdf.tools.audit.audit import audit as look
@@ -52,7 +51,7 @@ def audit(
 
     if html is not None:
         refuse_path(html, "page of an audit", is_page, overwrite)
-    found = look(checked, build_components(checked).loader, Reporter(console(sys.stderr)))
+    found = look(checked, build_components(checked).loader, reporter())
     if json_wanted:
         show_json({"findings": [item._asdict() for item in found.findings]})
     else:

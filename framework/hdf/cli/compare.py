@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hdf.cli.arguments import plugins_dir_option
+from hdf.cli.arguments import PATH, plugins_dir_option
 from hdf.cli.screen import show_json, show_table
 
 if TYPE_CHECKING:
@@ -19,11 +19,11 @@ MOST_CHANGED = 5
 
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN ...")
+@click.argument("runs", nargs=-1, required=True, type=PATH, metavar="RUN ...")
 @click.option("--json", "json_wanted", is_flag=True, help="Print everything as JSON.")
 @click.option(
     "--html",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=PATH,
     metavar="FILE.html",
     help="Also write a page with the images that changed most; it contains these images.",
 )

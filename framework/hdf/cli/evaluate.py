@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 import click
 
-from hdf.cli.arguments import complete_model, out_options, plugins_dir_option
-from hdf.cli.screen import console, show_json, show_table
+from hdf.cli.arguments import (
+    PATH,
+    complete_model,
+    device_option,
+    out_options,
+    plugins_dir_option,
+    tta_option,
+)
+from hdf.cli.screen import reporter, show_json, show_table
 from hdf.console import NOTICE
-from hdf.console.scores import COLUMNS, more_lines, score_rows
-
-if TYPE_CHECKING:
-    from hdf.console.progress import Reporter
-    from hdf.inference.predictor import Predictor
-    from hdf.registry.registry import Registry
-    from hdf.runs.run_folder import RunFolder
+from hdf.console.scores import COLUMNS, above_constant_box, more_lines, score_rows
 
 
 @click.command()
@@ -32,24 +32,18 @@ if TYPE_CHECKING:
     help="A shipped model, a run's or cross-validation's folder, or a model file. Several answer "
     "together.",
 )
-@click.option(
-    "--images",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="DIR",
-    help="The folder of images.",
-)
+@click.option("--images", type=PATH, required=True, metavar="DIR", help="The folder of images.")
 @click.option(
     "--table",
-    type=click.Path(path_type=Path),
+    type=PATH,
     required=True,
     metavar="CSV",
     help="Their true boxes, as the loader csv_boxes reads them.",
 )
 @out_options("Write into exactly this folder, not evaluations/MODEL/TIME.")
 @click.option("--json", "json_wanted", is_flag=True, help="Print the summary as JSON.")
-@click.option("--tta", type=click.IntRange(1, 64), default=1, help="Average this many views.")
-@click.option("--device", default="auto", help="auto (the default), cpu, cuda or mps.")
+@tta_option
+@device_option
 @click.option(
     "--precision",
     type=click.Choice(["auto", "float32", "bfloat16"]),
@@ -76,84 +70,53 @@ def evaluate(
 
     For research only: hdf is not a medical device.
     """
-    began = time.monotonic()
-
-    from hdf.console.forecast import Forecast
-    from hdf.console.progress import Reporter
+    from hdf.evaluation import labelled_folder
+    from hdf.files.atomic import utf8_name, write_json
     from hdf.inference.load import load_detectors
     from hdf.inference.predictor import Predictor
     from hdf.models.weights import find_models
     from hdf.registry.registry import discover
-    from hdf.runs.run_folder import choose_assessment_folder
+    from hdf.report.results import finish, write_answers
+    from hdf.runs.environment import describe_environment
+    from hdf.runs.run_folder import ENVIRONMENT, choose_assessment_folder
     from hdf.runtime.device import choose_compute
 
     folder = choose_assessment_folder(models[0], out, overwrite)
     registry = discover(plugins_dir)
     compute = choose_compute(device, precision)
     predictor = Predictor(load_detectors(models, registry), compute, tta)
-    reporter = Reporter(console(sys.stderr), Forecast(began))
-    about = {
-        "models": [str(path) for name in models for path in find_models(name)],
-        "images": str(images),
-        "table": str(table),
+    report = reporter()
+    samples = labelled_folder.list_folder(registry, images, table)
+    with report.counting("evaluating") as progress:
+        found = labelled_folder.assess(predictor, samples, progress)
+    comparison = labelled_folder.compare(found, predictor.detectors[0].spec)
+    metrics = labelled_folder.score(comparison, predictor)
+    summary = {
+        "models": [utf8_name(path) for name in models for path in find_models(name)],
+        "images": utf8_name(images),
+        "table": utf8_name(table),
         "device": str(compute.device),
         "precision": compute.precision,
-    }
-    summary = _assess(registry, predictor, images, table, folder, about, began, reporter)
-    metrics = summary["metrics"]["val"]
-    if json_wanted:
-        show_json(summary)
-    else:
-        show_table(COLUMNS, score_rows("all", str(summary["dataset"]["val"]), metrics))
-    for line in _closing_lines(metrics, folder.path):
-        reporter.say(line)
-
-
-def _assess(
-    registry: Registry,
-    predictor: Predictor,
-    images: Path,
-    table: Path,
-    folder: RunFolder,
-    about: dict[str, Any],
-    began: float,
-    reporter: Reporter,
-) -> dict[str, Any]:
-    """Write the folder once all is known; returns what ``summary.json`` holds."""
-    from hdf.evaluation.labelled_folder import assess, compare, list_folder, score
-    from hdf.files.atomic import write_json
-    from hdf.report.results import finish, write_answers
-    from hdf.runs.environment import describe_environment
-    from hdf.runs.run_folder import ENVIRONMENT
-
-    samples = list_folder(registry, images, table)
-    with reporter.counting("evaluating") as progress:
-        found = assess(predictor, samples, progress)
-    comparison = compare(found, predictor.detectors[0].spec)
-    metrics = score(comparison, predictor)
-    folder.create()
-    reporter.log = folder.log
-    environment = describe_environment(predictor.compute, registry, 1)
-    write_json(folder.path / ENVIRONMENT, environment)
-    answers = found.samples, found.targets, found.detections
-    write_answers(folder, comparison, *answers, predictor.labels)
-    summary = {
-        **about,
         "dataset": {"val": len(samples)},
         "metrics": {"val": metrics},
         "constant_box": "mean of this table",
-        "timing": {"seconds": round(time.monotonic() - began, 2)},
+        "timing": {"seconds": round(time.monotonic() - report.forecast.began, 2)},
     }
-    finish(folder, summary, samples, reporter)
-    return summary
-
-
-def _closing_lines(metrics: dict[str, Any], folder: Path) -> list[str]:
-    low, high = metrics["above_constant_box_95"]
-    return [
-        f"mean IoU {metrics['iou_mean']:.3f}, {metrics['above_constant_box']:+.3f} "
-        f"(95 % {low:+.3f} to {high:+.3f}) from the constant box, the mean box of this very table",
+    folder.create()
+    report.log = folder.log
+    environment = describe_environment(compute, registry, 1)
+    write_json(folder.path / ENVIRONMENT, environment)
+    answers = found.samples, found.targets, found.detections
+    write_answers(folder, comparison, *answers, predictor.labels)
+    finish(folder, summary, samples, report)
+    if json_wanted:
+        show_json(summary)
+    else:
+        show_table(COLUMNS, score_rows("all", str(len(samples)), metrics))
+    for line in (
+        f"{above_constant_box(metrics)}, the mean box of this very table",
         *more_lines(metrics),
-        f"everything is in {folder}",
+        f"everything is in {folder.path}",
         NOTICE,
-    ]
+    ):
+        report.say(line)

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from hdf.cli.arguments import complete_model, plugins_dir_option
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from torch import Tensor
-
+from hdf.cli.arguments import PATH, complete_model, plugins_dir_option
 
 KINDS = ("onnx", "pt2")
 
@@ -28,7 +22,7 @@ KINDS = ("onnx", "pt2")
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="The file to write; by default the model's name with .onnx or .pt2.",
 )
@@ -36,7 +30,7 @@ KINDS = ("onnx", "pt2")
     "--check",
     "images",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="IMAGE|FOLDER",
     help="Compare with PyTorch on these images; by default on painted chests. May be repeated.",
 )
@@ -60,31 +54,22 @@ def export(
     """
     from hdf.errors import user_error
     from hdf.files.atomic import refuse_path
+    from hdf.images import read_image
     from hdf.inference.load import load_detectors
+    from hdf.inference.sources import find_images
     from hdf.registry.registry import discover
     from hdf.tools.export import FORMATS, export_model, painted_chests
 
-    kind = kind or _kind_of(out)
+    kind = kind or (out.suffix.removeprefix(".") if out else "")
+    if kind not in KINDS:
+        raise click.UsageError("give --format onnx or pt2, or an --out that ends in .onnx or .pt2")
     out = out or Path(f"{Path(model).absolute().stem}.{kind}")
     refuse_path(out, f"exported {kind} model", FORMATS[kind].is_own, overwrite)
     detector, *others = load_detectors([model], discover(plugins_dir))
     if others:
         raise user_error("contains several models; name the folder or file of one", model)
     click.echo(f"exporting {model} to {out}", err=True)
-    shown = _read(images) if images else painted_chests()
+    found = find_images(images, partial(click.echo, err=True)) if images else []
+    shown = (read_image(image.path) for image in found) if images else painted_chests()
     difference = export_model(detector, out, kind, shown)
     click.echo(f"{out}: agrees with PyTorch, edges within {difference.pixels:.2g} px")
-
-
-def _kind_of(out: Path | None) -> str:
-    kind = out.suffix.removeprefix(".") if out else ""
-    if kind not in KINDS:
-        raise click.UsageError("give --format onnx or pt2, or an --out that ends in .onnx or .pt2")
-    return kind
-
-
-def _read(named: Sequence[Path]) -> Iterator[Tensor]:
-    from hdf.images import read_image
-    from hdf.inference.sources import find_images
-
-    return (read_image(image.path) for image in find_images(named))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import time
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -17,7 +19,13 @@ NAMES = (
     *("prepare", "audit", "preview", "review", "check"),
     *("list-plugins", "recipes", "schema", "new-plugin", "doctor"),
 )
-"""``hdf NAME`` is the function NAME of ``hdf.cli.NAME``, with ``_`` for ``-``."""
+"""``hdf NAME`` is the function NAME, with ``_`` for ``-``, of a module of that name or of this."""
+_MODULES = {
+    "calibrate": "crossval",
+    "schema": "recipes",
+    "list-plugins": "plugins",
+    "new-plugin": "plugins",
+}
 
 
 class Commands(click.Group):
@@ -32,8 +40,8 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in NAMES:
             return None
-        name = cmd_name.replace("-", "_")
-        command: click.Command = getattr(import_module(f"hdf.cli.{name}"), name)
+        module = import_module(f"hdf.cli.{_MODULES.get(cmd_name, cmd_name)}")
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
     def resolve_command(
@@ -45,6 +53,7 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
+        ctx.obj = time.monotonic()
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
@@ -62,6 +71,8 @@ def hdf() -> None:
 
 def main() -> None:
     """Run a command and end the process: exit code 2 for a user's mistake, 130 for Ctrl-C."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names need not be UTF-8
     try:
         hdf(standalone_mode=False)
     except (Exception, KeyboardInterrupt) as error:

@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-import math
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
-from hdf.cli.arguments import complete_model, nproc_option, plugins_dir_option
-from hdf.cli.screen import console, show_json, show_table
+from hdf.cli.arguments import (
+    PATH,
+    complete_model,
+    device_option,
+    nproc_option,
+    plugins_dir_option,
+    tta_option,
+)
+from hdf.cli.screen import reporter, show_error, show_json, show_table
 from hdf.console import NOTICE
+from hdf.errors import Problem, UserError
 
 if TYPE_CHECKING:
-    from hdf.inference.answer import Answer
-    from hdf.inference.files import AnyPredictor, Draw, FileResult
-    from hdf.inference.sources import ImagePath
+    from hdf.inference.files import AnyPredictor, FileResult
     from hdf.models.calibration import Calibration
 
 COVERAGE = 0.9
 SUFFIXES = (".csv", ".json")
 
 
-def _refuse_nan(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
-    if value is not None and math.isnan(value):  # which any range of click's holds
-        raise click.BadParameter("nan is not in the range 0<x<1.")
-    return value
-
-
 @click.command()
-@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("images", nargs=-1, required=True, type=PATH)
 @click.option(
     "--model",
     "models",
@@ -43,24 +41,18 @@ def _refuse_nan(_: click.Context, __: click.Parameter, value: float | None) -> f
     help="A shipped model (by default heart-lungs), the folder of a run or cross-validation, or a "
     "model file. Several form an ensemble.",
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Write a table, .csv or .json.",
-)
+@click.option("--out", type=PATH, metavar="FILE", help="Write a table, .csv or .json.")
 @click.option("--json", "json_wanted", is_flag=True, help="Print JSON instead of a table.")
 @click.option(
     "--overlay",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="DIR",
     help="Draw the boxes, one PNG per image; they contain the images.",
 )
-@click.option("--tta", type=click.IntRange(1, 64), default=1, help="Average this many views.")
+@tta_option
 @click.option(
     "--coverage",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    callback=_refuse_nan,
     help=f"How often the intervals contain the truth; by default {COVERAGE}.",
 )
 @click.option(
@@ -69,7 +61,7 @@ def _refuse_nan(_: click.Context, __: click.Parameter, value: float | None) -> f
     default="torch",
     help="torch (the default), or onnx for ONNX Runtime; a model may then be an .onnx file.",
 )
-@click.option("--device", default="auto", help="auto (the default), cpu, cuda or mps.")
+@device_option
 @click.option(
     "--precision",
     type=click.Choice(["auto", "float32", "bfloat16"]),
@@ -103,64 +95,74 @@ def predict(
 
     For research only: hdf is not a medical device, and its output is no diagnosis.
     """
-    began = time.monotonic()
     if out is not None and out.suffix.lower() not in SUFFIXES:
-        raise click.BadParameter(
-            f"{str(out)!r} ends neither with .csv nor .json", param_hint="'--out'"
-        )
+        message = f"{str(out)!r} ends neither with .csv nor .json"
+        raise click.BadParameter(message, param_hint="'--out'")
     _check_engine(engine, models, device, precision, nproc)
 
-    from hdf.console.forecast import Forecast
-    from hdf.console.progress import Reporter
-    from hdf.files.atomic import refuse_path
-    from hdf.inference.files import predict_files
+    from hdf.files.atomic import refuse_path, write_json, write_text
+    from hdf.inference.files import predict_files, predict_in_processes
     from hdf.inference.load import load_predictor
-    from hdf.inference.output import as_csv, as_json, is_answers, write_answers
-    from hdf.inference.processes import predict_in_processes
+    from hdf.inference.output import as_csv, as_json, is_answers
     from hdf.inference.sources import find_images
     from hdf.models.weights import DEFAULT
     from hdf.runtime.device import choose_compute, computes_bfloat16
 
     models = models or (DEFAULT,)
-    sources = find_images(images)
+    report = reporter()
+    sources = find_images(images, report.say)
     if out is not None:
         refuse_path(out, "table of predictions", is_answers, overwrite)
-    draw = None if overlay is None else _drawing(sources, overlay, overwrite)
+    overlays: dict[Path, Path] = {}
+    draw = None
+    if overlay is not None:
+        from hdf.inference.overlay import overlay_paths, save_overlay
+
+        overlays = overlay_paths(sources, overlay, overwrite)
+        draw = partial(save_overlay, overlays)
     load = partial(load_predictor, *models, precision=precision, tta=tta, plugins_dir=plugins_dir)
-    reporter = Reporter(console(sys.stderr), Forecast(began))
     predictor: AnyPredictor
     slow = False
     if engine == "onnx":
         from hdf.tools.export import load_onnx_predictor
 
-        predictor = load_onnx_predictor(*models, tta=tta, plugins_dir=plugins_dir, say=reporter.say)
+        predictor = load_onnx_predictor(*models, tta=tta, plugins_dir=plugins_dir, say=report.say)
     else:
         compute = choose_compute(device, precision)  # refuses a missing device
         slow = precision == "float32" and computes_bfloat16(compute.device)
         predictor = load(device=device if nproc == 1 else "cpu")
     level = _level(predictor.calibration, coverage)
-    results: list[FileResult] = []
     paths = [source.path for source in sources]
     if nproc == 1:
         answers = predict_files(predictor, paths, level, draw)
     else:
         answers = predict_in_processes(load, device, paths, level, draw, nproc)
-    shorter = list(_what_shortens(models, tta, slow))
-    with reporter.counting("predicting", shorter=shorter) as count:
+    results: list[FileResult] = []
+    with report.counting("predicting", shorter=_what_shortens(models, tta, slow)) as count:
         for item in answers:
             results.append(item)
             count(len(results), len(sources))
-    stated = None if predictor.calibration is None else level
+    stated = level if predictor.calibration else None
+    as_object = partial(as_json, results, overlays, models, stated)
+    if out is not None and out.suffix.lower() == ".json":
+        write_json(out, as_object())
+    elif out is not None:
+        write_text(out, as_csv(results, overlays))
     if out is not None:
-        write_answers(out, results, models, stated)
         click.echo(out)
     if json_wanted:
-        show_json(as_json(results, models, stated))
+        show_json(as_object())
     elif out is None and _is_terminal():
-        _show(results)
+        columns = ("image", "found", "x0", "y0", "x1", "y1", "score", "CTR", "doubt", "warning")
+        show_table(columns, (row for item in results for row in _rows(item)))
     elif out is None:
-        click.echo(as_csv(results), nl=False)
-    _close(results, overlay, reporter.say)
+        click.echo(as_csv(results, overlays), nl=False)
+    if overlay is not None:
+        report.say(f"{overlay}: contains the images; treat it as you treat them")
+    report.say(NOTICE)
+    if failed := [Problem(str(item.path), item.reason) for item in results if not item.answer]:
+        show_error(UserError(failed))
+        sys.exit(1)
 
 
 def _check_engine(
@@ -177,18 +179,13 @@ def _check_engine(
         raise click.BadParameter("onnx fills all cores in one process", param_hint="'--nproc'")
 
 
-def _what_shortens(models: Sequence[str], tta: int, slow: bool) -> Iterator[str]:
-    """Changes of the command that would make it faster.
-
-    Args:
-        slow: whether it computes in float32 although bfloat16 is faster here.
-    """
-    if tta > 1:
-        yield f"a smaller --tta than {tta}"
-    if len(models) > 1:
-        yield f"one --model instead of {len(models)}"
-    if slow:
-        yield "--precision bfloat16, in which this machine computes"
+def _what_shortens(models: Sequence[str], tta: int, slow: bool) -> list[str]:
+    found = {
+        f"a smaller --tta than {tta}": tta > 1,
+        f"one --model instead of {len(models)}": len(models) > 1,
+        "--precision bfloat16, in which this machine computes": slow,
+    }
+    return [change for change, helps in found.items() if helps]
 
 
 def _is_terminal() -> bool:
@@ -207,54 +204,15 @@ def _level(calibration: Calibration | None, coverage: float | None) -> float:
     raise click.BadParameter(f"the model is {message}", param_hint="'--coverage'")
 
 
-def _drawing(sources: Sequence[ImagePath], folder: Path, overwrite: bool) -> Draw:
-    """What draws an overlay; refuses to replace another's file beforehand."""
-    from hdf.drawing.png import is_png_of
-    from hdf.files.atomic import refuse_path
-    from hdf.inference.overlay import MADE_BY, overlay_paths, save_overlay
-
-    paths = overlay_paths(sources, folder)
-    for path in paths.values():
-        refuse_path(path, "overlay", partial(is_png_of, made_by=MADE_BY), overwrite)
-    return partial(save_overlay, paths)
-
-
-def _show(results: Sequence[FileResult]) -> None:
-    columns = ("image", "found", "x0", "y0", "x1", "y1", "score", "CTR", "doubt", "warning")
-    show_table(columns, (row for item in results for row in _rows(item)))
-
-
 def _rows(item: FileResult) -> list[tuple[str, ...]]:
     if item.answer is None:
         return []
     answer, found = item.answer, item.answer.prediction
     doubt = "" if found.doubt != found.doubt else f"{found.doubt:.2f}"
-    about = (_ratio(answer), doubt, "; ".join(answer.warnings))
+    about = (answer.ratio_text, doubt, "; ".join(answer.warnings))
     rows = [
         (label, *(f"{edge:.0f}" for edge in box.tolist()), f"{found.scores[label]:.2f}")
         for label, box in found.boxes.items()
     ] or [("",) * 6]
     first, *others = rows
     return [(str(item.path), *first, *about), *(("", *row, "", "", "") for row in others)]
-
-
-def _ratio(answer: Answer) -> str:
-    if answer.ratio is None:
-        return ""
-    text = f"{answer.ratio:.2f}"
-    if answer.ratio_interval is not None:
-        text += " ({:.2f} to {:.2f})".format(*answer.ratio_interval)
-    return text
-
-
-def _close(results: Sequence[FileResult], overlay: Path | None, say: Callable[[str], None]) -> None:
-    from hdf.cli.screen import show_error
-    from hdf.errors import Problem, UserError
-
-    if overlay is not None:
-        say(f"{overlay}: contains the images; treat it as you treat them")
-    say(NOTICE)
-    failed = [Problem(str(item.path), item.reason) for item in results if item.answer is None]
-    if failed:
-        show_error(UserError(failed))
-        sys.exit(1)

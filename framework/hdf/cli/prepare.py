@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from pathlib import Path
 
 import click
 
 from hdf.cli.arguments import checked_recipe, plugins_dir_option, recipe_arguments
-from hdf.cli.screen import console
+from hdf.cli.screen import reporter
 
 
 @click.command()
@@ -40,16 +38,12 @@ def prepare(
 
 
 def _prepare(recipe: Path, overrides: tuple[str, ...], plugins_dir: Path | None) -> None:
-    began = time.monotonic()
     checked, _ = checked_recipe(recipe, overrides, plugins_dir)
 
-    from hdf.console.forecast import Forecast
-    from hdf.console.progress import Reporter
     from hdf.data.dataset import read_dataset
     from hdf.models.build import build_components
 
-    reporter = Reporter(console(sys.stderr), Forecast(began))
-    dataset = read_dataset(checked, build_components(checked).loader, reporter)
+    dataset = read_dataset(checked, build_components(checked).loader, reporter())
     for id, reason in dataset.skipped:
         click.echo(f"left out: {id}: {reason}", err=True)
     count, folder = len(dataset.store), dataset.folder

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
-from hdf.cli.arguments import checked_recipe, plugins_dir_option, recipe_arguments
-from hdf.cli.screen import console
+from hdf.cli.arguments import PATH, checked_recipe, plugins_dir_option, recipe_arguments
+from hdf.cli.screen import reporter
 
 if TYPE_CHECKING:
     from hdf.recipe.check import CheckedRecipe
@@ -23,10 +22,7 @@ MADE_BY = "hdf preview"
 @click.command()
 @recipe_arguments()
 @click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="FILE.png",
-    help="The picture; by default NAME-preview.png here.",
+    "--out", type=PATH, metavar="FILE.png", help="The picture; by default NAME-preview.png here."
 )
 @click.option(
     "--count",
@@ -66,7 +62,6 @@ def preview(
 
     checked, _ = checked_recipe(recipe, overrides, plugins_dir)
 
-    from hdf.console.progress import Reporter
     from hdf.drawing.png import is_png_of, save_png
     from hdf.files.atomic import refuse_path
     from hdf.tools.preview import Choice, make_preview
@@ -74,7 +69,7 @@ def preview(
     choice = _fitting(checked, Choice(count or COUNT, side, epoch or 1, plain), count)
     path = out or Path(f"{checked.recipe.name}-preview.png")
     refuse_path(path, "preview", partial(is_png_of, made_by=MADE_BY), overwrite)
-    save_png(make_preview(checked, choice, Reporter(console(sys.stderr))), path, MADE_BY)
+    save_png(make_preview(checked, choice, reporter()), path, MADE_BY)
     click.echo(path)
 
 

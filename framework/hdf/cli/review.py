@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import click
 
-from hdf.cli.arguments import plugins_dir_option
-from hdf.cli.screen import console
+from hdf.cli.arguments import PATH, plugins_dir_option
+from hdf.cli.screen import reporter
 from hdf.console import NOTICE
 
 EXTRA = "pip install 'heart-detection-framework[review]'"
@@ -19,10 +18,10 @@ LOOPBACK = "127.0.0.1"
 
 @click.command()
 @click.argument("model")
-@click.argument("images", type=click.Path(path_type=Path))
+@click.argument("images", type=PATH)
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE.csv",
     help="The table of accepted boxes; by default IMAGES-corrections.csv beside the folder.",
 )
@@ -66,7 +65,6 @@ def review(
         if package not in ("starlette", "uvicorn"):
             raise
         raise user_error(f"{package} is not installed: {EXTRA}") from error
-    from hdf.console.progress import Reporter
     from hdf.files.pseudonyms import secret_of
     from hdf.inference.load import load_predictor
     from hdf.tools.review.desk import Desk
@@ -76,7 +74,7 @@ def review(
     table = out or folder.with_name(f"{folder.name}-corrections.csv")
     films = images_to_review(images)
     refuse_tables(table)
-    reporter = Reporter(console(sys.stderr))
+    report = reporter()
     with ExitStack() as stack:
         listening = stack.enter_context(open_socket(host, port))
         predictor = load_predictor(model, plugins_dir=plugins_dir)
@@ -87,14 +85,14 @@ def review(
         server = make_server(make_app(desk, pictures), host, token)
         address = address_of(host, listening, token)
         if not is_loopback(host):
-            reporter.say(f"warning: anyone who reaches {host} and has the address sees the images")
+            report.say(f"warning: anyone who reaches {host} and has the address sees the images")
         click.echo(address)
-        count = stack.enter_context(reporter.counting("predicting"))
+        count = stack.enter_context(report.counting("predicting"))
         stack.enter_context(predicting(predictor, desk, pictures, count))
         if not no_browser:
             stack.callback(show(address))
         with suppress(KeyboardInterrupt):
             server.run(sockets=[listening])
     accepted, flagged = desk.counts()
-    reporter.say(f"{table}: {accepted} accepted, {flagged} flagged of {len(films)} images")
-    reporter.say(NOTICE)
+    report.say(f"{table}: {accepted} accepted, {flagged} flagged of {len(films)} images")
+    report.say(NOTICE)

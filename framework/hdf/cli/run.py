@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-import time
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from hdf.cli.arguments import (
+    PATH,
     checked_recipe,
     is_one_of_many,
     nproc_option,
@@ -18,8 +19,9 @@ from hdf.cli.arguments import (
     plugins_dir_option,
     recipe_arguments,
 )
-from hdf.cli.screen import console, tell
+from hdf.cli.screen import reporter, tell
 from hdf.console import NOTICE
+from hdf.errors import Problem, UserError, user_error
 
 if TYPE_CHECKING:
     from hdf.recipe.check import CheckedRecipe
@@ -38,13 +40,18 @@ class RunArguments(NamedTuple):
     resume: Path | None
     plugins_dir: Path | None
 
+    def checked(self) -> tuple[CheckedRecipe, Registry]:
+        """The recipe that it names."""
+        assert self.recipe is not None
+        return checked_recipe(self.recipe, self.overrides, self.plugins_dir)
+
 
 @click.command()
 @recipe_arguments(required=False)
 @out_options("Write into exactly this folder, not runs/NAME/TIME.")
 @click.option(
     "--resume",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="RUN",
     help="Go on with the run in this folder; RECIPE is then not needed.",
 )
@@ -79,15 +86,14 @@ def run(nproc: int, **given: Any) -> None:
 
 
 def _run(world: World, arguments: RunArguments) -> None:
-    began = time.monotonic()
     found = _known(world, arguments)
     if found is None:
         return
 
     from rich.console import Console
 
-    from hdf.console.forecast import Forecast
     from hdf.console.progress import Reporter
+    from hdf.console.scores import more_lines
     from hdf.runs.run_folder import RunFolder
     from hdf.training.run import run_recipe
 
@@ -97,22 +103,100 @@ def _run(world: World, arguments: RunArguments) -> None:
         run_recipe(checked, registry, RunFolder(Path()), quiet, world)
         return
     folder = _folder(checked, arguments)
-    reporter = Reporter(console(sys.stderr), Forecast(began))
-    summary = run_recipe(checked, registry, folder, reporter, world)
-    for line in _closing_lines(summary, folder.path):
-        reporter.say(line)
+    report = reporter()
+    summary = run_recipe(checked, registry, folder, report, world)
+    scores = summary["metrics"]["val"]
+    low, high = scores["iou_mean_95"]
+    for line in (
+        f"validation: mean IoU {scores['iou_mean']:.3f} (95 % {low:.3f} to {high:.3f}), "
+        f"the constant box {scores['constant_box_iou']:.3f}; "
+        f"median {scores['iou_median']:.3f}, 2nd percentile {scores['iou_p2']:.3f}, "
+        f"IoU >= 0.75 in {scores['iou_at_75']:.0%}, AP {scores['ap']:.3f}",
+        *more_lines(scores),
+        f"{summary['timing']['seconds']:.0f} s; everything is in {folder.path}",
+        NOTICE,
+    ):
+        report.say(line)
 
 
 def _known(world: World, arguments: RunArguments) -> tuple[CheckedRecipe, Registry] | None:
-    """The recipe and what is installed; None where the run has finished before."""
-    given = (arguments.recipe, arguments.overrides, arguments.plugins_dir)
-    if arguments.resume is not None:
-        from hdf.cli.resuming import recipe_to_go_on_with
+    """The recipe and what is installed; None where the run to go on with has finished.
 
-        return recipe_to_go_on_with(world, arguments.resume, *given)
-    assert arguments.recipe is not None
-    with world.writer_first():
-        return checked_recipe(arguments.recipe, arguments.overrides, arguments.plugins_dir)
+    All processes must call this; the writer alone needs the run's folder.
+    """
+    folder = arguments.resume
+    if folder is None:
+        with world.writer_first():
+            return arguments.checked()
+
+    from hdf.recipe.load import read_text
+    from hdf.runs.run_folder import RESOLVED, status_of
+
+    finished, text = False, None
+    if world.is_writer:
+        _refuse_no_run(folder)
+        finished, file = status_of(folder).get("status") == "finished", folder / RESOLVED
+        text = read_text(file) if file.exists() else None
+    finished, text = world.broadcast((finished, text))
+    found = None
+    if not finished or arguments.recipe or arguments.overrides:  # these are never passed over
+        with world.writer_first():
+            found = _resumed(folder, text, arguments)
+    if finished and world.is_writer:
+        click.echo(f"{folder}: the run has finished; nothing is left to do", err=True)
+    return None if finished else found
+
+
+def _refuse_no_run(folder: Path) -> None:
+    """Refuse a folder that holds no run, or one that still goes on."""
+    from hdf.files.lock import is_held
+    from hdf.runs.run_folder import RESOLVED, status_of
+
+    status = status_of(folder)
+    if "folds" in status:
+        message = f"holds a cross-validation; hdf crossval RECIPE --out {folder} goes on with it"
+        raise user_error(message, str(folder))
+    if not status and not (folder / RESOLVED).exists():
+        raise user_error("holds no run; --resume names the folder of one", str(folder))
+    if is_held(folder):
+        raise user_error("the run still goes on in another process", str(folder))
+
+
+def _resumed(
+    folder: Path, text: str | None, arguments: RunArguments
+) -> tuple[CheckedRecipe, Registry]:
+    """The recipe of a run that is to go on; the command line must say the same, if anything.
+
+    Args:
+        text: of its ``resolved.yaml``; None where it was killed before that was written.
+    """
+    from hdf.recipe.check import check_recipe
+    from hdf.recipe.load import read_text
+    from hdf.recipe.merge import Source, differing, resolve, source_of
+    from hdf.registry.registry import discover
+    from hdf.runs.run_folder import RECIPE, RESOLVED
+
+    recipe, overrides, file = arguments.recipe, arguments.overrides, folder / RESOLVED
+    if text is None:
+        if recipe is None:
+            message = "is missing: the run was killed before it was written; give RECIPE as well"
+            raise user_error(message, str(file))
+        return arguments.checked()
+    registry = discover(arguments.plugins_dir)
+    own = check_recipe(source_of(file, text, ()), registry)
+    if recipe is not None and "=" in recipe.name and not recipe.exists():
+        recipe, overrides = None, (str(recipe), *overrides)  # changes alone are of its own recipe
+    if recipe is not None or overrides:
+        source = source_of(file, text, overrides) if recipe is None else resolve(recipe, overrides)
+        if found := differing(own.reread(), check_recipe(source, registry).reread()):
+            message = (
+                "the run there has another recipe; to go on with it, give --resume without a "
+                "recipe and without changes; to begin a new run, leave out --resume"
+            )
+            raise UserError([Problem(str(folder), message), *found])
+    if (folder / RECIPE).exists():  # as its author wrote it
+        text = read_text(folder / RECIPE)
+    return replace(own, source=Source(file, text, own.source.tree)), registry
 
 
 def _folder(checked: CheckedRecipe, arguments: RunArguments) -> RunFolder:
@@ -126,7 +210,7 @@ def _folder(checked: CheckedRecipe, arguments: RunArguments) -> RunFolder:
 
 
 def _launch(count: int, arguments: RunArguments) -> int:
-    """Refuse what can be known to be wrong, then start the processes."""
+    """Refuse what can be known to be wrong, then start the processes, which write to one folder."""
     from hdf.runtime.world import ALONE
 
     if is_one_of_many():
@@ -134,38 +218,19 @@ def _launch(count: int, arguments: RunArguments) -> int:
     found = _known(ALONE, arguments)
     if found is None:
         return 0
-    checked, _ = found
 
     from hdf.runs.run_folder import RunFolder, free_path
     from hdf.training.launch import launch, refuse_early
 
+    checked, _ = found
     refuse_early(checked, count)
     folder = _folder(checked, arguments)
     path = free_path(folder.path) if folder.numbered else folder.path
-    return launch(_arguments(arguments, path), count, RunFolder(path))
-
-
-def _arguments(arguments: RunArguments, path: Path) -> list[str]:
-    """Of the command of each process, which all write to `path`."""
-    options = ["--out" if arguments.resume is None else "--resume", str(path)]
-    options += ["--overwrite"] if arguments.overwrite else []
+    words = ["run", "--out" if arguments.resume is None else "--resume", str(path)]
+    if arguments.overwrite:
+        words.append("--overwrite")
     if arguments.plugins_dir is not None:
-        options += ["--plugins-dir", str(arguments.plugins_dir)]
-    recipe = [] if arguments.recipe is None else ["--", str(arguments.recipe), *arguments.overrides]
-    return ["run", *options, *recipe]
-
-
-def _closing_lines(summary: dict[str, Any], folder: Path) -> list[str]:
-    from hdf.console.scores import more_lines
-
-    scores = summary["metrics"]["val"]
-    low, high = scores["iou_mean_95"]
-    return [
-        f"validation: mean IoU {scores['iou_mean']:.3f} (95 % {low:.3f} to {high:.3f}), "
-        f"the constant box {scores['constant_box_iou']:.3f}; "
-        f"median {scores['iou_median']:.3f}, 2nd percentile {scores['iou_p2']:.3f}, "
-        f"IoU >= 0.75 in {scores['iou_at_75']:.0%}, AP {scores['ap']:.3f}",
-        *more_lines(scores),
-        f"{summary['timing']['seconds']:.0f} s; everything is in {folder}",
-        NOTICE,
-    ]
+        words += ["--plugins-dir", str(arguments.plugins_dir)]
+    if arguments.recipe is not None:
+        words += ["--", str(arguments.recipe), *arguments.overrides]
+    return launch(words, count, RunFolder(path))

@@ -14,6 +14,8 @@ from hdf.errors import UserError, exit_code_of, printable
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from hdf.console.progress import Reporter
+
 MOST_PROBLEMS = 100
 WIDE = 10_000
 
@@ -25,24 +27,28 @@ def console(file: IO[str]) -> Console:
     return Console(file=file, width=None if file.isatty() else WIDE)
 
 
+def reporter() -> Reporter:
+    """Reports progress on stderr, with forecasts of the whole time since the command began."""
+    from hdf.console.forecast import Forecast
+    from hdf.console.progress import Reporter
+
+    began = click.get_current_context().obj
+    return Reporter(console(sys.stderr), None if began is None else Forecast(began))
+
+
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table on stdout; without a terminal each row is one line of any length."""
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(*columns, box=None, header_style="bold", pad_edge=False)
     for row in rows:
-        table.add_row(*(_literal(cell) for cell in row))
+        table.add_row(*(escape(printable(cell)) for cell in row))
     screen = console(sys.stdout)
     with screen.capture() as captured:
         screen.print(table)
     for line in captured.get().splitlines():
         sys.stdout.write(f"{line.rstrip()}\n")
-
-
-def _literal(cell: str) -> str:
-    from rich.markup import escape
-
-    return escape(printable(cell))
 
 
 def show_json(value: Any) -> None:
@@ -75,7 +81,11 @@ def tell(error: BaseException) -> int | None:
     if isinstance(error, UserError):
         show_error(error)
         return 2
-    if isinstance(error, OSError) and _is_of_the_disk(error):
+    if isinstance(error, OSError):
+        from hdf.files.atomic import DISK_ERRORS  # not above: most commands end without an error
+
+        if error.errno not in DISK_ERRORS:
+            return None
         place = f"{error.filename}: " if error.filename else ""
         print(f"error: {place}{error.strerror}", file=sys.stderr)
         return 2
@@ -84,9 +94,3 @@ def tell(error: BaseException) -> int | None:
         print(f"{own_line}interrupted", file=sys.stderr)
         return exit_code_of(error)
     return None
-
-
-def _is_of_the_disk(error: OSError) -> bool:
-    from hdf.files.atomic import DISK_ERRORS  # not at the top: most commands end without an error
-
-    return error.errno in DISK_ERRORS

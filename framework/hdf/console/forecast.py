@@ -20,12 +20,9 @@ FAR_OFF, WORTH = 0.25, 60.0
 
 
 class Pace:
-    """The mean time of a piece of work.
+    """The mean time of a piece of work, in seconds; until one has been timed, a guess.
 
     The first piece includes the warm-up, and is used only until there is another.
-
-    Args:
-        guess: seconds per piece, until one has been timed.
     """
 
     def __init__(self, guess: float = 0.0) -> None:
@@ -72,7 +69,7 @@ class Forecast:
     """Announces how long a process will take: once, and again if that was far off.
 
     Attributes:
-        began: start of the process, on the clock of `time.monotonic`.
+        began: on the clock of `time.monotonic`.
         later: number of runs of the same length that follow in this process.
         told: the forecasts so far, in seconds.
     """
@@ -91,17 +88,18 @@ class Forecast:
         """
         whole = time.monotonic() - self.began + left
         again = bool(self.told)
-        if again and (len(self.told) > 1 or left < WORTH or not self._is_far_off(whole)):
+        far_off = again and abs(whole / self.told[0] - 1) > FAR_OFF
+        if again and (len(self.told) > 1 or left < WORTH or not far_off):
             return []
         self.told.append(whole)
         about = f"{'now ' if again else ''}{'at most' if at_most else 'about'}"
-        lines = [f"{about} {spoken(whole)} in all, until {_clock(left)}"]
+        now = datetime.now()
+        end = now + timedelta(seconds=left)
+        until = f"{end:%H:%M}" if end.date() == now.date() else f"{end:%Y-%m-%d %H:%M}"
+        lines = [f"{about} {spoken(whole)} in all, until {until}"]
         if whole > LONG and shorter and not again:
             lines.append(f"what would shorten it: {', '.join(shorter)}")
         return lines
-
-    def _is_far_off(self, whole: float) -> bool:
-        return abs(whole / self.told[0] - 1) > FAR_OFF
 
 
 def spoken(seconds: float) -> str:
@@ -114,10 +112,3 @@ def spoken(seconds: float) -> str:
     hours, minutes = divmod(whole // 60, 60) if whole >= 6000 else (0, whole // 60)
     parts = [(hours, "h"), (minutes, "min"), (whole % 60, "s")]
     return " ".join(f"{count} {unit}" for count, unit in parts if count)
-
-
-def _clock(left: float) -> str:
-    """The time of day in `left` seconds, with the date unless it is today."""
-    now = datetime.now()
-    end = now + timedelta(seconds=left)
-    return f"{end:%H:%M}" if end.date() == now.date() else f"{end:%Y-%m-%d %H:%M}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from rich.progress import Progress, ProgressColumn, TaskID, TextColumn, TimeRema
 from torch import Tensor
 
 from hdf.console.forecast import SURE, Forecast
-from hdf.files.atomic import naming
+from hdf.files.atomic import naming, utf8_name
 
 REFRESH_SECONDS = 0.25
 LINE_SECONDS = 10.0
@@ -22,12 +23,7 @@ FORECAST_SECONDS = 3.0
 
 
 class Reporter:
-    """Writes to the console and, once there is one, to the log of the run.
-
-    Args:
-        console: the command line's stderr.
-        forecast: of the process's time; by default one that begins now.
-    """
+    """Writes to the console, stderr, and to the log of the run once there is one."""
 
     def __init__(self, console: Console, forecast: Forecast | None = None) -> None:
         self.console = console
@@ -46,7 +42,7 @@ class Reporter:
         self._unlogged.append(text)
         if self.log is not None:
             with naming(self.log), self.log.open("a", encoding="utf-8") as file:
-                file.writelines(f"{line}\n" for line in self._unlogged)
+                file.writelines(f"{utf8_name(line)}\n" for line in self._unlogged)
             self._unlogged.clear()
 
     @contextmanager
@@ -57,39 +53,21 @@ class Reporter:
 
         Args:
             then: duration of the work that follows, as a multiple of this work's.
-            shorter: what would shorten it.
+            shorter: what would shorten both.
         """
-        forecast = self._forecasting(what, then, shorter)
-        with self._counted(what) as show:
-
-            def count(done: int, total: int) -> None:
-                forecast(done, total)
-                show(done, total)
-
-            yield count
-
-    @contextmanager
-    def _counted(self, what: str) -> Iterator[Callable[[int, int], None]]:
-        if not self.console.is_terminal:
-            yield self._counted_in_lines(what)
-            return
+        forecast, last = self._forecasting(what, then, shorter), time.perf_counter()
         with self._bar(TimeRemainingColumn()) as bar:
             task = bar.add_task(what, total=None, info="")
-            yield lambda done, total: bar.update(
-                task, completed=done, total=total, info=f"{done}/{total}"
-            )
 
-    def _counted_in_lines(self, what: str) -> Callable[[int, int], None]:
-        """Print a line every `LINE_SECONDS`, without a terminal."""
-        last = time.perf_counter()
+            def count(done: int, total: int) -> None:
+                nonlocal last
+                forecast(done, total)
+                bar.update(task, completed=done, total=total, info=f"{done}/{total}")
+                if not self.console.is_terminal and time.perf_counter() - last >= LINE_SECONDS:
+                    last = time.perf_counter()
+                    self.say(f"{what}: {done} of {total}")
 
-        def count(done: int, total: int) -> None:
-            nonlocal last
-            if time.perf_counter() - last >= LINE_SECONDS:
-                last = time.perf_counter()
-                self.say(f"{what}: {done} of {total}")
-
-        return count
+            yield count
 
     def _forecasting(
         self, what: str, then: float, shorter: Sequence[str]
@@ -119,45 +97,36 @@ class Reporter:
     def training(
         self, epochs: int, steps: int, left: Callable[[], float | None] = lambda: None
     ) -> Iterator[TrainingDisplay]:
-        """Show the progress of a training with `steps` batches per epoch.
-
-        Args:
-            left: seconds until the process ends, or None if unknown.
-        """
+        """Show a training with `steps` batches per epoch, and the seconds `left` if known."""
         with self._bar(TextColumn("{task.fields[left]}", style="progress.remaining")) as bar:
             task = bar.add_task("training", total=epochs * steps, info="", left="")
             yield TrainingDisplay(self, bar, task, epochs, steps, left)
 
     @contextmanager
     def _bar(self, time_left: ProgressColumn) -> Iterator[Progress]:
-        # Without a bar everything fits into a terminal of 80 columns.
+        # Without rich's own bar everything fits into a terminal of 80 columns.
         columns = (TextColumn("{task.description}"), TextColumn("{task.fields[info]}"))
         progress = Progress(*columns, time_left, console=self.console, transient=True)
-        if not self.console.is_terminal:
-            yield progress  # never started: off a terminal, only whole lines are written
-            return
-        with progress:
+        # Off a terminal it is never started: only whole lines are written there.
+        with progress if self.console.is_terminal else nullcontext():
             yield progress
 
 
+@dataclass
 class TrainingDisplay:
     """Epoch, batch, loss, images per second, time left, and IoU beside the constant box's."""
 
-    def __init__(
-        self,
-        reporter: Reporter,
-        bar: Progress,
-        task: TaskID,
-        epochs: int,
-        steps: int,
-        left: Callable[[], float | None],
-    ) -> None:
-        self.reporter, self.bar, self.task, self.left = reporter, bar, task, left
-        self.epochs, self.steps = epochs, steps
-        self.epoch = 0
-        self._score = ""
-        self._images = 0
-        self._shown = self._began = time.perf_counter()
+    reporter: Reporter
+    bar: Progress
+    task: TaskID
+    epochs: int
+    steps: int
+    left: Callable[[], float | None]
+    epoch: int = 0
+    _score: str = ""
+    _images: int = 0
+    _shown: float = 0.0
+    _began: float = 0.0
 
     def start_epoch(self, epoch: int) -> None:
         """`epoch` counts from 1."""

@@ -12,13 +12,7 @@ COLUMNS = (
 
 
 def score_rows(name: str, images: str, metrics: dict[str, Any]) -> Iterator[tuple[str, ...]]:
-    """Rows for `COLUMNS`: for all boxes, then for each label and source if there are several.
-
-    Args:
-        name: name of the first row.
-        images: number of images, for the first row.
-        metrics: those of `Comparison.metrics`.
-    """
+    """Rows for `COLUMNS`: for all boxes, then for each label and source if there are several."""
     yield score_row(name, images, metrics)
     for kind in ("labels", "sources"):
         for part, scores in metrics.get(kind, {}).items():
@@ -41,18 +35,28 @@ def score_row(name: str, images: str, scores: dict[str, Any]) -> tuple[str, ...]
     )
 
 
+def above_constant_box(scores: dict[str, Any]) -> str:
+    """The mean IoU, and its difference from the constant box's."""
+    low, high = scores["above_constant_box_95"]
+    return (
+        f"mean IoU {scores['iou_mean']:.3f}, {scores['above_constant_box']:+.3f} "
+        f"(95 % {low:+.3f} to {high:+.3f}) from the constant box"
+    )
+
+
 def more_lines(metrics: dict[str, Any]) -> Iterator[str]:
     """Lines about the cardiothoracic ratio and about coverage, if they were measured."""
     if "ratio" in metrics:
         yield _ratio_line(metrics["ratio"])
     coverage = metrics.get("coverage")
-    if coverage is not None:
-        for label, scores in coverage["labels"].items():
-            area = f"outer boxes of {scores['outer_area_mean']:.2f} times the area"
-            yield f"{_covered(coverage['level'], label, scores)}, {area}"
-        if "ratio" in coverage:
-            width = f"intervals {coverage['ratio']['width_mean']:.3f} wide"
-            yield f"{_covered(coverage['level'], 'ratio', coverage['ratio'])}, {width}"
+    if coverage is None:
+        return
+    for label, scores in coverage["labels"].items():
+        area = f"outer boxes of {scores['outer_area_mean']:.2f} times the area"
+        yield f"{_covered(coverage['level'], label, scores)}, {area}"
+    if "ratio" in coverage:
+        width = f"intervals {coverage['ratio']['width_mean']:.3f} wide"
+        yield f"{_covered(coverage['level'], 'ratio', coverage['ratio'])}, {width}"
 
 
 def _ratio_line(ratio: dict[str, Any]) -> str:
@@ -62,8 +66,7 @@ def _ratio_line(ratio: dict[str, Any]) -> str:
         parts.append(f"the constant box {ratio['constant_box_mae']:.4f}")
     parts.append(f"bias {ratio['bias']:+.4f}")
     if ratio["limits"] is not None:
-        below, above = ratio["limits"]
-        parts.append(f"limits of agreement {below:+.3f} to {above:+.3f}")
+        parts.append("limits of agreement {:+.3f} to {:+.3f}".format(*ratio["limits"]))
     if ratio["r"] is not None:
         parts.append(f"r {ratio['r']:.3f}")
     return f"cardiothoracic ratio of {ratio['n']} images: {', '.join(parts)}"

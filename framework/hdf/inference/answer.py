@@ -29,17 +29,14 @@ class Answer:
 
     Attributes:
         size: (height, width) of the image.
-        prediction: the boxes, in its pixels.
         facts: what its file states.
-        outer: the box that contains the true one, by label; empty without a calibration.
-        inner: the box that lies within the true one, likewise; none where the edges are too
-            uncertain for any.
-        ratio: the cardiothoracic ratio, if heart and lungs were found in a view that is not stated
-            to be lateral.
+        outer: by label, if calibrated, the box that contains the true one.
+        inner: likewise the box within the true one, unless the edges are too uncertain for any.
+        coverage: how often all edges of a true box lie between the two, in (0, 1).
+        ratio: the cardiothoracic ratio, unless the view is stated to be lateral.
         ratio_interval: (low, high), if the ratio is calibrated.
-        width: of the heart in millimetres, if the file states a pixel spacing that makes it one.
-        implausible: the width in millimetres that the stated pixel spacing gives, if no adult's
-            heart is so wide.
+        width: of the heart, if the file states a pixel spacing.
+        implausible: instead of it, the width in millimetres that no adult's heart has.
     """
 
     size: tuple[int, int]
@@ -47,10 +44,19 @@ class Answer:
     facts: ImageFacts
     outer: dict[str, Tensor] = field(default_factory=dict)
     inner: dict[str, Tensor] = field(default_factory=dict)
+    coverage: float | None = None
     ratio: float | None = None
     ratio_interval: tuple[float, float] | None = None
     width: HeartWidth | None = None
     implausible: float | None = None
+
+    @property
+    def ratio_text(self) -> str:
+        """The ratio with its interval: ``0.46 (0.43 to 0.48)``; empty without a ratio."""
+        if self.ratio is None:
+            return ""
+        interval = self.ratio_interval
+        return f"{self.ratio:.2f}" + (" ({:.2f} to {:.2f})".format(*interval) if interval else "")
 
     @property
     def warnings(self) -> list[str]:
@@ -82,18 +88,17 @@ def make_answer(
 
     Args:
         size: (height, width) of the image.
-        calibration: of the predictor.
         coverage: one of the calibration's levels.
     """
-    boxes = prediction.boxes
+    boxes, lateral = prediction.boxes, facts.view in LATERAL
     width = heart_width(boxes["heart"], facts) if "heart" in boxes else None
     usable = width is None or WIDTHS[0] <= width.mm <= WIDTHS[1]
     answer = Answer(
         size,
         prediction,
         facts,
-        ratio=None if facts.view in LATERAL else cardiothoracic_ratio(boxes),
-        width=width if usable and facts.view not in LATERAL else None,
+        ratio=None if lateral else cardiothoracic_ratio(boxes),
+        width=width if usable and not lateral else None,
         implausible=None if usable or width is None else width.mm,
     )
     return answer if calibration is None else _calibrated(answer, calibration, coverage)
@@ -118,4 +123,4 @@ def _calibrated(answer: Answer, calibration: Calibration, level: float) -> Answe
         for bound in (calibration.outer, calibration.inner)
     )
     certain = {label: box for label, box in inner.items() if bool((box[2:] > box[:2]).all())}
-    return replace(answer, outer=outer, inner=certain, ratio_interval=interval)
+    return replace(answer, outer=outer, inner=certain, coverage=level, ratio_interval=interval)

@@ -1,23 +1,31 @@
-"""Predicting for many files on all cores."""
+"""Predicting for many files, on all cores or in several processes."""
 
 from __future__ import annotations
 
 import math
+import multiprocessing
+import os
+import pickle
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
+import torch
 from torch import Tensor
 
-from hdf.errors import UserError
+from hdf.errors import UserError, user_error
 from hdf.images import image_facts, read_image
 from hdf.inference.answer import Answer, make_answer
 from hdf.inference.predictor import Prediction
 from hdf.models.calibration import Calibration
-from hdf.runtime.workers import in_order, one_torch_thread, workers
+from hdf.runtime.resources import cores
+from hdf.runtime.workers import Processes, end_with_parent, in_order, one_torch_thread, workers
 from hdf.types import ImageFacts
 
 TOGETHER = 4
@@ -28,11 +36,7 @@ Draw = Callable[[Path, Tensor, Answer], None]
 
 
 class AnyPredictor(Protocol):
-    """A `Predictor` or an `OnnxPredictor`.
-
-    Attributes:
-        calibration: the calibration of its spreads; None if there is none.
-    """
+    """A `Predictor` or an `OnnxPredictor`."""
 
     calibration: Calibration | None
 
@@ -40,14 +44,13 @@ class AnyPredictor(Protocol):
         """One prediction per image float32 [1, H, W]; safe to call from several threads."""
 
 
+Load = Callable[..., AnyPredictor]
+"""Loads a predictor onto the device that the keyword ``device`` names."""
+
+
 @dataclass(frozen=True)
 class FileResult:
-    """The result for one file.
-
-    Attributes:
-        answer: None if the file can't be read.
-        reason: why it can't be read.
-    """
+    """The answer for a file; None where it can't be read, with the reason."""
 
     path: Path
     answer: Answer | None
@@ -66,55 +69,92 @@ def predict_files(
         coverage: one of the levels of the predictor's calibration.
         draw: called in the threads for each image that was read.
     """
-    chunks = chunks_of(paths, workers())
-
-    def predicted(chunk: Sequence[Path]) -> list[FileResult]:
-        return predict_chunk(predictor, chunk, coverage, draw)
-
+    chunks = _chunks(paths, workers())
+    predicted = partial(_predict_chunk, predictor, coverage, draw)
     with one_torch_thread() if len(chunks) > 1 else nullcontext():
         for results in in_order(ThreadPoolExecutor(min(workers(), len(chunks))), predicted, chunks):
             yield from results
 
 
-def chunks_of(paths: Sequence[Path], count: int) -> list[Sequence[Path]]:
+def _chunks(paths: Sequence[Path], count: int) -> list[Sequence[Path]]:
     """The paths in chunks of `TOGETHER`, or smaller ones so that all `count` workers get some."""
     together = max(1, min(TOGETHER, math.ceil(len(paths) / count)))
     return [paths[start : start + together] for start in range(0, len(paths), together)]
 
 
-def predict_chunk(
-    predictor: AnyPredictor, paths: Sequence[Path], coverage: float, draw: Draw | None
+def _predict_chunk(
+    predictor: AnyPredictor, coverage: float, draw: Draw | None, paths: Sequence[Path]
 ) -> list[FileResult]:
     """The results for a few files, whose images form one batch."""
     read = [_read(path) for path in paths]
-    images = [item.image for item in read if isinstance(item, _Read)]
-    predictions = iter(predictor.predict(images))
-
-    def result(path: Path, item: _Read | UserError) -> FileResult:
-        if isinstance(item, UserError):
-            return FileResult(path, None, _reason(item))
-        height, width = item.image.shape[-2:]
-        found, calibration = next(predictions), predictor.calibration
-        answer = make_answer(found, (height, width), item.facts, calibration, coverage)
+    predictions = iter(predictor.predict([item[0] for item in read if isinstance(item, tuple)]))
+    results = []
+    for path, item in zip(paths, read, strict=True):
+        if isinstance(item, str):
+            results.append(FileResult(path, None, item))
+            continue
+        image, facts = item
+        size = (image.shape[-2], image.shape[-1])
+        answer = make_answer(next(predictions), size, facts, predictor.calibration, coverage)
         if draw is not None:
-            draw(path, item.image, answer)
-        return FileResult(path, answer)
-
-    return [result(path, item) for path, item in zip(paths, read, strict=True)]
-
-
-class _Read(NamedTuple):
-    image: Tensor
-    facts: ImageFacts
+            draw(path, image, answer)
+        results.append(FileResult(path, answer))
+    return results
 
 
-def _read(path: Path) -> _Read | UserError:
+def _read(path: Path) -> tuple[Tensor, ImageFacts] | str:
+    """The image and the facts of its file, or why it can't be read."""
     try:
-        return _Read(read_image(path), image_facts(path, patient=False))
+        return read_image(path), image_facts(path, patient=False)
     except UserError as error:
-        return error
+        return "; ".join(problem.message for problem in error.problems)
 
 
-def _reason(error: UserError) -> str:
-    """The messages without the path, which is reported separately."""
-    return "; ".join(problem.message for problem in error.problems)
+def predict_in_processes(
+    load: Load, device: str, paths: Sequence[Path], coverage: float, draw: Draw | None, count: int
+) -> Iterator[FileResult]:
+    """`predict_files` in `count` processes, which load the models and share GPUs and cores.
+
+    `load` and `draw` are pickled.
+
+    Raises:
+        UserError: a process has died.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    started = (spawn.Value("i", 0), count, load, device, coverage, draw)
+    pool = Processes(count, spawn, initializer=_start, initargs=started)
+    try:
+        for packed in in_order(pool, _predicted, _chunks(paths, count)):
+            yield from pickle.loads(packed)
+    except BrokenProcessPool as error:
+        message = "a process died, perhaps for lack of memory; try a smaller --nproc"
+        raise user_error(message) from error
+
+
+_ready: list[Callable[[Sequence[Path]], list[FileResult]]] = []
+"""In a worker process: the function that predicts."""
+
+
+def _start(
+    number: Synchronized[int],
+    count: int,
+    load: Load,
+    device: str,
+    coverage: float,
+    draw: Draw | None,
+) -> None:
+    end_with_parent()
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, cores() // count))
+    with number.get_lock():
+        own = number.value
+        number.value += 1
+    if device in ("auto", "cuda") and torch.cuda.is_available():
+        device = f"cuda:{own % torch.cuda.device_count()}"
+    _ready[:] = [partial(_predict_chunk, load(device=device), coverage, draw)]
+
+
+def _predicted(paths: Sequence[Path]) -> bytes:
+    """The pickled results: torch would open a socket for each small tensor."""
+    (predict,) = _ready
+    return pickle.dumps(predict(paths))

@@ -7,14 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from hdf.inference.calibrations import FILE, read_calibration
+from pydantic import TypeAdapter, ValidationError
+
+from hdf.errors import user_error
 from hdf.inference.predictor import Predictor
 from hdf.models.calibration import Calibration
 from hdf.models.detector import Detector
 from hdf.models.file import load_model
 from hdf.models.weights import DEFAULT, find_models
+from hdf.recipe.load import read_text
 from hdf.registry.registry import Registry, discover
 from hdf.runtime.device import choose_compute
+
+CALIBRATION = "calibration.json"
 
 
 def load_predictor(
@@ -42,33 +47,34 @@ def load_predictor(
 
 
 def load_detectors(models: Sequence[str | Path], registry: Registry) -> list[Detector]:
-    """The detectors of all named models, each once.
-
-    Raises:
-        UserError: there is no such model, or it can't be loaded.
-    """
+    """The detectors of all named models, each once; a `UserError` where one can't be loaded."""
     found = {str(name): find_models(str(name)) for name in models}
-    return [
-        detector for name, paths in found.items() for detector in _loaded(name, paths, registry)
-    ]
-
-
-def _loaded(name: str, paths: list[Path], registry: Registry) -> list[Detector]:
-    """The detectors of one name; folds get the calibration of their cross-validation."""
-    detectors = [load_model(path, registry) for path in paths]
-    calibration = crossval_calibration(name, paths)
-    if calibration is not None:
-        for detector in detectors:
-            detector.spec = replace(detector.spec, calibration=calibration)
+    detectors = []
+    for name, paths in found.items():
+        calibration = crossval_calibration(name, paths)
+        for path in paths:
+            detector = load_model(path, registry)
+            if calibration is not None:
+                detector.spec = replace(detector.spec, calibration=calibration)
+            detectors.append(detector)
     return detectors
 
 
 def crossval_calibration(name: str, paths: Sequence[Path]) -> Calibration | None:
-    """The calibration of a cross-validation's folds; None for single models, and without any.
-
-    Args:
-        name: the folder of the cross-validation.
-        paths: the model files that `hdf.models.weights.find_models` found there.
-    """
-    measured = len(paths) > 1 and (Path(name) / FILE).is_file()
+    """That of the cross-validation whose folds were found at `paths`; None for any other model."""
+    measured = len(paths) > 1 and (Path(name) / CALIBRATION).is_file()
     return read_calibration(Path(name)) if measured else None
+
+
+def read_calibration(folder: Path) -> Calibration:
+    """The calibration in the folder of a finished cross-validation, or a `UserError`."""
+    path = folder / CALIBRATION
+    if not path.is_file():
+        message = (
+            f"holds no {CALIBRATION}; name the folder of a finished hdf crossval with enough boxes"
+        )
+        raise user_error(message, str(folder))
+    try:
+        return TypeAdapter(Calibration).validate_json(read_text(path))
+    except ValidationError as error:
+        raise user_error("is not a calibration that hdf wrote", str(path)) from error

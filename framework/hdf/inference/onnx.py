@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -12,10 +13,8 @@ import torch
 from torch import Tensor
 
 from hdf.errors import user_error
-from hdf.inference.calibrations import widest
-from hdf.inference.predictor import Prediction, ViewAnswer, common_labels, merge_answers
-from hdf.inference.views import TtaView, tta_views
-from hdf.models.detector import ModelSpec
+from hdf.inference.predictor import Prediction, ViewAnswer, common_labels, merge_answers, widest
+from hdf.inference.views import tta_views
 from hdf.models.file import spec_of
 from hdf.types import Detections
 
@@ -23,13 +22,10 @@ EXTRA = "pip install 'heart-detection-framework[onnx]'"
 
 
 class OnnxModel:
-    """An exported model; safe to call from several threads.
+    """An ``.onnx`` file; safe to call from several threads.
 
     Attributes:
         spec: the description of the detector in the file.
-
-    Args:
-        path: an ``.onnx`` file.
 
     Raises:
         UserError: ONNX Runtime is not installed, or `hdf export` did not write this file.
@@ -38,18 +34,19 @@ class OnnxModel:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = Lock()
-        session = _open(path, torch.get_num_threads())
-        self._sessions = {torch.get_num_threads(): session}
+        self._sessions: dict[int, Any] = {}  # by threads, whose number is fixed in each
+        session = self._session()
         self._names = [output.name for output in session.get_outputs()]
-        self.spec = _spec(session, path)
+        try:
+            self.spec = spec_of(session.get_modelmeta().custom_metadata_map["hdf"], path)
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            message = "an ONNX file, but not one that hdf export wrote"
+            raise user_error(message, str(path)) from error
 
     def __call__(self, image: Tensor) -> dict[str, Tensor]:
-        """The graph's outputs by name (`hdf.tools.export.PredictionGraph`).
+        """The graph's outputs by name, for an image float32 [1, H, W] in [0, 1] on the CPU.
 
         It uses as many threads as torch does in the calling thread.
-
-        Args:
-            image: float32 [1, H, W] in [0, 1], on the CPU.
         """
         values = self._session().run(None, {"image": image[None].numpy()})
         return dict(zip(self._names, map(torch.from_numpy, values), strict=True))
@@ -57,25 +54,13 @@ class OnnxModel:
     def _session(self) -> Any:
         threads = torch.get_num_threads()
         with self._lock:
-            if threads not in self._sessions:  # a session's number of threads is fixed
+            if threads not in self._sessions:
                 self._sessions[threads] = _open(self.path, threads)
             return self._sessions[threads]
 
 
 class OnnxPredictor:
-    """A `Predictor` that uses ONNX Runtime instead of PyTorch.
-
-    Attributes:
-        labels: the labels that it detects.
-        calibration: that of the models, the widest of several; None if a model has none.
-
-    Args:
-        models: at least one; several form an ensemble (`hdf.inference.predictor.combine`).
-        tta: number of views of each image that are averaged (`hdf.inference.views`).
-
-    Raises:
-        UserError: the models do not detect the same labels.
-    """
+    """A `hdf.inference.Predictor` that uses ONNX Runtime instead of PyTorch."""
 
     def __init__(self, models: Sequence[OnnxModel], tta: int = 1) -> None:
         self.models = list(models)
@@ -84,20 +69,21 @@ class OnnxPredictor:
         self.calibration = widest([model.spec.calibration for model in models])
 
     def predict(self, images: Sequence[Tensor]) -> list[Prediction]:
-        """The predictions for images.
-
-        Args:
-            images: float32 [1, H, W] in [0, 1], bone bright, of any sizes, on the CPU.
-        """
+        """As `hdf.inference.Predictor.predict`."""
         return [
-            merge_answers(self._answers(image), (image.shape[-2], image.shape[-1]), self.labels)
-            for image in images
+            merge_answers(list(self._answers(image)), image.shape, self.labels) for image in images
         ]
 
-    def _answers(self, image: Tensor) -> list[ViewAnswer]:
+    def _answers(self, image: Tensor) -> Iterator[ViewAnswer]:
         if len(self.models) == len(self.views) == 1:
-            return [answer_of(self.models[0](image))]
-        return [_view_answer(model, image, view) for model in self.models for view in self.views]
+            yield answer_of(self.models[0](image))
+            return
+        for model, view in product(self.models, self.views):
+            # At the network's size, where the graph neither resizes the image nor clips boxes
+            # before the mean is taken.
+            seen = view.apply(image, model.spec.image_size, model.spec.resize)
+            answer = answer_of(model(seen.image))
+            yield answer._replace(detections=seen.to_original(answer.detections))
 
 
 def answer_of(outputs: dict[str, Tensor]) -> ViewAnswer:
@@ -107,14 +93,6 @@ def answer_of(outputs: dict[str, Tensor]) -> ViewAnswer:
         outputs["boxes"][0], outputs["scores"][0], None if spread is None else spread[0]
     )
     return ViewAnswer(found, math.nan if doubt is None else float(doubt))
-
-
-def _view_answer(model: OnnxModel, image: Tensor, view: TtaView) -> ViewAnswer:
-    # At the network's size, where the graph neither resizes the image nor clips boxes before the
-    # mean is taken.
-    seen = view.apply(image, model.spec.image_size, model.spec.resize)
-    answer = answer_of(model(seen.image))
-    return answer._replace(detections=seen.to_original(answer.detections))
 
 
 def _open(path: Path, threads: int) -> Any:
@@ -132,10 +110,3 @@ def _open(path: Path, threads: int) -> Any:
     except Exception as error:  # ONNX Runtime raises a class of its own for each reason
         reason = " ".join(str(error).split())
         raise user_error(f"not a readable ONNX file: {reason}", str(path)) from error
-
-
-def _spec(session: Any, path: Path) -> ModelSpec:
-    try:
-        return spec_of(session.get_modelmeta().custom_metadata_map["hdf"], path)
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise user_error("an ONNX file, but not one that hdf export wrote", str(path)) from error

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +15,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from hdf.boxes import clip
 from hdf.errors import user_error
-from hdf.inference.calibrations import widest
 from hdf.inference.views import tta_views
+from hdf.models.calibration import Calibration
 from hdf.models.detector import Detector, ModelSpec
 from hdf.runtime.device import Compute
 from hdf.types import Detections
@@ -54,8 +54,7 @@ class Prediction:
     @property
     def scores(self) -> dict[str, float]:
         """The score in [0, 1] of each detected label."""
-        scores = self._by_label(self.detections.scores)
-        return {label: float(score) for label, score in scores.items()}
+        return {k: float(score) for k, score in self._by_label(self.detections.scores).items()}
 
     def _by_label(self, values: Tensor) -> dict[str, Tensor]:
         names = [self.labels[number] for number in self.detections.labels.tolist()]
@@ -70,24 +69,18 @@ class ViewAnswer(NamedTuple):
 
 
 def merge_answers(
-    answers: Sequence[ViewAnswer], size: tuple[int, int], labels: tuple[str, ...]
+    answers: Sequence[ViewAnswer], shape: Sequence[int], labels: tuple[str, ...]
 ) -> Prediction:
-    """One prediction from the answers of all detectors to all views of an image.
-
-    Args:
-        size: (height, width) of the image.
-    """
+    """One prediction from all detectors' answers to all views of an image of [..., H, W]."""
     found = combine([answer.detections for answer in answers], len(labels))
     doubt = sum(answer.doubt for answer in answers) / len(answers)
-    return Prediction(replace(found, boxes=clip(found.boxes, size)), doubt, labels)
+    return Prediction(
+        replace(found, boxes=clip(found.boxes, (shape[-2], shape[-1]))), doubt, labels
+    )
 
 
 def common_labels(specs: Sequence[ModelSpec]) -> tuple[str, ...]:
-    """The labels that all detectors share.
-
-    Raises:
-        UserError: the detectors have different labels.
-    """
+    """The labels that all detectors share, or a `UserError`."""
     if any(spec.labels != specs[0].labels for spec in specs):
         found = " and ".join(sorted({str(list(spec.labels)) for spec in specs}))
         raise user_error(f"the models of an ensemble must detect the same labels, not {found}")
@@ -103,61 +96,64 @@ def combine(answers: Sequence[Detections], labels: int) -> Detections:
 
     Args:
         answers: at least one, all in the same pixels.
-        labels: the number of labels, L.
+        labels: the number of labels.
 
     Returns:
         At most one box per label, in the order of the labels. A score is the mean over all answers,
         with 0 for those without a box. The spread is None if the only answer has none.
     """
-    first = answers[0].labels.tolist()
-    if len(answers) == 1 and first == sorted(set(first)):
-        return answers[0]
-    found = [(label, _best(answers, label)) for label in range(labels)]
-    rows = [(label, _mean(boxes, len(answers))) for label, boxes in found if boxes]
-    if not rows:
-        return _empty(answers[0])
-    boxes, scores, spreads = zip(*(row for _, row in rows), strict=True)
-    known = [spread for spread in spreads if spread is not None]
+    first = answers[0]
+    if len(answers) == 1 and first.labels.tolist() == sorted(set(first.labels.tolist())):
+        return first
+    shape = (len(answers), labels)
+    boxes, spreads = torch.full((2, *shape, 4), math.nan)
+    scores = torch.zeros(shape)
+    for row, answer in enumerate(answers):
+        for index in answer.scores.argsort(descending=True, stable=True).flip(0):  # the best last
+            at = row, answer.labels[index]
+            boxes[at], scores[at] = answer.boxes[index], answer.scores[index]
+            if answer.spread is not None:
+                spreads[at] = answer.spread[index]
+    mean = boxes.nanmean(0)
+    found = ~mean[:, 0].isnan()
+    between = (boxes - mean).square().nanmean(0)
+    spread = (spreads.square().nanmean(0).nan_to_num() + between).sqrt()
+    known = len(answers) > 1 or first.spread is not None
     return Detections(
-        torch.stack(boxes),
-        torch.tensor([label for label, _ in rows]),
-        torch.stack(scores),
-        torch.stack(known) if len(known) == len(rows) else None,
+        mean[found],
+        found.nonzero().flatten(),
+        scores.sum(0)[found] / len(answers),
+        spread[found] if known else None,
     )
 
 
-Box = tuple[Tensor, Tensor, Tensor | None]
-"""A box [4], its score [], and its spread [4]."""
+def widest(calibrations: Sequence[Calibration | None]) -> Calibration | None:
+    """The calibration of an ensemble: the largest quantile for each label and level.
 
+    This is conservative: the mean of several answers has smaller errors than each of them, and its
+    spread includes their differences.
 
-def _best(answers: Sequence[Detections], label: int) -> list[Box]:
-    found: list[Box] = []
-    for answer in answers:
-        of_label = (answer.labels == label).nonzero().flatten()
-        if len(of_label):
-            index = of_label[answer.scores[of_label].argmax()]
-            spread = None if answer.spread is None else answer.spread[index]
-            found.append((answer.boxes[index], answer.scores[index], spread))
-    return found
-
-
-def _mean(found: Sequence[Box], answers: int) -> Box:
-    boxes = torch.stack([box for box, _, _ in found])
-    score = torch.stack([score for _, score, _ in found]).sum() / answers
-    variances = [spread.square() for _, _, spread in found if spread is not None]
-    if answers == 1:
-        return boxes[0], score, found[0][2]
-    own = torch.stack(variances).mean(0) if variances else torch.zeros_like(boxes[0])
-    return boxes.mean(0), score, (own + boxes.var(0, correction=0)).sqrt()
-
-
-def _empty(like: Detections) -> Detections:
-    return Detections(
-        like.boxes.new_zeros(0, 4),
-        like.labels.new_zeros(0),
-        like.scores.new_zeros(0),
-        None if like.spread is None else like.spread.new_zeros(0, 4),
+    Returns:
+        None if a detector has no calibration, or if levels, labels or kinds of spread differ.
+    """
+    known = [item for item in calibrations if item is not None]
+    kinds = {(item.levels, *sorted(item.edges), *sorted(item.fallback_spread)) for item in known}
+    if len(known) < len(calibrations) or len(kinds) != 1:
+        return None
+    first = known[0]
+    return Calibration(
+        first.levels,
+        {label: _maxima(item.edges[label] for item in known) for label in first.edges},
+        _maxima(item.ratio for item in known) if all(item.ratio for item in known) else (),
+        {
+            label: _maxima(item.fallback_spread[label] for item in known)
+            for label in first.fallback_spread
+        },
     )
+
+
+def _maxima(values: Iterable[tuple[float, ...]]) -> Any:
+    return tuple(map(max, zip(*values, strict=True)))
 
 
 class Predictor:
@@ -195,7 +191,7 @@ class Predictor:
             for number, answer in self._answers(detector, images):
                 answers[number].append(answer)
         return [
-            merge_answers(found, (image.shape[-2], image.shape[-1]), self.labels)
+            merge_answers(found, image.shape, self.labels)
             for image, found in zip(images, answers, strict=True)
         ]
 
@@ -207,28 +203,24 @@ class Predictor:
         todo = [(number, view) for view in self.views for number in range(len(images))]
         for start in range(0, len(todo), TOGETHER):
             chosen = todo[start : start + TOGETHER]
-            seen = [
-                view.apply(images[number], spec.image_size, spec.resize) for number, view in chosen
-            ]
+            seen = [view.apply(images[n], spec.image_size, spec.resize) for n, view in chosen]
             batch = torch.stack([item.image for item in seen]).to(self.compute.device)
-            for (number, _), item, answer in zip(
-                chosen, seen, self._run(detector, batch), strict=True
-            ):
+            found = self._run(detector, batch)
+            for (number, _), item, answer in zip(chosen, seen, found, strict=True):
                 yield number, answer._replace(detections=item.to_original(answer.detections))
 
     def _run(self, detector: Detector, images: Tensor) -> list[ViewAnswer]:
         with self.compute.autocast():
             maps = detector.features(images)
             raw = detector.run_head(maps)
-        doubts = (
-            [math.nan] * len(images) if detector.doubt is None else detector.doubt(maps).tolist()
-        )
+        unknown = [math.nan] * len(images)
+        doubts = unknown if detector.doubt is None else detector.doubt(maps).tolist()
         found = [detections.cpu() for detections in detector.decode(raw)]
         return list(map(ViewAnswer, found, doubts))
 
 
 def _ready(detector: Detector, compute: Compute) -> Detector:
-    """A faster copy that can't be trained any more; the original is left as it is."""
+    """A faster copy, which can't be trained any more."""
     copy = deepcopy(detector).eval()
     fold_batch_norms(copy)
     return copy.to(compute.device).to(memory_format=torch.channels_last)
@@ -237,25 +229,17 @@ def _ready(detector: Detector, compute: Compute) -> Detector:
 def fold_batch_norms(model: nn.Module) -> None:
     """Fold each batch norm into the convolution before it in a `Sequential`, in place.
 
-    The norm becomes an identity; results change by rounding only. Layers with hooks stay as they
-    are.
-
-    Args:
-        model: in evaluation mode; it can't be trained afterwards.
+    Results change by rounding only. Layers with hooks stay as they are. The model is in evaluation
+    mode, and can't be trained afterwards.
 
     Source: Jacob et al., Quantization and Training of Neural Networks for Efficient
     Integer-Arithmetic-Only Inference, CVPR 2018, section 3.2.
     """
     for sequence in [item for item in model.modules() if isinstance(item, nn.Sequential)]:
         for number, (layer, norm) in enumerate(pairwise(list(sequence))):
-            if isinstance(layer, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                if not _is_plain(layer, norm):
-                    continue
+            hooked = any(item._forward_hooks or item._forward_pre_hooks for item in (layer, norm))
+            if type(layer) is not nn.Conv2d or type(norm) is not nn.BatchNorm2d:
+                continue
+            if not hooked and norm.running_mean is not None:
                 sequence[number] = fuse_conv_bn_eval(layer, norm)
                 sequence[number + 1] = nn.Identity()
-
-
-def _is_plain(layer: nn.Conv2d, norm: nn.BatchNorm2d) -> bool:
-    exact = type(layer) is nn.Conv2d and type(norm) is nn.BatchNorm2d
-    hooked = any(item._forward_hooks or item._forward_pre_hooks for item in (layer, norm))
-    return exact and not hooked and norm.running_mean is not None

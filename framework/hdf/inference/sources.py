@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from hdf.errors import Problem, UserError, user_error
-from hdf.images import SUFFIXES, is_image
+from hdf.files import utf8_name
+from hdf.images import SUFFIXES, is_image, passed_over
 
 
 class ImagePath(NamedTuple):
@@ -17,19 +18,30 @@ class ImagePath(NamedTuple):
 
     Attributes:
         path: of the file.
-        name: its path below the folder that was named, with slashes; its own name if the file
-            itself was named.
+        name: its path below the folder that was named, with slashes, as UTF-8 text; its own name if
+            the file itself was named.
     """
 
     path: Path
     name: str
 
+    @property
+    def stem(self) -> str:
+        """The name without an image format's suffix; the dots of a UID begin none."""
+        stem, dot, suffix = self.name.rpartition(".")
+        return stem if f"{dot}{suffix}".lower() in SUFFIXES else self.name
 
-def find_images(named: Sequence[Path]) -> list[ImagePath]:
+
+def find_images(
+    named: Sequence[Path], say: Callable[[str], None] = lambda text: None
+) -> list[ImagePath]:
     """The named files as they are, and the images in the named folders, each once.
 
     Folders are searched with their sub-folders, in natural order (9 before 10). Hidden files and
-    folders are skipped, and so is what is no image by its suffix or, for DICOM, by its content.
+    folders are passed over, and so is what is no image by its suffix or, for DICOM, by its content.
+
+    Args:
+        say: is told what was passed over, one line at a time.
 
     Raises:
         UserError: a file or folder does not exist, or there is no image at all.
@@ -38,26 +50,39 @@ def find_images(named: Sequence[Path]) -> list[ImagePath]:
     missing = [path for path in named if not path.exists() and not path.is_symlink()]
     if missing:
         raise UserError(Problem(str(path), "there is no such file or folder") for path in missing)
-    found = {image.path: image for path in named for image in _images(path)}
+    left: list[Path] = []
+    found = {image.path: image for path in named for image in _images(path, left, say)}
+    if text := passed_over(left):
+        say(text)
     if not found:
         kinds = f"{', '.join(SUFFIXES)} file and no DICOM under another name"
         raise user_error(f"holds no {kinds}", ", ".join(map(str, named)))
     return list(found.values())
 
 
-def _images(named: Path) -> Iterator[ImagePath]:
+def _images(named: Path, left: list[Path], say: Callable[[str], None]) -> Iterator[ImagePath]:
+    """The images in a folder, or a named file; what is no image is added to `left`."""
     if not named.is_dir():
-        yield ImagePath(named, named.name)
+        yield ImagePath(named, utf8_name(named.name))
         return
-    for folder, inside, names in os.walk(named):
-        inside[:] = sorted((name for name in inside if not name.startswith(".")), key=natural)
-        for name in sorted(names, key=natural):
-            path = Path(folder, name)
-            if not name.startswith(".") and is_image(path):
-                yield ImagePath(path, path.relative_to(named).as_posix())
+    walked = os.walk(
+        named, onerror=lambda error: say(f"passed over {error.filename}: {error.strerror}")
+    )
+    for folder, inside, names in walked:
+        for path in [Path(folder, name) for name in inside]:
+            if path.is_symlink():
+                say(f"passed over {path}: a link to a folder")
+            elif path.name.startswith("."):
+                left.append(path)
+        inside[:] = sorted((name for name in inside if not name.startswith(".")), key=_natural)
+        for path in [Path(folder, name) for name in sorted(names, key=_natural)]:
+            if path.name.startswith(".") or not is_image(path):
+                left.append(path)
+            else:
+                yield ImagePath(path, utf8_name(path.relative_to(named).as_posix()))
 
 
-def natural(name: str) -> list[tuple[int, str]]:
+def _natural(name: str) -> list[tuple[int, str]]:
     """A sort key that compares numbers inside names as numbers."""
     pieces = re.split(r"(\d+)", name.casefold())
     return [(int(piece), "") if piece.isdecimal() else (0, piece) for piece in pieces]

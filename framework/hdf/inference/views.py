@@ -22,10 +22,9 @@ BASES = (2, 3, 5, 7)
 
 @dataclass(frozen=True)
 class ViewInput:
-    """A view of an image at the size of the network.
+    """A view of an image at the size of the network, float32 [1, *size] in [0, 1].
 
     Attributes:
-        image: float32 [1, *size] in [0, 1].
         geometry: how the view was resized.
         corner: (x, y) of the view's first pixel, in pixels of the original image.
     """
@@ -81,12 +80,11 @@ def tta_views(count: int) -> list[TtaView]:
 
     Source: J. H. Halton, On the efficiency of certain quasi-random sequences of points (1960).
     """
-    return [TtaView(), *(_view(index) for index in range(1, count))]
-
-
-def _view(index: int) -> TtaView:
-    x, y, zoom, power = (2 * _radical_inverse(index, base) - 1 for base in BASES)
-    return TtaView((SHIFT * x, SHIFT * y), ZOOM * zoom, math.pow(GAMMA, power))
+    views = [TtaView()]
+    for index in range(1, count):
+        x, y, zoom, power = (2 * _radical_inverse(index, base) - 1 for base in BASES)
+        views.append(TtaView((SHIFT * x, SHIFT * y), ZOOM * zoom, math.pow(GAMMA, power)))
+    return views
 
 
 def _radical_inverse(index: int, base: int) -> float:

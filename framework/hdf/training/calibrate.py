@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from hdf.errors import user_error
-from hdf.inference.calibrations import read_calibration
-from hdf.models.detector import ModelSpec, without_weights
+from hdf.inference.load import read_calibration
+from hdf.models.detector import without_weights
 from hdf.models.file import read_spec, save_calibration
 from hdf.recipe.load import parse, read_text
 from hdf.runs.run_folder import RESOLVED

@@ -1,4 +1,4 @@
-"""``hdf list-plugins``."""
+"""``hdf list-plugins`` and ``hdf new-plugin``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hdf.cli.screen import show_json, show_table
 from hdf.errors import UserError, suggest, user_error
 
 if TYPE_CHECKING:
-    from hdf.registry.registry import Component, Registry
+    from hdf.registry.registry import Component, Plugin, Registry
 
 COLUMNS = ("kind", "name", "summary", "distribution", "version", "status")
 
@@ -21,10 +21,7 @@ COLUMNS = ("kind", "name", "summary", "distribution", "version", "status")
 @click.command("list-plugins")
 @click.argument("name", required=False, shell_complete=complete_component)
 @click.option(
-    "--kind",
-    metavar="KIND",
-    shell_complete=complete_kind,
-    help="Only components of this kind.",
+    "--kind", metavar="KIND", shell_complete=complete_kind, help="Only components of this kind."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print everything, with options, as JSON.")
 @plugins_dir_option
@@ -37,14 +34,16 @@ def list_plugins(
     registry = discover(plugins_dir)
     chosen = _choose(registry, name, kind)
     failures = [] if kind else _failed_plugins(registry, name)
-    if as_json:
-        show_json([*map(_details, chosen), *failures])
-    elif name:
-        for details in [*map(_details, chosen), *failures]:
-            _show_one(details)
-    else:
-        rows = [*map(_row, chosen), *failures]
-        show_table(COLUMNS, [[row[column] for column in COLUMNS] for row in rows])
+    if as_json or name:
+        details = [*map(_details, chosen), *failures]
+        if as_json:
+            show_json(details)
+        else:
+            for item in details:
+                _show_one(item)
+        return
+    rows = [*map(_row, chosen), *failures]
+    show_table(COLUMNS, [[row[column] for column in COLUMNS] for row in rows])
 
 
 def _choose(registry: Registry, name: str | None, kind: str | None) -> list[Component]:
@@ -61,27 +60,14 @@ def _choose(registry: Registry, name: str | None, kind: str | None) -> list[Comp
 
 
 def _row(component: Component) -> dict[str, Any]:
-    return {
-        "kind": component.kind,
-        "name": component.name,
-        "summary": component.summary,
-        "distribution": component.plugin.distribution,
-        "version": component.plugin.version,
-        "status": component.status,
-        "hdf_api": component.plugin.api,
-    }
+    about = _of_plugin(component.plugin, component.status)
+    return {**about, "kind": component.kind, "name": component.name, "summary": component.summary}
 
 
 def _failed_plugins(registry: Registry, name: str | None) -> list[dict[str, Any]]:
     return [
         {
-            "kind": "plugin",
-            "name": plugin.name,
-            "summary": "",
-            "distribution": plugin.distribution,
-            "version": plugin.version,
-            "status": f"failed: {plugin.error}",
-            "hdf_api": plugin.api,
+            **_of_plugin(plugin, f"failed: {plugin.error}"),
             "options": [],
             "documentation": plugin.traceback,
         }
@@ -90,18 +76,30 @@ def _failed_plugins(registry: Registry, name: str | None) -> list[dict[str, Any]
     ]
 
 
+def _of_plugin(plugin: Plugin, status: str) -> dict[str, Any]:
+    return {
+        "kind": "plugin",
+        "name": plugin.name,
+        "summary": "",
+        "distribution": plugin.distribution,
+        "version": plugin.version,
+        "status": status,
+        "hdf_api": plugin.api,
+    }
+
+
 def _details(component: Component) -> dict[str, Any]:
     """The row, with options and documentation; imports the component."""
     from hdf.registry.options import Options, UnusableSignatureError, description, meanings
 
+    nothing = {"options": [], "documentation": ""}
     try:
         target = component.load()
-        options = Options(target, component.kind)
+        options = Options(target, component.kind).describe()
     except UserError:
-        return {**_row(component), "options": [], "documentation": ""}
+        return {**_row(component), **nothing}
     except (UnusableSignatureError, NameError) as error:
-        row = {**_row(component), "status": f"failed: {error}"}
-        return {**row, "options": [], "documentation": ""}
+        return {**_row(component), **nothing, "status": f"failed: {error}"}
     known = meanings(target)
     described = [
         {
@@ -111,30 +109,52 @@ def _details(component: Component) -> dict[str, Any]:
             "meaning": known.get(option.name, ""),
             **({} if option.required else {"default": _plain(option.default)}),
         }
-        for option in options.describe()
+        for option in options
     ]
     return {**_row(component), "options": described, "documentation": description(target)}
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
+    return json.loads(json.dumps(value, default=str))
 
 
 def _show_one(details: dict[str, Any]) -> None:
     for column in COLUMNS:
         click.echo(f"{column}: {details[column]}")
     click.echo(f"\n{details['documentation']}\n")
-    if details["options"]:
-        rows = [
-            (item["name"], item["type"], _default(item), item["meaning"])
-            for item in details["options"]
-        ]
+    rows = [
+        (
+            item["name"],
+            item["type"],
+            "(required)" if item["required"] else json.dumps(item["default"]),
+            item["meaning"],
+        )
+        for item in details["options"]
+    ]
+    if rows:
         show_table(("option", "type", "default", "meaning"), rows)
     else:
         click.echo("no options")
 
 
-def _default(option: dict[str, Any]) -> str:
-    return "(required)" if option["required"] else json.dumps(option["default"])
+@click.command("new-plugin")
+@click.argument("kind", shell_complete=complete_kind)
+@click.argument("name")
+def new_plugin(kind: str, name: str) -> None:
+    """Create a plugin package to start from.
+
+    KIND is loader, augmentation, backbone, head or visualizer. NAME is the component's name in
+    recipes. The package hdf-NAME works, with a test and a recipe of its own; nothing is
+    overwritten.
+    """
+    from hdf.registry.registry import discover
+    from hdf.tools.new_plugin import choose_names, write_plugin
+
+    names = choose_names(kind, name, discover())
+    folder = write_plugin(names, Path())
+    click.echo(
+        f"{folder}: change {folder / names.module / kind}.py; tests/ holds it to its contract"
+    )
+    click.echo("next:")
+    click.echo(f"  pip install -e './{folder}[test]'")
+    click.echo(f"  hdf run {folder / 'recipe.yaml'}")
