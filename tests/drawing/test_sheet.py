@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image, ImageColor
 
-from hdf.drawing.colours import COLOURS, true_colours
+from hdf.drawing.colours import true_colours
 from hdf.drawing.panels import Panel, Shown, paint
 from hdf.drawing.png import is_png_of, save_png
 from hdf.drawing.sheet import (
@@ -21,7 +21,7 @@ from hdf.drawing.sheet import (
     filled_lines,
     most_cells,
 )
-from hdf.drawing.text import FONT, shortened
+from hdf.drawing.text import FONT, font_for, shortened
 from hdf.errors import UserError
 from hdf.files.atomic import refuse_path
 
@@ -91,12 +91,6 @@ def test_a_sheet_holds_its_panels_and_its_legend() -> None:
     assert (seen[:top] == ImageColor.getrgb(colour)).all(2).any()
 
 
-def test_labels_have_a_colour_each() -> None:
-    assert true_colours(1) == [COLOURS[1]]
-    assert len(set(true_colours(3))) == 3
-    assert len(true_colours(20)) == 20
-
-
 @pytest.mark.parametrize("size", [(16, 16), (224, 224), (16, 4096), (300, 20)])
 @pytest.mark.parametrize("count", [1, 2, 7, 12, 50])
 def test_no_two_panels_overlap(size: tuple[int, int], count: int) -> None:
@@ -122,6 +116,14 @@ def test_long_texts_are_shortened_in_the_middle() -> None:
     assert shortened("short", 150) == "short"
     assert shortened("two\nlines", 150) == "two?lines"
     assert shortened("anything", 1)
+
+
+@pytest.mark.parametrize("side", [128, 512, 1024, 2000, 4000])
+def test_letters_keep_their_share_of_a_large_film(side: int) -> None:
+    high = font_for(side).size
+    assert high >= 12
+    assert side < 700 or 0.015 < high / side < 0.02  # 30 px or more on a film of 2,000
+    assert font_for(side).getlength(shortened("a" * 500, side, font_for(side))) <= side
 
 
 def test_lines_are_filled_and_nothing_is_lost() -> None:

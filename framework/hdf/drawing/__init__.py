@@ -10,13 +10,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hdf.drawing.colours import COLOURS, true_colours
+    from hdf.drawing.colours import COLOURS, DASH, BoxColours, box_colours, true_colours
     from hdf.drawing.panels import Panel, Shown, panel_of
     from hdf.drawing.sheet import draw_sheet, most_cells
     from hdf.drawing.text import WARNING
 
 _HOMES = {
-    "colours": ("COLOURS", "true_colours"),
+    "colours": ("COLOURS", "DASH", "BoxColours", "box_colours", "true_colours"),
     "panels": ("Panel", "Shown", "panel_of"),
     "sheet": ("draw_sheet", "most_cells"),
     "text": ("WARNING",),
@@ -24,9 +24,12 @@ _HOMES = {
 
 __all__ = [
     "COLOURS",
+    "DASH",
     "WARNING",
+    "BoxColours",
     "Panel",
     "Shown",
+    "box_colours",
     "draw_sheet",
     "most_cells",
     "panel_of",

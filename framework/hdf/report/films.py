@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from hdf.data.decode import attempted, read_pixels
-from hdf.drawing.colours import COLOURS, true_colours
+from hdf.drawing.colours import BoxColours, box_colours
 from hdf.drawing.shapes import as_grey
 from hdf.evaluation.comparison import Comparison
 from hdf.report.figures import spoken
@@ -134,18 +134,15 @@ class Painter:
     def _strokes(self, rows: list[int], scale: float) -> Iterator[Stroke]:
         matches = self.comparison.matches
         for row in rows:
-            found, true = self.colours[matches.label[row]]
-            yield _stroke(matches.true[row], scale, true, True)
+            colours = self.colours[matches.label[row]]
             if not matches.box[row].isnan().any():
-                yield _stroke(matches.box[row], scale, found, False)
+                yield _stroke(matches.box[row], scale, colours.predicted, False)
+            yield _stroke(matches.true[row], scale, colours.true, True)
 
 
-def colours_of(labels: tuple[str, ...]) -> dict[str, tuple[str, str]]:
-    """The colours of each label's predicted and true boxes, as in hdf's other pictures."""
-    if len(labels) == 1:
-        return {labels[0]: (COLOURS[0], COLOURS[1])}
-    colours = true_colours(len(labels))
-    return {name: (colour, colour) for name, colour in zip(labels, colours, strict=True)}
+def colours_of(labels: tuple[str, ...]) -> dict[str, BoxColours]:
+    """The colours of each label's boxes, as in hdf's other pictures."""
+    return dict(zip(labels, box_colours(len(labels)), strict=True))
 
 
 def _stroke(box: Tensor, scale: float, colour: str, true: bool) -> Stroke:

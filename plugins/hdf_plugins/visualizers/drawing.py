@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from hdf import View
-from hdf.drawing import COLOURS, WARNING, true_colours
+from hdf.drawing import DASH, WARNING, box_colours
 from hdf.files import replacing
 
 if TYPE_CHECKING:  # matplotlib is slow to import: only functions that draw import it
@@ -25,7 +25,7 @@ DrawPanel = Callable[["Axes", View, int, Tensor], None]
 
 LineStyle = str | tuple[float, tuple[float, ...]]
 PREDICTED: LineStyle = "-"
-TRUE: LineStyle = (0, (4, 2.5))
+TRUE: LineStyle = (0, DASH)
 PAGE = 12
 LARGEST_SIDE = 1024
 DPI = 150
@@ -195,7 +195,7 @@ def draw_boxes(axes: Axes, view: View, index: int, only: str | None = None) -> N
     for position, label in enumerate(view.labels):
         if only not in (None, label):
             continue
-        true, predicted = box_colours(view.labels)[position]
+        predicted, true = box_colours(len(view.labels))[position]
         best = found.best(position)
         if best is not None:
             _draw_box(axes, best, predicted, PREDICTED)
@@ -223,12 +223,15 @@ def boxes_legend(labels: tuple[str, ...], only: str | None = None) -> list[Artis
     """Legend entries for the colours and styles of the boxes."""
     colours = [
         (label, pair)
-        for label, pair in zip(labels, box_colours(labels), strict=True)
+        for label, pair in zip(labels, box_colours(len(labels)), strict=True)
         if only in (None, label)
     ]
     return [
-        *(_legend_line(f"{label}, predicted", pair[1], PREDICTED) for label, pair in colours),
-        *(_legend_line(f"{label}, true", pair[0], TRUE) for label, pair in colours),
+        *(
+            _legend_line(f"{label}, predicted", pair.predicted, PREDICTED)
+            for label, pair in colours
+        ),
+        *(_legend_line(f"{label}, true", pair.true, TRUE) for label, pair in colours),
     ]
 
 
@@ -238,12 +241,6 @@ def _legend_line(text: str, colour: str, style: LineStyle) -> Artist:
     line = Line2D([], [], color=colour, ls=style, lw=1.8, label=text.replace("_", " "))
     _add_halo(line)
     return line
-
-
-def box_colours(labels: tuple[str, ...]) -> list[tuple[str, str]]:
-    """The colours of true and predicted boxes; with several labels both have the label's colour."""
-    true = true_colours(len(labels))
-    return list(zip(true, COLOURS[:1] if len(labels) == 1 else true, strict=True))
 
 
 def panel_title(view: View, index: int) -> str:

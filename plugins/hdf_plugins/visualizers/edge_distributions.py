@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from hdf import Geometry, View
+from hdf.drawing import box_colours
 from hdf.errors import user_error
 from hdf_plugins.visualizers.drawing import (
     PREDICTED,
     TRUE,
     LineStyle,
-    box_colours,
     boxes_legend,
     checked_count,
     checked_label,
@@ -74,7 +74,7 @@ class EdgeDistributions:
         shares = {index: _shares(view, index, self.label) for index in indices}
         title = validation_title(view, str(len(indices)))
         panel = partial(_draw_panel, label=self.label, shares=shares)
-        colour = box_colours(view.labels)[view.labels.index(self.label)][1]
+        colour = box_colours(len(view.labels))[view.labels.index(self.label)].predicted
         legend = [
             *boxes_legend(view.labels, self.label),
             Patch(fc=colour, alpha=0.5, label="probability of an edge"),
@@ -115,7 +115,7 @@ def _draw_panel(
     above.title.set(fontsize=9, parse_math=False)
     beside.set(ylim=(height, 0))
     places = _places(view.network.geometry(index), view.network.store.size, *shares[index])
-    colour = box_colours(view.labels)[view.labels.index(label)][1]
+    colour = box_colours(len(view.labels))[view.labels.index(label)].predicted
     for edge in shares[index][0]:
         above.stairs(edge / edge.max(), places[0], fill=True, color=colour, alpha=0.5)
     for edge in shares[index][1]:
@@ -147,7 +147,7 @@ def _places(
 def _continue(above: Axes, beside: Axes, view: View, index: int, label: str) -> None:
     """Continue the edges of the boxes in the strips."""
     position = view.labels.index(label)
-    true, predicted = box_colours(view.labels)[position]
+    predicted, true = box_colours(len(view.labels))[position]
     target, best = view.targets[index], view.detections[index].best(position)
     boxes = [box for box, name in zip(target.boxes, target.labels, strict=True) if name == label]
     lines: list[tuple[Tensor, str, LineStyle]] = [(box, true, TRUE) for box in boxes]

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
 from hdf import Detections, View
+from hdf.drawing import box_colours
 from hdf_plugins.visualizers.drawing import draw_boxes, draw_pages, draw_radiograph, save
 
 MakeView = Callable[..., View]
@@ -49,13 +51,14 @@ def test_boxes_lie_on_their_edges(make_view: MakeView) -> None:
     assert predicted.get_edgecolor() != true.get_edgecolor()
 
 
-def test_each_label_has_its_colour(make_view: MakeView) -> None:
+def test_true_and_predicted_boxes_have_colours_for_each_label(make_view: MakeView) -> None:
     axes = Figure().subplots()
     draw_boxes(axes, make_view(1, ("heart", "left_lung", "right_lung")), 0)
-    colours = [patch.get_edgecolor() for patch in axes.patches]
-    assert len(colours) == 6
-    assert len(set(colours)) == 3
-    assert colours[0] == colours[1]
+    drawn = [
+        (to_hex(patch.get_edgecolor()).upper(), patch.get_linestyle()) for patch in axes.patches
+    ]
+    assert [colour for colour, _ in drawn] == [colour for pair in box_colours(3) for colour in pair]
+    assert [style == "-" for _, style in drawn] == [True, False] * 3
 
 
 def test_pages(make_view: MakeView, tmp_path: Path) -> None:
