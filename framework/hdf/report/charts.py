@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-WIDTH, HEIGHT = 360, 220
-LEFT, RIGHT, TOP, BOTTOM = 48, 342, 10, 182
-ROW_LEFT, ROW_HEIGHT = 118, 22
+WIDTH, HEIGHT = 360, 232
+LEFT, RIGHT, TOP, BOTTOM = 48, 342, 24, 194
+ROW_LEFT, ROW_TOP, ROW_HEIGHT = 118, 10, 22
 MOST_LETTERS = 17
 Point = tuple[float, float]
 Style = Literal["model", "constant", "third", "faint", "limit"]
@@ -97,8 +97,8 @@ def row_axis(names: Sequence[str]) -> Axis:
     shown = [
         name if len(name) <= MOST_LETTERS else f"{name[: MOST_LETTERS - 1]}…" for name in names
     ]
-    end = TOP + ROW_HEIGHT * len(names)
-    return Axis("", -0.5, len(names) - 0.5, TOP, end, list(enumerate(shown)))
+    end = ROW_TOP + ROW_HEIGHT * len(names)
+    return Axis("", -0.5, len(names) - 0.5, ROW_TOP, end, list(enumerate(shown)))
 
 
 def row_chart(title: str, alt: str, x: Axis, y: Axis, marks: list[Mark]) -> Chart:
@@ -113,7 +113,8 @@ def _ticks(
     from matplotlib.ticker import MaxNLocator  # not above: matplotlib is slow to import
 
     if high - low < 1e-9:
-        low, high = low - 0.5, high + 0.5
+        beside = 1 if whole else 0.5
+        low, high = low - beside, high + beside
     locator = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10], integer=whole)
     values = [float(value) for value in locator.tick_values(low, high)]
     step = values[1] - values[0]

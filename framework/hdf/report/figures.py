@@ -17,7 +17,7 @@ EDGES = ("left (x0)", "top (y0)", "right (x1)", "bottom (y1)")
 BINS = 25
 History = Sequence[Mapping[str, Any]]
 LOSSES: tuple[tuple[str, str, Style], ...] = (
-    ("train_loss", "training, augmented", "constant"),
+    ("train_loss", "training", "constant"),
     ("val_loss", "validation", "model"),
     ("inner_loss", "inner split", "third"),
 )
@@ -33,10 +33,16 @@ def spoken(name: str) -> str:
     return name.replace("_", " ") or "(no name)"
 
 
-def learning(histories: Sequence[History]) -> Iterator[Chart]:
-    """Loss and IoU after each epoch; for several trainings only the IoU, one line each."""
+def learning(histories: Sequence[History], augmented: bool) -> Iterator[Chart]:
+    """Loss and IoU after each epoch; for several trainings only the IoU, one line each.
+
+    Args:
+        augmented: whether the training loss is that of augmented images.
+    """
     if len(histories) == 1:
-        yield from _curves("Loss", "mean loss of an image", histories[0], LOSSES)
+        (key, name, style), *others = LOSSES
+        losses = [(key, f"{name}, augmented" if augmented else name, style), *others]
+        yield from _curves("Loss", "mean loss of an image", histories[0], losses)
         yield from _curves("Mean IoU", "mean IoU", histories[0], SCORES)
     elif histories:
         lines = [_points(history, "iou_mean") for history in histories]

@@ -12,7 +12,7 @@ from hdf.report.figures import spoken
 from hdf.report.films import albums, colours_of
 from hdf.report.finished import KINDS, Finished, bare_path, read_finished, shown_recipe
 from hdf.report.page import write_page
-from hdf.report.sections import headlines, sections
+from hdf.report.sections import doubts, headlines, sections
 from hdf.types import Sample
 
 NAME = "report.html"
@@ -56,6 +56,7 @@ def view(finished: Finished, samples: Iterable[Sample]) -> dict[str, Any]:
         "kind": KINDS[finished.kind],
         "name": finished.name,
         "facts": list(_facts(finished)),
+        "doubts": list(doubts(finished.summary)),
         "headlines": list(headlines(finished.metrics)),
         "sections": list(sections(finished)),
         "albums": albums(comparison, by_id),

@@ -77,6 +77,26 @@ def _coverage_headline(coverage: Mapping[str, Any]) -> Iterator[Headline]:
 
 
 @dataclass(frozen=True)
+class Doubt:
+    """Something that makes the figures worthless, and why it may have happened."""
+
+    what: str
+    causes: list[str]
+
+
+def doubts(summary: Mapping[str, Any]) -> Iterator[Doubt]:
+    """The run, or the folds, in which the model answers nearly the same box for every image."""
+    for part in (summary, *summary.get("folds", [])):
+        if found := part.get("constant_answers"):
+            where = f"Fold {part['fold']}: the" if "fold" in part else "The"
+            labels = ", ".join(
+                f"{spoken(label)} ({spread:.0%} of the true spread)"
+                for label, spread in found["spread"].items()
+            )
+            yield Doubt(f"{where} same box is answered for every image: {labels}.", found["causes"])
+
+
+@dataclass(frozen=True)
 class Section:
     """A part of the report with charts and a table of the same.
 
@@ -109,7 +129,7 @@ def sections(finished: Finished) -> Iterator[Section]:
         yield _ratio(finished)
     if "coverage" in metrics:
         yield _coverage(metrics["coverage"])
-    curves = list(figures.learning(finished.histories()))
+    curves = list(figures.learning(finished.histories(), bool(finished.recipe.get("augment"))))
     if curves:
         text = "The validation images choose nothing; they are measured after each epoch."
         yield Section("learning", "Learning curves", text, curves)
