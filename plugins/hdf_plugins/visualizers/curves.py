@@ -14,7 +14,7 @@ from hdf_plugins.visualizers.drawing import save
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-ORANGE, SKY_BLUE = COLOURS[:2]
+VERMILION, SKY_BLUE = COLOURS[:2]
 GREY = "#555555"
 LOG_FROM = 20.0
 
@@ -40,7 +40,7 @@ class Curves:
 
 
 def _draw_losses(axes: Axes, history: Sequence[Mapping[str, float]]) -> None:
-    train = _plot(axes, history, "train_loss", ORANGE, "training")
+    train = _plot(axes, history, "train_loss", VERMILION, "training")
     validation = _plot(axes, history, "val_loss", SKY_BLUE, "validation")
     values = [value for value in train + validation if isfinite(value)]
     if values and min(values) > 0 and max(values) > LOG_FROM * min(values):
@@ -50,7 +50,7 @@ def _draw_losses(axes: Axes, history: Sequence[Mapping[str, float]]) -> None:
 
 def _draw_agreement(axes: Axes, history: Sequence[Mapping[str, float]]) -> None:
     last = history[-1].get("iou_mean", nan)
-    _plot(axes, history, "iou_mean", ORANGE, f"validation, last {last:.3f}")
+    _plot(axes, history, "iou_mean", VERMILION, f"validation, last {last:.3f}")
     constant = history[-1].get("constant_box_iou", nan)
     if isfinite(constant):
         label = f"constant box, {constant:.3f}"

@@ -205,18 +205,13 @@ def draw_boxes(axes: Axes, view: View, index: int, only: str | None = None) -> N
 
 
 def _draw_box(axes: Axes, box: Tensor, colour: str, style: LineStyle) -> None:
+    """A box above an unbroken dark line, which shows dashes on bright and on dark images."""
     from matplotlib.patches import Rectangle
 
     x0, y0, x1, y1 = box.tolist()
-    frame = Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, ec=colour, ls=style, lw=1.6)
-    _add_halo(frame)
-    axes.add_patch(frame)
-
-
-def _add_halo(artist: Artist) -> None:
-    from matplotlib.patheffects import withStroke
-
-    artist.set_path_effects([withStroke(linewidth=3, foreground="black", alpha=0.6)])
+    place, sides = (x0, y0), (x1 - x0, y1 - y0)
+    axes.add_patch(Rectangle(place, *sides, fill=False, ec="black", lw=3.4, alpha=0.5, zorder=1))
+    axes.add_patch(Rectangle(place, *sides, fill=False, ec=colour, ls=style, lw=2, zorder=2))
 
 
 def boxes_legend(labels: tuple[str, ...], only: str | None = None) -> list[Artist]:
@@ -238,9 +233,9 @@ def boxes_legend(labels: tuple[str, ...], only: str | None = None) -> list[Artis
 def _legend_line(text: str, colour: str, style: LineStyle) -> Artist:
     from matplotlib.lines import Line2D
 
-    line = Line2D([], [], color=colour, ls=style, lw=1.8, label=text.replace("_", " "))
-    _add_halo(line)
-    return line
+    gap = None if style == PREDICTED else "#777777"
+    label = text.replace("_", " ")
+    return Line2D([], [], color=colour, ls=style, lw=2.4, gapcolor=gap, label=label)
 
 
 def panel_title(view: View, index: int) -> str:

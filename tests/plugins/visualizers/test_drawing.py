@@ -43,7 +43,10 @@ def test_pixel_edges_are_whole_coordinates(size: tuple[int, int], tmp_path: Path
 def test_boxes_lie_on_their_edges(make_view: MakeView) -> None:
     axes = Figure().subplots()
     draw_boxes(axes, make_view(3), 2)
-    predicted, true = (patch for patch in axes.patches if isinstance(patch, Rectangle))
+    below, predicted, below_true, true = (
+        patch for patch in axes.patches if isinstance(patch, Rectangle)
+    )
+    assert below.get_zorder() == below_true.get_zorder() < predicted.get_zorder()
     assert predicted.get_bbox().bounds == (22, 10, 20, 20)
     assert true.get_bbox().bounds == (20, 10, 20, 20)
     assert predicted.get_linestyle() == "-"
@@ -55,7 +58,8 @@ def test_true_and_predicted_boxes_have_colours_for_each_label(make_view: MakeVie
     axes = Figure().subplots()
     draw_boxes(axes, make_view(1, ("heart", "left_lung", "right_lung")), 0)
     drawn = [
-        (to_hex(patch.get_edgecolor()).upper(), patch.get_linestyle()) for patch in axes.patches
+        (to_hex(patch.get_edgecolor()).upper(), patch.get_linestyle())
+        for patch in axes.patches[1::2]
     ]
     assert [colour for colour, _ in drawn] == [colour for pair in box_colours(3) for colour in pair]
     assert [style == "-" for _, style in drawn] == [True, False] * 3
