@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import accumulate, chain
 from typing import Any, Self
@@ -47,9 +47,9 @@ class Columns:
         """
         found: list[Any] = []
         starts = list(accumulate(images, initial=0))
-        for name in (field.name for field in fields(cls)):
-            columns = [getattr(part, name) for part in parts]
-            if name == "image":
+        for field in fields(cls):
+            columns = [getattr(part, field.name) for part in parts]
+            if field.name == "image":
                 columns = [column + at for column, at in zip(columns, starts, strict=False)]
             tensors = isinstance(columns[0], Tensor)
             found.append(torch.cat(columns) if tensors else [*chain(*columns)])
@@ -193,8 +193,7 @@ def mean_interval(values: Tensor, image: Tensor) -> list[float]:
         values: [M], one a true box; M >= 1.
         image: int64 [M], the image of each.
     """
-    means = [np.nanmean(part, axis=1) for part in _resampled(values, image)]
-    return _interval(np.concatenate(means))
+    return _interval(lambda part: np.nanmean(part, axis=1), image, values)
 
 
 def variation_interval(differences: Tensor, levels: Tensor, image: Tensor) -> list[float]:
@@ -205,22 +204,33 @@ def variation_interval(differences: Tensor, levels: Tensor, image: Tensor) -> li
         levels: [M], whose means are above 0.
         image: int64 [M], the image of each; all different.
     """
-    pairs = zip(_resampled(differences, image), _resampled(levels, image), strict=True)
-    found = [part.std(axis=1, ddof=1) / level.mean(axis=1) for part, level in pairs]
-    return _interval(np.concatenate(found))
+
+    def variation(part: Floats, level: Floats) -> Floats:
+        return np.asarray(part.std(axis=1, ddof=1) / level.mean(axis=1))
+
+    return _interval(variation, image, differences, levels)
 
 
 def quantile_interval(values: Tensor, image: Tensor, quantile: float) -> list[float]:
     """The 95 % interval of a quantile, 0 to 1; else as `mean_interval`."""
-    found = []
-    for part in _resampled(values, image):
+
+    def statistic(part: Floats) -> Floats:  # ten times as fast as np.nanquantile on small data
         part.sort(axis=1)  # NaN goes to the end
         counts = (~np.isnan(part)).sum(axis=1)
         place = quantile * (counts - 1)
         low, high = np.floor(place).astype(int), np.ceil(place).astype(int)
         rows = np.arange(len(part))
-        found.append(part[rows, low] + (place - low) * (part[rows, high] - part[rows, low]))
-    return _interval(np.concatenate(found))
+        return np.asarray(part[rows, low] + (place - low) * (part[rows, high] - part[rows, low]))
+
+    return _interval(statistic, image, values)
+
+
+def _interval(statistic: Callable[..., Floats], image: Tensor, *columns: Tensor) -> list[float]:
+    """The 95 % interval of what `statistic` gives for each row of the resampled columns."""
+    parts = zip(*(_resampled(column, image) for column in columns), strict=True)
+    found = np.concatenate([statistic(*part) for part in parts])
+    low, high = np.percentile(found, [2.5, 97.5])
+    return [float(low), float(high)]
 
 
 def _resampled(values: Tensor, image: Tensor) -> Iterator[Floats]:
@@ -228,25 +238,14 @@ def _resampled(values: Tensor, image: Tensor) -> Iterator[Floats]:
 
     The draws are the same for the same number of images.
     """
-    table = _by_image(values, image)
+    _, position, counts = np.unique(image.numpy(), return_inverse=True, return_counts=True)
+    order = np.argsort(position, kind="stable")
+    column = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+    table = np.full((len(counts), int(counts.max())), np.nan)  # a row an image
+    table[position[order], column] = values.to(torch.float64).numpy()[order]
     rng = np.random.default_rng(0)
     together = max(1, CELLS // table.size)
     for start in range(0, RESAMPLES, together):
         count = min(together, RESAMPLES - start)
         draw = rng.integers(len(table), size=(count, len(table)))
         yield table[draw].reshape(count, -1)
-
-
-def _by_image(values: Tensor, image: Tensor) -> Floats:
-    """The values of each image in a row of their own, padded with NaN."""
-    _, position, counts = np.unique(image.numpy(), return_inverse=True, return_counts=True)
-    order = np.argsort(position, kind="stable")
-    column = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
-    table = np.full((len(counts), int(counts.max())), np.nan)
-    table[position[order], column] = values.to(torch.float64).numpy()[order]
-    return table
-
-
-def _interval(statistics: Floats) -> list[float]:
-    low, high = np.percentile(statistics, [2.5, 97.5])
-    return [float(low), float(high)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-WIDTH, HEIGHT = 360, 232
+HEIGHT = 232  # every chart is 360 wide
 LEFT, RIGHT, TOP, BOTTOM = 48, 342, 24, 194
 ROW_LEFT, ROW_TOP, ROW_HEIGHT = 118, 10, 22
 MOST_LETTERS = 17
@@ -47,7 +47,7 @@ class Mark:
     Attributes:
         path: SVG path data.
         style: a class of ``charts.html``.
-        shape: ``line``, ``dots``, ``bars`` (filled) or ``thick`` (a short wide line).
+        shape: ``bars`` are filled, ``thick`` is a short wide line.
         name: in the legend, which leaves it out if empty.
     """
 
@@ -59,13 +59,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing, and its text alternative.
-
-    Attributes:
-        title: above it.
-        alt: the same in words, for people who can't see it.
-        height: in pixels; all are `WIDTH` wide.
-    """
+    """A drawing, and `alt`, the same in words for people who can't see it."""
 
     title: str
     alt: str
@@ -76,7 +70,7 @@ class Chart:
 
 
 def x_axis(name: str, low: float, high: float, *, rows: int = 0, percent: bool = False) -> Axis:
-    """An axis along the lower edge.
+    """An axis along the lower edge; its numbers are whole if its name is ``epoch``.
 
     Args:
         rows: the number of named rows; 0 if the other axis has numbers too.
@@ -117,9 +111,9 @@ def _ticks(
         low, high = low - beside, high + beside
     locator = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10], integer=whole)
     values = [float(value) for value in locator.tick_values(low, high)]
-    step = values[1] - values[0]
     scale = 100.0 if percent else 1.0
-    digits = next(n for n in range(12) if abs(round(step * scale, n) - step * scale) < 1e-9 * scale)
+    step = (values[1] - values[0]) * scale
+    digits = next(n for n in range(12) if abs(round(step, n) - step) < 1e-9 * scale)
     ticks = [(value, f"{value * scale:.{digits}f}".replace("-", "−")) for value in values]
     return values[0], values[-1], ticks
 
@@ -149,21 +143,36 @@ def spans(x: Axis, y: Axis, rows: Iterable[tuple[int, float, float]]) -> str:
     return "".join(f"M{x.at(low):g} {y.at(row):g}H{x.at(high):g}" for row, low, high in rows)
 
 
+def intervals(
+    x: Axis, y: Axis, rows: Iterable[tuple[float, Sequence[float]]], name: str
+) -> list[Mark]:
+    """For each row a dot, named in the legend, and the 95 % interval around it.
+
+    Args:
+        rows: (value, (low, high)), from the first row on.
+    """
+    values, ends = zip(*rows, strict=True)
+    lines = [(row, low, high) for row, (low, high) in enumerate(ends)]
+    points = [(value, row) for row, value in enumerate(values)]
+    return [
+        Mark(spans(x, y, lines), "model", "line", "95 % interval"),
+        Mark(dots(x, y, points), "model", "dots", name),
+    ]
+
+
 def bars(x: Axis, y: Axis, edges: Sequence[float], heights: Sequence[float]) -> str:
     """Filled bars between neighbouring edges."""
-    places = [x.at(edge) for edge in edges]
     return "".join(
-        f"M{left:g} {y.start:g}V{y.at(height):g}H{right:g}V{y.start:g}Z"
-        for (left, right), height in zip(pairwise(places), heights, strict=True)
+        f"M{x.at(left):g} {y.start:g}V{y.at(height):g}H{x.at(right):g}V{y.start:g}Z"
+        for (left, right), height in zip(pairwise(edges), heights, strict=True)
         if height
     )
 
 
 def steps(x: Axis, y: Axis, edges: Sequence[float], heights: Sequence[float]) -> str:
     """The outline of bars."""
-    parts = [f"M{x.at(edges[0]):g} {y.start:g}"]
-    parts += [
+    parts = (
         f"V{y.at(height):g}H{x.at(right):g}"
         for right, height in zip(edges[1:], heights, strict=True)
-    ]
-    return "".join(parts) + f"V{y.start:g}"
+    )
+    return f"M{x.at(edges[0]):g} {y.start:g}{''.join(parts)}V{y.start:g}"
