@@ -49,7 +49,6 @@ HEADS = {
 VISUALIZERS = {
     "overlay:Overlay": "Predicted and true boxes on the images",
     "curves:Curves": "Loss and IoU over epochs",
-    "worst:Worst": "The worst predictions, worst first",
     "edge_distributions:EdgeDistributions": "How certain the head is of each edge of a box",
     "gradcam:GradCam": "Heat maps of where the edges of a box are decided (extra explain)",
     "augmentations:Augmentations": "Training images, each beside several random augmentations",
@@ -91,6 +90,8 @@ def hdf_heads(register: Register) -> None:
 @hdf.hookimpl
 def hdf_visualizers(register: Register) -> None:
     _register(register, "visualizers", VISUALIZERS)
+    summary = "The worst predictions, worst first"
+    register("worst", "hdf_plugins.visualizers.overlay:Worst", summary=summary)
 
 
 def _register(register: Register, package: str, summaries: Mapping[str, str]) -> None:

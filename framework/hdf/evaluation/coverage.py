@@ -26,18 +26,18 @@ def calibrate(matches: Matches, levels: Sequence[float] = LEVELS) -> Calibration
         few boxes for the lowest level.
     """
     found = matches.part(matches.found)
-    errors = {}
-    for label in dict.fromkeys(found.label):
-        of_label = found.of_label(label)
-        errors[label] = EdgeErrors(of_label.edge_error, of_label.box, of_label.spread)
+    parts = {label: found.of_label(label) for label in dict.fromkeys(found.label)}
+    errors = {
+        label: EdgeErrors(part.edge_error, part.box, part.spread) for label, part in parts.items()
+    }
     calibration = fit_calibration(errors, levels)
     if calibration is None:
         return None
-    ratios = _known(ratios_of(with_spread(found, calibration)))
+    ratios = _known_ratios(_with_spread(found, calibration))
     return calibration.with_ratio(ratios.found - ratios.true, ratios.spread)
 
 
-def with_spread(matches: Matches, calibration: Calibration) -> Matches:
+def _with_spread(matches: Matches, calibration: Calibration) -> Matches:
     """The matches with calibrated spreads; NaN where there is none."""
     spread = torch.full_like(matches.spread, torch.nan)
     for label in calibration.edges:
@@ -46,7 +46,8 @@ def with_spread(matches: Matches, calibration: Calibration) -> Matches:
     return replace(matches, spread=spread)
 
 
-def _known(ratios: Ratios) -> Ratios:
+def _known_ratios(matches: Matches) -> Ratios:
+    ratios = ratios_of(matches)
     return ratios.part(~(ratios.found.isnan() | ratios.spread.isnan()))
 
 
@@ -78,10 +79,9 @@ def covered(
     Raises:
         ValueError: it lacks the level.
     """
-    known = with_spread(matches, calibration)
+    known = _with_spread(matches, calibration)
     known = known.part(known.found & ~known.spread.isnan().any(-1))
-    growth = torch.zeros(len(known.label), dtype=torch.float64)
-    holds = torch.zeros(len(known.label), dtype=torch.bool)
+    growth, holds = torch.zeros(len(known.label)).double(), torch.zeros(len(known.label)).bool()
     for label in dict.fromkeys(known.label):
         rows = of_name(known.label, label)
         arguments = (known.box[rows], known.spread[rows], label, level)
@@ -93,9 +93,9 @@ def covered(
 
 
 def _covered_ratios(matches: Matches, calibration: Calibration, level: float) -> Covered:
-    ratios = _known(ratios_of(matches))
+    ratios = _known_ratios(matches)
     if not calibration.ratio:
-        ratios = ratios.part(torch.zeros(len(ratios.true), dtype=torch.bool))
+        ratios = ratios.part(torch.zeros(0).long())
     intervals = [
         calibration.ratio_interval(ratio, spread, level)
         for ratio, spread in zip(ratios.found.tolist(), ratios.spread.tolist(), strict=True)
@@ -109,7 +109,7 @@ def coverage(matches: Matches, calibration: Calibration) -> dict[str, Any] | Non
     """The part ``coverage`` of the metrics; None where the calibration lacks the level."""
     if LEVEL not in calibration.levels:
         return None
-    return _report([covered(matches, calibration)])
+    return _summary([covered(matches, calibration)])
 
 
 def cross_coverage(matches: Matches, fold: Tensor) -> dict[str, Any] | None:
@@ -128,10 +128,10 @@ def cross_coverage(matches: Matches, fold: Tensor) -> dict[str, Any] | None:
         if calibration is None or LEVEL not in calibration.levels:
             return None
         parts.append(covered(matches.part(fold == number), calibration))
-    return _report(parts) if parts else None
+    return _summary(parts) if parts else None
 
 
-def _report(parts: Sequence[tuple[Covered, Covered]]) -> dict[str, Any]:
+def _summary(parts: Sequence[tuple[Covered, Covered]]) -> dict[str, Any]:
     same = [0] * len(parts)  # all parts count images alike
     every, ratios = (Covered.concatenate(item, same) for item in zip(*parts, strict=True))
     labels = {}

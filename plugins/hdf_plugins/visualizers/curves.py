@@ -49,9 +49,8 @@ def _draw_losses(axes: Axes, history: Sequence[Mapping[str, float]]) -> None:
 
 
 def _draw_agreement(axes: Axes, history: Sequence[Mapping[str, float]]) -> None:
-    last = history[-1].get("iou_mean", nan)
+    last, constant = (history[-1].get(key, nan) for key in ("iou_mean", "constant_box_iou"))
     _plot(axes, history, "iou_mean", VERMILION, f"validation, last {last:.3f}")
-    constant = history[-1].get("constant_box_iou", nan)
     if isfinite(constant):
         label = f"constant box, {constant:.3f}"
         axes.axhline(constant, color=GREY, ls="--", lw=1.4, label=label)
@@ -62,12 +61,12 @@ def _draw_agreement(axes: Axes, history: Sequence[Mapping[str, float]]) -> None:
 def _plot(
     axes: Axes, history: Sequence[Mapping[str, float]], key: str, colour: str, label: str
 ) -> list[float]:
-    points = [(line["epoch"], line[key]) for line in history if key in line]
-    epochs, values = [epoch for epoch, _ in points], [value for _, value in points]
-    if any(map(isfinite, values)):
+    points = {line["epoch"]: line[key] for line in history if key in line}
+    if any(map(isfinite, points.values())):
         marker = "o" if len(points) <= 40 else ""
+        epochs, values = list(points), list(points.values())
         axes.plot(epochs, values, color=colour, lw=1.8, marker=marker, ms=3.5, label=label)
-    return values
+    return list(points.values())
 
 
 def _finish(axes: Axes) -> None:
