@@ -122,7 +122,7 @@ def _assess(
     """Write the folder once all is known; returns what ``summary.json`` holds."""
     from hdf.evaluation.labelled_folder import assess, compare, list_folder, score
     from hdf.files.atomic import write_json
-    from hdf.report.results import finish, write_answers
+    from hdf.report.report import finish, write_answers
     from hdf.runs.environment import describe_environment
     from hdf.runs.run_folder import ENVIRONMENT
 

@@ -83,8 +83,7 @@ def _view(
     history: Sequence[Mapping[str, Any]],
     metrics: Mapping[str, Any],
 ) -> View:
-    from hdf.visualize.network_images import NetworkImages  # not above: for visualizers alone
-    from hdf.visualize.view import View
+    from hdf.visualize.view import NetworkImages, View  # not above: for visualizers alone
 
     recipe, augment = run.recipe, run.augment
     batch_size = recipe.train.batch_size

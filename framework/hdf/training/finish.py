@@ -9,7 +9,7 @@ from hdf.console.progress import Reporter
 from hdf.evaluation.comparison import Comparison
 from hdf.evaluation.evaluate import Evaluation
 from hdf.models.file import save_model
-from hdf.report.results import finish, write_answers
+from hdf.report.report import finish, write_answers
 from hdf.runtime.resources import peak_mib
 from hdf.training.doubt import learn_doubt
 from hdf.training.events import draw

@@ -23,7 +23,7 @@ from hdf.recipe.check import CheckedRecipe
 from hdf.recipe.same_recipe import same_recipe
 from hdf.recipe.splits import FoldSplit
 from hdf.registry.registry import Registry
-from hdf.report.results import finish
+from hdf.report.report import finish
 from hdf.runs.run_folder import CALIBRATION, MATCHES, PREDICTIONS, SUMMARY, status_of
 from hdf.training.crossval.folder import CrossvalFolder, FoldFolder
 from hdf.training.run import close, run_recipe
