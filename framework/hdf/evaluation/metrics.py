@@ -28,23 +28,15 @@ class Columns:
     def part(self, rows: Tensor) -> Self:
         """The rows where `rows`, bool [M], is set, or those at the positions int64 [K]."""
         chosen = rows.nonzero()[:, 0] if rows.dtype == torch.bool else rows
+        places = chosen.tolist()
         columns = [getattr(self, field.name) for field in fields(self)]
         return type(self)(
-            *(
-                column[chosen]
-                if isinstance(column, Tensor)
-                else [column[row] for row in chosen.tolist()]
-                for column in columns
-            )
+            *(c[chosen] if isinstance(c, Tensor) else [c[row] for row in places] for c in columns)
         )
 
     @classmethod
     def concatenate(cls, parts: Sequence[Self], images: Iterable[int]) -> Self:
-        """One after the other; the column `image` becomes a position among all parts' images.
-
-        Args:
-            images: how many images each part has.
-        """
+        """One after the other; the column `image` becomes a position among all parts' `images`."""
         found: list[Any] = []
         starts = list(accumulate(images, initial=0))
         for field in fields(cls):
@@ -70,9 +62,8 @@ class Matches(Columns):
         label: M names.
         true: float32 [M, 4], the true boxes in pixels.
         iou: float32 [M] in [0, 1]; 0 where nothing was found.
-        edge_error: float32 [M, 4], predicted minus true edge in pixels; NaN where nothing was
-            found.
-        spread: float32 [M, 4], one standard deviation of each predicted edge in pixels; NaN where
+        edge_error: float32 [M, 4], predicted minus true edge in pixels; NaN if nothing was found.
+        spread: float32 [M, 4], one standard deviation of each predicted edge in pixels; NaN if
             nothing was found or the head has no spread.
     """
 
@@ -102,34 +93,24 @@ def match(
     targets: Sequence[Target], detections: Sequence[Detections], labels: tuple[str, ...]
 ) -> Matches:
     """Pair each true box with the highest-scoring detection of its label in its image."""
-    nothing = torch.full((4,), torch.nan)
-    images, names, true, boxes, spreads = [], [], [], [], []
+    images: list[int] = []
+    names: list[str] = []
+    rows = [torch.zeros(0, 3, 4)]  # true box, predicted box, spread
     for index, (target, found) in enumerate(zip(targets, detections, strict=True)):
         for box, label in zip(target.boxes, target.labels, strict=True):
-            best = _best(found, labels.index(label))
+            answer = torch.full((2, 4), torch.nan)
+            of_label = (found.labels == labels.index(label)).nonzero().flatten()
+            if len(of_label):
+                best = of_label[found.scores[of_label].argmax()]
+                answer[0] = found.boxes[best]
+                if found.spread is not None:
+                    answer[1] = found.spread[best]
             images.append(index)
             names.append(label)
-            true.append(box)
-            boxes.append(nothing if best is None else found.boxes[best])
-            spreads.append(nothing if best is None or found.spread is None else found.spread[best])
-    truth, answers = _stacked(true), _stacked(boxes)
-    return Matches(
-        torch.tensor(images).long(),
-        names,
-        truth,
-        iou(answers, truth).nan_to_num(0.0),
-        answers - truth,
-        _stacked(spreads),
-    )
-
-
-def _best(found: Detections, label: int) -> int | None:
-    of_label = (found.labels == label).nonzero().flatten()
-    return int(of_label[found.scores[of_label].argmax()]) if len(of_label) else None
-
-
-def _stacked(boxes: list[Tensor]) -> Tensor:
-    return torch.stack(boxes) if boxes else torch.zeros(0, 4)
+            rows.append(torch.cat([box[None], answer])[None])
+    true, boxes, spread = torch.cat(rows).unbind(1)
+    scores = iou(boxes, true).nan_to_num(0.0)
+    return Matches(torch.tensor(images).long(), names, true, scores, boxes - true, spread)
 
 
 def box_metrics(matches: Matches) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hdf.console import forecast
 from hdf.console.progress import Reporter
 from hdf.evaluation.comparison import Comparison
 from hdf.evaluation.tables import write_matches, write_predictions
@@ -107,13 +108,7 @@ def _facts(finished: Finished) -> Iterator[tuple[str, str]]:
     for key in ("images", "table"):
         if key in summary:
             yield key, bare_path(str(summary[key]), of_data=True)
-    yield "took", _duration(summary["timing"]["seconds"])
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+    yield "took", forecast.spoken(summary["timing"]["seconds"])
 
 
 def _environment(environment: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
