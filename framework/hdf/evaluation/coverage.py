@@ -56,7 +56,6 @@ class Covered(Columns):
     """Whether calibrated boxes, or ratio intervals, contain the truth, for what was found.
 
     Attributes:
-        image: int64 [M], the image of each.
         label: M names; ``ratio`` for an interval.
         holds: bool [M], whether all four true edges, or the true ratio, lie within their margins.
         size: float64 [M], the outer box's area over the true one's, or the interval's width.
@@ -71,10 +70,7 @@ class Covered(Columns):
 def covered(
     matches: Matches, calibration: Calibration, level: float = LEVEL
 ) -> tuple[Covered, Covered]:
-    """Check a calibration against the truth.
-
-    Returns:
-        The boxes, and the ratios.
+    """A calibration against the truth: the boxes, and the ratios.
 
     Raises:
         ValueError: it lacks the level.

@@ -9,10 +9,9 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from torch import Tensor
-from torch.nn.functional import adaptive_avg_pool2d
 
 from hdf import View
-from hdf.drawing import DASH, WARNING, BoxColours, box_colours
+from hdf.drawing import DASH, WARNING, BoxColours, as_grey, box_colours
 from hdf.files import replacing
 
 if TYPE_CHECKING:  # matplotlib is slow to import: only functions that draw import it
@@ -32,22 +31,14 @@ DPI = 150
 
 
 def checked_count(count: int, name: str = "count") -> int:
-    """The option `name`, a number of images to draw.
-
-    Raises:
-        ValueError: it is below 1.
-    """
+    """The option `name`, which must be at least 1, or a ValueError."""
     if count < 1:
         raise ValueError(f"{name} must be at least 1, not {count}")
     return count
 
 
 def checked_label(label: str | None, labels: tuple[str, ...]) -> str:
-    """The label to draw; the first one by default.
-
-    Raises:
-        ValueError: it is not one of `labels`.
-    """
+    """The label to draw, the first one by default; a ValueError if it is not one of `labels`."""
     if label is not None and label not in labels:
         raise ValueError(f"label {label!r} is not in data.labels: {', '.join(labels)}")
     return label or labels[0]
@@ -152,25 +143,14 @@ def finish(figure: Figure, title: str, legend: Sequence[Artist]) -> None:
 
 
 def draw_radiograph(axes: Axes, image: Tensor) -> None:
-    """Show an image [H, W] in [0, 1] with its pixel edges at integer coordinates.
-
-    Black and white are its 0.5th and 99.5th percentiles, so that details of dark images are
-    visible.
-    """
+    """Show an image [H, W] in [0, 1] with its pixel edges at integer coordinates."""
     height, width = image.shape
-    shrink = min(1.0, LARGEST_SIDE / max(height, width))
-    small = (max(1, round(height * shrink)), max(1, round(width * shrink)))
-    shown = adaptive_avg_pool2d(image[None], small)[0]
-    black, white = shown.quantile(shown.new_tensor([0.005, 0.995])).tolist()
-    extent = (0, width, height, 0)
-    axes.imshow(shown.numpy(), cmap="gray", vmin=black, vmax=white, extent=extent)
+    grey, _ = as_grey(image[None], 1, LARGEST_SIDE)
+    axes.imshow(grey, cmap="gray", vmin=0, vmax=255, extent=(0, width, height, 0))
 
 
 def draw_boxes(axes: Axes, view: View, index: int, only: str | None = None) -> None:
-    """Draw the `boxes_of` a sample, each above an unbroken dark line.
-
-    The dark line shows dashes on bright images.
-    """
+    """Draw a sample's boxes, each above a dark line that shows dashes on bright images."""
     from matplotlib.patches import Rectangle
 
     for box, colour, style in boxes_of(view, index, only):
@@ -202,20 +182,15 @@ def boxes_of(
 
 def boxes_legend(labels: tuple[str, ...], only: str | None = None) -> list[Artist]:
     """Legend entries for the colours and styles of the boxes."""
-    shown = {label: pair for label, pair in _colours(labels).items() if only in (None, label)}
-    return [
-        *(_legend_line(f"{label}, predicted", it.predicted) for label, it in shown.items()),
-        *(_legend_line(f"{label}, true", it.true, TRUE, "#777777") for label, it in shown.items()),
-    ]
-
-
-def _legend_line(
-    text: str, colour: str, style: LineStyle = PREDICTED, gap: str | None = None
-) -> Artist:
     from matplotlib.lines import Line2D
 
-    label = text.replace("_", " ")
-    return Line2D([], [], color=colour, ls=style, lw=2.4, gapcolor=gap, label=label)
+    shown = [(name, pair) for name, pair in _colours(labels).items() if only in (None, name)]
+    lines = [(f"{name}, predicted", pair.predicted, PREDICTED) for name, pair in shown]
+    lines += [(f"{name}, true", pair.true, TRUE) for name, pair in shown]
+    return [
+        Line2D([], [], c=colour, ls=style, lw=2.4, gapcolor="#777777", label=text.replace("_", " "))
+        for text, colour, style in lines
+    ]
 
 
 def _colours(labels: tuple[str, ...]) -> dict[str, BoxColours]:

@@ -129,9 +129,8 @@ def _input_x_gradient() -> Any:
     try:
         from captum.attr import InputXGradient
     except ImportError as error:
-        raise user_error(
-            "Captum is not installed: pip install 'heart-detection-framework[explain]'"
-        ) from error
+        message = "Captum is not installed: pip install 'heart-detection-framework[explain]'"
+        raise user_error(message) from error
     return InputXGradient
 
 
@@ -161,14 +160,8 @@ def _draw_heat(axes: Any, view: View, index: int, heat: Tensor) -> None:
     height, width = heat.shape
     frame = heat.new_tensor([0.0, 0.0, width, height])
     x0, y0, x1, y1 = view.network.geometry(index).to_original(frame).tolist()
-    limits = axes.get_xlim(), axes.get_ylim()
-    scaled = (heat / heat.max().clamp(min=1e-12)).clamp(0, 1)
-    axes.imshow(
-        scaled.numpy(),
-        cmap="plasma",
-        vmin=0,
-        vmax=1,
-        alpha=(0.75 * scaled).numpy(),
-        extent=(x0, x1, y1, y0),
-    )
-    axes.set(xlim=limits[0], ylim=limits[1])
+    limits = {"xlim": axes.get_xlim(), "ylim": axes.get_ylim()}
+    scaled = (heat / heat.max().clamp(min=1e-12)).clamp(0, 1).numpy()
+    place = (x0, x1, y1, y0)
+    axes.imshow(scaled, cmap="plasma", vmin=0, vmax=1, alpha=0.75 * scaled, extent=place)
+    axes.set(**limits)
