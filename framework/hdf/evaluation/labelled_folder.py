@@ -87,9 +87,8 @@ def assess(
         results = list(map_samples(read, chosen))
         faults += [result for result in results if isinstance(result, UserError)]
         if not faults:
-            images, targets = zip(
-                *(r for r in results if not isinstance(r, UserError)), strict=True
-            )
+            read_well = [result for result in results if not isinstance(result, UserError)]
+            images, targets = zip(*read_well, strict=True)
             found.samples.extend(chosen)
             found.sizes.extend((image.shape[-2], image.shape[-1]) for image in images)
             found.targets.extend(targets)

@@ -17,13 +17,10 @@ Style = Literal["model", "constant", "third", "faint", "limit"]
 
 @dataclass(frozen=True)
 class Axis:
-    """A range of values, and where it is drawn.
+    """Values from `low` to `high`, drawn from `start` to `end`, in pixels of the drawing.
 
     Attributes:
         name: with the unit.
-        low: the value at `start`.
-        high: the value at `end`.
-        start: in pixels of the drawing, as is `end`.
         ticks: (value, text).
     """
 
@@ -76,36 +73,19 @@ def x_axis(name: str, low: float, high: float, *, rows: int = 0, percent: bool =
         rows: the number of named rows; 0 if the other axis has numbers too.
         percent: whether to write the values, which are shares, in per cent.
     """
-    low, high, ticks = _ticks(low, high, percent, whole=name == "epoch")
-    return Axis(name, low, high, ROW_LEFT if rows else LEFT, RIGHT, ticks)
+    return _axis(name, low, high, (ROW_LEFT if rows else LEFT, RIGHT), percent)
 
 
 def y_axis(name: str, low: float, high: float, *, percent: bool = False) -> Axis:
     """An axis along the left edge."""
-    low, high, ticks = _ticks(low, high, percent)
-    return Axis(name, low, high, BOTTOM, TOP, ticks)
+    return _axis(name, low, high, (BOTTOM, TOP), percent)
 
 
-def row_axis(names: Sequence[str]) -> Axis:
-    """An axis of named rows, the first on top; row i is at the value i."""
-    shown = [
-        name if len(name) <= MOST_LETTERS else f"{name[: MOST_LETTERS - 1]}…" for name in names
-    ]
-    end = ROW_TOP + ROW_HEIGHT * len(names)
-    return Axis("", -0.5, len(names) - 0.5, ROW_TOP, end, list(enumerate(shown)))
-
-
-def row_chart(title: str, alt: str, x: Axis, y: Axis, marks: list[Mark]) -> Chart:
-    """A chart with named rows, high enough for all of them."""
-    return Chart(title, alt, x, y, marks, y.end + HEIGHT - BOTTOM)
-
-
-def _ticks(
-    low: float, high: float, percent: bool, whole: bool = False
-) -> tuple[float, float, list[tuple[float, str]]]:
-    """A range between round numbers, and the round numbers in it."""
+def _axis(name: str, low: float, high: float, ends: tuple[float, float], percent: bool) -> Axis:
+    """A range between round numbers, with the round numbers in it."""
     from matplotlib.ticker import MaxNLocator  # not above: matplotlib is slow to import
 
+    whole = name == "epoch"
     if high - low < 1e-9:
         beside = 1 if whole else 0.5
         low, high = low - beside, high + beside
@@ -115,7 +95,20 @@ def _ticks(
     step = (values[1] - values[0]) * scale
     digits = next(n for n in range(12) if abs(round(step, n) - step) < 1e-9 * scale)
     ticks = [(value, f"{value * scale:.{digits}f}".replace("-", "−")) for value in values]
-    return values[0], values[-1], ticks
+    return Axis(name, values[0], values[-1], *ends, ticks)
+
+
+def row_axis(names: Sequence[str]) -> Axis:
+    """An axis of named rows, the first on top; row i is at the value i."""
+    most = MOST_LETTERS
+    shown = [name if len(name) <= most else f"{name[: most - 1]}…" for name in names]
+    end = ROW_TOP + ROW_HEIGHT * len(names)
+    return Axis("", -0.5, len(names) - 0.5, ROW_TOP, end, list(enumerate(shown)))
+
+
+def row_chart(title: str, alt: str, x: Axis, y: Axis, marks: list[Mark]) -> Chart:
+    """A chart with named rows, high enough for all of them."""
+    return Chart(title, alt, x, y, marks, y.end + HEIGHT - BOTTOM)
 
 
 def line(x: Axis, y: Axis, points: Iterable[Point]) -> str:
