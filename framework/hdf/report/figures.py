@@ -172,15 +172,15 @@ def agreement(comparison: Comparison, ratio: Mapping[str, Any]) -> Chart:
     levels = [*difference.tolist(), *limits, 0.0]
     x = charts.x_axis("mean of predicted and true ratio", float(mean.min()), float(mean.max()))
     y = charts.y_axis("predicted − true", min(levels), max(levels))
-    points = list(zip(mean.tolist(), difference.tolist(), strict=True))
+    points = zip(mean.tolist(), difference.tolist(), strict=True)
     marks = [
         Mark(charts.dots(x, y, points), "model", "dots", "an image"),
         Mark(charts.across(x, y, ratio["bias"]), "constant", "line", "bias"),
     ]
-    for name, level in zip(("limits of agreement", ""), limits, strict=False):
-        marks.append(Mark(charts.across(x, y, level), "limit", "line", name))
-    alt = f"{len(points)} images, bias {ratio['bias']:+.4f}"
+    alt = f"{len(mean)} images, bias {ratio['bias']:+.4f}"
     if limits:
+        both = "".join(charts.across(x, y, level) for level in limits)
+        marks.append(Mark(both, "limit", "line", "limits of agreement"))
         alt += f", limits of agreement {limits[0]:+.4f} to {limits[1]:+.4f}"
     return Chart("Cardiothoracic ratio", f"{alt}.", x, y, marks)
 

@@ -44,11 +44,9 @@ class Film:
     """A radiograph with boxes.
 
     Attributes:
-        name: the sample's id.
         data: a JPEG in base64; empty if the image can't be read.
         strokes: in units of which the film is `width` wide and `height` high.
         number: in the page.
-        caption: its scores.
     """
 
     name: str

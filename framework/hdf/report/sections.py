@@ -40,12 +40,7 @@ def doubts(summary: Mapping[str, Any]) -> Iterator[Doubt]:
 
 @dataclass(frozen=True)
 class Headline:
-    """A figure in large type at the top of the report.
-
-    Attributes:
-        interval: its 95 % interval; empty if there is none.
-        beside: the constant box's figure, or what the figure means.
-    """
+    """A figure in large type, its 95 % interval, and what it is to be compared with."""
 
     name: str
     value: str
@@ -55,18 +50,11 @@ class Headline:
 
 def headlines(metrics: Mapping[str, Any]) -> Iterator[Headline]:
     """The figures of ``metrics.val`` in a ``summary.json``."""
-    yield Headline(
-        "mean IoU",
-        f"{metrics['iou_mean']:.3f}",
-        _range(metrics["iou_mean_95"], ".3f"),
-        f"constant box {metrics['constant_box_iou']:.3f}",
-    )
-    yield Headline(
-        "above the constant box",
-        f"{metrics['above_constant_box']:+.3f}",
-        _range(metrics["above_constant_box_95"], "+.3f"),
-        "on the same images",
-    )
+    mean, fixed = f"{metrics['iou_mean']:.3f}", f"constant box {metrics['constant_box_iou']:.3f}"
+    yield Headline("mean IoU", mean, _range(metrics["iou_mean_95"], ".3f"), fixed)
+    gain = f"{metrics['above_constant_box']:+.3f}"
+    interval = _range(metrics["above_constant_box_95"], "+.3f")
+    yield Headline("above the constant box", gain, interval, "on the same images")
     for key, name, form in (
         ("iou_median", "median IoU", ".3f"),
         ("iou_p2", "2nd percentile of IoU", ".3f"),
@@ -90,12 +78,7 @@ def headlines(metrics: Mapping[str, Any]) -> Iterator[Headline]:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the report with charts and a table of the same.
-
-    Attributes:
-        id: the anchor.
-        columns: of the table.
-    """
+    """A part of the report, whose anchor is `id`, with charts and a table of the same."""
 
     id: str
     title: str
@@ -177,10 +160,7 @@ def _ratio(ratio: Mapping[str, Any], charts: list[Chart]) -> Section:
         "coefficient of variation": _with_interval(ratio["cv"], ratio["cv_95"], ".1%"),
         "correlation": _number(ratio["r"], ".3f"),
     }
-    text = (
-        "The width of the heart over that of both lungs, of predicted against true boxes (Bland "
-        "and Altman 1986)."
-    )
+    text = "Heart width over the width of both lungs, predicted and true (Bland and Altman 1986)."
     rows = tuple((name, value) for name, value in known.items() if value)
     return Section("ratio", "Cardiothoracic ratio", text, charts, ("", "value"), rows)
 
