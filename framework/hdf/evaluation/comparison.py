@@ -35,7 +35,6 @@ class Found(Columns):
 
     Attributes:
         image: int64 [K], position of the image.
-        label: K names.
         score: float32 [K] in [0, 1].
         box: float32 [K, 4] in pixels.
     """
@@ -102,11 +101,7 @@ class Comparison:
         )
 
     def metrics(self, labels: Sequence[str]) -> dict[str, Any]:
-        """The validation part of ``summary.json``, with parts where there is more than one.
-
-        Args:
-            labels: the recipe's ``data.labels``.
-        """
+        """The validation part of ``summary.json``; of each label and source if several."""
         precision = average_precision(self.images, self.matches, self.found)
         metrics = self._scores(precision)
         if len(labels) > 1:
@@ -131,11 +126,7 @@ class Comparison:
         return Comparison(self.images, self.sources, matches, constant, self.found.part(found))
 
     def _scores(self, precision: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
-        """`box_metrics`, the constant box's, average precision and the cardiothoracic ratio.
-
-        Args:
-            precision: of each label.
-        """
+        """`box_metrics`, the constant box's, the labels' average precision and the ratio."""
         constant = self.constant.iou.double()
         above = self.matches.iou.double() - constant
         labels = [precision[name] for name in dict.fromkeys(self.matches.label)]
@@ -186,12 +177,7 @@ def average_precision(
 
 
 def _in_coco(there: Sequence[int], names: Sequence[str], boxes: Found) -> COCO:
-    """Boxes as pycocotools reads them.
-
-    Args:
-        there: the images, in the order that breaks ties between scores.
-        names: of the labels.
-    """
+    """Boxes as pycocotools reads them; the order of the images `there` breaks ties of scores."""
     from pycocotools.coco import COCO
 
     number = {index: position for position, index in enumerate(there)}

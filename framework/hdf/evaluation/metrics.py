@@ -166,9 +166,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def mean_interval(values: Tensor, image: Tensor) -> list[float]:
-    """The 95 % interval of the mean of `values`.
-
-    The boxes of one image are resampled together.
+    """The 95 % interval of the mean of `values`, with boxes of one image resampled together.
 
     Args:
         values: [M], one a true box; M >= 1.
@@ -180,16 +178,11 @@ def mean_interval(values: Tensor, image: Tensor) -> list[float]:
 def variation_interval(differences: Tensor, levels: Tensor, image: Tensor) -> list[float]:
     """The 95 % interval of the deviation of `differences` as a share of the mean of `levels`.
 
-    Args:
-        differences: [M], M >= 2.
-        levels: [M], whose means are above 0.
-        image: int64 [M], the image of each; all different.
+    Both are [M], M >= 2, each of another image; the means are above 0.
     """
-
-    def variation(part: Floats, level: Floats) -> Floats:
-        return np.asarray(part.std(axis=1, ddof=1) / level.mean(axis=1))
-
-    return _interval(variation, image, differences, levels)
+    return _interval(
+        lambda d, x: d.std(axis=1, ddof=1) / x.mean(axis=1), image, differences, levels
+    )
 
 
 def quantile_interval(values: Tensor, image: Tensor, quantile: float) -> list[float]:
@@ -217,7 +210,7 @@ def _interval(statistic: Callable[..., Floats], image: Tensor, *columns: Tensor)
 def _resampled(values: Tensor, image: Tensor) -> Iterator[Floats]:
     """Resamples a row, [R, K], padded with NaN where images have different numbers of values.
 
-    The draws are the same for the same number of images.
+    Draws depend on the number of images alone.
     """
     _, position, counts = np.unique(image.numpy(), return_inverse=True, return_counts=True)
     order = np.argsort(position, kind="stable")

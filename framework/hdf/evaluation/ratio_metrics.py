@@ -24,9 +24,9 @@ class Ratios(Columns):
 
     Attributes:
         image: int64 [R], position of the image.
-        true: float64 [R].
-        found: float64 [R], of the predicted boxes; NaN where one was not found.
-        spread: float64 [R], one standard deviation of `found`; NaN where no spread is known.
+        true: float64 [R], as are the others.
+        found: of the predicted boxes; NaN where one was not found.
+        spread: one standard deviation of `found`; NaN where none is known.
     """
 
     image: Tensor
@@ -58,8 +58,7 @@ def ratio_metrics(matches: Matches, constant: Matches) -> dict[str, Any] | None:
     """The part ``ratio`` of the metrics; None where no image has a ratio, true and predicted.
 
     Args:
-        matches: the detector's answers.
-        constant: the constant box's, for the same true boxes.
+        constant: the constant box's matches, for the same true boxes.
 
     Returns:
         ``n`` images with both ratios, ``missed`` with only a true one; over the `n`: ``mae`` with

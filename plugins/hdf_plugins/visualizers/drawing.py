@@ -91,19 +91,20 @@ def _title(view: View, shown: str) -> str:
     return f"Validation: {score}{', ' if score else ''}{shown} of {len(view.samples)} images"
 
 
+def _panel(axes: Axes, view: View, index: int, image: Tensor) -> None:
+    draw_radiograph(axes, image)
+    draw_boxes(axes, view, index)
+    axes.set_title(panel_title(view, index), fontsize=9, parse_math=False)
+
+
 def draw_grid(
     view: View,
     indices: Sequence[int],
     title: str,
-    panel: DrawPanel | None = None,
+    panel: DrawPanel = _panel,
     legend: Sequence[Artist] | None = None,
 ) -> Figure:
-    """A page of radiographs.
-
-    Args:
-        panel: draws one sample; by default with the boxes of all labels.
-        legend: by default the boxes of all labels.
-    """
+    """A page of radiographs, by default with the boxes of all labels, and their legend."""
     from matplotlib.figure import Figure
 
     columns = ceil(sqrt(len(indices)))
@@ -115,30 +116,19 @@ def draw_grid(
     figure = Figure(figsize=(max(columns * side, 5.5), height), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False).flat
     for axes, index, image in zip(panels, indices, images, strict=False):
-        (panel or _panel)(axes, view, index, image)
+        panel(axes, view, index, image)
     for axes in figure.axes:
         axes.set_axis_off()
     finish(figure, title, boxes_legend(view.labels) if legend is None else legend)
     return figure
 
 
-def _panel(axes: Axes, view: View, index: int, image: Tensor) -> None:
-    draw_radiograph(axes, image)
-    draw_boxes(axes, view, index)
-    axes.set_title(panel_title(view, index), fontsize=9, parse_math=False)
-
-
 def finish(figure: Figure, title: str, legend: Sequence[Artist]) -> None:
     """Add the title, and the legend and the warning at the foot of a figure."""
     figure.suptitle(title, fontsize=11)
-    figure.legend(
-        handles=list(legend),
-        loc="outside lower center",
-        ncols=3 if len(legend) == 3 else 2,
-        fontsize=9,
-        frameon=False,
-        borderaxespad=1.4,
-    )
+    style = {"fontsize": 9, "frameon": False, "borderaxespad": 1.4}
+    columns = 3 if len(legend) == 3 else 2
+    figure.legend(handles=list(legend), loc="outside lower center", ncols=columns, **style)
     figure.supxlabel(WARNING, fontsize=7, color="#666666")
 
 
@@ -163,11 +153,7 @@ def draw_boxes(axes: Axes, view: View, index: int, only: str | None = None) -> N
 def boxes_of(
     view: View, index: int, only: str | None = None
 ) -> Iterator[tuple[Tensor, str, LineStyle]]:
-    """The best detection and the true boxes of each label, with colour and line style.
-
-    Args:
-        only: the label; all by default.
-    """
+    """The best detection and the true boxes of all labels or `only` one, with colour and style."""
     target, found = view.targets[index], view.detections[index]
     for position, (label, colours) in enumerate(_colours(view.labels).items()):
         if only not in (None, label):

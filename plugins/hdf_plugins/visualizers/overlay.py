@@ -31,7 +31,7 @@ class Overlay:
         return write_pages(view, indices, folder, "overlay", partial(draw_grid, view))
 
 
-class Worst:
+class Worst(Overlay):
     """The validation radiographs with the lowest IoU, the worst first.
 
     Args:
@@ -40,11 +40,6 @@ class Worst:
     Raises:
         ValueError: count is below 1.
     """
-
-    when = "end"
-
-    def __init__(self, *, count: int = 12) -> None:
-        self.count = checked_count(count)
 
     def draw(self, view: View, folder: Path) -> list[Path]:
         """Write ``worst.png``, or ``worst_01.png`` and so on for several pages."""
