@@ -27,9 +27,7 @@ def calibrate(matches: Matches, levels: Sequence[float] = LEVELS) -> Calibration
     """
     found = matches.part(matches.found)
     parts = {label: found.of_label(label) for label in dict.fromkeys(found.label)}
-    errors = {
-        label: EdgeErrors(part.edge_error, part.box, part.spread) for label, part in parts.items()
-    }
+    errors = {name: EdgeErrors(it.edge_error, it.box, it.spread) for name, it in parts.items()}
     calibration = fit_calibration(errors, levels)
     if calibration is None:
         return None

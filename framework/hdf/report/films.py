@@ -85,13 +85,13 @@ def albums(comparison: Comparison, samples: Mapping[str, Sample]) -> list[Album]
     scores = image_iou(comparison)
     order = sorted(scores, key=lambda index: (scores[index], comparison.images[index]))
     count = max(1, min(MOST, len(order) // 3))
-    worst, rest = order[:count], order[count:]
-    best, middle = rest[::-1][:count], rest[:-count]
-    start = (len(middle) - min(count, len(middle))) // 2
+    rest = order[count:]
+    middle = rest[:-count]
+    start = max(0, len(middle) - count) // 2
     kinds = (
-        ("Worst", "the lowest mean IoU, the worst first", worst),
+        ("Worst", "the lowest mean IoU, the worst first", order[:count]),
         ("Typical", "around the median", middle[start : start + count]),
-        ("Best", "the highest mean IoU, the best first", best),
+        ("Best", "the highest mean IoU, the best first", rest[::-1][:count]),
     )
     painter = Painter(comparison, samples)
     return [

@@ -68,23 +68,16 @@ class EdgeDistributions:
         """
         from matplotlib.patches import Patch
 
-        indices = evenly(view, self.count)
-        shares = {index: _shares(view, index, self.label) for index in indices}
         colour = box_colours(len(view.labels))[view.labels.index(self.label)].predicted
-        legend = [
-            *boxes_legend(view.labels, self.label),
-            Patch(fc=colour, alpha=0.5, label="probability of an edge"),
-        ]
-        panel = partial(_draw_panel, label=self.label, shares=shares, colour=colour)
+        patch = Patch(fc=colour, alpha=0.5, label="probability of an edge")
+        legend = [*boxes_legend(view.labels, self.label), patch]
+        panel = partial(_draw_panel, label=self.label, colour=colour)
         draw = partial(draw_grid, view, panel=panel, legend=legend)
-        return write_pages(view, indices, folder, "edge_distributions", draw)
+        return write_pages(view, evenly(view, self.count), folder, "edge_distributions", draw)
 
 
-Shares = tuple[Tensor, Tensor]
-"""The distributions of one label's edges: [2, w] for x0 and x1, [2, h] for y0 and y1."""
-
-
-def _shares(view: View, index: int, label: str) -> Shares:
+def _shares(view: View, index: int, label: str) -> tuple[Tensor, Tensor]:
+    """The distributions of one label's edges: [2, w] for x0 and x1, [2, h] for y0 and y1."""
     with torch.inference_mode():
         raw: Any = view.detector(view.network.batch([index]).images)
     if not (isinstance(raw, dict) and {"x", "y"} <= raw.keys()):
@@ -99,14 +92,7 @@ def _shares(view: View, index: int, label: str) -> Shares:
 
 
 def _draw_panel(
-    axes: Axes,
-    view: View,
-    index: int,
-    image: Tensor,
-    *,
-    label: str,
-    shares: dict[int, Shares],
-    colour: str,
+    axes: Axes, view: View, index: int, image: Tensor, *, label: str, colour: str
 ) -> None:
     draw_radiograph(axes, image)
     draw_boxes(axes, view, index, label)
@@ -116,12 +102,13 @@ def _draw_panel(
     above.set(xlim=(0, width), title=panel_title(view, index))
     above.title.set(fontsize=9, parse_math=False)
     beside.set(ylim=(height, 0))
-    places = _places(view.network.geometry(index), view.network.store.size, *shares[index])
+    across, down = _shares(view, index, label)
+    columns, rows = _places(view.network.geometry(index), view.network.store.size, across, down)
     style: dict[str, Any] = {"fill": True, "color": colour, "alpha": 0.5}
-    for edge in shares[index][0]:
-        above.stairs(edge / edge.max(), places[0], **style)
-    for edge in shares[index][1]:
-        beside.stairs(edge / edge.max(), places[1], orientation="horizontal", **style)
+    for edge in across:
+        above.stairs(edge / edge.max(), columns, **style)
+    for edge in down:
+        beside.stairs(edge / edge.max(), rows, orientation="horizontal", **style)
     above.set_axis_off()
     beside.set_axis_off()
     for box, line, dashes in boxes_of(view, index, label):

@@ -114,15 +114,10 @@ def edge_maps(detector: Detector, image: Tensor, label: int) -> Tensor | None:
     total = torch.zeros(4, height, width)
     for edge, heat in enumerate(total):
         for item in explain.attribute(inputs, target=edge):
-            heat += _spread(item.detach(), (height, width)).cpu()
+            coarse = item.detach().sum(1, keepdim=True).abs()
+            share = coarse[0, 0].numel() / (height * width)  # a location's is spread over pixels
+            heat += share * F.interpolate(coarse, (height, width), mode="bilinear")[0, 0].cpu()
     return total
-
-
-def _spread(attribution: Tensor, size: tuple[int, int]) -> Tensor:
-    """The absolute attributions [1, C, h, w], distributed over the pixels [H, W]."""
-    heat = attribution.sum(1, keepdim=True).abs()
-    share = heat.shape[-2] * heat.shape[-1] / (size[0] * size[1])
-    return share * F.interpolate(heat, size, mode="bilinear")[0, 0]
 
 
 def _input_x_gradient() -> Any:
