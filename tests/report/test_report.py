@@ -203,11 +203,11 @@ def test_a_report_that_fails_loses_no_run(
 def test_no_image_is_in_two_albums_and_the_worst_is_first(crossval: Path) -> None:
     comparison = read_comparison(crossval)
     shown = albums(comparison, {sample.id: sample for sample in samples()})
-    assert [album.title for album in shown] == ["Worst", "Typical", "Best"]
-    films = [film for album in shown for film in album.films]
+    assert [title for title, _, _ in shown] == ["Worst", "Typical", "Best"]
+    films = [film for *_, album in shown for film in album]
     assert len({film.name for film in films}) == len(films) == 3 * MOST
     scores = {comparison.images[index]: score for index, score in image_iou(comparison).items()}
-    worst, typical, best = ([scores[film.name] for film in album.films] for album in shown)
+    worst, typical, best = ([scores[film.name] for film in album] for *_, album in shown)
     assert worst[0] == min(scores.values()) and best[0] == max(scores.values())
     assert max(worst) <= min(typical) <= max(typical) <= min(best)
 
@@ -217,7 +217,7 @@ def test_few_images_are_all_shown_once(crossval: Path, count: int) -> None:
     comparison = read_comparison(crossval)
     few = comparison.matches.part(comparison.matches.image < count)
     part = Comparison(comparison.images, comparison.sources, few, few, comparison.found)
-    names = [film.name for album in albums(part, {}) for film in album.films]
+    names = [film.name for *_, album in albums(part, {}) for film in album]
     assert len(set(names)) == len(names) == min(count, 3)
 
 

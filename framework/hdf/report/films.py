@@ -58,15 +58,6 @@ class Film:
     caption: str = ""
 
 
-@dataclass(frozen=True)
-class Album:
-    """Films of one kind."""
-
-    title: str
-    criterion: str
-    films: list[Film]
-
-
 def image_iou(comparison: Comparison) -> dict[int, float]:
     """The mean IoU over the true boxes of each image that has one, by its position."""
     image, scores = comparison.matches.image, comparison.matches.iou.double()
@@ -76,8 +67,10 @@ def image_iou(comparison: Comparison) -> dict[int, float]:
     return dict(zip(known.tolist(), (total[known] / count[known]).tolist(), strict=True))
 
 
-def albums(comparison: Comparison, samples: Mapping[str, Sample]) -> list[Album]:
-    """The worst, the typical and the best images; none is shown twice.
+def albums(
+    comparison: Comparison, samples: Mapping[str, Sample]
+) -> list[tuple[str, str, list[Film]]]:
+    """The worst, the typical and the best images, each with title and criterion; none twice.
 
     Args:
         samples: by id; one that is missing, or can't be read, is shown without its image.
@@ -95,7 +88,7 @@ def albums(comparison: Comparison, samples: Mapping[str, Sample]) -> list[Album]
     )
     painter = Painter(comparison, samples)
     return [
-        Album(title, criterion, [painter.film(index) for index in chosen])
+        (title, criterion, [painter.film(index) for index in chosen])
         for title, criterion, chosen in kinds
         if chosen
     ]

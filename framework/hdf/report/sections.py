@@ -18,16 +18,8 @@ MOST_ROWS = 40
 Row = tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Doubt:
-    """What makes the figures worthless, and why it may have happened."""
-
-    what: str
-    causes: list[str]
-
-
-def doubts(summary: Mapping[str, Any]) -> Iterator[Doubt]:
-    """The run, or the folds, in which the model answers nearly the same box for every image."""
+def doubts(summary: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    """The run, or the folds, whose model answers nearly the same box everywhere, with causes."""
     for part in (summary, *summary.get("folds", [])):
         if found := part.get("constant_answers"):
             where = f"Fold {part['fold']}: the" if "fold" in part else "The"
@@ -35,7 +27,7 @@ def doubts(summary: Mapping[str, Any]) -> Iterator[Doubt]:
                 f"{spoken(label)} ({spread:.0%} of the true spread)"
                 for label, spread in found["spread"].items()
             )
-            yield Doubt(f"{where} same box is answered for every image: {labels}.", found["causes"])
+            yield f"{where} same box is answered for every image: {labels}.", found["causes"]
 
 
 @dataclass(frozen=True)
