@@ -49,8 +49,8 @@ HEADS = {
 }
 VISUALIZERS = {
     "overlay:Overlay": "Predicted and true boxes on the images",
+    "overlay:Worst": "The worst predictions, worst first",
     "curves:Curves": "Loss and IoU over epochs",
-    "worst:Worst": "The worst predictions, worst first",
     "edge_distributions:EdgeDistributions": "How certain the head is of each edge of a box",
     "augmentations:Augmentations": "Training images, each beside several random augmentations",
 }

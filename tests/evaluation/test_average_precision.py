@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from hdf.evaluation.average_precision import Found, average_precision
+from hdf.evaluation.comparison import Found, average_precision
 from hdf.evaluation.metrics import Matches
 from hdf.types import Detections
 

@@ -11,8 +11,7 @@ import pytest
 import torch
 
 from hdf import Detections, Sample, Target, UserError
-from hdf.evaluation.average_precision import Found
-from hdf.evaluation.comparison import Comparison
+from hdf.evaluation.comparison import Comparison, Found
 from hdf.evaluation.evaluate import constant_boxes, constant_detections
 from hdf.evaluation.metrics import Matches, box_metrics, match, mean_interval, quantile_interval
 from hdf.evaluation.tables import (

@@ -119,6 +119,47 @@ def test_each_kind_has_the_parts_that_it_can_have(crossval: Path) -> None:
     assert "torchvision" in (crossval / "report.html").read_text()
 
 
+def test_a_model_that_answers_the_same_everywhere_is_named(crossval: Path, tmp_path: Path) -> None:
+    assert "same box" not in (crossval / "report.html").read_text()
+    folder = tmp_path / "out"
+    shutil.copytree(crossval, folder)
+    same = {"spread": {"left_lung": 0.012}, "causes": ["train.optimizer.lr is 1e-09, try 1e-3"]}
+    summary = json.loads((folder / "summary.json").read_text())
+    summary["folds"][1]["constant_answers"] = same
+    (folder / "summary.json").write_text(json.dumps(summary))
+    summary = json.loads((folder / "fold-0" / "summary.json").read_text())
+    (folder / "fold-0" / "summary.json").write_text(
+        json.dumps({**summary, "constant_answers": same})
+    )
+    for part, start in ((folder, "Fold 1: the"), (folder / "fold-0", "The")):
+        text = Parts(write_report(part, []).read_text()).text
+        assert (
+            f"{start} same box is answered for every image: left lung (1% of the true spread)."
+            in text
+        )
+        assert "try 1e-3" in text
+
+
+def test_the_training_loss_is_called_augmented_where_it_is(crossval: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(crossval / "fold-0", folder)
+    assert "training, augmented" not in Parts((folder / "report.html").read_text()).text
+    recipe = (folder / "resolved.yaml").read_text()
+    assert "augment: []" in recipe
+    (folder / "resolved.yaml").write_text(
+        recipe.replace("augment: []", "augment: [{use: gamma, gamma: [0.7, 1.5]}]")
+    )
+    assert "training, augmented" in Parts(write_report(folder, []).read_text()).text
+
+
+@pytest.mark.parametrize("epochs", [(1, 1), (1, 2), (2, 3), (1, 7), (1, 25), (30, 31)])
+def test_epochs_are_whole_numbers(epochs: tuple[int, int]) -> None:
+    axis = charts.x_axis("epoch", *epochs)
+    texts = [text for _, text in axis.ticks]
+    assert all(text.isdecimal() for text in texts) and len(set(texts)) == len(texts)
+    assert axis.low <= epochs[0] <= epochs[1] <= axis.high
+
+
 def test_names_are_text(crossval: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     shutil.copytree(crossval / "fold-0", folder)
@@ -162,11 +203,11 @@ def test_a_report_that_fails_loses_no_run(
 def test_no_image_is_in_two_albums_and_the_worst_is_first(crossval: Path) -> None:
     comparison = read_comparison(crossval)
     shown = albums(comparison, {sample.id: sample for sample in samples()})
-    assert [album.title for album in shown] == ["Worst", "Typical", "Best"]
-    films = [film for album in shown for film in album.films]
+    assert [title for title, _, _ in shown] == ["Worst", "Typical", "Best"]
+    films = [film for *_, album in shown for film in album]
     assert len({film.name for film in films}) == len(films) == 3 * MOST
     scores = {comparison.images[index]: score for index, score in image_iou(comparison).items()}
-    worst, typical, best = ([scores[film.name] for film in album.films] for album in shown)
+    worst, typical, best = ([scores[film.name] for film in album] for *_, album in shown)
     assert worst[0] == min(scores.values()) and best[0] == max(scores.values())
     assert max(worst) <= min(typical) <= max(typical) <= min(best)
 
@@ -176,7 +217,7 @@ def test_few_images_are_all_shown_once(crossval: Path, count: int) -> None:
     comparison = read_comparison(crossval)
     few = comparison.matches.part(comparison.matches.image < count)
     part = Comparison(comparison.images, comparison.sources, few, few, comparison.found)
-    names = [film.name for album in albums(part, {}) for film in album.films]
+    names = [film.name for *_, album in albums(part, {}) for film in album]
     assert len(set(names)) == len(names) == min(count, 3)
 
 

@@ -96,6 +96,43 @@ def test_a_phone_needs_no_sideways_scrolling(browser: Any, pages: list[Path]) ->
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+OVERLAPS = """
+const found = [];
+for (const chart of document.querySelectorAll("svg.chart:not(.key)")) {
+  const texts = [...chart.querySelectorAll("text")].map(it => [it.getBoundingClientRect(), it]);
+  texts.forEach(([a, one], at) => texts.slice(at + 1).forEach(([b, other]) => {
+    if (a.left < b.right && b.left < a.right && a.top + 1 < b.bottom && b.top + 1 < a.bottom)
+      found.push(`${one.textContent} / ${other.textContent}`);
+  }));
+}
+return found;
+"""
+
+
+@pytest.mark.parametrize("width", [400, 1200, 1920])
+def test_no_text_of_a_chart_lies_on_another(browser: Any, pages: list[Path], width: int) -> None:
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    for page in pages:
+        browser.get(page.as_uri())
+        assert browser.execute_script(OVERLAPS) == []
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_a_wide_screen_is_used(browser: Any, pages: list[Path]) -> None:
+    desktop = {"width": 1920, "height": 1080, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", desktop)
+    browser.get(pages[0].as_uri())
+    rows = browser.execute_script(
+        "return ['#iou', '#edges'].map(name => [...document.querySelector(name).parentElement"
+        ".querySelectorAll('.charts > *')].map(part => part.getBoundingClientRect()))"
+    )
+    for row in rows:
+        assert len({part["top"] for part in row}) == 1  # all side by side
+    assert max(part["right"] for part in rows[1]) - rows[1][0]["left"] > 1500
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 def test_an_image_is_enlarged_without_a_script(browser: Any, pages: list[Path]) -> None:
     browser.get(pages[0].as_uri())
     browser.find_element("css selector", ".open").click()

@@ -21,7 +21,7 @@ from hdf.models.feature_cache import FeatureCache
 from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve
 from hdf.registry.registry import Registry, discover
-from hdf.report import results as report_results
+from hdf.report import report
 from hdf.runs.run_folder import RunFolder, state_of, status_of
 from hdf.training import finish, trainer
 from hdf.training.checkpoint import store
@@ -162,7 +162,7 @@ def test_remembered_maps_come_from_the_batches_that_they_came_from(
         (store, "_prove", 3),
         (store, "sync_folder", 2),
         (finish, "learn_doubt", 1),
-        (report_results, "write_json", 1),
+        (report, "write_json", 1),
     ],
 )
 def test_whatever_it_was_about(

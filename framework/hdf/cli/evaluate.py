@@ -76,7 +76,7 @@ def evaluate(
     from hdf.inference.predictor import Predictor
     from hdf.models.weights import find_models
     from hdf.registry.registry import discover
-    from hdf.report.results import finish, write_answers
+    from hdf.report.report import finish, write_answers
     from hdf.runs.environment import describe_environment
     from hdf.runs.run_folder import ENVIRONMENT, choose_assessment_folder
     from hdf.runtime.device import choose_compute

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hdf.drawing.colours import COLOURS, DASH, BoxColours, box_colours, true_colours
     from hdf.drawing.panels import Panel, Shown, panel_of
+    from hdf.drawing.shapes import as_grey
     from hdf.drawing.sheet import draw_sheet, most_cells
     from hdf.drawing.text import WARNING
 
@@ -19,6 +20,7 @@ _HOMES = {
     "colours": ("COLOURS", "DASH", "BoxColours", "box_colours", "true_colours"),
     "panels": ("Panel", "Shown", "panel_of"),
     "sheet": ("draw_sheet", "most_cells"),
+    "shapes": ("as_grey",),
     "text": ("WARNING",),
 }
 
@@ -29,6 +31,7 @@ __all__ = [
     "BoxColours",
     "Panel",
     "Shown",
+    "as_grey",
     "box_colours",
     "draw_sheet",
     "most_cells",

@@ -3,15 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
-from typing import Any
+from io import StringIO
+from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
-from hdf.evaluation.average_precision import PRECISIONS, Found, average_precision
-from hdf.evaluation.metrics import Matches, box_metrics, iou_spread, mean_interval, of_name
+from hdf.evaluation.metrics import (
+    Columns,
+    Matches,
+    box_metrics,
+    iou_spread,
+    mean_interval,
+    of_name,
+)
 from hdf.evaluation.ratio_metrics import ratio_metrics
 from hdf.types import Detections, Sample
+
+if TYPE_CHECKING:
+    from pycocotools.coco import COCO
+
+_THRESHOLDS = {"ap": slice(None), "ap_50": slice(0, 1), "ap_75": slice(5, 6)}
+"""Positions among the IoU thresholds 0.5, 0.55 … 0.95."""
+
+
+@dataclass(frozen=True)
+class Found(Columns):
+    """Every detection, matched or not.
+
+    Attributes:
+        image: int64 [K], position of the image.
+        score: float32 [K] in [0, 1].
+        box: float32 [K, 4] in pixels.
+    """
+
+    image: Tensor
+    label: list[str]
+    score: Tensor
+    box: Tensor
+
+    @classmethod
+    def of(cls, detections: Sequence[Detections], labels: Sequence[str]) -> Found:
+        """The detections of many images."""
+        counts = torch.tensor([len(item.labels) for item in detections])
+        return cls(
+            torch.arange(len(detections)).repeat_interleave(counts),
+            [labels[number] for item in detections for number in item.labels.tolist()],
+            torch.cat([item.scores for item in detections]),
+            torch.cat([item.boxes for item in detections]),
+        )
 
 
 @dataclass(frozen=True)
@@ -59,20 +101,15 @@ class Comparison:
         )
 
     def metrics(self, labels: Sequence[str]) -> dict[str, Any]:
-        """The validation part of ``summary.json``, with parts where there is more than one.
-
-        Args:
-            labels: the recipe's ``data.labels``.
-        """
-        precision = self._precision()
+        """The validation part of ``summary.json``; of each label and source if several."""
+        precision = average_precision(self.images, self.matches, self.found)
         metrics = self._scores(precision)
         if len(labels) > 1:
             names = dict.fromkeys(self.matches.label)
             metrics["labels"] = {name: self.of_label(name)._scores(precision) for name in names}
         sources = dict.fromkeys(self.sources[index] for index in self.matches.image.tolist())
         if len(sources) > 1:
-            parts = {name: self.of_source(name) for name in sources}
-            metrics["sources"] = {n: part._scores(part._precision()) for n, part in parts.items()}
+            metrics["sources"] = {name: self.of_source(name).metrics(()) for name in sources}
         return metrics
 
     def of_label(self, name: str) -> Comparison:
@@ -85,33 +122,84 @@ class Comparison:
         return self._part(here[self.matches.image], here[self.found.image])
 
     def _part(self, rows: Tensor, found: Tensor) -> Comparison:
-        return Comparison(
-            self.images,
-            self.sources,
-            self.matches.part(rows),
-            self.constant.part(rows),
-            self.found.part(found),
-        )
-
-    def _precision(self) -> dict[str, dict[str, float]]:
-        return average_precision(self.images, self.matches, self.found)
+        matches, constant = self.matches.part(rows), self.constant.part(rows)
+        return Comparison(self.images, self.sources, matches, constant, self.found.part(found))
 
     def _scores(self, precision: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
-        """`box_metrics`, the constant box's, average precision and the cardiothoracic ratio.
-
-        Args:
-            precision: of each label.
-        """
+        """`box_metrics`, the constant box's, the labels' average precision and the ratio."""
         constant = self.constant.iou.double()
         above = self.matches.iou.double() - constant
         labels = [precision[name] for name in dict.fromkeys(self.matches.label)]
         ratio = ratio_metrics(self.matches, self.constant)
         return {
             **box_metrics(self.matches),
-            **{key: sum(item[key] for item in labels) / len(labels) for key in PRECISIONS},
+            **{key: sum(item[key] for item in labels) / len(labels) for key in _THRESHOLDS},
             "constant_box_iou": float(constant.mean()),
             **{f"constant_box_{key}": x for key, x in iou_spread(self.constant).items()},
             "above_constant_box": float(above.mean()),
             "above_constant_box_95": mean_interval(above, self.matches.image),
             **({} if ratio is None else {"ratio": ratio}),
         }
+
+
+def average_precision(
+    images: Sequence[str], matches: Matches, found: Found
+) -> dict[str, dict[str, float]]:
+    """COCO's average precision (Lin et al. 2014, arXiv:1405.0312), by pycocotools.
+
+    Precision is averaged over recall 0, 0.01 … 1, with at most 100 detections an image. Detections
+    of equal score count in the order of the images' names.
+
+    Args:
+        images: the name of each image; `matches` and `found` refer to them by position.
+
+    Returns:
+        For each label with a true box ``ap`` (the mean over the IoU thresholds 0.5, 0.55 … 0.95),
+        ``ap_50`` and ``ap_75``, each in [0, 1].
+    """
+    from pycocotools.cocoeval import COCOeval
+
+    names = sorted(set(matches.label))
+    wanted = found.part(torch.tensor([label in names for label in found.label], dtype=torch.bool))
+    there = sorted({*matches.image.tolist(), *wanted.image.tolist()}, key=images.__getitem__)
+    true = Found(matches.image, matches.label, torch.ones(len(matches.true)), matches.true)
+    with redirect_stdout(StringIO()):  # it prints
+        judge = COCOeval(_in_coco(there, names, true), _in_coco(there, names, wanted), "bbox")
+        judge.params.iouThrs = torch.linspace(0.5, 0.95, 10).double().numpy()
+        judge.params.recThrs = torch.linspace(0, 1, 101).double().numpy()
+        judge.evaluate()
+        judge.accumulate()
+    precision = judge.eval["precision"][..., 0, -1]  # [threshold, recall, label]
+    return {
+        name: {key: float(precision[at, :, index].mean()) for key, at in _THRESHOLDS.items()}
+        for index, name in enumerate(names)
+    }
+
+
+def _in_coco(there: Sequence[int], names: Sequence[str], boxes: Found) -> COCO:
+    """Boxes as pycocotools reads them; the order of the images `there` breaks ties of scores."""
+    from pycocotools.coco import COCO
+
+    number = {index: position for position, index in enumerate(there)}
+    sides = boxes.box[:, 2:] - boxes.box[:, :2]
+    places = torch.cat([boxes.box[:, :2], sides], 1).tolist()
+    rows = zip(boxes.image.tolist(), boxes.label, places, boxes.score.tolist(), strict=True)
+    data = COCO()
+    data.dataset = {
+        "images": [{"id": position} for position in number.values()],
+        "categories": [{"id": position} for position in range(len(names))],
+        "annotations": [
+            {
+                "id": row + 1,  # pycocotools takes 0 for no match
+                "image_id": number[index],
+                "category_id": names.index(name),
+                "bbox": place,
+                "area": place[2] * place[3],
+                "iscrowd": 0,
+                "score": score,
+            }
+            for row, (index, name, place, score) in enumerate(rows)
+        ],
+    }
+    data.createIndex()
+    return data

@@ -26,18 +26,16 @@ def calibrate(matches: Matches, levels: Sequence[float] = LEVELS) -> Calibration
         few boxes for the lowest level.
     """
     found = matches.part(matches.found)
-    errors = {}
-    for label in dict.fromkeys(found.label):
-        of_label = found.of_label(label)
-        errors[label] = EdgeErrors(of_label.edge_error, of_label.box, of_label.spread)
+    parts = {label: found.of_label(label) for label in dict.fromkeys(found.label)}
+    errors = {name: EdgeErrors(it.edge_error, it.box, it.spread) for name, it in parts.items()}
     calibration = fit_calibration(errors, levels)
     if calibration is None:
         return None
-    ratios = _known(ratios_of(with_spread(found, calibration)))
+    ratios = _known_ratios(_with_spread(found, calibration))
     return calibration.with_ratio(ratios.found - ratios.true, ratios.spread)
 
 
-def with_spread(matches: Matches, calibration: Calibration) -> Matches:
+def _with_spread(matches: Matches, calibration: Calibration) -> Matches:
     """The matches with calibrated spreads; NaN where there is none."""
     spread = torch.full_like(matches.spread, torch.nan)
     for label in calibration.edges:
@@ -46,7 +44,8 @@ def with_spread(matches: Matches, calibration: Calibration) -> Matches:
     return replace(matches, spread=spread)
 
 
-def _known(ratios: Ratios) -> Ratios:
+def _known_ratios(matches: Matches) -> Ratios:
+    ratios = ratios_of(matches)
     return ratios.part(~(ratios.found.isnan() | ratios.spread.isnan()))
 
 
@@ -55,7 +54,6 @@ class Covered(Columns):
     """Whether calibrated boxes, or ratio intervals, contain the truth, for what was found.
 
     Attributes:
-        image: int64 [M], the image of each.
         label: M names; ``ratio`` for an interval.
         holds: bool [M], whether all four true edges, or the true ratio, lie within their margins.
         size: float64 [M], the outer box's area over the true one's, or the interval's width.
@@ -70,18 +68,14 @@ class Covered(Columns):
 def covered(
     matches: Matches, calibration: Calibration, level: float = LEVEL
 ) -> tuple[Covered, Covered]:
-    """Check a calibration against the truth.
-
-    Returns:
-        The boxes, and the ratios.
+    """A calibration against the truth: the boxes, and the ratios.
 
     Raises:
         ValueError: it lacks the level.
     """
-    known = with_spread(matches, calibration)
+    known = _with_spread(matches, calibration)
     known = known.part(known.found & ~known.spread.isnan().any(-1))
-    growth = torch.zeros(len(known.label), dtype=torch.float64)
-    holds = torch.zeros(len(known.label), dtype=torch.bool)
+    growth, holds = torch.zeros(len(known.label)).double(), torch.zeros(len(known.label)).bool()
     for label in dict.fromkeys(known.label):
         rows = of_name(known.label, label)
         arguments = (known.box[rows], known.spread[rows], label, level)
@@ -93,9 +87,9 @@ def covered(
 
 
 def _covered_ratios(matches: Matches, calibration: Calibration, level: float) -> Covered:
-    ratios = _known(ratios_of(matches))
+    ratios = _known_ratios(matches)
     if not calibration.ratio:
-        ratios = ratios.part(torch.zeros(len(ratios.true), dtype=torch.bool))
+        ratios = ratios.part(torch.zeros(0).long())
     intervals = [
         calibration.ratio_interval(ratio, spread, level)
         for ratio, spread in zip(ratios.found.tolist(), ratios.spread.tolist(), strict=True)
@@ -109,7 +103,7 @@ def coverage(matches: Matches, calibration: Calibration) -> dict[str, Any] | Non
     """The part ``coverage`` of the metrics; None where the calibration lacks the level."""
     if LEVEL not in calibration.levels:
         return None
-    return _report([covered(matches, calibration)])
+    return _summary([covered(matches, calibration)])
 
 
 def cross_coverage(matches: Matches, fold: Tensor) -> dict[str, Any] | None:
@@ -128,10 +122,10 @@ def cross_coverage(matches: Matches, fold: Tensor) -> dict[str, Any] | None:
         if calibration is None or LEVEL not in calibration.levels:
             return None
         parts.append(covered(matches.part(fold == number), calibration))
-    return _report(parts) if parts else None
+    return _summary(parts) if parts else None
 
 
-def _report(parts: Sequence[tuple[Covered, Covered]]) -> dict[str, Any]:
+def _summary(parts: Sequence[tuple[Covered, Covered]]) -> dict[str, Any]:
     same = [0] * len(parts)  # all parts count images alike
     every, ratios = (Covered.concatenate(item, same) for item in zip(*parts, strict=True))
     labels = {}

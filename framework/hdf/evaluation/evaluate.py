@@ -1,7 +1,4 @@
-"""Scoring a detector on a part of the store, beside always answering the training set's mean box.
-
-Any detector has to beat that constant box.
-"""
+"""Scoring a detector on a part of the store, beside the constant box, which it has to beat."""
 
 from __future__ import annotations
 
@@ -25,11 +22,7 @@ from hdf.types import Detections, Geometry, Target, Targets
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A detector's answers for one side of the split, in original pixels.
-
-    Attributes:
-        loss: the head's loss per image.
-    """
+    """A detector's answers for one side of the split, in original pixels, and its mean loss."""
 
     index: list[int]
     targets: list[Target]
@@ -88,11 +81,11 @@ class Evaluator:
             loss += float(torch.stack(list(detector.loss(raw, batch).values())).sum()) * len(batch)
             found += [detections.cpu() for detections in detector.decode(raw)]
         parts = self.world.gather((found, loss))
-        found = [detections for part, _ in parts for detections in part]
-        loss = sum(part for _, part in parts)
-        detections = _to_original(found, self.geometry)
+        everything = [detections for part, _ in parts for detections in part]
+        detections = _to_original(everything, self.geometry)
         matches = match(self.targets, detections, self.store.labels)
-        return Evaluation(self.index, self.targets, detections, matches, loss / len(self.index))
+        mean = sum(part for _, part in parts) / len(self.index)
+        return Evaluation(self.index, self.targets, detections, matches, mean)
 
 
 def constant_boxes(targets: Targets, labels: int) -> Tensor:
@@ -118,7 +111,7 @@ def match_constant(
 
     Args:
         targets: true boxes in original pixels.
-        constant: the mean boxes float32 [L, 4], network pixels; NaN for a label that has none.
+        constant: `constant_boxes`.
         geometry: where each image lies in the network's.
     """
     answers = [constant_detections(constant)] * len(targets)
@@ -128,10 +121,8 @@ def match_constant(
 def _to_original(
     detections: Sequence[Detections], geometry: Sequence[Geometry]
 ) -> list[Detections]:
-    mapped = [
-        at.detections_to_original(item) for at, item in zip(geometry, detections, strict=True)
-    ]
-    return [
-        replace(item, boxes=clip(item.boxes, at.original_size))
-        for at, item in zip(geometry, mapped, strict=True)
-    ]
+    found = []
+    for at, item in zip(geometry, detections, strict=True):
+        mapped = at.detections_to_original(item)
+        found.append(replace(mapped, boxes=clip(mapped.boxes, at.original_size)))
+    return found

@@ -35,14 +35,12 @@ TOGETHER = 16
 
 @dataclass(frozen=True)
 class Assessment:
-    """A model's answers for a labelled folder, in the pixels of the original images.
+    """A model's answers for a labelled folder, an image each, in pixels of the original images.
 
     Attributes:
         labels: what the model finds.
-        samples: the images, in the order of the other lists.
-        sizes: (height, width) of each.
+        sizes: (height, width).
         targets: true boxes of the model's labels.
-        detections: what was found.
     """
 
     labels: tuple[str, ...]
@@ -98,24 +96,18 @@ def assess(
         progress(start + len(chosen), len(samples))
     if faults:
         raise UserError.joined(faults)
-    _refuse_no_boxes(samples, found)
+    if not any(target.labels for target in found.targets):
+        there = sorted({label for item in samples if item.target for label in item.target.labels})
+        raise user_error(
+            f"the table has no box of what the model finds ({', '.join(found.labels)}); "
+            f"its labels are: {', '.join(there) or 'none'}"
+        )
     return found
 
 
 def _read(sample: Sample, labels: tuple[str, ...]) -> tuple[Tensor, Target]:
     image = read_pixels(sample)
-    height, width = image.shape[-2:]
-    return image, target_of(sample, (height, width), labels)
-
-
-def _refuse_no_boxes(samples: Sequence[Sample], found: Assessment) -> None:
-    if not any(target.labels for target in found.targets):
-        there = sorted({label for item in samples if item.target for label in item.target.labels})
-        message = (
-            f"the table has no box of what the model finds ({', '.join(found.labels)}); "
-            f"its labels are: {', '.join(there) or 'none'}"
-        )
-        raise user_error(message)
+    return image, target_of(sample, (image.shape[-2], image.shape[-1]), labels)
 
 
 def compare(found: Assessment, spec: ModelSpec) -> Comparison:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import accumulate, chain
 from typing import Any, Self
@@ -28,28 +28,20 @@ class Columns:
     def part(self, rows: Tensor) -> Self:
         """The rows where `rows`, bool [M], is set, or those at the positions int64 [K]."""
         chosen = rows.nonzero()[:, 0] if rows.dtype == torch.bool else rows
+        places = chosen.tolist()
         columns = [getattr(self, field.name) for field in fields(self)]
         return type(self)(
-            *(
-                column[chosen]
-                if isinstance(column, Tensor)
-                else [column[row] for row in chosen.tolist()]
-                for column in columns
-            )
+            *(c[chosen] if isinstance(c, Tensor) else [c[row] for row in places] for c in columns)
         )
 
     @classmethod
     def concatenate(cls, parts: Sequence[Self], images: Iterable[int]) -> Self:
-        """One after the other; the column `image` becomes a position among all parts' images.
-
-        Args:
-            images: how many images each part has.
-        """
+        """One after the other; the column `image` becomes a position among all parts' `images`."""
         found: list[Any] = []
         starts = list(accumulate(images, initial=0))
-        for name in (field.name for field in fields(cls)):
-            columns = [getattr(part, name) for part in parts]
-            if name == "image":
+        for field in fields(cls):
+            columns = [getattr(part, field.name) for part in parts]
+            if field.name == "image":
                 columns = [column + at for column, at in zip(columns, starts, strict=False)]
             tensors = isinstance(columns[0], Tensor)
             found.append(torch.cat(columns) if tensors else [*chain(*columns)])
@@ -70,9 +62,8 @@ class Matches(Columns):
         label: M names.
         true: float32 [M, 4], the true boxes in pixels.
         iou: float32 [M] in [0, 1]; 0 where nothing was found.
-        edge_error: float32 [M, 4], predicted minus true edge in pixels; NaN where nothing was
-            found.
-        spread: float32 [M, 4], one standard deviation of each predicted edge in pixels; NaN where
+        edge_error: float32 [M, 4], predicted minus true edge in pixels; NaN if nothing was found.
+        spread: float32 [M, 4], one standard deviation of each predicted edge in pixels; NaN if
             nothing was found or the head has no spread.
     """
 
@@ -102,34 +93,24 @@ def match(
     targets: Sequence[Target], detections: Sequence[Detections], labels: tuple[str, ...]
 ) -> Matches:
     """Pair each true box with the highest-scoring detection of its label in its image."""
-    nothing = torch.full((4,), torch.nan)
-    images, names, true, boxes, spreads = [], [], [], [], []
+    images: list[int] = []
+    names: list[str] = []
+    rows = [torch.zeros(0, 3, 4)]  # true box, predicted box, spread
     for index, (target, found) in enumerate(zip(targets, detections, strict=True)):
         for box, label in zip(target.boxes, target.labels, strict=True):
-            best = _best(found, labels.index(label))
+            answer = torch.full((2, 4), torch.nan)
+            of_label = (found.labels == labels.index(label)).nonzero().flatten()
+            if len(of_label):
+                best = of_label[found.scores[of_label].argmax()]
+                answer[0] = found.boxes[best]
+                if found.spread is not None:
+                    answer[1] = found.spread[best]
             images.append(index)
             names.append(label)
-            true.append(box)
-            boxes.append(nothing if best is None else found.boxes[best])
-            spreads.append(nothing if best is None or found.spread is None else found.spread[best])
-    truth, answers = _stacked(true), _stacked(boxes)
-    return Matches(
-        torch.tensor(images).long(),
-        names,
-        truth,
-        iou(answers, truth).nan_to_num(0.0),
-        answers - truth,
-        _stacked(spreads),
-    )
-
-
-def _best(found: Detections, label: int) -> int | None:
-    of_label = (found.labels == label).nonzero().flatten()
-    return int(of_label[found.scores[of_label].argmax()]) if len(of_label) else None
-
-
-def _stacked(boxes: list[Tensor]) -> Tensor:
-    return torch.stack(boxes) if boxes else torch.zeros(0, 4)
+            rows.append(torch.cat([box[None], answer])[None])
+    true, boxes, spread = torch.cat(rows).unbind(1)
+    scores = iou(boxes, true).nan_to_num(0.0)
+    return Matches(torch.tensor(images).long(), names, true, scores, boxes - true, spread)
 
 
 def box_metrics(matches: Matches) -> dict[str, Any]:
@@ -185,68 +166,60 @@ Floats = npt.NDArray[np.float64]
 
 
 def mean_interval(values: Tensor, image: Tensor) -> list[float]:
-    """The 95 % interval of the mean of `values`.
-
-    The boxes of one image are resampled together.
+    """The 95 % interval of the mean of `values`, with boxes of one image resampled together.
 
     Args:
         values: [M], one a true box; M >= 1.
         image: int64 [M], the image of each.
     """
-    means = [np.nanmean(part, axis=1) for part in _resampled(values, image)]
-    return _interval(np.concatenate(means))
+    return _interval(lambda part: np.nanmean(part, axis=1), image, values)
 
 
 def variation_interval(differences: Tensor, levels: Tensor, image: Tensor) -> list[float]:
     """The 95 % interval of the deviation of `differences` as a share of the mean of `levels`.
 
-    Args:
-        differences: [M], M >= 2.
-        levels: [M], whose means are above 0.
-        image: int64 [M], the image of each; all different.
+    Both are [M], M >= 2, each of another image; the means are above 0.
     """
-    pairs = zip(_resampled(differences, image), _resampled(levels, image), strict=True)
-    found = [part.std(axis=1, ddof=1) / level.mean(axis=1) for part, level in pairs]
-    return _interval(np.concatenate(found))
+    return _interval(
+        lambda d, x: d.std(axis=1, ddof=1) / x.mean(axis=1), image, differences, levels
+    )
 
 
 def quantile_interval(values: Tensor, image: Tensor, quantile: float) -> list[float]:
     """The 95 % interval of a quantile, 0 to 1; else as `mean_interval`."""
-    found = []
-    for part in _resampled(values, image):
+
+    def statistic(part: Floats) -> Floats:  # ten times as fast as np.nanquantile on small data
         part.sort(axis=1)  # NaN goes to the end
         counts = (~np.isnan(part)).sum(axis=1)
         place = quantile * (counts - 1)
         low, high = np.floor(place).astype(int), np.ceil(place).astype(int)
         rows = np.arange(len(part))
-        found.append(part[rows, low] + (place - low) * (part[rows, high] - part[rows, low]))
-    return _interval(np.concatenate(found))
+        return np.asarray(part[rows, low] + (place - low) * (part[rows, high] - part[rows, low]))
+
+    return _interval(statistic, image, values)
+
+
+def _interval(statistic: Callable[..., Floats], image: Tensor, *columns: Tensor) -> list[float]:
+    """The 95 % interval of what `statistic` gives for each row of the resampled columns."""
+    parts = zip(*(_resampled(column, image) for column in columns), strict=True)
+    found = np.concatenate([statistic(*part) for part in parts])
+    low, high = np.percentile(found, [2.5, 97.5])
+    return [float(low), float(high)]
 
 
 def _resampled(values: Tensor, image: Tensor) -> Iterator[Floats]:
     """Resamples a row, [R, K], padded with NaN where images have different numbers of values.
 
-    The draws are the same for the same number of images.
+    Draws depend on the number of images alone.
     """
-    table = _by_image(values, image)
+    _, position, counts = np.unique(image.numpy(), return_inverse=True, return_counts=True)
+    order = np.argsort(position, kind="stable")
+    column = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+    table = np.full((len(counts), int(counts.max())), np.nan)  # a row an image
+    table[position[order], column] = values.to(torch.float64).numpy()[order]
     rng = np.random.default_rng(0)
     together = max(1, CELLS // table.size)
     for start in range(0, RESAMPLES, together):
         count = min(together, RESAMPLES - start)
         draw = rng.integers(len(table), size=(count, len(table)))
         yield table[draw].reshape(count, -1)
-
-
-def _by_image(values: Tensor, image: Tensor) -> Floats:
-    """The values of each image in a row of their own, padded with NaN."""
-    _, position, counts = np.unique(image.numpy(), return_inverse=True, return_counts=True)
-    order = np.argsort(position, kind="stable")
-    column = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
-    table = np.full((len(counts), int(counts.max())), np.nan)
-    table[position[order], column] = values.to(torch.float64).numpy()[order]
-    return table
-
-
-def _interval(statistics: Floats) -> list[float]:
-    low, high = np.percentile(statistics, [2.5, 97.5])
-    return [float(low), float(high)]

@@ -24,9 +24,9 @@ class Ratios(Columns):
 
     Attributes:
         image: int64 [R], position of the image.
-        true: float64 [R].
-        found: float64 [R], of the predicted boxes; NaN where one was not found.
-        spread: float64 [R], one standard deviation of `found`; NaN where no spread is known.
+        true: float64 [R], as are the others.
+        found: of the predicted boxes; NaN where one was not found.
+        spread: one standard deviation of `found`; NaN where none is known.
     """
 
     image: Tensor
@@ -37,41 +37,28 @@ class Ratios(Columns):
 
 def ratios_of(matches: Matches) -> Ratios:
     """The ratios of each image's largest true boxes, and of the boxes found for them."""
-    rows = []
-    for image, chosen in _largest(matches).items():
-        true = cardiothoracic_ratio({label: matches.true[row] for label, row in chosen.items()})
-        if true is not None:
-            rows.append((image, true, *_found(matches, chosen)))
-    table = torch.tensor(rows, dtype=torch.float64).view(-1, 4)
-    return Ratios(table[:, 0].long(), table[:, 1], table[:, 2], table[:, 3])
-
-
-def _largest(matches: Matches) -> dict[int, dict[str, int]]:
-    """For each image the row of the largest true box of each label that the ratio needs."""
-    areas = area(matches.true).tolist()
+    answers, known, images = matches.box, matches.found, matches.image.tolist()
     chosen: dict[int, dict[str, int]] = defaultdict(dict)
-    for row, (image, label) in enumerate(zip(matches.image.tolist(), matches.label, strict=True)):
-        here = chosen[image]
-        if label in RATIO_LABELS and (label not in here or areas[row] > areas[here[label]]):
-            here[label] = row
-    return chosen
-
-
-def _found(matches: Matches, chosen: dict[str, int]) -> tuple[float, float]:
-    """The ratio of the predicted boxes and its spread; NaN where there is none."""
-    answers = {label: matches.true[row] + matches.edge_error[row] for label, row in chosen.items()}
-    boxes = {label: box for label, box in answers.items() if not box.isnan().any()}
-    ratio = cardiothoracic_ratio(boxes)
-    spread = ratio_spread(boxes, {label: matches.spread[row] for label, row in chosen.items()})
-    return math.nan if ratio is None else ratio, math.nan if spread is None else spread
+    for row in area(matches.true).argsort(descending=True, stable=True).tolist():
+        if matches.label[row] in RATIO_LABELS:
+            chosen[images[row]].setdefault(matches.label[row], row)
+    table = []
+    for image, rows in sorted(chosen.items()):
+        true = cardiothoracic_ratio({label: matches.true[row] for label, row in rows.items()})
+        if true is not None:
+            found = {label: answers[row] for label, row in rows.items() if known[row]}
+            spreads = {label: matches.spread[row] for label, row in rows.items()}
+            numbers = (image, true, cardiothoracic_ratio(found), ratio_spread(found, spreads))
+            table.append([math.nan if number is None else number for number in numbers])
+    columns = torch.tensor(table, dtype=torch.float64).view(-1, 4)
+    return Ratios(columns[:, 0].long(), columns[:, 1], columns[:, 2], columns[:, 3])
 
 
 def ratio_metrics(matches: Matches, constant: Matches) -> dict[str, Any] | None:
     """The part ``ratio`` of the metrics; None where no image has a ratio, true and predicted.
 
     Args:
-        matches: the detector's answers.
-        constant: the constant box's, for the same true boxes.
+        constant: the constant box's matches, for the same true boxes.
 
     Returns:
         ``n`` images with both ratios, ``missed`` with only a true one; over the `n`: ``mae`` with
@@ -105,13 +92,12 @@ def _agreement(ratios: Ratios) -> dict[str, Any]:
         return {"bias": bias, **dict.fromkeys(("sd", "limits", "cv", "cv_95", "r"))}
     sd = float(error.std())
     levels = (ratios.found + ratios.true) / math.sqrt(2)
-    interval = variation_interval(error, levels, ratios.image)
     r = float(torch.corrcoef(torch.stack([ratios.true, ratios.found]))[0, 1])
     return {
         "bias": bias,
         "sd": sd,
         "limits": [bias - LIMITS * sd, bias + LIMITS * sd],
         "cv": sd / float(levels.mean()),
-        "cv_95": interval,
+        "cv_95": variation_interval(error, levels, ratios.image),
         "r": None if math.isnan(r) else r,
     }

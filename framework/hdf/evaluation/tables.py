@@ -12,8 +12,7 @@ from torch import Tensor
 
 from hdf.boxes import iou
 from hdf.errors import user_error
-from hdf.evaluation.average_precision import Found
-from hdf.evaluation.comparison import Comparison
+from hdf.evaluation.comparison import Comparison, Found
 from hdf.evaluation.metrics import Matches
 from hdf.files.atomic import decimal, write_table
 from hdf.types import Detections, Sample, Target
@@ -50,44 +49,33 @@ def write_predictions(
 def _prediction_rows(
     target: Target, found: Detections, labels: tuple[str, ...]
 ) -> Iterator[list[str]]:
-    for index, (box, number) in enumerate(zip(found.boxes, found.labels.tolist(), strict=True)):
-        spread = [""] * 4 if found.spread is None else _cells(found.spread[index])
-        truth = [""] * 5
-        same = [index for index, name in enumerate(target.labels) if name == labels[number]]
+    spread = torch.full_like(found.boxes, torch.nan) if found.spread is None else found.spread
+    numbers = torch.cat([found.scores[:, None], found.boxes, spread], 1)
+    for row, box, label in zip(numbers, found.boxes, found.labels.tolist(), strict=True):
+        truth = torch.full((5,), torch.nan)
+        same = [index for index, name in enumerate(target.labels) if name == labels[label]]
         if same:
-            overlap = iou(box, target.boxes[same])
-            true = target.boxes[same][overlap.argmax()]
-            truth = [*_cells(true), _exact(overlap.max())]
-        yield [labels[number], _exact(found.scores[index]), *_cells(box), *spread, *truth]
+            overlap, nearest = iou(box, target.boxes[same]).max(0)
+            truth = torch.cat([target.boxes[same][nearest], overlap[None]])
+        yield [labels[label], *_cells(row), *_cells(truth)]
 
 
 def write_matches(path: Path, comparison: Comparison) -> None:
     """One row for each true box; with the predictions, all that `read_comparison` needs."""
-    write_table(path, MATCH_COLUMNS, _match_rows(comparison))
-
-
-def _match_rows(comparison: Comparison) -> Iterator[list[str]]:
     matches, constant = comparison.matches, comparison.constant
-    for row, (image, label) in enumerate(zip(matches.image.tolist(), matches.label, strict=True)):
-        yield [
-            comparison.images[image],
-            comparison.sources[image],
-            label,
-            _exact(matches.iou[row]),
-            _exact(constant.iou[row]),
-            *_cells(matches.true[row]),
-            *_cells(matches.edge_error[row]),
-            *_cells(matches.spread[row]),
-            *_cells(constant.edge_error[row]),
-        ]
+    scores = torch.stack([matches.iou, constant.iou], 1)
+    errors = [matches.true, matches.edge_error, matches.spread, constant.edge_error]
+    numbers = torch.cat([scores, *errors], 1)
+    rows = [
+        [comparison.images[image], comparison.sources[image], label, *_cells(row)]
+        for image, label, row in zip(matches.image.tolist(), matches.label, numbers, strict=True)
+    ]
+    write_table(path, MATCH_COLUMNS, rows)
 
 
-def _cells(edges: Tensor) -> list[str]:
-    return ["" if edge.isnan() else _exact(edge) for edge in edges]
-
-
-def _exact(value: Tensor) -> str:
-    return f"{float(value):.9g}"  # nine digits tell any two float32 apart
+def _cells(row: Tensor) -> list[str]:
+    """Numbers to nine digits, which tell any two float32 apart; an empty cell for NaN."""
+    return ["" if math.isnan(value) else f"{value:.9g}" for value in row.tolist()]
 
 
 def read_comparison(folder: Path) -> Comparison:
@@ -102,18 +90,23 @@ def read_comparison(folder: Path) -> Comparison:
     predictions = _read(folder / "predictions.csv", PREDICTION_COLUMNS)
     sources = {row["image"]: row["source"] for row in (*matches, *predictions)}
     position = {image: index for index, image in enumerate(sources)}
+
+    def start(rows: list[Row]) -> tuple[Tensor, list[str]]:
+        images = torch.tensor([position[row["image"]] for row in rows], dtype=torch.int64)
+        return images, [row["label"] for row in rows]
+
     try:
+        true = _numbers(matches, TRUE)
+        iou, constant_iou = _numbers(matches, ("iou", "constant_iou")).unbind(1)
+        errors, spread = _numbers(matches, ERRORS), _numbers(matches, SPREADS)
+        constant, none = _numbers(matches, CONSTANT), torch.full_like(true, torch.nan)
+        scores = _numbers(predictions, ("score",))[:, 0]
         return Comparison(
             list(sources),
             list(sources.values()),
-            _matches(matches, position, "iou", ERRORS, SPREADS),
-            _matches(matches, position, "constant_iou", CONSTANT, ()),
-            Found(
-                _images(predictions, position),
-                [row["label"] for row in predictions],
-                _numbers(predictions, ("score",))[:, 0],
-                _numbers(predictions, EDGES),
-            ),
+            Matches(*start(matches), true, iou, errors, spread),
+            Matches(*start(matches), true, constant_iou, constant, none),
+            Found(*start(predictions), scores, _numbers(predictions, EDGES)),
         )
     except (ValueError, TypeError) as error:
         message = f"can't be read: a cell of matches.csv or predictions.csv is no number: {error}"
@@ -140,33 +133,8 @@ def _read(path: Path, columns: tuple[str, ...]) -> list[Row]:
     return rows
 
 
-def _matches(
-    rows: list[Row],
-    position: dict[str, int],
-    score: str,
-    errors: tuple[str, ...],
-    spreads: tuple[str, ...],
-) -> Matches:
-    true = _numbers(rows, TRUE)
-    return Matches(
-        _images(rows, position),
-        [row["label"] for row in rows],
-        true,
-        _numbers(rows, (score,))[:, 0],
-        _numbers(rows, errors),
-        _numbers(rows, spreads) if spreads else torch.full_like(true, torch.nan),
-    )
-
-
-def _images(rows: list[Row], position: dict[str, int]) -> Tensor:
-    return torch.tensor([position[row["image"]] for row in rows], dtype=torch.int64)
-
-
 def _numbers(rows: list[Row], columns: tuple[str, ...]) -> Tensor:
     """Float32 [rows, columns]; NaN for an empty cell."""
-    values = [[_number(row[column]) for column in columns] for row in rows]
+    cells = [row[column] for row in rows for column in columns]
+    values = [decimal(cell) if cell else math.nan for cell in cells]
     return torch.tensor(values, dtype=torch.float32).view(-1, len(columns))
-
-
-def _number(cell: str) -> float:
-    return decimal(cell) if cell else math.nan

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-WIDTH, HEIGHT = 360, 220
-LEFT, RIGHT, TOP, BOTTOM = 48, 342, 10, 182
-ROW_LEFT, ROW_HEIGHT = 118, 22
+HEIGHT = 232  # every chart is 360 wide
+LEFT, RIGHT, TOP, BOTTOM = 48, 342, 24, 194
+ROW_LEFT, ROW_TOP, ROW_HEIGHT = 118, 10, 22
 MOST_LETTERS = 17
 Point = tuple[float, float]
 Style = Literal["model", "constant", "third", "faint", "limit"]
@@ -17,13 +17,10 @@ Style = Literal["model", "constant", "third", "faint", "limit"]
 
 @dataclass(frozen=True)
 class Axis:
-    """A range of values, and where it is drawn.
+    """Values from `low` to `high`, drawn from `start` to `end`, in pixels of the drawing.
 
     Attributes:
         name: with the unit.
-        low: the value at `start`.
-        high: the value at `end`.
-        start: in pixels of the drawing, as is `end`.
         ticks: (value, text).
     """
 
@@ -47,7 +44,7 @@ class Mark:
     Attributes:
         path: SVG path data.
         style: a class of ``charts.html``.
-        shape: ``line``, ``dots``, ``bars`` (filled) or ``thick`` (a short wide line).
+        shape: ``bars`` are filled, ``thick`` is a short wide line.
         name: in the legend, which leaves it out if empty.
     """
 
@@ -59,13 +56,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing, and its text alternative.
-
-    Attributes:
-        title: above it.
-        alt: the same in words, for people who can't see it.
-        height: in pixels; all are `WIDTH` wide.
-    """
+    """A drawing, and `alt`, the same in words for people who can't see it."""
 
     title: str
     alt: str
@@ -76,51 +67,48 @@ class Chart:
 
 
 def x_axis(name: str, low: float, high: float, *, rows: int = 0, percent: bool = False) -> Axis:
-    """An axis along the lower edge.
+    """An axis along the lower edge; its numbers are whole if its name is ``epoch``.
 
     Args:
         rows: the number of named rows; 0 if the other axis has numbers too.
         percent: whether to write the values, which are shares, in per cent.
     """
-    low, high, ticks = _ticks(low, high, percent, whole=name == "epoch")
-    return Axis(name, low, high, ROW_LEFT if rows else LEFT, RIGHT, ticks)
+    return _axis(name, low, high, (ROW_LEFT if rows else LEFT, RIGHT), percent)
 
 
 def y_axis(name: str, low: float, high: float, *, percent: bool = False) -> Axis:
     """An axis along the left edge."""
-    low, high, ticks = _ticks(low, high, percent)
-    return Axis(name, low, high, BOTTOM, TOP, ticks)
+    return _axis(name, low, high, (BOTTOM, TOP), percent)
+
+
+def _axis(name: str, low: float, high: float, ends: tuple[float, float], percent: bool) -> Axis:
+    """A range between round numbers, with the round numbers in it."""
+    from matplotlib.ticker import MaxNLocator  # not above: matplotlib is slow to import
+
+    whole = name == "epoch"
+    if high - low < 1e-9:
+        beside = 1 if whole else 0.5
+        low, high = low - beside, high + beside
+    locator = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10], integer=whole)
+    values = [float(value) for value in locator.tick_values(low, high)]
+    scale = 100.0 if percent else 1.0
+    step = (values[1] - values[0]) * scale
+    digits = next(n for n in range(12) if abs(round(step, n) - step) < 1e-9 * scale)
+    ticks = [(value, f"{value * scale:.{digits}f}".replace("-", "−")) for value in values]
+    return Axis(name, values[0], values[-1], *ends, ticks)
 
 
 def row_axis(names: Sequence[str]) -> Axis:
     """An axis of named rows, the first on top; row i is at the value i."""
-    shown = [
-        name if len(name) <= MOST_LETTERS else f"{name[: MOST_LETTERS - 1]}…" for name in names
-    ]
-    end = TOP + ROW_HEIGHT * len(names)
-    return Axis("", -0.5, len(names) - 0.5, TOP, end, list(enumerate(shown)))
+    most = MOST_LETTERS
+    shown = [name if len(name) <= most else f"{name[: most - 1]}…" for name in names]
+    end = ROW_TOP + ROW_HEIGHT * len(names)
+    return Axis("", -0.5, len(names) - 0.5, ROW_TOP, end, list(enumerate(shown)))
 
 
 def row_chart(title: str, alt: str, x: Axis, y: Axis, marks: list[Mark]) -> Chart:
     """A chart with named rows, high enough for all of them."""
     return Chart(title, alt, x, y, marks, y.end + HEIGHT - BOTTOM)
-
-
-def _ticks(
-    low: float, high: float, percent: bool, whole: bool = False
-) -> tuple[float, float, list[tuple[float, str]]]:
-    """A range between round numbers, and the round numbers in it."""
-    from matplotlib.ticker import MaxNLocator  # not above: matplotlib is slow to import
-
-    if high - low < 1e-9:
-        low, high = low - 0.5, high + 0.5
-    locator = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10], integer=whole)
-    values = [float(value) for value in locator.tick_values(low, high)]
-    step = values[1] - values[0]
-    scale = 100.0 if percent else 1.0
-    digits = next(n for n in range(12) if abs(round(step * scale, n) - step * scale) < 1e-9 * scale)
-    ticks = [(value, f"{value * scale:.{digits}f}".replace("-", "−")) for value in values]
-    return values[0], values[-1], ticks
 
 
 def line(x: Axis, y: Axis, points: Iterable[Point]) -> str:
@@ -148,21 +136,36 @@ def spans(x: Axis, y: Axis, rows: Iterable[tuple[int, float, float]]) -> str:
     return "".join(f"M{x.at(low):g} {y.at(row):g}H{x.at(high):g}" for row, low, high in rows)
 
 
+def intervals(
+    x: Axis, y: Axis, rows: Iterable[tuple[float, Sequence[float]]], name: str
+) -> list[Mark]:
+    """For each row a dot, named in the legend, and the 95 % interval around it.
+
+    Args:
+        rows: (value, (low, high)), from the first row on.
+    """
+    values, ends = zip(*rows, strict=True)
+    lines = [(row, low, high) for row, (low, high) in enumerate(ends)]
+    points = [(value, row) for row, value in enumerate(values)]
+    return [
+        Mark(spans(x, y, lines), "model", "line", "95 % interval"),
+        Mark(dots(x, y, points), "model", "dots", name),
+    ]
+
+
 def bars(x: Axis, y: Axis, edges: Sequence[float], heights: Sequence[float]) -> str:
     """Filled bars between neighbouring edges."""
-    places = [x.at(edge) for edge in edges]
     return "".join(
-        f"M{left:g} {y.start:g}V{y.at(height):g}H{right:g}V{y.start:g}Z"
-        for (left, right), height in zip(pairwise(places), heights, strict=True)
+        f"M{x.at(left):g} {y.start:g}V{y.at(height):g}H{x.at(right):g}V{y.start:g}Z"
+        for (left, right), height in zip(pairwise(edges), heights, strict=True)
         if height
     )
 
 
 def steps(x: Axis, y: Axis, edges: Sequence[float], heights: Sequence[float]) -> str:
     """The outline of bars."""
-    parts = [f"M{x.at(edges[0]):g} {y.start:g}"]
-    parts += [
+    parts = (
         f"V{y.at(height):g}H{x.at(right):g}"
         for right, height in zip(edges[1:], heights, strict=True)
-    ]
-    return "".join(parts) + f"V{y.start:g}"
+    )
+    return f"M{x.at(edges[0]):g} {y.start:g}{''.join(parts)}V{y.start:g}"

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from hdf.evaluation.comparison import Comparison
 from hdf.evaluation.ratio_metrics import ratios_of
@@ -15,17 +14,15 @@ from hdf.report.charts import Chart, Mark, Point, Style
 
 EDGES = ("left (x0)", "top (y0)", "right (x1)", "bottom (y1)")
 BINS = 25
+SCORES = {
+    "constant_box_iou": "constant box",
+    "iou_mean": "validation",
+    "inner_iou_mean": "inner split",
+}
+STYLES: tuple[Style, ...] = ("constant", "model", "third")
 History = Sequence[Mapping[str, Any]]
-LOSSES: tuple[tuple[str, str, Style], ...] = (
-    ("train_loss", "training, augmented", "constant"),
-    ("val_loss", "validation", "model"),
-    ("inner_loss", "inner split", "third"),
-)
-SCORES: tuple[tuple[str, str, Style], ...] = (
-    ("constant_box_iou", "constant box", "constant"),
-    ("iou_mean", "validation", "model"),
-    ("inner_iou_mean", "inner split", "third"),
-)
+Lines = Sequence[tuple[Sequence[Point], Style, str]]
+"""The points, the style and the name of each line."""
 
 
 def spoken(name: str) -> str:
@@ -33,50 +30,57 @@ def spoken(name: str) -> str:
     return name.replace("_", " ") or "(no name)"
 
 
-def learning(histories: Sequence[History]) -> Iterator[Chart]:
-    """Loss and IoU after each epoch; for several trainings only the IoU, one line each."""
+def learning(histories: Sequence[History], augmented: bool) -> Iterator[Chart]:
+    """Loss and IoU after each epoch; for several trainings only the IoU, one line each.
+
+    Args:
+        augmented: whether the training loss is that of augmented images.
+    """
     if len(histories) == 1:
-        yield from _curves("Loss", "mean loss of an image", histories[0], LOSSES)
+        training = "training, augmented" if augmented else "training"
+        losses = {"train_loss": training, "val_loss": "validation", "inner_loss": "inner split"}
+        yield from _curves("Loss", "mean loss of an image", histories[0], losses)
         yield from _curves("Mean IoU", "mean IoU", histories[0], SCORES)
     elif histories:
-        lines = [_points(history, "iou_mean") for history in histories]
-        lasts = ", ".join(f"{points[-1][1]:.3f}" for points in lines if points)
-        named = [(points, "faint", "" if n else "a fold") for n, points in enumerate(lines)]
-        alt = f"A line for each of {len(lines)} folds; after the last epoch: {lasts}."
-        yield from _chart("Mean IoU of each fold", "mean IoU", named, alt)
+        folds = [_points(history, "iou_mean") for history in histories]
+        lasts = ", ".join(f"{points[-1][1]:.3f}" for points in folds if points)
+        named: Lines = [(points, "faint", "" if n else "a fold") for n, points in enumerate(folds)]
+        alt = f"A line for each of {len(folds)} folds; after the last epoch: {lasts}."
+        yield from _over_epochs("Mean IoU of each fold", "mean IoU", named, alt)
 
 
-def _points(history: History, key: str) -> list[Point]:
-    return [(line["epoch"], line[key]) for line in history if key in line]
-
-
-def _curves(
-    title: str, unit: str, history: History, keys: Sequence[tuple[str, str, Style]]
-) -> Iterator[Chart]:
-    lines = [(_points(history, key), style, name) for key, name, style in keys]
+def _curves(title: str, unit: str, history: History, names: Mapping[str, str]) -> Iterator[Chart]:
+    lines = [
+        (_points(history, key), style, name)
+        for (key, name), style in zip(names.items(), STYLES, strict=True)
+    ]
     ends = [
         f"{name} from {points[0][1]:.3f} to {points[-1][1]:.3f}"
         for points, _, name in lines
         if points
     ]
     alt = f"Over {len(history)} epochs: {', '.join(ends)}."
-    yield from _chart(title, unit, lines, alt)
+    yield from _over_epochs(title, unit, lines, alt)
 
 
-def _chart(
-    title: str, unit: str, lines: Sequence[tuple[list[Point], Any, str]], alt: str
-) -> Iterator[Chart]:
-    known = [(points, style, name) for points, style, name in lines if points]
-    every = [point for points, _, _ in known for point in points]
+def _points(history: History, key: str) -> list[Point]:
+    return [(line["epoch"], line[key]) for line in history if key in line]
+
+
+def _over_epochs(title: str, unit: str, lines: Lines, alt: str) -> Iterator[Chart]:
+    every = [point for points, _, _ in lines for point in points]
     if not every:
         return
-    x = charts.x_axis("epoch", min(p[0] for p in every), max(p[0] for p in every))
-    y = charts.y_axis(unit, min(p[1] for p in every), max(p[1] for p in every))
-    marks = []
-    for points, style, name in known:
-        single = len(points) == 1
-        path = charts.dots(x, y, points) if single else charts.line(x, y, points)
-        marks.append(Mark(path, style, "dots" if single else "line", name))
+    epochs, values = zip(*every, strict=True)
+    x = charts.x_axis("epoch", min(epochs), max(epochs))
+    y = charts.y_axis(unit, min(values), max(values))
+    marks = [
+        Mark(charts.line(x, y, points), style, "line", name)
+        if len(points) > 1
+        else Mark(charts.dots(x, y, points), style, "dots", name)
+        for points, style, name in lines
+        if points
+    ]
     yield Chart(title, alt, x, y, marks)
 
 
@@ -89,16 +93,14 @@ def scores(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Chart:
     ends = [end for _, item in rows for end in (*item["iou_mean_95"], item["constant_box_iou"])]
     y = charts.row_axis([name for name, _ in rows])
     x = charts.x_axis("mean IoU", min(ends), max(ends), rows=len(rows))
-    intervals = [(row, *item["iou_mean_95"]) for row, (_, item) in enumerate(rows)]
-    answers = [(item["iou_mean"], row) for row, (_, item) in enumerate(rows)]
+    answers = [(item["iou_mean"], item["iou_mean_95"]) for _, item in rows]
     fixed = [(item["constant_box_iou"], row) for row, (_, item) in enumerate(rows)]
     alt = "; ".join(
         f"{name} {item['iou_mean']:.3f}, constant box {item['constant_box_iou']:.3f}"
         for name, item in rows
     )
     marks = [
-        Mark(charts.spans(x, y, intervals), "model", "line", "95 % interval"),
-        Mark(charts.dots(x, y, answers), "model", "dots", "detector"),
+        *charts.intervals(x, y, answers, "detector"),
         Mark(charts.dots(x, y, fixed), "constant", "dots", "constant box"),
     ]
     return charts.row_chart("Mean IoU", f"{alt}.", x, y, marks)
@@ -106,10 +108,10 @@ def scores(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Chart:
 
 def iou_distributions(comparison: Comparison) -> Iterator[Chart]:
     """For each label the distribution of the IoU, beside the constant box's."""
+    edges = np.linspace(0, 1, BINS + 1).tolist()
     for label in dict.fromkeys(comparison.matches.label):
         part = comparison.of_label(label)
         found, fixed = part.matches.iou.numpy(), part.constant.iou.numpy()
-        edges = np.linspace(0, 1, BINS + 1).tolist()
         shares, constant = (
             (np.histogram(values, edges)[0] / len(values)).tolist() for values in (found, fixed)
         )
@@ -130,34 +132,31 @@ def iou_distributions(comparison: Comparison) -> Iterator[Chart]:
 
 def edge_errors(comparison: Comparison) -> Iterator[Chart]:
     """For each label the errors of the four edges, in % of the true side."""
+    y = charts.row_axis(EDGES)
     for label in dict.fromkeys(comparison.matches.label):
         matches = comparison.of_label(label).matches
         known = matches.part(matches.found)
-        if known.label:
-            side = (known.true[:, 2:] - known.true[:, :2]).tile(2)
-            yield _edges(label, known.edge_error / side)
-
-
-def _edges(label: str, error: Tensor) -> Chart:
-    low, first, middle, third, high = np.quantile(
-        error.double().numpy(), [0.05, 0.25, 0.5, 0.75, 0.95], axis=0
-    )
-    y = charts.row_axis(EDGES)
-    title = "predicted − true edge, % of the true side"
-    x = charts.x_axis(title, low.min(), high.max(), rows=4, percent=True)
-    rows = range(4)
-    most, half = zip(rows, low, high, strict=True), zip(rows, first, third, strict=True)
-    marks = [
-        Mark(charts.upright(x, y, 0), "limit"),
-        Mark(charts.spans(x, y, most), "model", "line", "90 % of the boxes"),
-        Mark(charts.spans(x, y, half), "model", "thick", "half of them"),
-        Mark(charts.dots(x, y, [(middle[row], row) for row in rows]), "model", "dots", "median"),
-    ]
-    alt = "; ".join(
-        f"{name}: median {middle[row]:+.1%}, 90 % from {low[row]:+.1%} to {high[row]:+.1%}"
-        for row, name in enumerate(EDGES)
-    )
-    return charts.row_chart(f"Edges, {spoken(label)}", f"{alt}.", x, y, marks)
+        if not known.label:
+            continue
+        error = known.edge_error / (known.true[:, 2:] - known.true[:, :2]).tile(2)
+        low, first, middle, third, high = np.quantile(
+            error.double().numpy(), [0.05, 0.25, 0.5, 0.75, 0.95], axis=0
+        )
+        name = "predicted − true edge, % of the true side"
+        x = charts.x_axis(name, low.min(), high.max(), rows=4, percent=True)
+        most, half = zip(range(4), low, high, strict=True), zip(range(4), first, third, strict=True)
+        medians = zip(middle, range(4), strict=True)
+        marks = [
+            Mark(charts.upright(x, y, 0), "limit"),
+            Mark(charts.spans(x, y, most), "model", "line", "90 % of the boxes"),
+            Mark(charts.spans(x, y, half), "model", "thick", "half of them"),
+            Mark(charts.dots(x, y, medians), "model", "dots", "median"),
+        ]
+        alt = "; ".join(
+            f"{name}: median {middle[row]:+.1%}, 90 % from {low[row]:+.1%} to {high[row]:+.1%}"
+            for row, name in enumerate(EDGES)
+        )
+        yield charts.row_chart(f"Edges, {spoken(label)}", f"{alt}.", x, y, marks)
 
 
 def agreement(comparison: Comparison, ratio: Mapping[str, Any]) -> Chart:
@@ -173,13 +172,15 @@ def agreement(comparison: Comparison, ratio: Mapping[str, Any]) -> Chart:
     levels = [*difference.tolist(), *limits, 0.0]
     x = charts.x_axis("mean of predicted and true ratio", float(mean.min()), float(mean.max()))
     y = charts.y_axis("predicted − true", min(levels), max(levels))
-    points = list(zip(mean.tolist(), difference.tolist(), strict=True))
-    marks = [Mark(charts.dots(x, y, points), "model", "dots", "an image")]
-    marks += [Mark(charts.across(x, y, ratio["bias"]), "constant", "line", "bias")]
-    for name, level in zip(("limits of agreement", ""), limits, strict=False):
-        marks.append(Mark(charts.across(x, y, level), "limit", "line", name))
-    alt = f"{len(points)} images, bias {ratio['bias']:+.4f}"
+    points = zip(mean.tolist(), difference.tolist(), strict=True)
+    marks = [
+        Mark(charts.dots(x, y, points), "model", "dots", "an image"),
+        Mark(charts.across(x, y, ratio["bias"]), "constant", "line", "bias"),
+    ]
+    alt = f"{len(mean)} images, bias {ratio['bias']:+.4f}"
     if limits:
+        both = "".join(charts.across(x, y, level) for level in limits)
+        marks.append(Mark(both, "limit", "line", "limits of agreement"))
         alt += f", limits of agreement {limits[0]:+.4f} to {limits[1]:+.4f}"
     return Chart("Cardiothoracic ratio", f"{alt}.", x, y, marks)
 
@@ -193,12 +194,10 @@ def coverage(rows: Sequence[tuple[str, Mapping[str, Any]]], level: float) -> Cha
     y = charts.row_axis([name for name, _ in rows])
     lowest = min(level, *(item["coverage_95"][0] for _, item in rows))
     x = charts.x_axis("% that hold the truth", lowest, 1, rows=len(rows), percent=True)
-    intervals = [(row, *item["coverage_95"]) for row, (_, item) in enumerate(rows)]
-    shares = [(item["coverage"], row) for row, (_, item) in enumerate(rows)]
+    shares = [(item["coverage"], item["coverage_95"]) for _, item in rows]
     marks = [
         Mark(charts.upright(x, y, level), "constant", "line", "promised"),
-        Mark(charts.spans(x, y, intervals), "model", "line", "95 % interval"),
-        Mark(charts.dots(x, y, shares), "model", "dots", "measured"),
+        *charts.intervals(x, y, shares, "measured"),
     ]
     alt = "; ".join(f"{name} {item['coverage']:.1%}" for name, item in rows)
     return charts.row_chart("Coverage", f"Promised {level:.0%}. {alt}.", x, y, marks)

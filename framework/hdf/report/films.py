@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 
@@ -44,11 +44,9 @@ class Film:
     """A radiograph with boxes.
 
     Attributes:
-        name: the sample's id.
         data: a JPEG in base64; empty if the image can't be read.
         strokes: in units of which the film is `width` wide and `height` high.
         number: in the page.
-        caption: its scores.
     """
 
     name: str
@@ -60,27 +58,19 @@ class Film:
     caption: str = ""
 
 
-@dataclass(frozen=True)
-class Album:
-    """Films of one kind."""
-
-    title: str
-    criterion: str
-    films: list[Film]
-
-
 def image_iou(comparison: Comparison) -> dict[int, float]:
     """The mean IoU over the true boxes of each image that has one, by its position."""
     image, scores = comparison.matches.image, comparison.matches.iou.double()
     size = len(comparison.images)
-    count = torch.bincount(image, minlength=size)
-    total = torch.bincount(image, scores, minlength=size)
+    count, total = torch.bincount(image, minlength=size), torch.bincount(image, scores, size)
     known = count.nonzero().flatten()
     return dict(zip(known.tolist(), (total[known] / count[known]).tolist(), strict=True))
 
 
-def albums(comparison: Comparison, samples: Mapping[str, Sample]) -> list[Album]:
-    """The worst, the typical and the best images; none is shown twice.
+def albums(
+    comparison: Comparison, samples: Mapping[str, Sample]
+) -> list[tuple[str, str, list[Film]]]:
+    """The worst, the typical and the best images, each with title and criterion; none twice.
 
     Args:
         samples: by id; one that is missing, or can't be read, is shown without its image.
@@ -88,17 +78,17 @@ def albums(comparison: Comparison, samples: Mapping[str, Sample]) -> list[Album]
     scores = image_iou(comparison)
     order = sorted(scores, key=lambda index: (scores[index], comparison.images[index]))
     count = max(1, min(MOST, len(order) // 3))
-    worst, rest = order[:count], order[count:]
-    best, middle = rest[::-1][:count], rest[: max(0, len(rest) - count)]
-    start = (len(middle) - min(count, len(middle))) // 2
+    rest = order[count:]
+    middle = rest[:-count]
+    start = max(0, len(middle) - count) // 2
     kinds = (
-        ("Worst", "the lowest mean IoU, the worst first", worst),
+        ("Worst", "the lowest mean IoU, the worst first", order[:count]),
         ("Typical", "around the median", middle[start : start + count]),
-        ("Best", "the highest mean IoU, the best first", best),
+        ("Best", "the highest mean IoU, the best first", rest[::-1][:count]),
     )
     painter = Painter(comparison, samples)
     return [
-        Album(title, criterion, [painter.film(index) for index in chosen])
+        (title, criterion, [painter.film(index) for index in chosen])
         for title, criterion, chosen in kinds
         if chosen
     ]
@@ -119,25 +109,23 @@ class Painter:
 
     def film(self, index: int) -> Film:
         """The film of an image, by its position in the comparison."""
-        rows = (self.comparison.matches.image == index).nonzero().flatten().tolist()
-        matches, name = self.comparison.matches, self.comparison.images[index]
-        caption = ", ".join(f"{spoken(matches.label[row])} {matches.iou[row]:.3f}" for row in rows)
-        number, self.count = self.count, self.count + 1
+        part = self.comparison.matches.part(self.comparison.matches.image == index)
+        name, number = self.comparison.images[index], self.count
+        self.count += 1
+        scores = zip(part.label, part.iou.tolist(), strict=True)
+        caption = "IoU " + ", ".join(f"{spoken(label)} {iou:.3f}" for label, iou in scores)
         sample = self.samples.get(name)
         image = attempted(read_pixels, sample) if sample else None
         if not isinstance(image, Tensor):
-            return Film(name, number=number, caption=f"IoU {caption}; the image can't be read")
+            return Film(name, number=number, caption=f"{caption}; the image can't be read")
         data, scale, (width, height) = encoded(image)
-        strokes = list(self._strokes(rows, scale))
-        return Film(name, data, strokes, width, height, number, f"IoU {caption}")
-
-    def _strokes(self, rows: list[int], scale: float) -> Iterator[Stroke]:
-        matches = self.comparison.matches
-        for row in rows:
-            colours = self.colours[matches.label[row]]
-            if not matches.box[row].isnan().any():
-                yield _stroke(matches.box[row], scale, colours.predicted, False)
-            yield _stroke(matches.true[row], scale, colours.true, True)
+        strokes = []
+        for label, true, box in zip(part.label, part.true * scale, part.box * scale, strict=True):
+            colours = self.colours[label]
+            if not box.isnan().any():
+                strokes.append(_stroke(box, colours.predicted, False))
+            strokes.append(_stroke(true, colours.true, True))
+        return Film(name, data, strokes, width, height, number, caption)
 
 
 def colours_of(labels: tuple[str, ...]) -> dict[str, BoxColours]:
@@ -145,8 +133,8 @@ def colours_of(labels: tuple[str, ...]) -> dict[str, BoxColours]:
     return dict(zip(labels, box_colours(len(labels)), strict=True))
 
 
-def _stroke(box: Tensor, scale: float, colour: str, true: bool) -> Stroke:
-    x0, y0, x1, y1 = (round(edge * scale, 1) for edge in box.tolist())
+def _stroke(box: Tensor, colour: str, true: bool) -> Stroke:
+    x0, y0, x1, y1 = (round(edge, 1) for edge in box.tolist())
     return Stroke(x0, y0, round(x1 - x0, 1), round(y1 - y0, 1), colour, true)
 
 

@@ -24,9 +24,8 @@ class Finished:
 
     Attributes:
         path: the folder.
-        kind: ``run``, ``crossval`` or ``evaluation``.
-        summary: of ``summary.json``.
-        comparison: every true box with the detector's and the constant box.
+        kind: one of `KINDS`.
+        summary: ``summary.json``.
         recipe: the resolved one as plain values; empty if there was none.
     """
 
@@ -46,8 +45,7 @@ class Finished:
     @property
     def metrics(self) -> dict[str, Any]:
         """The validation metrics."""
-        metrics: dict[str, Any] = self.summary["metrics"]["val"]
-        return metrics
+        return dict(self.summary["metrics"]["val"])
 
     @property
     def trainings(self) -> list[Path]:
@@ -59,16 +57,12 @@ class Finished:
     def histories(self) -> list[list[dict[str, Any]]]:
         """The lines of ``metrics.jsonl`` of each training that still has them."""
         files = [folder / METRICS for folder in self.trainings]
-        return [
-            [json.loads(line) for line in read_text(file).splitlines()]
-            for file in files
-            if file.is_file()
-        ]
+        texts = [read_text(file) for file in files if file.is_file()]
+        return [[json.loads(line) for line in text.splitlines()] for text in texts]
 
     def environment(self) -> dict[str, Any]:
         """``environment.json``, of the first fold if there are folds; empty if there is none."""
-        folder = self.trainings[0] if self.trainings else self.path
-        path = folder / ENVIRONMENT
+        path = [*self.trainings, self.path][0] / ENVIRONMENT
         return _json(path) if path.is_file() else {}
 
 
@@ -79,11 +73,8 @@ def read_finished(folder: Path) -> Finished:
         UserError: nothing has finished in the folder, or it can't be read.
     """
     if not (folder / SUMMARY).is_file():
-        message = (
-            "holds no summary.json; expected the folder of a finished hdf run, hdf crossval or "
-            "hdf evaluate"
-        )
-        raise user_error(message, str(folder))
+        expected = "expected the folder of a finished hdf run, hdf crossval or hdf evaluate"
+        raise user_error(f"holds no summary.json; {expected}", str(folder))
     summary = _json(folder / SUMMARY)
     kind = "crossval" if "folds" in summary else "evaluation" if "models" in summary else "run"
     resolved = folder / RESOLVED
@@ -114,11 +105,7 @@ def shown_recipe(recipe: Mapping[str, Any]) -> str:
 
 
 def bare(value: Any, of_data: bool = False) -> Any:
-    """Plain values with paths cut as by `bare_path`.
-
-    Args:
-        of_data: whether paths are those of images; they are below the keys `OF_DATA`.
-    """
+    """Plain values with paths cut as by `bare_path`; those of images are below `OF_DATA`."""
     if isinstance(value, Mapping):
         return {key: bare(item, of_data or key in OF_DATA) for key, item in value.items()}
     if isinstance(value, list):
@@ -127,10 +114,7 @@ def bare(value: Any, of_data: bool = False) -> Any:
 
 
 def bare_path(text: str, of_data: bool) -> str:
-    """A path's last name; nothing of a folder of data, which may be a patient's.
-
-    Anything else, and a name without a folder, stays as it is.
-    """
+    """A path's last name; nothing of a folder of data, which may be a patient's."""
     *folders, name = re.split(r"[/\\]", text)
     if not folders:
         return text

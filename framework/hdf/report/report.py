@@ -1,36 +1,64 @@
-"""``report.html``: the results of a run, a cross-validation or an evaluation, for people."""
+"""What a run, a cross-validation and an evaluation end with, and ``report.html`` for people."""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hdf.console import forecast
 from hdf.console.progress import Reporter
+from hdf.evaluation.comparison import Comparison
+from hdf.evaluation.tables import write_matches, write_predictions
+from hdf.files.atomic import write_json
 from hdf.report.figures import spoken
 from hdf.report.films import albums, colours_of
 from hdf.report.finished import KINDS, Finished, bare_path, read_finished, shown_recipe
 from hdf.report.page import write_page
-from hdf.report.sections import headlines, sections
-from hdf.types import Sample
+from hdf.report.sections import doubts, headlines, sections
+from hdf.runs.run_folder import MATCHES, PREDICTIONS, RunFolder
+from hdf.types import Detections, Sample, Target
 
 NAME = "report.html"
 MADE_BY = "hdf report"
 
 
-def add_report(folder: Path, samples: Iterable[Sample], reporter: Reporter) -> None:
-    """Write `NAME` into a complete folder; a failure is reported, and nothing else.
+def write_answers(
+    folder: RunFolder,
+    comparison: Comparison,
+    samples: Sequence[Sample],
+    targets: Sequence[Target],
+    detections: Sequence[Detections],
+    labels: tuple[str, ...],
+) -> None:
+    """Write ``predictions.csv`` and ``matches.csv``.
+
+    Args:
+        targets: true boxes in original pixels, one an image, as `samples` and `detections` are.
+    """
+    write_predictions(folder.path / PREDICTIONS, samples, targets, detections, labels)
+    write_matches(folder.path / MATCHES, comparison)
+
+
+def finish(
+    folder: RunFolder, summary: Mapping[str, Any], samples: Iterable[Sample], reporter: Reporter
+) -> None:
+    """Write ``summary.json`` and the report; the folder is then finished.
+
+    A report that fails is told, and the folder is finished all the same.
 
     Args:
         samples: the images; those that were not evaluated are ignored.
     """
+    write_json(folder.summary, summary)
     try:
-        path = write_report(folder, samples)
+        path = write_report(folder.path, samples)
         reporter.say(f"{path}: contains images of the data set; treat it as you treat them")
     except Exception as error:
         reporter.say(f"{NAME} could not be made: {type(error).__name__}: {error}")
         reporter.record(traceback.format_exc())
+    folder.set_status("finished")
 
 
 def write_report(folder: Path, samples: Iterable[Sample]) -> Path:
@@ -43,26 +71,23 @@ def write_report(folder: Path, samples: Iterable[Sample]) -> Path:
         UserError: the folder can't be read, or the page can't be written.
     """
     finished, path = read_finished(folder), folder / NAME
-    write_page(path, "report.html", MADE_BY, **view(finished, samples))
+    labels = tuple(dict.fromkeys(finished.comparison.matches.label))
+    write_page(
+        path,
+        "report.html",
+        MADE_BY,
+        kind=KINDS[finished.kind],
+        name=finished.name,
+        facts=list(_facts(finished)),
+        doubts=list(doubts(finished.summary)),
+        headlines=list(headlines(finished.metrics)),
+        sections=list(sections(finished)),
+        albums=albums(finished.comparison, {sample.id: sample for sample in samples}),
+        colours=[(spoken(name), *pair) for name, pair in colours_of(labels).items()],
+        recipe=shown_recipe(finished.recipe),
+        environment=list(_environment(finished.environment())),
+    )
     return path
-
-
-def view(finished: Finished, samples: Iterable[Sample]) -> dict[str, Any]:
-    """The values that the template shows."""
-    comparison = finished.comparison
-    labels = tuple(dict.fromkeys(comparison.matches.label))
-    by_id = {sample.id: sample for sample in samples}
-    return {
-        "kind": KINDS[finished.kind],
-        "name": finished.name,
-        "facts": list(_facts(finished)),
-        "headlines": list(headlines(finished.metrics)),
-        "sections": list(sections(finished)),
-        "albums": albums(comparison, by_id),
-        "colours": [(spoken(name), *pair) for name, pair in colours_of(labels).items()],
-        "recipe": shown_recipe(finished.recipe),
-        "environment": list(_environment(finished.environment())),
-    }
 
 
 def _facts(finished: Finished) -> Iterator[tuple[str, str]]:
@@ -83,20 +108,13 @@ def _facts(finished: Finished) -> Iterator[tuple[str, str]]:
     for key in ("images", "table"):
         if key in summary:
             yield key, bare_path(str(summary[key]), of_data=True)
-    yield "took", _duration(summary["timing"]["seconds"])
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+    yield "took", forecast.spoken(summary["timing"]["seconds"])
 
 
 def _environment(environment: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for key, value in environment.items():
         if isinstance(value, Mapping):
-            yield from (
-                (str(name), str(version or "not installed")) for name, version in value.items()
-            )
+            for name, version in value.items():
+                yield str(name), str(version or "not installed")
         else:
             yield key.replace("_", " "), str(value)

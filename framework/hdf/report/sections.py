@@ -1,4 +1,4 @@
-"""The parts of a report: its headline figures, and the sections with charts and tables."""
+"""The parts of a report: doubts, headline figures, and sections with charts and tables."""
 
 from __future__ import annotations
 
@@ -15,17 +15,24 @@ from hdf.report.finished import Finished
 MOST_ROWS = 40
 """The largest number of rows in the table of scores."""
 
+Row = tuple[str, ...]
+
+
+def doubts(summary: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    """The run, or the folds, whose model answers nearly the same box everywhere, with causes."""
+    for part in (summary, *summary.get("folds", [])):
+        if found := part.get("constant_answers"):
+            where = f"Fold {part['fold']}: the" if "fold" in part else "The"
+            labels = ", ".join(
+                f"{spoken(label)} ({spread:.0%} of the true spread)"
+                for label, spread in found["spread"].items()
+            )
+            yield f"{where} same box is answered for every image: {labels}.", found["causes"]
+
 
 @dataclass(frozen=True)
 class Headline:
-    """A figure in large type at the top of the report.
-
-    Attributes:
-        name: what it is.
-        value: the figure.
-        interval: its 95 % interval; empty if there is none.
-        beside: the constant box's figure, or what the figure means.
-    """
+    """A figure in large type, its 95 % interval, and what it is to be compared with."""
 
     name: str
     value: str
@@ -35,103 +42,80 @@ class Headline:
 
 def headlines(metrics: Mapping[str, Any]) -> Iterator[Headline]:
     """The figures of ``metrics.val`` in a ``summary.json``."""
-    intervals = metrics["interval_95"]
-    yield Headline(
-        "mean IoU",
-        f"{metrics['iou_mean']:.3f}",
-        _range(metrics["iou_mean_95"], ".3f"),
-        f"constant box {metrics['constant_box_iou']:.3f}",
-    )
-    yield Headline(
-        "above the constant box",
-        f"{metrics['above_constant_box']:+.3f}",
-        _range(metrics["above_constant_box_95"], "+.3f"),
-        "on the same images",
-    )
+    mean, fixed = f"{metrics['iou_mean']:.3f}", f"constant box {metrics['constant_box_iou']:.3f}"
+    yield Headline("mean IoU", mean, _range(metrics["iou_mean_95"], ".3f"), fixed)
+    gain = f"{metrics['above_constant_box']:+.3f}"
+    interval = _range(metrics["above_constant_box_95"], "+.3f")
+    yield Headline("above the constant box", gain, interval, "on the same images")
     for key, name, form in (
         ("iou_median", "median IoU", ".3f"),
         ("iou_p2", "2nd percentile of IoU", ".3f"),
         ("iou_at_75", "IoU of at least 0.75", ".0%"),
     ):
+        interval = _range(metrics["interval_95"][key], form)
         fixed = f"constant box {metrics[f'constant_box_{key}']:{form}}"
-        yield Headline(name, f"{metrics[key]:{form}}", _range(intervals[key], form), fixed)
+        yield Headline(name, f"{metrics[key]:{form}}", interval, fixed)
     yield Headline("average precision", f"{metrics['ap']:.3f}", "", "COCO, IoU 0.5 to 0.95")
     if "ratio" in metrics:
-        yield _ratio_headline(metrics["ratio"])
+        ratio, name = metrics["ratio"], "error of the cardiothoracic ratio"
+        fixed = _number(ratio["constant_box_mae"], ".4f")
+        beside = fixed and f"constant box {fixed}"
+        yield Headline(name, f"{ratio['mae']:.4f}", _range(ratio["mae_95"], ".4f"), beside)
     if "coverage" in metrics:
-        yield from _coverage_headline(metrics["coverage"])
-
-
-def _ratio_headline(ratio: Mapping[str, Any]) -> Headline:
-    fixed = ratio["constant_box_mae"]
-    beside = "" if fixed is None else f"constant box {fixed:.4f}"
-    interval = _range(ratio["mae_95"], ".4f")
-    return Headline("error of the cardiothoracic ratio", f"{ratio['mae']:.4f}", interval, beside)
-
-
-def _coverage_headline(coverage: Mapping[str, Any]) -> Iterator[Headline]:
-    label, item = next(iter(coverage["labels"].items()))
-    name = f"calibrated {label.replace('_', ' ')} boxes that hold the truth"
-    promised = f"promised {coverage['level']:.0%}"
-    yield Headline(name, f"{item['coverage']:.1%}", _range(item["coverage_95"], ".1%"), promised)
+        label, item = next(iter(metrics["coverage"]["labels"].items()))
+        _, _, value, interval = _covered(label, item)
+        name = f"calibrated {spoken(label)} boxes that hold the truth"
+        yield Headline(name, value, interval, f"promised {metrics['coverage']['level']:.0%}")
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the report with charts and a table of the same.
-
-    Attributes:
-        id: the anchor.
-        columns: of the table.
-        rows: cells of the table.
-    """
+    """A part of the report, whose anchor is `id`, with charts and a table of the same."""
 
     id: str
     title: str
     text: str
     charts: list[Chart]
-    columns: tuple[str, ...] = ()
-    rows: tuple[tuple[str, ...], ...] = ()
+    columns: Row = ()
+    rows: tuple[Row, ...] = ()
 
 
 def sections(finished: Finished) -> Iterator[Section]:
     """The sections for which there are metrics."""
     metrics, comparison = finished.metrics, finished.comparison
     yield _scores(finished)
-    yield Section(
-        "iou",
-        "Distribution of the IoU",
-        "One value for each true box; 0 where nothing was found.",
-        list(figures.iou_distributions(comparison)),
-    )
+    text = "One value for each true box; 0 where nothing was found."
+    charts = list(figures.iou_distributions(comparison))
+    yield Section("iou", "Distribution of the IoU", text, charts)
     yield _edges(finished)
     if "ratio" in metrics:
-        yield _ratio(finished)
+        charts = [figures.agreement(comparison, metrics["ratio"])]
+        yield _ratio(metrics["ratio"], charts)
     if "coverage" in metrics:
         yield _coverage(metrics["coverage"])
-    curves = list(figures.learning(finished.histories()))
-    if curves:
+    charts = list(figures.learning(finished.histories(), bool(finished.recipe.get("augment"))))
+    if charts:
         text = "The validation images choose nothing; they are measured after each epoch."
-        yield Section("learning", "Learning curves", text, curves)
+        yield Section("learning", "Learning curves", text, charts)
 
 
 def _scores(finished: Finished) -> Section:
     """Scores of all boxes, and of each label, source and fold."""
-    metrics = finished.metrics
-    every = f"{finished.summary['dataset']['val']}"
-    rows = [("all", every, metrics)]
+    metrics, summary = finished.metrics, finished.summary
+    rows = [("all", str(summary["dataset"]["val"]), metrics)]
     for kind in ("labels", "sources"):
         rows += [(spoken(name), "", item) for name, item in metrics.get(kind, {}).items()]
-    for fold in finished.summary.get("folds", []):
+    for fold in summary.get("folds", []):
         rows.append((f"fold {fold['fold']}", str(fold["dataset"]["val"]), fold["metrics"]["val"]))
     shown = rows[:MOST_ROWS]
-    table = tuple(score_row(name, images, item) for name, images, item in shown)
-    left_out = f" {len(rows) - len(shown)} more are left out." if len(rows) > len(shown) else ""
     text = "The constant box always answers with the mean training box of each label."
-    if "constant_box" in finished.summary:
-        text = f"The constant box is the {finished.summary['constant_box']}, for each label."
+    if "constant_box" in summary:
+        text = f"The constant box is the {summary['constant_box']}, for each label."
+    if len(rows) > len(shown):
+        text += f" {len(rows) - len(shown)} more are left out."
     chart = figures.scores([(name, item) for name, _, item in shown])
-    return Section("scores", "Scores", text + left_out, [chart], COLUMNS, table)
+    table = tuple(score_row(*row) for row in shown)
+    return Section("scores", "Scores", text, [chart], COLUMNS, table)
 
 
 def _edges(finished: Finished) -> Section:
@@ -157,12 +141,7 @@ def _edges(finished: Finished) -> Section:
     return Section("edges", "Error of each edge", text, charts, columns, rows)
 
 
-def _number(value: float | None, form: str) -> str:
-    return "" if value is None else f"{value:{form}}"
-
-
-def _ratio(finished: Finished) -> Section:
-    ratio = finished.metrics["ratio"]
+def _ratio(ratio: Mapping[str, Any], charts: list[Chart]) -> Section:
     known = {
         "images with both ratios": str(ratio["n"]),
         "a box was missed in": str(ratio["missed"]),
@@ -173,13 +152,34 @@ def _ratio(finished: Finished) -> Section:
         "coefficient of variation": _with_interval(ratio["cv"], ratio["cv_95"], ".1%"),
         "correlation": _number(ratio["r"], ".3f"),
     }
-    text = (
-        "The width of the heart over that of both lungs, of predicted against true boxes (Bland "
-        "and Altman 1986)."
-    )
-    charts = [figures.agreement(finished.comparison, ratio)]
+    text = "Heart width over the width of both lungs, predicted and true (Bland and Altman 1986)."
     rows = tuple((name, value) for name, value in known.items() if value)
     return Section("ratio", "Cardiothoracic ratio", text, charts, ("", "value"), rows)
+
+
+def _coverage(coverage: Mapping[str, Any]) -> Section:
+    """Boxes of each label, then the ratio's intervals."""
+    level = coverage["level"]
+    rows = [(spoken(name), item) for name, item in coverage["labels"].items()]
+    prices = [f"{item['outer_area_mean']:.2f} times the true area" for _, item in rows]
+    if "ratio" in coverage:
+        rows.append(("ratio", coverage["ratio"]))
+        prices.append(f"intervals {coverage['ratio']['width_mean']:.3f} wide")
+    text = (
+        f"Calibrated boxes promise that all four true edges lie within their margins in {level:.0%}"
+        " of images of the kind that they were calibrated on."
+    )
+    columns = ("", "n", "holds the truth", "95 %", "at the price of")
+    table = tuple((*_covered(*row), price) for row, price in zip(rows, prices, strict=True))
+    return Section("coverage", "Calibration", text, [figures.coverage(rows, level)], columns, table)
+
+
+def _covered(name: str, item: Mapping[str, Any]) -> Row:
+    return name, str(item["n"]), f"{item['coverage']:.1%}", _range(item["coverage_95"], ".1%")
+
+
+def _number(value: float | None, form: str) -> str:
+    return "" if value is None else f"{value:{form}}"
 
 
 def _with_interval(value: float | None, ends: list[float] | None, form: str) -> str:
@@ -188,28 +188,3 @@ def _with_interval(value: float | None, ends: list[float] | None, form: str) -> 
 
 def _range(ends: Sequence[float] | None, form: str) -> str:
     return "" if ends is None else f"{ends[0]:{form}} to {ends[1]:{form}}"
-
-
-def _coverage(coverage: Mapping[str, Any]) -> Section:
-    """Boxes of each label, then the ratio's intervals."""
-    level, parts = coverage["level"], coverage["labels"]
-    rows = [(spoken(name), item) for name, item in parts.items()]
-    table = [
-        (*_covered(name, item), f"{item['outer_area_mean']:.2f} times the true area")
-        for name, item in rows
-    ]
-    if "ratio" in coverage:
-        ratio = coverage["ratio"]
-        rows.append(("ratio", ratio))
-        table.append((*_covered("ratio", ratio), f"intervals {ratio['width_mean']:.3f} wide"))
-    text = (
-        f"Calibrated boxes promise that all four true edges lie within their margins in {level:.0%}"
-        " of images of the kind that they were calibrated on."
-    )
-    columns = ("", "n", "holds the truth", "95 %", "at the price of")
-    charts = [figures.coverage(rows, level)]
-    return Section("coverage", "Calibration", text, charts, columns, tuple(table))
-
-
-def _covered(name: str, item: Mapping[str, Any]) -> tuple[str, ...]:
-    return name, str(item["n"]), f"{item['coverage']:.1%}", _range(item["coverage_95"], ".1%")

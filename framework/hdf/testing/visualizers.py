@@ -23,8 +23,7 @@ from hdf.models.detector import Detector, ModelSpec
 from hdf.testing.contract import asking, subject
 from hdf.testing.painting import paint, random_boxes
 from hdf.types import Batch, Detections, Sample, Target
-from hdf.visualize.network_images import NetworkImages
-from hdf.visualize.view import View
+from hdf.visualize.view import NetworkImages, View
 
 SIZE = (72, 96)
 """Of the images of `example_view`."""

@@ -22,7 +22,7 @@ from hdf.models.build import build_components
 from hdf.recipe.check import CheckedRecipe, differences_from, same_recipe
 from hdf.recipe.splits import FoldSplit
 from hdf.registry.registry import Registry
-from hdf.report.results import finish
+from hdf.report.report import finish
 from hdf.runs.run_folder import (
     CALIBRATION,
     MATCHES,

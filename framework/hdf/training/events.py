@@ -64,8 +64,7 @@ def draw(
     chosen = [visualizer for visualizer in run.visualizers if visualizer.when == when]
     if not chosen:
         return []
-    from hdf.visualize.network_images import NetworkImages  # not above: for visualizers alone
-    from hdf.visualize.view import View
+    from hdf.visualize.view import NetworkImages, View  # not above: for visualizers alone
 
     store, train, batch_size = run.store, run.split.train, run.recipe.train.batch_size
     images = NetworkImages(store, evaluation.index, train, batch_size, run.augment, run.recipe.seed)

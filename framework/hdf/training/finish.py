@@ -40,7 +40,7 @@ def finish_run(
     # Not above: needed this late.
     from hdf.evaluation.comparison import Comparison
     from hdf.models.file import save_model
-    from hdf.report.results import finish, write_answers
+    from hdf.report.report import finish, write_answers
     from hdf.training.constant_answers import constant_answers
 
     store, folder, labels, state = run.store, run.folder, run.store.labels, trainer.state

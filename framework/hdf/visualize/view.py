@@ -1,4 +1,4 @@
-"""What a visualizer may look at."""
+"""What a visualizer may look at: validation images, and images as the network gets them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ import torch
 from torch import Tensor
 
 from hdf import boxes
-from hdf.types import Detections, Sample, Target
+from hdf.types import Batch, Detections, Geometry, Sample, Target
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # plugins import this module to be checked, and need none of these
+    from hdf.augmentation.pipeline import Augment
+    from hdf.data.batches import Batches
+    from hdf.data.store import Store
     from hdf.models.detector import Detector
-    from hdf.visualize.network_images import NetworkImages
 
 
 @dataclass(frozen=True)
@@ -62,3 +64,54 @@ class View:
             for _, box, found in self.pairs(index)
         ]
         return float(torch.stack(scores).mean()) if scores else float("nan")
+
+
+@dataclass(frozen=True)
+class NetworkImages:
+    """Resized images with their boxes, on the run's device.
+
+    Attributes:
+        store: all images of the run.
+        val: the place in `store` of each sample of the view.
+        train: the places of the training images.
+        batch_size: of training.
+        augment: what happens to training batches; None without augmentation.
+        seed: the recipe's.
+    """
+
+    store: Store
+    val: Sequence[int]
+    train: Sequence[int]
+    batch_size: int
+    augment: Augment | None
+    seed: int
+
+    def _batches(self, places: Sequence[int], size: int) -> Batches:
+        from hdf.data.batches import Batches
+
+        return Batches(self.store, places, size)
+
+    def batch(self, indices: Sequence[int]) -> Batch:
+        """Samples of the view, by their index there; at least one."""
+        places = [self.val[index] for index in indices]
+        return next(self._batches(places, len(places)).in_order())
+
+    def geometry(self, index: int) -> Geometry:
+        """How a sample of the view was placed into the network's image."""
+        return self.store.geometry[self.val[index]]
+
+    def training_batch(self) -> Batch:
+        """The first batch of the first epoch, before augmentation."""
+        return next(self._batches(self.train, self.batch_size).shuffled(self.seed, 1))
+
+    def augmented(self, batch: Batch, draw: int = 1) -> Batch:
+        """A training batch as augmentation makes it.
+
+        Args:
+            draw: which random numbers; draw 1 of `training_batch` is what training began with.
+        """
+        return batch if self.augment is None else self.augment(batch, (self.seed, draw, 0))
+
+    def training_samples(self, batch: Batch) -> list[Sample]:
+        """Which images a training batch is made of."""
+        return [self.store.samples[place] for place in batch.index.tolist()]

@@ -39,7 +39,9 @@ class FiveStages(nn.Module):
         """The five stages from the image on, which share all parameters among them."""
         raise NotImplementedError
 
-    def start(self, layers: nn.Module, weights: Weights, name: str, first: str, freeze: int) -> None:
+    def start(
+        self, layers: nn.Module, weights: Weights, name: str, first: str, freeze: int
+    ) -> None:
         """Load `weights` into `layers` (`load_pretrained`), unless none, and freeze stages."""
         if not 0 <= freeze <= STAGES:
             raise ValueError(f"freeze is a number of stages from 0 to {STAGES}, not {freeze}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hdf import Batch, View
+from hdf import View
 from hdf.drawing import WARNING, Shown, draw_sheet, most_cells, panel_of
 from hdf.errors import user_error
 from hdf.files import replacing
@@ -47,21 +47,13 @@ class Augmentations:
             f"first {count} training images, {self.draws} draws of each",
             f"{width} px wide, {height} px high",
         ]
-        shown = _shown(view, stored, count, self.draws)
+        # Whole batches are augmented, for some augmentations look at all of one.
+        draws = [view.network.augmented(stored, draw + 1) for draw in range(self.draws)]
+        shown = []
+        for row, sample in enumerate(view.network.training_samples(stored)[:count]):
+            first, *further = (panel_of(batch, row) for batch in draws)
+            shown.append(Shown(sample.id, panel_of(stored, row), first, tuple(further)))
         path = folder / "augmentations.png"
         with replacing(path) as temporary:
             draw_sheet(shown, view.labels, facts, WARNING).save(temporary, format="PNG")
         return [path]
-
-
-def _shown(view: View, stored: Batch, count: int, draws: int) -> list[Shown]:
-    """Whole batches are augmented, for some augmentations look at all of one."""
-    samples = view.network.training_samples(stored)
-    panels = []
-    for draw in range(1, draws + 1):
-        augmented = view.network.augmented(stored, draw)
-        panels.append([panel_of(augmented, row) for row in range(count)])
-    return [
-        Shown(samples[row].id, panel_of(stored, row), first, tuple(further))
-        for row, (first, *further) in enumerate(zip(*panels, strict=True))
-    ]

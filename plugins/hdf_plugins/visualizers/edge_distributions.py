@@ -13,18 +13,16 @@ from hdf import Geometry, View
 from hdf.drawing import box_colours
 from hdf.errors import user_error
 from hdf_plugins.visualizers.drawing import (
-    PREDICTED,
-    TRUE,
-    LineStyle,
     boxes_legend,
+    boxes_of,
     checked_count,
     checked_label,
     draw_boxes,
-    draw_pages,
+    draw_grid,
     draw_radiograph,
     evenly,
     panel_title,
-    validation_title,
+    write_pages,
 )
 
 if TYPE_CHECKING:
@@ -70,16 +68,12 @@ class EdgeDistributions:
         """
         from matplotlib.patches import Patch
 
-        indices = evenly(len(view.samples), self.count)
-        shares = {index: _shares(view, index, self.label) for index in indices}
-        title = validation_title(view, str(len(indices)))
-        panel = partial(_draw_panel, label=self.label, shares=shares)
         colour = box_colours(len(view.labels))[view.labels.index(self.label)].predicted
-        legend = [
-            *boxes_legend(view.labels, self.label),
-            Patch(fc=colour, alpha=0.5, label="probability of an edge"),
-        ]
-        return draw_pages(view, indices, title, folder, "edge_distributions", panel, legend)
+        patch = Patch(fc=colour, alpha=0.5, label="probability of an edge")
+        legend = [*boxes_legend(view.labels, self.label), patch]
+        panel = partial(_draw_panel, label=self.label, colour=colour)
+        draw = partial(draw_grid, view, panel=panel, legend=legend)
+        return write_pages(view, evenly(view, self.count), folder, "edge_distributions", draw)
 
 
 def _shares(view: View, index: int, label: str) -> tuple[Tensor, Tensor]:
@@ -98,13 +92,7 @@ def _shares(view: View, index: int, label: str) -> tuple[Tensor, Tensor]:
 
 
 def _draw_panel(
-    axes: Axes,
-    view: View,
-    index: int,
-    image: Tensor,
-    *,
-    label: str,
-    shares: dict[int, tuple[Tensor, Tensor]],
+    axes: Axes, view: View, index: int, image: Tensor, *, label: str, colour: str
 ) -> None:
     draw_radiograph(axes, image)
     draw_boxes(axes, view, index, label)
@@ -114,22 +102,21 @@ def _draw_panel(
     above.set(xlim=(0, width), title=panel_title(view, index))
     above.title.set(fontsize=9, parse_math=False)
     beside.set(ylim=(height, 0))
-    places = _places(view.network.geometry(index), view.network.store.size, *shares[index])
-    colour = box_colours(len(view.labels))[view.labels.index(label)].predicted
-    for edge in shares[index][0]:
-        above.stairs(edge / edge.max(), places[0], fill=True, color=colour, alpha=0.5)
-    for edge in shares[index][1]:
-        beside.stairs(
-            edge / edge.max(),
-            places[1],
-            orientation="horizontal",
-            fill=True,
-            color=colour,
-            alpha=0.5,
-        )
-    for strip in (above, beside):
-        strip.set_axis_off()
-    _continue(above, beside, view, index, label)
+    across, down = _shares(view, index, label)
+    columns, rows = _places(view.network.geometry(index), view.network.store.size, across, down)
+    style: dict[str, Any] = {"fill": True, "color": colour, "alpha": 0.5}
+    for edge in across:
+        above.stairs(edge / edge.max(), columns, **style)
+    for edge in down:
+        beside.stairs(edge / edge.max(), rows, orientation="horizontal", **style)
+    above.set_axis_off()
+    beside.set_axis_off()
+    for box, line, dashes in boxes_of(view, index, label):
+        x0, y0, x1, y1 = box.tolist()
+        for x in (x0, x1):
+            above.axvline(x, color=line, ls=dashes, lw=1.4)
+        for y in (y0, y1):
+            beside.axhline(y, color=line, ls=dashes, lw=1.4)
 
 
 def _places(
@@ -138,23 +125,6 @@ def _places(
     """The borders of the bins along both axes, in pixels of the original image."""
     columns = torch.linspace(0, size[1], x.shape[-1] + 1)
     rows = torch.linspace(0, size[0], y.shape[-1] + 1)
-    zero_x, zero_y = torch.zeros_like(columns), torch.zeros_like(rows)
-    along_x = geometry.to_original(torch.stack([columns, zero_x, columns, zero_x], -1))
-    along_y = geometry.to_original(torch.stack([zero_y, rows, zero_y, rows], -1))
+    along_x = geometry.to_original(torch.stack([columns, 0 * columns, columns, 0 * columns], -1))
+    along_y = geometry.to_original(torch.stack([0 * rows, rows, 0 * rows, rows], -1))
     return along_x[:, 0], along_y[:, 1]
-
-
-def _continue(above: Axes, beside: Axes, view: View, index: int, label: str) -> None:
-    """Continue the edges of the boxes in the strips."""
-    position = view.labels.index(label)
-    predicted, true = box_colours(len(view.labels))[position]
-    target, best = view.targets[index], view.detections[index].best(position)
-    boxes = [box for box, name in zip(target.boxes, target.labels, strict=True) if name == label]
-    lines: list[tuple[Tensor, str, LineStyle]] = [(box, true, TRUE) for box in boxes]
-    if best is not None:
-        lines.insert(0, (best, predicted, PREDICTED))
-    for box, colour, style in lines:
-        for x in box[0::2].tolist():
-            above.axvline(x, color=colour, ls=style, lw=1.4)
-        for y in box[1::2].tolist():
-            beside.axhline(y, color=colour, ls=style, lw=1.4)

@@ -22,7 +22,6 @@ from hdf_plugins.visualizers.drawing import (
     evenly,
     finish,
     panel_title,
-    validation_title,
     write_pages,
 )
 
@@ -74,9 +73,8 @@ class GradCam:
         Raises:
             UserError: the head's boxes have no gradient.
         """
-        indices = evenly(len(view.samples), self.count)
-        title = validation_title(view, str(len(indices)))
-        return write_pages(indices, title, folder, "gradcam", partial(_page, view, self.label))
+        draw = partial(_page, view, self.label)
+        return write_pages(view, evenly(view, self.count), folder, "gradcam", draw)
 
 
 def edge_maps(detector: Detector, image: Tensor, label: int) -> Tensor | None:
@@ -93,11 +91,12 @@ def edge_maps(detector: Detector, image: Tensor, label: int) -> Tensor | None:
     Raises:
         UserError: the head's boxes have no gradient.
     """
-    with torch.no_grad():
-        features = detector.features(image)
+
+    def best(maps: list[Tensor]) -> Tensor | None:
+        return detector.decode(detector.run_head(maps))[0].best(label)
 
     def edges(*maps: Tensor) -> Tensor:
-        box = detector.decode(detector.run_head(list(maps)))[0].best(label)
+        box = best(list(maps))
         assert box is not None
         if not box.requires_grad:
             name = detector.spec.head["use"]
@@ -106,7 +105,8 @@ def edge_maps(detector: Detector, image: Tensor, label: int) -> Tensor | None:
         return (box + 0 * torch.stack([item.sum() for item in maps]).sum())[None]
 
     with torch.no_grad():
-        if detector.decode(detector.run_head(features))[0].best(label) is None:
+        features = detector.features(image)
+        if best(features) is None:
             return None
     inputs = tuple(item.float().requires_grad_() for item in features)
     explain = _input_x_gradient()(edges)
@@ -114,24 +114,18 @@ def edge_maps(detector: Detector, image: Tensor, label: int) -> Tensor | None:
     total = torch.zeros(4, height, width)
     for edge, heat in enumerate(total):
         for item in explain.attribute(inputs, target=edge):
-            heat += _spread(item.detach(), (height, width)).cpu()
+            coarse = item.detach().sum(1, keepdim=True).abs()
+            share = coarse[0, 0].numel() / (height * width)  # a location's is spread over pixels
+            heat += share * F.interpolate(coarse, (height, width), mode="bilinear")[0, 0].cpu()
     return total
-
-
-def _spread(attribution: Tensor, size: tuple[int, int]) -> Tensor:
-    """The absolute attributions [1, C, h, w], distributed over the pixels [H, W]."""
-    heat = attribution.sum(1, keepdim=True).abs()
-    share = heat.shape[-2] * heat.shape[-1] / (size[0] * size[1])
-    return share * F.interpolate(heat, size, mode="bilinear")[0, 0]
 
 
 def _input_x_gradient() -> Any:
     try:
         from captum.attr import InputXGradient
     except ImportError as error:
-        raise user_error(
-            "Captum is not installed: pip install 'heart-detection-framework[explain]'"
-        ) from error
+        message = "Captum is not installed: pip install 'heart-detection-framework[explain]'"
+        raise user_error(message) from error
     return InputXGradient
 
 
@@ -140,26 +134,20 @@ def _page(view: View, label: str, indices: Sequence[int], title: str) -> Figure:
     from matplotlib.patches import Patch
 
     figure = Figure(figsize=(5 * SIDE, len(indices) * (SIDE + 0.25) + 1), layout="constrained")
-    figure.suptitle(title, fontsize=11)
     panels = figure.subplots(len(indices), 1 + len(EDGES), squeeze=False)
     for row, index in zip(panels, indices, strict=True):
-        image = view.image(index)[0]
-        maps = edge_maps(
-            view.detector, view.network.batch([index]).images, view.labels.index(label)
-        )
-        for number, axes in enumerate(row):
+        image, batch = view.image(index)[0], view.network.batch([index])
+        maps = edge_maps(view.detector, batch.images, view.labels.index(label))
+        headings = [panel_title(view, index), *(f"{edge} edge" for edge in EDGES)]
+        for number, (axes, heading) in enumerate(zip(row, headings, strict=True)):
             draw_radiograph(axes, image)
             if maps is not None:
                 _draw_heat(axes, view, index, maps.sum(0) if number == 0 else maps[number - 1])
             draw_boxes(axes, view, index, label)
-            heading = panel_title(view, index) if number == 0 else f"{EDGES[number - 1]} edge"
             axes.set_title(heading, fontsize=9, parse_math=False)
             axes.set_axis_off()
-    legend = [
-        *boxes_legend(view.labels, label),
-        Patch(fc="#F0F921", label="features here move the edge most"),
-    ]
-    finish(figure, legend)
+    heat = Patch(fc="#F0F921", label="features here move the edge most")
+    finish(figure, title, [*boxes_legend(view.labels, label), heat])
     return figure
 
 
@@ -167,14 +155,8 @@ def _draw_heat(axes: Any, view: View, index: int, heat: Tensor) -> None:
     height, width = heat.shape
     frame = heat.new_tensor([0.0, 0.0, width, height])
     x0, y0, x1, y1 = view.network.geometry(index).to_original(frame).tolist()
-    limits = axes.get_xlim(), axes.get_ylim()
-    scaled = (heat / heat.max().clamp(min=1e-12)).clamp(0, 1)
-    axes.imshow(
-        scaled.numpy(),
-        cmap="plasma",
-        vmin=0,
-        vmax=1,
-        alpha=(0.75 * scaled).numpy(),
-        extent=(x0, x1, y1, y0),
-    )
-    axes.set(xlim=limits[0], ylim=limits[1])
+    limits = {"xlim": axes.get_xlim(), "ylim": axes.get_ylim()}
+    scaled = (heat / heat.max().clamp(min=1e-12)).clamp(0, 1).numpy()
+    place = (x0, x1, y1, y0)
+    axes.imshow(scaled, cmap="plasma", vmin=0, vmax=1, alpha=0.75 * scaled, extent=place)
+    axes.set(**limits)

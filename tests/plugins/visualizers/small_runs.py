@@ -10,7 +10,7 @@ from hdf import Detections, Sample, Target, View
 from hdf.augmentation.pipeline import Augment
 from hdf.data.store import Store, build_store
 from hdf.models.detector import Detector, ModelSpec
-from hdf.visualize.network_images import NetworkImages
+from hdf.visualize.view import NetworkImages
 
 SIZE = (48, 64)
 LABELS = ("heart", "left_lung")

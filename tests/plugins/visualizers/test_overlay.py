@@ -11,8 +11,7 @@ import torch
 
 from hdf import Target, View
 from hdf_plugins.visualizers import drawing
-from hdf_plugins.visualizers.overlay import Overlay
-from hdf_plugins.visualizers.worst import Worst
+from hdf_plugins.visualizers.overlay import Overlay, Worst
 
 MakeView = Callable[..., View]
 METRICS = {"iou_mean": 0.8, "constant_box_iou": 0.65}
@@ -60,6 +59,18 @@ def test_overlay_writes_its_file(make_view: MakeView, tmp_path: Path) -> None:
     assert Overlay().draw(view, tmp_path) == [tmp_path / "overlay.png"]
     assert Worst().draw(view, tmp_path) == [tmp_path / "worst.png"]
     assert Overlay().draw(make_view(0), tmp_path) == []
+
+
+def test_the_lowest_iou_comes_first(
+    make_view: MakeView, tmp_path: Path, shown: list[tuple[str, list[str]]]
+) -> None:
+    view = make_view(6, metrics={"iou_mean": 0.5})
+    targets = list(view.targets)
+    targets[4] = Target(torch.zeros(0, 4), ())  # no true box, so no prediction is wrong
+    Worst(count=3).draw(View(**{**view.__dict__, "targets": targets}), tmp_path)
+    ((title, panels),) = shown
+    assert title == "Validation: mean IoU 0.500, the worst 3 of 6 images"
+    assert [panel.split("   ")[0] for panel in panels] == [f"phantom ${n}$" for n in (5, 3, 2)]
 
 
 def test_an_option_out_of_range() -> None:
