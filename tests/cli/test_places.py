@@ -95,3 +95,15 @@ def test_a_run_that_goes_on_needs_a_folder_that_can_be_written(
 def test_names_that_no_disk_takes_are_refused(name: str, folder: Path) -> None:
     with pytest.raises(UserError, match="can't be written into"):
         atomic.refuse_unwritable(Path(name))
+
+
+@pytest.mark.parametrize("name", ["predict", "preview", "audit", "export"])
+def test_a_file_that_is_read_only_stays_as_it_is(name: str, folder: Path) -> None:
+    command = COMMANDS[name]
+    path = Path(command[-1].replace("file/", ""))
+    path.touch(mode=0o444)
+    try:
+        said = refusal(*command[:-1], path, "--overwrite")
+    finally:
+        path.unlink()
+    assert said == f"{path}: is a read-only file; give another path, or make it writable"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from hdf import UserError, read_image
-from hdf.images import image_size, read_mask
+from hdf.images import image_size, passed_over, read_mask
 from hdf.images.reading import MAX_PIXELS
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -421,3 +421,12 @@ def test_npz_holds_one_image(tmp_path: Path) -> None:
     np.savez(path, first=GREY, second=GREY)
     with pytest.raises(UserError, match="one called image; it holds first"):
         read_image(path)
+
+
+def test_what_is_no_image_is_counted(tmp_path: Path) -> None:
+    names = ["a.txt", "b.TXT", "DICOMDIR", ".DS_Store", "report"]
+    assert passed_over(map(Path, names)) == (
+        "passed over 5 files that are no images: 2 .txt, 1 DICOMDIR, 1 hidden, 1 without a suffix"
+    )
+    assert passed_over([Path("notes.md")]) == "passed over 1 file that is no image: 1 .md"
+    assert not passed_over([])

@@ -34,7 +34,8 @@ def cache_folder() -> Path:
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`; what was written there takes its place on success."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # A name may have 255 bytes, and a character up to four.
+    temporary = path.with_name(f".{path.name[-50:]}.{os.getpid()}.tmp")
     with naming(path):
         try:
             yield temporary
@@ -110,10 +111,18 @@ def read_text(path: Path, most: int) -> str:
         raise user_error(f"can't be read: {error}", where=str(path)) from error
 
 
+def utf8_name(name: str | Path) -> str:
+    """A file's name as text for a table or a page: bytes that are not UTF-8 become ``\\udcff``.
+
+    Python keeps such a byte as half of a surrogate pair, which no UTF-8 file can hold.
+    """
+    return str(name).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text."""
+    """Write UTF-8 text, names of files in it as `utf8_name` gives them."""
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(utf8_name(text), encoding="utf-8")
 
 
 def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -186,6 +195,9 @@ def refuse_unwritable(path: Path) -> None:
     """
     above = path.absolute()
     try:
+        if above.is_file() and not above.stat().st_mode & 0o222:
+            message = "is a read-only file; give another path, or make it writable"
+            raise user_error(message, str(path))
         if not above.is_dir():
             above = next(folder for folder in above.parents if folder.exists())
         with TemporaryFile(dir=above):

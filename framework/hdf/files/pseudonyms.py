@@ -33,7 +33,7 @@ def group_of(patient_id: str) -> str:
     name = patient_id.strip()
     if not name:
         return ""
-    return blake2b(name.encode(), key=_salt(), digest_size=6).hexdigest()
+    return blake2b(name.encode("utf-8", "surrogateescape"), key=_salt(), digest_size=6).hexdigest()
 
 
 def secret_of(purpose: str) -> str:

@@ -10,6 +10,7 @@ from hdf.images.reading import (
     image_facts,
     image_size,
     is_image,
+    passed_over,
     read_image,
     read_mask,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "image_size",
     "is_dicom",
     "is_image",
+    "passed_over",
     "read_image",
     "read_mask",
 ]

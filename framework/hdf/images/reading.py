@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +16,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 from torch import Tensor
 
-from hdf.errors import UnreadableError, UserError, user_error
+from hdf.errors import UnreadableError, UserError, printable, user_error
 from hdf.images.dicom import dicom_facts, dicom_pixels, dicom_size, is_dicom
 from hdf.images.numpy_files import npy_pixels, npy_size, npz_pixels, npz_size
 from hdf.images.pillow import (
@@ -165,6 +166,27 @@ def image_facts(path: Path, *, patient: bool = True) -> ImageFacts:
 def is_image(path: Path) -> bool:
     """Whether a file is an image, by its suffix or, for a DICOM, by its content."""
     return _known_format(path) is not None
+
+
+def passed_over(files: Iterable[Path]) -> str:
+    """What to say of files that are no images, counted by suffix; empty for none.
+
+    Returns:
+        Such as ``passed over 4 files that are no images: 2 .txt, 1 DICOMDIR, 1 hidden``.
+    """
+    kinds = Counter(map(_kind_of_other, files))
+    count = kinds.total()
+    of = "1 file that is no image" if count == 1 else f"{count} files that are no images"
+    listed = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
+    return f"passed over {of}: {listed}" if count else ""
+
+
+def _kind_of_other(path: Path) -> str:
+    if path.name.startswith("."):
+        return "hidden"
+    if path.name == "DICOMDIR":
+        return path.name
+    return printable(path.suffix.lower()) or "without a suffix"
 
 
 def _refuse_special(path: Path) -> None:
