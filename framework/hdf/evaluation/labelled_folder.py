@@ -14,7 +14,7 @@ from hdf.data.dataset import samples_of
 from hdf.data.decode import attempted, fault_of, read_pixels, target_of
 from hdf.data.resize import fit
 from hdf.data.store import network_targets
-from hdf.errors import UserError, user_error
+from hdf.errors import UserError, suggest, user_error
 from hdf.evaluation.comparison import Comparison
 from hdf.evaluation.coverage import coverage
 from hdf.evaluation.evaluate import constant_boxes, match_constant
@@ -115,6 +115,8 @@ def _refuse_no_boxes(samples: Sequence[Sample], found: Assessment) -> None:
             f"the table has no box of what the model finds ({', '.join(found.labels)}); "
             f"its labels are: {', '.join(there) or 'none'}"
         )
+        if (meant := suggest(found.labels[0], there)).endswith("?"):
+            message += meant
         raise user_error(message)
 
 

@@ -11,8 +11,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from hdf import Sample
 from hdf.errors import user_error
-from hdf_plugins.loaders.annotated import Annotated, annotated_samples, safe_name
-from hdf_plugins.loaders.annotations import from_corner_and_size, is_number
+from hdf_plugins.loaders.annotated import Annotated, annotated_samples, from_size, is_number
+from hdf_plugins.loaders.folders import Folder
 from hdf_plugins.loaders.text_files import read_json
 
 PERCENT = (100, 100)
@@ -44,19 +44,22 @@ class LabelStudio:
         Raises:
             UserError: the folder or the file can't be used at all; all reasons at once.
         """
-        read = partial(_read, self.annotations)
-        return annotated_samples(self.images, read, lambda name: HASH.sub("", name, count=1))
+        strip = partial(HASH.sub, "", count=1)
+        return annotated_samples(self.images, self._read, strip)
 
-
-def _read(path: Path) -> tuple[list[Annotated], dict[str, str]]:
-    tasks = read_json(path)
-    if not (isinstance(tasks, list) and tasks and all(isinstance(task, dict) for task in tasks)):
-        raise user_error("expected Label Studio's list of tasks (JSON or JSON-MIN)", str(path))
-    found = (_image(task, f"{path.name}: task {_id(task, at)}") for at, task in enumerate(tasks))
-    images = [image for image in found if image is not None]
-    if not images:
-        raise user_error("none of the tasks is annotated", where=str(path))
-    return images, {}
+    def _read(self, _: Folder) -> list[Annotated]:
+        path, tasks = self.annotations, read_json(self.annotations)
+        if not (
+            isinstance(tasks, list) and tasks and all(isinstance(task, dict) for task in tasks)
+        ):
+            raise user_error("expected Label Studio's list of tasks (JSON or JSON-MIN)", str(path))
+        found = [
+            _image(task, f"{path.name}: task {_id(task, at)}") for at, task in enumerate(tasks)
+        ]
+        images = [image for image in found if image is not None]
+        if not images:
+            raise user_error("none of the tasks is annotated", where=str(path))
+        return images
 
 
 def _id(task: Record, at: int) -> str:
@@ -69,9 +72,9 @@ def _image(task: Record, where: str) -> Annotated | None:
     results = _results(task)
     if results is None:
         return None
-    faults: list[str] = []
-    image = Annotated(where, safe_name(_name(task), faults, "the image's address"), PERCENT)
-    image.faults += (f"{where}: {fault}" for fault in faults)
+    image = Annotated(where, _name(task), PERCENT)
+    if not image.name:
+        image.refuse("names no image")
     for number, result in enumerate(results, 1):
         _add(image, f"{where}: region {number}", result)
     return image
@@ -79,11 +82,14 @@ def _image(task: Record, where: str) -> Annotated | None:
 
 def _results(task: Record) -> list[Record] | None:
     if "annotations" not in task and "completions" not in task:  # JSON-MIN
-        found = [item for item in task.values() if isinstance(item, list)]
-        return [each for item in found for each in item if isinstance(each, dict)]
-    annotations = task.get("annotations") or task.get("completions") or []
+        return [each for item in task.values() for each in _records(item)]
+    annotations = _records(task.get("annotations") or task.get("completions"))
     done = [item for item in annotations if not item.get("was_cancelled")]
-    return list(done[-1].get("result") or []) if done else None
+    return _records(done[-1].get("result")) if done else None
+
+
+def _records(value: Any) -> list[Record]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def _name(task: Record) -> str:
@@ -95,7 +101,7 @@ def _name(task: Record) -> str:
     stated = str(values.get("image") or next(addresses, ""))
     parts = urlsplit(stated)
     local = parse_qs(parts.query).get("d")  # /data/local-files/?d=folder/film.png
-    return unquote(local[0] if local else parts.path).rpartition("/")[2]
+    return local[0] if local else unquote(parts.path.rpartition("/")[2])
 
 
 def _add(image: Annotated, where: str, result: Record) -> None:
@@ -109,7 +115,7 @@ def _add(image: Annotated, where: str, result: Record) -> None:
     faults = list(_faults(value))
     image.faults += (f"{where}: {fault}" for fault in faults)
     if not faults:
-        box = from_corner_and_size(*(float(value[side]) for side in SIDES))
+        box = from_size(*(float(value[side]) for side in SIDES))
         for label in labels:
             image.add(where, box, str(label))
 

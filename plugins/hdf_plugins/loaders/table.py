@@ -7,49 +7,39 @@ The challenge's table is ``stage_2_train_labels.csv`` of the RSNA Pneumonia Dete
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 
-from hdf.errors import user_error
-from hdf.types import Fault
-from hdf_plugins.loaders.annotations import (
+from hdf.errors import UserError, user_error
+from hdf.files import read_text
+from hdf_plugins.loaders.annotated import (
+    Annotated,
     Box,
-    from_corner_and_size,
+    Frame,
+    from_center,
     from_corners,
-    misplaced,
+    from_size,
     number_of,
 )
 from hdf_plugins.loaders.columns import TableColumns, find_columns, has_names
 
 MAX_BYTES = 100_000_000
-NO_BOX = (0.0, 0.0, 0.0, 0.0)
 SEPARATORS = ",;\t|"
-COMMON_LABEL = "the table has no column of labels; say what the boxes are with the loader's `label`"
+MAKE = {"corners": from_corners, "size": from_size, "center": from_center}
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of a table.
+@dataclass(slots=True)
+class Row(Annotated):
+    """One row of a table: an image with one box, or with none.
 
     Attributes:
-        where: file and line, such as ``hearts.csv:17``.
-        name: the image's name as written; empty where the row has none.
-        label: the structure in the box.
-        box: (x0, y0, x1, y1) on pixel edges of `frame`, rounded to float32; zeros where it can't be
-            read, None where the row says that its image has no box.
-        frame: (height, width) in which the box was drawn, or None where the table doesn't say.
-        patient: whose image it is, as written; empty where the table doesn't say.
-        faults: what is wrong with the row, each opening with `where`.
+        cells: all of them, by the names in the header.
     """
 
-    where: str
-    name: str
-    label: str
-    box: Box | None
-    frame: tuple[int, int] | None
-    patient: str
-    faults: tuple[str, ...]
+    cells: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +49,6 @@ class Table:
     rows: list[Row]
     columns: TableColumns
 
-    @property
-    def labels(self) -> set[str]:
-        """The labels of all sound boxes."""
-        return {row.label for row in self.rows if row.box and not row.faults}
-
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -72,12 +57,12 @@ class Reading:
     Attributes:
         label: that of all boxes; None where the table says, or its usual one.
         columns: columns of unusual names, or positions (`hdf_plugins.loaders.columns.NAMES`).
-        frame: (height, width) of what all boxes are measured in; None for the images' own pixels.
+        frame: of all boxes; None for the images' own pixels.
     """
 
     label: str | None = None
     columns: Mapping[str, str | int] = field(default_factory=dict)
-    frame: tuple[int, int] | None = None
+    frame: Frame = None
 
 
 def read_table(path: Path, how: Reading) -> Table:
@@ -91,42 +76,40 @@ def read_table(path: Path, how: Reading) -> Table:
         UserError: the file is missing, too large, empty, no UTF-8 text or no CSV, columns are
             missing, the options contradict the table, or all boxes lie within one pixel.
     """
-    if not path.is_file():
-        raise user_error("there is no such table", where=str(path))
-    if path.stat().st_size > MAX_BYTES:
-        message = f"is larger than a table of boxes may be ({MAX_BYTES // 10**6} MB)"
-        raise user_error(message, where=str(path))
-    try:
-        table = _parse(path, how)
-    except UnicodeDecodeError as error:
-        message = f"is not UTF-8 text ({error.reason}); save the table as 'CSV UTF-8'"
-        raise user_error(message, where=str(path)) from error
-    except OSError as error:
-        raise user_error(f"can't be opened: {error.strerror}", where=str(path)) from error
-    if not table.rows:
+    text = _text(path)
+    start = next((line for line in text.splitlines() if line.strip()), "")
+    stated = re.fullmatch(r"sep=(.)", start.strip("\n"), re.IGNORECASE)  # as Excel writes it
+    separator = stated[1] if stated else max(SEPARATORS, key=start.count)
+    lines = _numbered(path, csv.reader(StringIO(text), strict=True, delimiter=separator))
+    if stated:
+        next(lines)
+    line, first = next(lines, (1, []))
+    if not first:
+        raise user_error("the table is empty", f"{path}:{line}")
+    where = f"{path}:{line}"
+    columns = find_columns(first, how.columns, where)
+    form = _Form(columns, _label(columns, how, where), how.frame, comma=separator == ";")
+    begun = [] if has_names(first) else [(line, first)]
+    rows = [_row(Row(f"{path.name}:{at}"), form, cells) for at, cells in (*begun, *lines)]
+    if not rows:
         raise user_error("the table has no rows", where=str(path))
-    _refuse_fractions(table, path)
-    return table
-
-
-def _parse(path: Path, how: Reading) -> Table:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        start = next((line for line in file if line.strip()), "")
-        separator = max(SEPARATORS, key=start.count)
-        file.seek(0)
-        lines = _numbered(path, csv.reader(file, strict=True, delimiter=separator))
-        line, first = next(lines, (1, []))
-        if not first:
-            raise user_error("the table is empty", f"{path}:{line}")
-        columns = find_columns(first, how.columns, f"{path}:{line}")
-        label = _label(columns, how, f"{path}:{line}")
-        begun = [] if has_names(first) else [(line, first)]
-        form = _Form(columns, label, how.frame, comma=separator == ";")
-        rows = [_row(f"{path.name}:{at}", form, cells) for at, cells in (*begun, *lines)]
+    _refuse_fractions(rows, path)
     return Table(rows, columns)
 
 
+def _text(path: Path) -> str:
+    if not path.is_file():
+        raise user_error("there is no such table", where=str(path))
+    try:
+        return read_text(path, MAX_BYTES)
+    except UserError as error:
+        if not isinstance(error.__cause__, UnicodeDecodeError):
+            raise
+        raise user_error("is not UTF-8 text; save the table as 'CSV UTF-8'", str(path)) from error
+
+
 def _label(columns: TableColumns, how: Reading, where: str) -> str:
+    """The label of all boxes; empty where a column holds them."""
     if how.frame is not None and columns.frame:
         message = f"the table has columns of the frame ({', '.join(columns.frame)})"
         raise user_error(f"{message}; remove the loader's option `frame`", where)
@@ -136,13 +119,14 @@ def _label(columns: TableColumns, how: Reading, where: str) -> str:
             raise user_error(message, where)
         return ""
     if not (how.label or columns.label):
-        raise user_error(f"{COMMON_LABEL}, as in `label: heart`", where)
+        message = "the table has no column of labels; say what the boxes are with the loader's"
+        raise user_error(f"{message} `label`, as in `label: heart`", where)
     return how.label or columns.label
 
 
-def _refuse_fractions(table: Table, path: Path) -> None:
+def _refuse_fractions(rows: list[Row], path: Path) -> None:
     """Boxes of less than a pixel are fractions of the image's sides, in a frame of 1 by 1."""
-    boxes = [row.box for row in table.rows if row.box and row.frame is None and not row.faults]
+    boxes = [box for row in rows if row.frame is None for box, _ in row.boxes]
     edges = [edge for box in boxes for edge in box]
     if edges and max(map(abs, edges)) <= 1 and not all(map(float.is_integer, edges)):
         raise user_error(
@@ -177,71 +161,65 @@ class _Form:
 
     columns: TableColumns
     label: str
-    frame: tuple[int, int] | None
+    frame: Frame
     comma: bool
 
 
-def _row(where: str, form: _Form, cells: list[str]) -> Row:
+def _row(row: Row, form: _Form, cells: list[str]) -> Row:
     columns = form.columns
-    if len(cells) != len(columns.header):
-        at = columns.header.index(columns.roles["name"])
-        name = cells[at] if at < len(cells) else ""
-        fault = f"{where}: {len(cells)} cells, but the header has {len(columns.header)}"
-        return Row(where, name, "", NO_BOX, None, "", (fault,))
-    row = dict(zip(columns.header, cells, strict=True))
-    said = {role: row[column] for role, column in columns.roles.items()}
-    faults: list[str] = []
-    frame = _frame(row, form, faults)
-    box = _box(row, form, faults)
-    if box is not None and not faults:
-        faults += misplaced(box, frame)
-    label = said.get("label", form.label)
-    texts = {"name": said["name"], "label": label or box is None} | (
-        {"patient": said["patient"]} if "patient" in said else {}
-    )
-    faults += [f"the {key} is empty" for key, text in texts.items() if not text]
-    located = tuple(Fault.at(where, fault) for fault in faults)
-    return Row(where, said["name"], label, box, frame, said.get("patient", ""), located)
+    header = columns.header
+    while len(cells) > len(header) and not cells[-1]:
+        cells.pop()
+    row.cells = dict(zip(header, cells, strict=False))
+    row.name = row.cells.get(columns.roles["name"], "")
+    if len(cells) != len(header):
+        row.refuse(f"{len(cells)} cells, but the header has {len(header)}")
+        return row
+    said = {role: row.cells[column] for role, column in columns.roles.items()}
+    row.patient = said.get("patient", "")
+    row.frame = _frame(row, form)
+    if (box := _box(row, form)) and not row.faults:
+        row.add(row.where, box, said.get("label", form.label))
+    row.refuse(*(f"the {role} is empty" for role in ("name", "patient") if said.get(role) == ""))
+    return row
 
 
-def _box(row: dict[str, str], form: _Form, faults: list[str]) -> Box | None:
+def _box(row: Row, form: _Form) -> Box | None:
+    """None where there is none, or where it can't be read."""
     columns = form.columns
-    if columns.challenge and row[columns.roles["target"]] != "1":
-        target = row[columns.roles["target"]]
-        written = [column for column in columns.box if row[column]]
-        if target != "0":
-            faults.append(f"Target is '{target[:40]}'; expected 0 or 1")
-        elif written:
-            faults.append(f"Target is 0, no box, but there is a value for {written[0]}")
+    written = [column for column in columns.box if row.cells[column]]
+    if columns.challenge:
+        target = row.cells[columns.roles["target"]]
+        if target == "0" and written:
+            row.refuse(f"Target is 0, no box, but there is a value for {written[0]}")
+        elif target not in ("0", "1"):
+            row.refuse(f"Target is '{target[:40]}'; expected 0 or 1")
+        if target != "1":
+            return None
+    elif not written:  # how tables state an image without a box
         return None
-    numbers = _numbers(row, columns.box, form, faults)
-    if numbers is None:
-        return NO_BOX
-    first, second, third, fourth = numbers
-    if columns.layout == "corners":
-        return from_corners(first, second, third, fourth)
-    if columns.layout == "center":
-        first, second = first - third / 2, second - fourth / 2
-    return from_corner_and_size(first, second, third, fourth)
+    numbers = _numbers(row, columns.box, form)
+    return MAKE[columns.layout](*numbers) if numbers else None
 
 
-def _frame(row: dict[str, str], form: _Form, faults: list[str]) -> tuple[int, int] | None:
+def _frame(row: Row, form: _Form) -> Frame:
     if not form.columns.frame:
         return form.frame
-    numbers = _numbers(row, form.columns.frame, form, faults)
+    numbers = _numbers(row, form.columns.frame, form)
     if numbers is None:
         return None
     width, height = numbers
     if min(numbers) < 1 or not all(map(float.is_integer, numbers)):
-        faults.append(f"the frame is {width:g} x {height:g}; expected whole numbers of pixels")
+        row.refuse(f"the frame is {width:g} x {height:g}; expected whole numbers of pixels")
     return int(height), int(width)
 
 
-def _numbers(
-    row: dict[str, str], columns: Sequence[str], form: _Form, faults: list[str]
-) -> list[float] | None:
-    cells = [row[column].replace(",", ".") if form.comma else row[column] for column in columns]
-    numbers = [number_of(cell) for cell in cells]
-    bad = [column for column, number in zip(columns, numbers, strict=True) if number is None]
-    faults += [f"{column} is '{row[column][:40]}'; expected a number of pixels" for column in bad]
-    return [number for number in numbers if number is not None] if not bad else None
+def _numbers(row: Row, columns: Sequence[str], form: _Form) -> list[float] | None:
+    """None, with faults, where a cell is no number."""
+    cells = [row.cells[column] for column in columns]
+    numbers = [number_of(cell.replace(",", ".") if form.comma else cell) for cell in cells]
+    for column, cell, number in zip(columns, cells, numbers, strict=True):
+        if number is None:
+            row.refuse(f"{column} is '{cell[:40]}'; expected a number of pixels, such as 12.5")
+    known = [number for number in numbers if number is not None]
+    return known if len(known) == len(numbers) else None

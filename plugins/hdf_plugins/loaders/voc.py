@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 from hdf import Sample, UserError
 from hdf.errors import user_error
-from hdf_plugins.loaders.annotated import Annotated, annotated_samples, safe_name
-from hdf_plugins.loaders.annotations import box_of, frame_of
-from hdf_plugins.loaders.folders import require_folder
+from hdf_plugins.loaders.annotated import Annotated, annotated_samples, box_of, frame_of
+from hdf_plugins.loaders.folders import Folder
 from hdf_plugins.loaders.text_files import read_xml, text_of
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
@@ -23,9 +21,9 @@ class Voc:
 
     Args:
         images: folder of image files.
-        annotations: folder of the XML files, the images' own folder if left out. An image without
-            a file is not part of the data set; a file without an ``object`` is an image without a
-            box.
+        annotations: folder of the XML files, which may lie in its sub-folders; the images' own
+            folder if left out. An image without a file is not part of the data set; a file without
+            an ``object`` is an image without a box.
     """
 
     def __init__(self, *, images: Path, annotations: Path | None = None) -> None:
@@ -38,32 +36,31 @@ class Voc:
         Raises:
             UserError: a folder can't be used at all; all reasons at once.
         """
-        return annotated_samples(self.images, partial(_read, self.annotations))
+        return annotated_samples(self.images, self._read)
+
+    def _read(self, _: Folder) -> list[Annotated]:
+        if not self.annotations.is_dir():
+            raise user_error("there is no such folder", where=str(self.annotations))
+        files = sorted(self.annotations.rglob("*.xml"))
+        if not files:
+            raise user_error("the folder holds no .xml file", where=str(self.annotations))
+        return [_image(path, path.relative_to(self.annotations)) for path in files]
 
 
-def _read(folder: Path) -> tuple[list[Annotated], dict[str, str]]:
-    require_folder(folder)
-    files = sorted(folder.glob("*.xml"))
-    if not files:
-        raise user_error("the folder holds no .xml file", where=str(folder))
-    return [_image(path) for path in files], {}
-
-
-def _image(path: Path) -> Annotated:
-    image = Annotated(path.name, "")
+def _image(path: Path, below: Path) -> Annotated:
+    image = Annotated(below.as_posix())
     try:
         root = read_xml(path, "annotation")
     except UserError as error:
-        image.faults += (f"{path.name}: {problem.message}" for problem in error.problems)
+        image.refuse(*(problem.message for problem in error.problems))
         return image
-    faults: list[str] = []
-    # Tools write names of folders and drives that were theirs; the XML's own name is the image's.
-    name = text_of(root, "filename") or path.stem
-    image.name = safe_name(name.replace("\\", "/").rpartition("/")[2], faults, "filename")
-    image.faults += (f"{path.name}: {fault}" for fault in faults)
+    # Tools write names of folders and drives that were theirs; the end of the path is the image's.
+    image.name = text_of(root, "filename") or path.stem
+    if len(below.parts) > 1 and not {"/", "\\"} & set(image.name):
+        image.name = (below.parent / image.name).as_posix()
     image.frame = frame_of(text_of(root, "size/height"), text_of(root, "size/width"))
     for number, item in enumerate(root.iterfind("object"), 1):
-        where = f"{path.name}: object {number}"
+        where = f"{image.where}: object {number}"
         box = box_of(text_of(item, f"bndbox/{corner}") for corner in CORNERS)
         if box is None:
             image.faults.append(f"{where}: bndbox must hold {', '.join(CORNERS)} in pixels")

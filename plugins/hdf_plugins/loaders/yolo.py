@@ -11,9 +11,15 @@ import yaml
 from hdf import Sample, UserError
 from hdf.errors import user_error
 from hdf.files import read_text
-from hdf.images import is_image
-from hdf_plugins.loaders.annotated import Annotated, annotated_samples
-from hdf_plugins.loaders.annotations import Box, from_corners, number_of
+from hdf_plugins.loaders.annotated import (
+    Annotated,
+    Box,
+    annotated_samples,
+    from_center,
+    from_corners,
+    number_of,
+)
+from hdf_plugins.loaders.folders import Folder
 from hdf_plugins.loaders.text_files import read_lines
 
 UNIT = (1, 1)
@@ -30,7 +36,8 @@ class Yolo:
         images: folder of image files, such as ``images/train``.
         annotations: folder of the text files; left out, what ``images`` is called with its last
             ``images`` replaced by ``labels``, as YOLO's own tools look for it. An image without a
-            file is an image without a box.
+            file is an image without a box; one in a sub-folder belongs to the data set if it has
+            a file.
         data: YOLO's ``data.yaml``, which names the classes; nothing else of it is read.
         names: the labels in the order of the classes, in place of ``data``.
     """
@@ -58,20 +65,21 @@ class Yolo:
         """
         return annotated_samples(self.images, self._read)
 
-    def _read(self) -> tuple[list[Annotated], dict[str, str]]:
+    def _read(self, folder: Folder) -> list[Annotated]:
         names = self.names if self.data is None else _names(self.data)
         if not self.annotations.is_dir():
             raise user_error("there is no such folder of labels", where=str(self.annotations))
-        texts = {path.stem: path for path in sorted(self.annotations.glob("*.txt"))}
-        texts.pop("classes", None)  # which labelling tools put beside them
-        stems = _images(self.images)
-        images = [_image(name, texts.get(stem), names) for stem, name in stems.items()]
-        lost = {
-            path.name: f"{path.name}: there is no image {stem!r} in {self.images}"
-            for stem, path in texts.items()
-            if stem not in stems
-        }
-        return images, lost
+        texts = sorted(self.annotations.rglob("*.txt"))
+        texts = [path for path in texts if path.stem != "classes"]  # which tools put beside them
+        entries = [_read_text(path, path.relative_to(self.annotations), names) for path in texts]
+        known = {folder.id_of(path) for entry in entries for path in folder.find(entry.name)}
+        others = folder.images().items()
+        return entries + [
+            Annotated(path.name, path.name)
+            for id, paths in others
+            if id not in known
+            for path in paths
+        ]
 
 
 def _beside(images: Path) -> Path:
@@ -80,12 +88,6 @@ def _beside(images: Path) -> Path:
         return images
     parts[len(parts) - 1 - parts[::-1].index("images")] = "labels"
     return Path(*parts)
-
-
-def _images(folder: Path) -> dict[str, str]:
-    """The names of the folder's images, by stem; annotated_samples refuses a missing folder."""
-    paths = sorted(folder.iterdir()) if folder.is_dir() else []
-    return {path.stem: path.name for path in paths if path.name[0] != "." and is_image(path)}
 
 
 def _names(path: Path) -> tuple[str, ...]:
@@ -102,13 +104,11 @@ def _names(path: Path) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _image(name: str, text: Path | None, names: tuple[str, ...]) -> Annotated:
-    image = Annotated(name if text is None else text.name, name, UNIT)
-    if text is None:
-        return image
+def _read_text(path: Path, below: Path, names: tuple[str, ...]) -> Annotated:
+    image = Annotated(below.as_posix(), below.as_posix().removesuffix(".txt"), UNIT)
     try:
-        for line, cells in read_lines(text):
-            where = f"{text.name}:{line}"
+        for line, cells in read_lines(path):
+            where = f"{image.where}:{line}"
             faults = list(_faults(cells, names))
             image.faults += (f"{where}: {fault}" for fault in faults)
             if not faults:
@@ -130,8 +130,7 @@ def _faults(cells: list[str], names: tuple[str, ...]) -> Iterator[str]:
 
 def _box(cells: list[str]) -> Box:
     numbers = [float(cell) for cell in cells]
-    if len(numbers) > 4:
-        xs, ys = numbers[::2], numbers[1::2]
-        return from_corners(min(xs), min(ys), max(xs), max(ys))
-    x, y, width, height = numbers
-    return from_corners(x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+    if len(numbers) == 4:
+        return from_center(*numbers)
+    xs, ys = numbers[::2], numbers[1::2]
+    return from_corners(min(xs), min(ys), max(xs), max(ys))

@@ -122,7 +122,7 @@ def test_faults_of_masks(folder: Path) -> None:
 
 def test_images_without_a_row_and_rows_without_an_image(folder: Path) -> None:
     _table(folder, HEADER + "heart,5,6,20,10,a,50,40\nheart,5,6,20,10,1.2.840.113,50,40\n")
-    missing = f"hearts.csv:3: no image for the name '1.2.840.113' in {folder / 'images'}"
+    missing = f"hearts.csv:3: there is no image '1.2.840.113' in {folder / 'images'}"
     row, unlisted, other = _faults(folder)  # in the order of the stems
     assert row == missing
     assert unlisted.startswith("images/b.png: no row in hearts.csv")
@@ -152,24 +152,56 @@ def test_a_table_may_name_images_below_the_folder(folder: Path) -> None:
     _table(
         folder, HEADER + "".join(f"heart,5,6,20,10,ward/1/a.{s},50,40\n" for s in ("png", "tiff"))
     )
-    assert "images: a.png, a.tiff have one stem; keep one of them" in _faults(folder)
+    fault = "hearts.csv:3: 'ward/1/a.tiff' may be ward/1/a.png and ward/1/a.tiff; keep one of them"
+    assert fault in _faults(folder)
 
 
 @pytest.mark.parametrize(
     "name",
     [
         *("../secret.png", "ward/../../secret.png", "{folder}/secret.png", ".cache/a.png"),
-        *("ward/./a.png", "ward//a.png", "./ward/a.png", "ward/notes", "ward", "ward/" + 300 * "a"),
+        *("ward/notes", "ward", "ward/" + 300 * "a", "elsewhere/z.png"),
     ],
 )
 def test_a_name_leads_to_nothing_hidden_or_outside_of_the_folder(folder: Path, name: str) -> None:
-    for place in ("secret.png", "images/.cache/a.png", "images/ward/a.png"):
+    for place in ("secret.png", "images/.cache/a.png", "images/ward/z.png"):
         (folder / place).parent.mkdir(exist_ok=True)
         Image.new("L", (50, 40)).save(folder / place)
     (folder / "images" / "ward" / "notes").write_text("no image")
     _table(folder, HEADER + f"heart,5,6,20,10,{name.format(folder=folder)},50,40\n")
     (fault,) = _faults(folder, unlisted="ignore")
-    assert fault.startswith("hearts.csv:2: no image for the name")
+    assert fault.startswith("hearts.csv:2: there is no image")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "ward/./z.png",
+            "ward//z.png",
+            "./ward/Z",
+            "z",
+            "Z.PNG",
+            "z.jpg",
+            "C:\\films\\ward\\z.png",
+        ),
+        *("/home/me/films/ward/z.png", "films/ward/z.png", "../images/ward/z.png", "ward\\z.png"),
+    ],
+)
+def test_an_image_is_found_by_its_name_in_any_spelling(folder: Path, name: str) -> None:
+    (folder / "images" / "ward").mkdir()
+    Image.new("L", (50, 40)).save(folder / "images" / "ward" / "z.png")
+    _table(folder, HEADER + f"heart,5,6,20,10,{name},50,40\n")
+    (sample,) = _records(folder, unlisted="ignore").values()
+    assert (sample.id, sample.faults) == ("ward/z", ())
+    (folder / "images" / "icu").mkdir()
+    Image.new("L", (50, 40)).save(folder / "images" / "icu" / "z.png")
+    found = _records(folder, unlisted="ignore")
+    if "ward" in name:
+        assert list(found) == ["ward/z"]
+    else:
+        (fault,) = (fault for sample in found.values() for fault in sample.faults)
+        assert fault.endswith("may be icu/z.png and ward/z.png; keep one of them")
 
 
 SPELLINGS = {
@@ -287,7 +319,7 @@ def test_frames_of_one_image_must_agree(folder: Path) -> None:
 def test_two_files_of_one_stem(folder: Path) -> None:
     np.save(folder / "images" / "a.npy", np.zeros((40, 50)))
     (folder / "images" / "._b.png").write_bytes(b"left by another system")
-    assert _faults(folder) == ["images: a.npy, a.png have one stem; keep one of them"]
+    assert _faults(folder) == ["hearts.csv:2: 'a' may be a.npy and a.png; keep one of them"]
 
 
 def test_tables_that_are_none(folder: Path) -> None:

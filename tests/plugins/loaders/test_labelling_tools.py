@@ -134,7 +134,7 @@ FAULTS: list[tuple[Callable[[Path], Loader], str]] = [
     (lambda images: voc(images, left=30), "a.xml: object 1: the box (left 30"),
     (lambda images: voc(images, left="1_0"), "object 1: bndbox must hold xmin"),
     (lambda images: voc(images, left=-9), "leaves its frame, 50 pixels wide"),
-    (lambda images: voc(images, name="c.png"), "a.xml: there is no file 'c.png'"),
+    (lambda images: voc(images, name="c.png"), "a.xml: there is no image 'c.png'"),
     (lambda images: cvat(images, left="x"), "image 0: box 1 must have xtl, ytl, xbr, ybr"),
     (lambda images: cvat(images, name="../a.png"), "leads out of the folder of images"),
     (
@@ -154,7 +154,7 @@ FAULTS: list[tuple[Callable[[Path], Loader], str]] = [
     (lambda images: yolo(images, name="z"), "z.txt: there is no image 'z' in"),
     (lambda images: label_studio(images, [task(x="10")]), "region 1: expected x, y, width, height"),
     (lambda images: label_studio(images, [task(rotation=9)]), "region 1: the rectangle is rotated"),
-    (lambda images: label_studio(images, [task("/x/c.png")]), "task 4: there is no file 'c.png'"),
+    (lambda images: label_studio(images, [task("/x/c.png")]), "task 4: there is no image 'c.png'"),
 ]
 
 
