@@ -83,7 +83,7 @@ SHAPES = {
         "image_id,class_name,class_id,rad_id,x_min,y_min,x_max,y_max\na,No finding,14,R9,,,,\n",
         label=None,
     ),
-    "Chest ImaGenome": Shape(
+    "boxes of anatomy by DICOM": Shape(
         "dicom_id,bbox_name,x1,y1,x2,y2\na,cardiac silhouette,5,6,25,16\n",
         label="cardiac silhouette",
     ),
