@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Literal, NoReturn
+from typing import NamedTuple
 
 from hdf.errors import user_error
-from hdf_plugins.loaders.annotated import number_of
+from hdf_plugins.loaders.annotated import Box, from_center, from_corners, from_size, number_of
+
+Make = Callable[[float, float, float, float], Box]
 
 NAMES = {
     "name": (
@@ -38,15 +39,14 @@ NAMES = {
 """What a column may say, and how tables call it; case, blanks, signs and ``_`` don't count. The
 first that is there is used."""
 
-Layout = Literal["corners", "size", "center"]
-LAYOUTS: dict[Layout, tuple[str, str, str, str]] = {
-    "corners": ("x_min", "y_min", "x_max", "y_max"),
-    "size": ("x_min", "y_min", "width", "height"),
-    "center": ("x_center", "y_center", "width", "height"),
+LAYOUTS: dict[Make, tuple[str, str, str, str]] = {
+    from_corners: ("x_min", "y_min", "x_max", "y_max"),
+    from_size: ("x_min", "y_min", "width", "height"),
+    from_center: ("x_center", "y_center", "width", "height"),
 }
-"""Four columns that make a box; of several layouts the first counts."""
+"""Four columns that make a box, and how; of several layouts the first counts."""
 
-_OWN_LOADER = {
+OTHER_TABLES = {
     "regionshapeattributes": (
         "is VIA's, which writes boxes as JSON in a cell; export the annotations as COCO JSON, for "
         "the loader `coco`"
@@ -61,41 +61,28 @@ _OWN_LOADER = {
     ),
 }
 """Tables that hold their boxes otherwise, by a column that they alone have."""
-_ONE_CELL = ("bbox", "box", "boxes", "boundingbox", "bboxes", "bboxxywh", "bboxxyxy", "rect")
+ONE_CELL = {"bbox", "box", "boxes", "boundingbox", "bboxes", "bboxxywh", "bboxxyxy", "rect"}
 
 
-@dataclass(frozen=True, slots=True)
-class TableColumns:
+class TableColumns(NamedTuple):
     """The columns of one table.
 
     Attributes:
         header: all of them in their order, in lower case.
         roles: by what a column says, a key of `NAMES`, its name in `header`.
-        layout: which four columns make a box, a key of `LAYOUTS`.
+        box: the four columns of a box.
+        make: what makes a box of their numbers.
+        frame: the columns of the frame's width and height; empty where the table doesn't say.
         challenge: whether it is the RSNA Pneumonia challenge's own table, in which an image may
             have several boxes of one label, or none at all.
     """
 
     header: tuple[str, ...]
     roles: Mapping[str, str]
-    layout: Layout
+    box: tuple[str, ...]
+    make: Make
+    frame: tuple[str, ...]
     challenge: bool
-
-    @property
-    def box(self) -> tuple[str, ...]:
-        """The four columns of a box."""
-        return tuple(self.roles[role] for role in LAYOUTS[self.layout])
-
-    @property
-    def frame(self) -> tuple[str, ...]:
-        """The columns of the frame's width and height; none where the table doesn't say."""
-        roles = ("frame_width", "frame_height")
-        return tuple(self.roles[role] for role in roles if role in self.roles)
-
-    @property
-    def label(self) -> str:
-        """What the boxes are, where no column says so; empty where that must be asked for."""
-        return "opacity" if self.challenge else "heart" if self.layout == "corners" else ""
 
 
 def find_columns(first: Sequence[str], given: Mapping[str, str | int], where: str) -> TableColumns:
@@ -115,21 +102,22 @@ def find_columns(first: Sequence[str], given: Mapping[str, str | int], where: st
         raise user_error(message + ", ".join(NAMES), where)
     header = _header(first, given, where)
     roles = _roles(header, given, where)
-    layout = next((name for name, four in LAYOUTS.items() if set(four) <= roles.keys()), None)
-    if layout is None or "name" not in roles:
-        _refuse_missing(header, roles, where)
-    if layout == "corners":  # beside corners, a width and a height are the image's
-        for side in ("width", "height"):
-            if side in roles:
-                roles.setdefault(f"frame_{side}", roles[side])
-    if len({"frame_width", "frame_height"} & roles.keys()) == 1:
+    make = next((make for make, four in LAYOUTS.items() if set(four) <= roles.keys()), None)
+    if make is None or "name" not in roles:
+        raise user_error(_what_is_missing(header, roles), where)
+    if make is from_corners:  # beside corners, a width and a height are the image's
+        sides = {f"frame_{side}": roles.get(side, "") for side in ("width", "height")}
+        roles = {role: name for role, name in sides.items() if name} | roles
+    frame = tuple(roles[role] for role in ("frame_width", "frame_height") if role in roles)
+    if len(frame) == 1:
         raise user_error(
             "a frame needs both its width and its height (img_shape_x and img_shape_y); name both "
             "columns or leave both out",
             where,
         )
-    challenge = layout == "size" and roles["name"] == "patientid" and "target" in roles
-    return TableColumns(header, roles, layout, challenge)
+    challenge = make is from_size and roles["name"] == "patientid" and "target" in roles
+    box = tuple(roles[role] for role in LAYOUTS[make])
+    return TableColumns(header, roles, box, make, frame, challenge)
 
 
 def has_names(cells: Sequence[str]) -> bool:
@@ -153,9 +141,9 @@ def _header(first: Sequence[str], given: Mapping[str, str | int], where: str) ->
     texts = [at for at, cell in enumerate(first, 1) if number_of(cell) is None]
     name, *labels = texts or [1]
     numbers = [at for at in range(1, len(first) + 1) if at not in (name, *labels)]
-    roles = ["name", *LAYOUTS["corners"], *(["label"] if labels else [])]
-    places = [name, *numbers[:4], *labels[:1]]
-    example = ", ".join(f"{role}: {at}" for role, at in zip(roles, places, strict=False))
+    places = dict(zip(("name", *LAYOUTS[from_corners]), (name, *numbers), strict=False))
+    places |= {"label": labels[0]} if labels else {}
+    example = ", ".join(f"{role}: {at}" for role, at in places.items())
     raise user_error(
         "the first line holds numbers, not names of columns; write a line of names above it, or "
         f"say what stands where with the loader's option, as in `columns: {{{example}}}`",
@@ -185,18 +173,17 @@ def _roles(header: tuple[str, ...], given: Mapping[str, str | int], where: str) 
     return roles
 
 
-def _refuse_missing(header: tuple[str, ...], roles: Mapping[str, str], where: str) -> NoReturn:
-    keys = list(map(_key, header))
-    if told := [message for key, message in _OWN_LOADER.items() if key in keys]:
-        raise user_error(f"the table {told[0]}", where)
+def _what_is_missing(header: tuple[str, ...], roles: Mapping[str, str]) -> str:
+    """Why a table without an image's name or a box can't be read, and what to do."""
+    by_key = {_key(name): name for name in header}
+    for key in by_key.keys() & OTHER_TABLES.keys():
+        return f"the table {OTHER_TABLES[key]}"
     if len(header) == 1 and len(header[0].split("_")) > 4:
-        message = "the cells are separated by blanks; separate them with commas or tabs"
-        raise user_error(message, where)
-    if one := [name for name, key in zip(header, keys, strict=True) if key in _ONE_CELL]:
-        raise user_error(
-            f"the column {one[0]} holds a whole box in one cell; give each of its numbers a column "
-            "of its own, such as x_min, y_min, x_max and y_max",
-            where,
+        return "the cells are separated by blanks; separate them with commas or tabs"
+    for key in by_key.keys() & ONE_CELL:
+        return (
+            f"the column {by_key[key]} holds a whole box in one cell; give each of its numbers a "
+            "column of its own, such as x_min, y_min, x_max and y_max"
         )
     role, what = "name", "the image's name"
     if "name" in roles:
@@ -204,10 +191,8 @@ def _refuse_missing(header: tuple[str, ...], roles: Mapping[str, str], where: st
         role, what = next(role for role in nearest if role not in roles), "the box"
     left = [name for name in header if name and name not in roles.values()]
     close = [name for known in NAMES[role] for name in get_close_matches(known, left, n=1)]
-    example = (close or left or ["COLUMN"])[0]
-    raise user_error(
+    return (
         f"the columns are {','.join(header)[:200]}; none is known as {role}, for {what} "
         f"({', '.join(NAMES[role])}). Name it with the loader's option, as in "
-        f"`columns: {{{role}: {example}}}`",
-        where,
+        f"`columns: {{{role}: {(close or left or ['COLUMN'])[0]}}}`"
     )

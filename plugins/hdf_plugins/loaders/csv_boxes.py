@@ -73,15 +73,16 @@ class CsvBoxes:
         folder = Folder(self.images)
         table = tried(partial(read_table, self.table, self.reading), problems)
         tried(folder.refuse_empty, problems)
-        labels = {label for row in table.rows for _, label in row.boxes} if table else set()
+        labels = {label for row in table[0] for _, label in row.boxes} if table else set()
         masks = tried(partial(mask_folders, self.masks, labels), problems) if self.masks else {}
         if problems or table is None or masks is None:
             raise UserError(problems)
-        images = by_image(folder, table.rows)
-        several = table.columns.challenge and self.masks is None
-        for id, (_, rows) in images.items():
-            _refuse_clashes(rows, several, "label" in table.columns.roles)
-            self._refuse_masks(id, rows, masks)
+        rows, columns = table
+        images = by_image(folder, rows)
+        several = columns.challenge and self.masks is None
+        for id, (_, said) in images.items():
+            _refuse_clashes(said, several, "label" in columns.roles)
+            self._refuse_masks(id, said, masks)
         samples = [self._sample(folder, id, *images[id], masks) for id in images]
         if self.unlisted == "error":
             others = folder.images().items()

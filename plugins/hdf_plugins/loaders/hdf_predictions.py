@@ -42,12 +42,12 @@ class HdfPredictions:
         return annotated_samples(self.images, self._read)
 
     def _read(self, _: Folder) -> list[Annotated]:
-        table = read_table(self.table, Reading())
-        if missing := sorted(COLUMNS - set(table.columns.header)):
+        rows, columns = read_table(self.table, Reading())
+        if missing := sorted(COLUMNS - set(columns.header)):
             message = f"is no table of hdf's predictions: it has no column {missing[0]}"
             raise user_error(f"{message}; for other tables there is csv_boxes", str(self.table))
         images: dict[str, Annotated] = {}
-        for row in table.rows:
+        for row in rows:
             image = images.setdefault(row.name or row.where, Annotated(row.where, row.name))
             image.faults += row.faults
             if reason := row.cells.get("error"):

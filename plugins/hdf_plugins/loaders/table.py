@@ -15,20 +15,11 @@ from pathlib import Path
 
 from hdf.errors import UserError, user_error
 from hdf.files import read_text
-from hdf_plugins.loaders.annotated import (
-    Annotated,
-    Box,
-    Frame,
-    from_center,
-    from_corners,
-    from_size,
-    number_of,
-)
+from hdf_plugins.loaders.annotated import Annotated, Box, Frame, from_corners, number_of
 from hdf_plugins.loaders.columns import TableColumns, find_columns, has_names
 
 MAX_BYTES = 100_000_000
 SEPARATORS = ",;\t|"
-MAKE = {"corners": from_corners, "size": from_size, "center": from_center}
 
 
 @dataclass(slots=True)
@@ -40,14 +31,6 @@ class Row(Annotated):
     """
 
     cells: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """All rows of a table, the faulty ones included, in the order of the file."""
-
-    rows: list[Row]
-    columns: TableColumns
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +48,15 @@ class Reading:
     frame: Frame = None
 
 
-def read_table(path: Path, how: Reading) -> Table:
+def read_table(path: Path, how: Reading) -> tuple[list[Row], TableColumns]:
     """Read a table of boxes; columns in any order, others ignored.
 
     Args:
         path: CSV in UTF-8, with commas, semicolons, tabs or bars between its cells.
         how: what the loader's options say.
+
+    Returns:
+        All rows, the faulty ones included, in the order of the file; and the columns.
 
     Raises:
         UserError: the file is missing, too large, empty, no UTF-8 text or no CSV, columns are
@@ -78,23 +64,29 @@ def read_table(path: Path, how: Reading) -> Table:
     """
     text = _text(path)
     start = next((line for line in text.splitlines() if line.strip()), "")
-    stated = re.fullmatch(r"sep=(.)", start.strip("\n"), re.IGNORECASE)  # as Excel writes it
+    stated = re.fullmatch(r"sep=(.)", start, re.IGNORECASE)  # as Excel writes it
     separator = stated[1] if stated else max(SEPARATORS, key=start.count)
     lines = _numbered(path, csv.reader(StringIO(text), strict=True, delimiter=separator))
     if stated:
         next(lines)
     line, first = next(lines, (1, []))
-    if not first:
-        raise user_error("the table is empty", f"{path}:{line}")
     where = f"{path}:{line}"
+    if not first:
+        raise user_error("the table is empty", where)
     columns = find_columns(first, how.columns, where)
     form = _Form(columns, _label(columns, how, where), how.frame, comma=separator == ";")
     begun = [] if has_names(first) else [(line, first)]
-    rows = [_row(Row(f"{path.name}:{at}"), form, cells) for at, cells in (*begun, *lines)]
+    rows = [form.row(f"{path.name}:{at}", cells) for at, cells in (*begun, *lines)]
     if not rows:
         raise user_error("the table has no rows", where=str(path))
-    _refuse_fractions(rows, path)
-    return Table(rows, columns)
+    edges = [edge for row in rows if row.frame is None for box, _ in row.boxes for edge in box]
+    if edges and max(map(abs, edges)) <= 1 and not all(map(float.is_integer, edges)):
+        raise user_error(
+            "all boxes lie within one pixel, so that they are fractions of the image's sides; say "
+            "so with the loader's option `frame: [1, 1]`",
+            str(path),
+        )
+    return rows, columns
 
 
 def _text(path: Path) -> str:
@@ -118,22 +110,11 @@ def _label(columns: TableColumns, how: Reading, where: str) -> str:
             message = "the table has a column of labels; remove the loader's option `label`"
             raise user_error(message, where)
         return ""
-    if not (how.label or columns.label):
+    usual = "opacity" if columns.challenge else "heart" if columns.make is from_corners else ""
+    if not (how.label or usual):
         message = "the table has no column of labels; say what the boxes are with the loader's"
         raise user_error(f"{message} `label`, as in `label: heart`", where)
-    return how.label or columns.label
-
-
-def _refuse_fractions(rows: list[Row], path: Path) -> None:
-    """Boxes of less than a pixel are fractions of the image's sides, in a frame of 1 by 1."""
-    boxes = [box for row in rows if row.frame is None for box, _ in row.boxes]
-    edges = [edge for box in boxes for edge in box]
-    if edges and max(map(abs, edges)) <= 1 and not all(map(float.is_integer, edges)):
-        raise user_error(
-            "all boxes lie within one pixel, so that they are fractions of the image's sides; say "
-            "so with the loader's option `frame: [1, 1]`",
-            str(path),
-        )
+    return how.label or usual
 
 
 def _numbered(path: Path, reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
@@ -144,9 +125,8 @@ def _numbered(path: Path, reader: Iterator[list[str]]) -> Iterator[tuple[int, li
                 yield line, [cell.strip() for cell in cells]
             line = reader.line_num + 1  # type: ignore[attr-defined]
     except csv.Error as error:
-        raise user_error(
-            f"is not readable as CSV from here on: {error}", f"{path}:{line}"
-        ) from error
+        message = f"is not readable as CSV from here on: {error}"
+        raise user_error(message, f"{path}:{line}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,62 +144,56 @@ class _Form:
     frame: Frame
     comma: bool
 
-
-def _row(row: Row, form: _Form, cells: list[str]) -> Row:
-    columns = form.columns
-    header = columns.header
-    while len(cells) > len(header) and not cells[-1]:
-        cells.pop()
-    row.cells = dict(zip(header, cells, strict=False))
-    row.name = row.cells.get(columns.roles["name"], "")
-    if len(cells) != len(header):
-        row.refuse(f"{len(cells)} cells, but the header has {len(header)}")
+    def row(self, where: str, cells: list[str]) -> Row:
+        header, roles = self.columns.header, self.columns.roles
+        while len(cells) > len(header) and not cells[-1]:
+            cells.pop()
+        row = Row(where, cells=dict(zip(header, cells, strict=False)))
+        row.name = row.cells.get(roles["name"], "")
+        if len(cells) != len(header):
+            row.refuse(f"{len(cells)} cells, but the header has {len(header)}")
+            return row
+        said = {role: row.cells[column] for role, column in roles.items()}
+        row.patient = said.get("patient", "")
+        row.frame = self._frame(row)
+        box = self._box(row)
+        if box and not row.faults:
+            row.add(where, box, said.get("label", self.label))
+        empty = (role for role in ("name", "patient") if said.get(role) == "")
+        row.refuse(*(f"the {role} is empty" for role in empty))
         return row
-    said = {role: row.cells[column] for role, column in columns.roles.items()}
-    row.patient = said.get("patient", "")
-    row.frame = _frame(row, form)
-    if (box := _box(row, form)) and not row.faults:
-        row.add(row.where, box, said.get("label", form.label))
-    row.refuse(*(f"the {role} is empty" for role in ("name", "patient") if said.get(role) == ""))
-    return row
 
-
-def _box(row: Row, form: _Form) -> Box | None:
-    """None where there is none, or where it can't be read."""
-    columns = form.columns
-    written = [column for column in columns.box if row.cells[column]]
-    if columns.challenge:
-        target = row.cells[columns.roles["target"]]
-        if target == "0" and written:
-            row.refuse(f"Target is 0, no box, but there is a value for {written[0]}")
-        elif target not in ("0", "1"):
+    def _box(self, row: Row) -> Box | None:
+        """None where there is none, or where it can't be read."""
+        columns = self.columns
+        written = [column for column in columns.box if row.cells[column]]
+        target = row.cells[columns.roles["target"]] if columns.challenge else "1"
+        if target not in ("0", "1"):
             row.refuse(f"Target is '{target[:40]}'; expected 0 or 1")
-        if target != "1":
-            return None
-    elif not written:  # how tables state an image without a box
-        return None
-    numbers = _numbers(row, columns.box, form)
-    return MAKE[columns.layout](*numbers) if numbers else None
+        elif target == "0" and written:
+            row.refuse(f"Target is 0, no box, but there is a value for {written[0]}")
+        if target != "1" or not (written or columns.challenge):
+            return None  # four empty cells: how tables state an image without a box
+        numbers = self._numbers(row, columns.box)
+        return columns.make(*numbers) if numbers else None
 
+    def _frame(self, row: Row) -> Frame:
+        numbers = self._numbers(row, self.columns.frame)
+        if not numbers:
+            return None if self.columns.frame else self.frame
+        width, height = numbers
+        if min(numbers) < 1 or not all(map(float.is_integer, numbers)):
+            row.refuse(f"the frame is {width:g} x {height:g}; expected whole numbers of pixels")
+        return int(height), int(width)
 
-def _frame(row: Row, form: _Form) -> Frame:
-    if not form.columns.frame:
-        return form.frame
-    numbers = _numbers(row, form.columns.frame, form)
-    if numbers is None:
-        return None
-    width, height = numbers
-    if min(numbers) < 1 or not all(map(float.is_integer, numbers)):
-        row.refuse(f"the frame is {width:g} x {height:g}; expected whole numbers of pixels")
-    return int(height), int(width)
-
-
-def _numbers(row: Row, columns: Sequence[str], form: _Form) -> list[float] | None:
-    """None, with faults, where a cell is no number."""
-    cells = [row.cells[column] for column in columns]
-    numbers = [number_of(cell.replace(",", ".") if form.comma else cell) for cell in cells]
-    for column, cell, number in zip(columns, cells, numbers, strict=True):
-        if number is None:
-            row.refuse(f"{column} is '{cell[:40]}'; expected a number of pixels, such as 12.5")
-    known = [number for number in numbers if number is not None]
-    return known if len(known) == len(numbers) else None
+    def _numbers(self, row: Row, columns: Sequence[str]) -> list[float]:
+        """Empty, with faults, where a cell is no number."""
+        numbers = []
+        for column in columns:
+            cell = row.cells[column]
+            number = number_of(cell.replace(",", ".") if self.comma else cell)
+            if number is None:
+                row.refuse(f"{column} is '{cell[:40]}'; expected a number of pixels, such as 12.5")
+            else:
+                numbers.append(number)
+        return numbers if len(numbers) == len(columns) else []

@@ -563,7 +563,7 @@ def test_chest200_images() -> None:
 
 @real
 def test_a_table_with_dots_in_no_names_and_another_frame() -> None:
-    rows = read_table(Path(DATA) / "rsna_heart_detection.csv", Reading()).rows
+    rows = read_table(Path(DATA) / "rsna_heart_detection.csv", Reading())[0]
     assert len(rows) == 496
     assert {row.frame for row in rows} == {(224, 224)}
     assert not any(row.faults for row in rows)
