@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PureWindowsPath
@@ -99,29 +100,38 @@ def by_image(folder: Folder, entries: Iterable[Annotated]) -> Images:
     return images
 
 
-def annotated_samples(
-    folder: Path,
-    read: Callable[[Folder], Iterable[Annotated]],
-    strip: Callable[[str], str] = str,
-) -> list[Sample]:
-    """One sample an image, in the order of their ids, and one an annotation of no image.
+class AnnotationLoader(ABC):
+    """Images of a folder that annotations name; those that they don't name are left out."""
 
-    Args:
-        folder: that of the images.
-        read: reads the annotations.
-        strip: takes off what a tool has put before the name of a file that it was given.
+    def __init__(self, *, images: Path, annotations: Path) -> None:
+        self.images, self.annotations = Path(images), Path(annotations)
 
-    Raises:
-        UserError: the folder or the annotations can't be used at all; all reasons at once.
-    """
-    problems: list[Problem] = []
-    images = Folder(folder, strip)
-    tried(images.refuse_empty, problems)
-    entries = tried(partial(read, images), problems)
-    if problems or entries is None:
-        raise UserError(problems)
-    found = by_image(images, entries)
-    return [_sample(images, id, *found[id]) for id in sorted(found)]
+    @abstractmethod
+    def read(self, folder: Folder) -> Iterable[Annotated]:
+        """What the annotations say of images that the folder may hold.
+
+        Raises:
+            UserError: they can't be used at all, with all reasons.
+        """
+
+    def strip(self, name: str) -> str:
+        """The name of a file, without what a tool has put before it."""
+        return name
+
+    def records(self) -> list[Sample]:
+        """One sample an image, in the order of their ids, and one an annotation of no image.
+
+        Raises:
+            UserError: the folder or the annotations can't be used at all; all reasons at once.
+        """
+        problems: list[Problem] = []
+        folder = Folder(self.images, self.strip)
+        tried(folder.refuse_empty, problems)
+        entries = tried(partial(self.read, folder), problems)
+        if problems or entries is None:
+            raise UserError(problems)
+        found = by_image(folder, entries)
+        return [_sample(folder, id, *found[id]) for id in sorted(found)]
 
 
 def _sample(folder: Folder, id: str, paths: list[Path], entries: list[Annotated]) -> Sample:

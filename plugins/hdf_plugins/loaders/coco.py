@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hdf import Sample, UserError
+from hdf import UserError
 from hdf.errors import Problem, user_error
-from hdf_plugins.loaders.annotated import Annotated, Frame, annotated_samples, from_size, is_number
+from hdf_plugins.loaders.annotated import Annotated, AnnotationLoader, Frame, from_size, is_number
 from hdf_plugins.loaders.folders import Folder
 from hdf_plugins.loaders.text_files import read_json
 
@@ -23,7 +23,7 @@ Record = dict[str, Any]
 Key = int | str | None
 
 
-class Coco:
+class Coco(AnnotationLoader):
     """Images, and boxes from the ``bbox`` of COCO's JSON; the categories' names are the labels.
 
     Images of one patient stay on one side of a split. An image's key ``patient``, or else its own
@@ -37,19 +37,7 @@ class Coco:
             ``height`` differ from the image's own.
     """
 
-    def __init__(self, *, images: Path, annotations: Path) -> None:
-        self.images = Path(images)
-        self.annotations = Path(annotations)
-
-    def records(self) -> list[Sample]:
-        """One sample for each image, and for each annotation without an image, in the order of ids.
-
-        Raises:
-            UserError: the folder or the file can't be used; with all reasons.
-        """
-        return annotated_samples(self.images, self.read)
-
-    def read(self, _: Folder) -> list[Annotated]:
+    def read(self, folder: Folder) -> list[Annotated]:
         """The images of the file in its order, and then the annotations that belong to none.
 
         Raises:

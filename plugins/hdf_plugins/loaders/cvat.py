@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from hdf import Sample
 from hdf.errors import user_error
 from hdf_plugins.loaders.annotated import (
     Annotated,
-    annotated_samples,
+    AnnotationLoader,
     box_of,
     frame_of,
     number_of,
@@ -21,7 +19,7 @@ CORNERS = ("xtl", "ytl", "xbr", "ybr")
 OTHERS = ("polygon", "polyline", "points", "ellipse", "cuboid", "mask", "skeleton")
 
 
-class Cvat:
+class Cvat(AnnotationLoader):
     """Images, and the boxes of an export as "CVAT for images 1.1".
 
     Args:
@@ -30,19 +28,7 @@ class Cvat:
             set; one without a box is an image without a box.
     """
 
-    def __init__(self, *, images: Path, annotations: Path) -> None:
-        self.images = Path(images)
-        self.annotations = Path(annotations)
-
-    def records(self) -> list[Sample]:
-        """One sample an image, in the order of their ids.
-
-        Raises:
-            UserError: the folder or the file can't be used at all; all reasons at once.
-        """
-        return annotated_samples(self.images, self._read)
-
-    def _read(self, _: Folder) -> list[Annotated]:
+    def read(self, folder: Folder) -> list[Annotated]:
         path = self.annotations
         root = read_xml(path, "annotations")
         if root.find("track") is not None:

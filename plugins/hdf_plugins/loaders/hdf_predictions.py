@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hdf import Sample
 from hdf.errors import user_error
-from hdf_plugins.loaders.annotated import Annotated, annotated_samples, number_of
+from hdf_plugins.loaders.annotated import Annotated, AnnotationLoader, number_of
 from hdf_plugins.loaders.folders import Folder
 from hdf_plugins.loaders.table import Reading, read_table
 
 COLUMNS = {"image", "label", "score", "x0", "y0", "x1", "y1"}
 
 
-class HdfPredictions:
+class HdfPredictions(AnnotationLoader):
     """Images, and the boxes of ``hdf predict --out FILE.csv`` or of a run's ``predictions.csv``.
 
     A model's answers become labels: to train a smaller model on, or to correct them in a labelling
@@ -33,15 +32,7 @@ class HdfPredictions:
         self.table = Path(table)
         self.min_score = min_score
 
-    def records(self) -> list[Sample]:
-        """One sample an image of the table, in the order of their ids.
-
-        Raises:
-            UserError: the folder or the table can't be used at all; all reasons at once.
-        """
-        return annotated_samples(self.images, self._read)
-
-    def _read(self, _: Folder) -> list[Annotated]:
+    def read(self, folder: Folder) -> list[Annotated]:
         rows, columns = read_table(self.table, Reading())
         if missing := sorted(COLUMNS - set(columns.header)):
             message = f"is no table of hdf's predictions: it has no column {missing[0]}"

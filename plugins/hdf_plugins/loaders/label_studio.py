@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import partial
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from hdf import Sample
 from hdf.errors import user_error
-from hdf_plugins.loaders.annotated import Annotated, annotated_samples, from_size, is_number
+from hdf_plugins.loaders.annotated import Annotated, AnnotationLoader, from_size, is_number
 from hdf_plugins.loaders.folders import Folder
 from hdf_plugins.loaders.text_files import read_json
 
@@ -21,7 +18,7 @@ HASH = re.compile(r"[0-9a-f]{8}-(?=.)")
 Record = dict[str, Any]
 
 
-class LabelStudio:
+class LabelStudio(AnnotationLoader):
     """Images, and the rectangles of an export as JSON or JSON-MIN.
 
     Where Label Studio was given a file, it has put eight hexadecimal digits before its name; the
@@ -34,20 +31,10 @@ class LabelStudio:
             rectangle is an image without a box, and one that was not annotated is left out.
     """
 
-    def __init__(self, *, images: Path, annotations: Path) -> None:
-        self.images = Path(images)
-        self.annotations = Path(annotations)
+    def strip(self, name: str) -> str:
+        return HASH.sub("", name, count=1)
 
-    def records(self) -> list[Sample]:
-        """One sample an annotated task, in the order of their ids.
-
-        Raises:
-            UserError: the folder or the file can't be used at all; all reasons at once.
-        """
-        strip = partial(HASH.sub, "", count=1)
-        return annotated_samples(self.images, self._read, strip)
-
-    def _read(self, _: Folder) -> list[Annotated]:
+    def read(self, folder: Folder) -> list[Annotated]:
         path, tasks = self.annotations, read_json(self.annotations)
         if not (
             isinstance(tasks, list) and tasks and all(isinstance(task, dict) for task in tasks)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hdf import Sample, UserError
+from hdf import UserError
 from hdf.errors import user_error
-from hdf_plugins.loaders.annotated import Annotated, annotated_samples, box_of, frame_of
+from hdf_plugins.loaders.annotated import Annotated, AnnotationLoader, box_of, frame_of
 from hdf_plugins.loaders.folders import Folder
 from hdf_plugins.loaders.text_files import read_xml, text_of
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
-class Voc:
+class Voc(AnnotationLoader):
     """Images, and boxes from one XML file an image, as LabelImg, CVAT and Roboflow write them.
 
     Corners are taken as edges of the box, as those tools draw them; the original Pascal VOC counts
@@ -30,15 +30,7 @@ class Voc:
         self.images = Path(images)
         self.annotations = self.images if annotations is None else Path(annotations)
 
-    def records(self) -> list[Sample]:
-        """One sample an XML file, in the order of their ids.
-
-        Raises:
-            UserError: a folder can't be used at all; all reasons at once.
-        """
-        return annotated_samples(self.images, self._read)
-
-    def _read(self, _: Folder) -> list[Annotated]:
+    def read(self, folder: Folder) -> list[Annotated]:
         if not self.annotations.is_dir():
             raise user_error("there is no such folder", where=str(self.annotations))
         files = sorted(self.annotations.rglob("*.xml"))

@@ -8,13 +8,13 @@ from typing import Any
 
 import yaml
 
-from hdf import Sample, UserError
+from hdf import UserError
 from hdf.errors import user_error
 from hdf.files import read_text
 from hdf_plugins.loaders.annotated import (
     Annotated,
+    AnnotationLoader,
     Box,
-    annotated_samples,
     from_center,
     from_corners,
     number_of,
@@ -26,7 +26,7 @@ UNIT = (1, 1)
 MAX_NAMES = 1_000_000  # bytes
 
 
-class Yolo:
+class Yolo(AnnotationLoader):
     """Images, and one text file an image, with a line ``class x y width height`` a box.
 
     The numbers are fractions of the image's sides, x and y of the box's centre. A line of a
@@ -57,15 +57,7 @@ class Yolo:
         self.data = None if data is None else Path(data)
         self.names = names
 
-    def records(self) -> list[Sample]:
-        """One sample an image, in the order of their ids, and one a text file of no image.
-
-        Raises:
-            UserError: a folder or the names can't be used at all; all reasons at once.
-        """
-        return annotated_samples(self.images, self._read)
-
-    def _read(self, folder: Folder) -> list[Annotated]:
+    def read(self, folder: Folder) -> list[Annotated]:
         names = self.names if self.data is None else _names(self.data)
         if not self.annotations.is_dir():
             raise user_error("there is no such folder of labels", where=str(self.annotations))
