@@ -16,7 +16,7 @@ from hdf.boxes import clip
 from hdf.errors import Problem
 from hdf.files import decimal
 from hdf.types import Fault, Target
-from hdf_plugins.loaders.folders import Folder, image_sample, stem_of, tried
+from hdf_plugins.loaders.folders import Folder, stem_of, tried
 
 Box = tuple[float, float, float, float]
 """(x0, y0, x1, y1) on pixel edges."""
@@ -91,12 +91,11 @@ def by_image(folder: Folder, entries: Iterable[Annotated]) -> Images:
         paths, said = images.setdefault(id, ([], []))
         paths += (path for path in found if path not in paths)
         said.append(entry)
-        shown = repr(entry.name[:80])
-        names = " and ".join(path.relative_to(folder.path).as_posix() for path in paths)
         if len(paths) > 1:
-            entry.refuse(f"{shown} may be {names}; keep one of them")
+            names = " and ".join(path.relative_to(folder.path).as_posix() for path in paths)
+            entry.refuse(f"{entry.name[:80]!r} may be {names}; keep one of them")
         elif entry.name and not found:
-            entry.refuse(f"there is no image {shown} in {folder.path}")
+            entry.refuse(f"there is no image {entry.name[:80]!r} in {folder.path}")
     return images
 
 
@@ -141,8 +140,7 @@ def _sample(folder: Folder, id: str, paths: list[Path], entries: list[Annotated]
     if faults := [fault for entry in entries for fault in entry.faults]:
         return Sample.broken(id, *faults)
     target = make_target(image.boxes, image.frame)
-    known = {"target": target, "source": folder.name, "where": image.where}
-    return image_sample(id, paths[0], image.patient, **known)
+    return folder.sample(id, paths[0], image.where, target, patient=image.patient)
 
 
 def is_number(value: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Literal
 from hdf import Sample, UserError
 from hdf.errors import Problem
 from hdf_plugins.loaders.annotated import Annotated, by_image, make_target
-from hdf_plugins.loaders.folders import Folder, image_sample, mask_folders, read_masks, tried
+from hdf_plugins.loaders.folders import Folder, mask_folders, tried
 from hdf_plugins.loaders.table import Reading, read_table
 
 
@@ -80,55 +80,42 @@ class CsvBoxes:
         rows, columns = table
         images = by_image(folder, rows)
         several = columns.challenge and self.masks is None
-        for id, (_, said) in images.items():
+        for _, said in images.values():
             _refuse_clashes(said, several, "label" in columns.roles)
-            self._refuse_masks(id, said, masks)
-        samples = [self._sample(folder, id, *images[id], masks) for id in images]
-        if self.unlisted == "error":
-            others = folder.images().items()
-            samples += (
-                self._unlisted(folder, id, paths[0]) for id, paths in others if id not in images
+        samples = [_sample(folder, id, *images[id], masks) for id in images]
+        others = folder.images() if self.unlisted == "error" else {}
+        samples += (
+            Sample.broken(
+                id,
+                f"{folder.name}/{paths[0].name}: no row in {self.table.name}; add one, or set the "
+                "loader's `unlisted: ignore` to leave out such images",
             )
+            for id, paths in others.items()
+            if id not in images
+        )
         return sorted(samples, key=lambda sample: sample.id)
 
-    def _sample(
-        self,
-        folder: Folder,
-        id: str,
-        files: list[Path],
-        rows: Sequence[Annotated],
-        masks: dict[str, Folder],
-    ) -> Sample:
-        if faults := [fault for row in rows for fault in row.faults]:
-            return Sample.broken(id, *faults)
-        boxes = [box for row in rows for box in row.boxes]
-        layers = [masks[label].find(id)[0] for _, label in boxes] if masks else []
-        return image_sample(
-            id,
-            files[0],
-            rows[0].patient,
-            target=make_target(boxes, rows[0].frame),
-            source=folder.name,
-            where=", ".join(row.where for row in rows),
-            read_masks=partial(read_masks, files[0], layers) if layers else None,
-            mask_files=tuple(layers),
-        )
 
-    def _unlisted(self, folder: Folder, id: str, path: Path) -> Sample:
-        return Sample.broken(
-            id,
-            f"{folder.name}/{path.name}: no row in {self.table.name}; add one, or set the loader's "
-            "`unlisted: ignore` to leave out such images",
-        )
-
-    def _refuse_masks(self, id: str, rows: Sequence[Annotated], masks: dict[str, Folder]) -> None:
-        for row in rows if masks else ():
-            for _, label in row.boxes:
-                found = masks[label].find(id)
-                if len(found) != 1:
-                    kind = "several masks" if found else "no mask"
-                    place = f"{masks[label].path.parent.name}/{label}"
-                    row.faults.append(f"{place}: {kind} for the image {id!r}")
+def _sample(
+    folder: Folder,
+    id: str,
+    files: list[Path],
+    rows: Sequence[Annotated],
+    masks: dict[str, Folder],
+) -> Sample:
+    boxes = [box for row in rows for box in row.boxes]
+    found = [(masks[label], masks[label].find(id)) for _, label in boxes if masks]
+    faults = [fault for row in rows for fault in row.faults] or [
+        f"{at.path.parent.name}/{at.name}: {'several masks' if layers else 'no mask'} for the "
+        f"image {id!r}"
+        for at, layers in found
+        if len(layers) != 1
+    ]
+    if faults:
+        return Sample.broken(id, *faults)
+    target = make_target(boxes, rows[0].frame)
+    where, layers = ", ".join(row.where for row in rows), [layer[0] for _, layer in found]
+    return folder.sample(id, files[0], where, target, patient=rows[0].patient, masks=layers)
 
 
 def _refuse_clashes(rows: Sequence[Annotated], several: bool, labelled: bool) -> None:

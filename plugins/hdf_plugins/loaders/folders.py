@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, partial
 from itertools import takewhile
 from pathlib import Path, PureWindowsPath
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from hdf import Sample
+from hdf import Sample, Target
 from hdf.errors import Problem, UserError, suggest, user_error
 from hdf.files import group_of, is_file, utf8_name
 from hdf.images import (
@@ -38,20 +38,6 @@ def tried(read: Callable[[], T], problems: list[Problem]) -> T | None:
     except UserError as error:
         problems += error.problems
         return None
-
-
-def image_sample(id: str, path: Path, patient: str = "", **known: Any) -> Sample:
-    """A sample of one image file, broken if the header of a DICOM can't be read.
-
-    Args:
-        patient: as a table states it, used before the DICOM's own; the group is its salted hash.
-        known: further fields of `Sample`.
-    """
-    try:
-        group = group_of(patient) or image_facts(path).patient
-    except UserError as error:
-        return Sample.broken(id, *map(str, error.problems))
-    return Sample(id, read=partial(read_image, path), files=(path,), group=group, **known)
 
 
 def stem_of(name: str) -> str:
@@ -95,6 +81,41 @@ class Folder:
         """Say on stderr which files of a folder that is the data set are not part of it."""
         if text := passed_over(file for file in self._files(recursive) if not is_image(file)):
             print(f"{utf8_name(self.path)}: {text}", file=sys.stderr)
+
+    def sample(
+        self,
+        id: str,
+        path: Path,
+        where: str,
+        target: Target | None = None,
+        *,
+        patient: str = "",
+        masks: Sequence[Path] = (),
+        read: Callable[[Path, Sequence[Path]], Tensor] | None = None,
+    ) -> Sample:
+        """A sample of one image file, broken if the header of a DICOM can't be read.
+
+        Args:
+            patient: as a table states it, used before the DICOM's own; the group is its salted
+                hash.
+            masks: of the target's boxes.
+            read: gives these masks of the image; `read_masks` if left out.
+        """
+        try:
+            group = group_of(patient) or image_facts(path).patient
+        except UserError as error:
+            return Sample.broken(id, *map(str, error.problems))
+        return Sample(
+            id,
+            partial(read_image, path),
+            target,
+            group,
+            self.name,
+            where,
+            partial(read or read_masks, path, masks) if masks else None,
+            files=(path,),
+            mask_files=tuple(masks),
+        )
 
     def id_of(self, path: Path) -> str:
         """The id of an image: its path below the folder, without the suffix."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hdf import Sample
-from hdf_plugins.loaders.folders import Folder, image_sample
+from hdf_plugins.loaders.folders import Folder
 
 
 class ImageFolder:
@@ -32,11 +32,11 @@ class ImageFolder:
         folder.refuse_empty(self.recursive, hint)
         folder.tell_passed_over(self.recursive)
         found = folder.images(self.recursive)
-        return [_sample(folder.name, id, found[id]) for id in sorted(found)]
+        return [_sample(folder, id, found[id]) for id in sorted(found)]
 
 
-def _sample(source: str, id: str, paths: list[Path]) -> Sample:
+def _sample(folder: Folder, id: str, paths: list[Path]) -> Sample:
     if len(paths) > 1:
         names = ", ".join(path.name for path in paths)
-        return Sample.broken(id, f"{source}: {names} have one stem; keep one of them")
-    return image_sample(id, paths[0], source=source, where=str(paths[0]))
+        return Sample.broken(id, f"{folder.name}: {names} have one stem; keep one of them")
+    return folder.sample(id, paths[0], str(paths[0]))

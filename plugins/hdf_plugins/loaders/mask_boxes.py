@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from hdf import Sample, Target, UserError
 from hdf.boxes import mask_bounds
 from hdf.errors import Problem, suggest, user_error
 from hdf.images import read_mask
-from hdf_plugins.loaders.folders import Folder, image_sample, mask_folders, read_masks, tried
+from hdf_plugins.loaders.folders import Folder, mask_folders, read_masks, tried
 
 Masks = dict[str, dict[str, list[Path]]]
 """The masks of each image, by its id and by their label."""
@@ -65,12 +66,11 @@ class MaskBoxes:
         masks = tried(partial(self._masks, folder), problems)
         if problems or masks is None:
             raise UserError(problems)
-        images = folder.images()
         folder.tell_passed_over()
-        ids = masks.keys() if self.unlisted == "ignore" else masks.keys() | images.keys()
+        others = folder.images().keys() if self.unlisted == "error" else set()
         with ThreadPoolExecutor() as pool:
-            make = partial(self._sample, folder, images, masks)
-            return list(pool.map(make, sorted(ids)))
+            make = partial(self._sample, folder, masks)
+            return list(pool.map(make, sorted(masks.keys() | others)))
 
     def _masks(self, images: Folder) -> Masks:
         labels = [label for label in self.labels if (self.masks / label).is_dir()]
@@ -79,54 +79,38 @@ class MaskBoxes:
             hint = suggest(self.labels[0], there)
             message = f"no sub-folder for data.labels {', '.join(self.labels)}{hint}"
             raise user_error(message, where=str(self.masks))
-        found: Masks = defaultdict(dict)
+        found: Masks = defaultdict(lambda: defaultdict(list))
         for label, folder in mask_folders(self.masks, labels).items():
             for stem, paths in folder.images().items():
                 image = images.find(stem)
-                id = images.id_of(image[0]) if image else stem
-                found[id][label] = found[id].get(label, []) + paths
-        return dict(found)
+                found[images.id_of(image[0]) if image else stem][label] += paths
+        return found
 
-    def _sample(
-        self, folder: Folder, images: dict[str, list[Path]], masks: Masks, id: str
-    ) -> Sample:
-        found = masks.get(id, {})
-        files = images.get(id) or folder.find(id)
+    def _sample(self, folder: Folder, masks: Masks, id: str) -> Sample:
+        found, images = masks.get(id, {}), folder.find(id)
         faults = [
             f"{paths[0].parent}: {', '.join(path.name for path in paths)} have one stem; keep one"
-            for paths in [files, *found.values()]
+            for paths in (images, *found.values())
             if len(paths) > 1
         ]
-        if not files:
-            faults += (
-                f"{paths[0]}: no image of this name in {self.images}" for paths in found.values()
-            )
+        if not images:
+            masked = (paths[0] for paths in found.values())
+            faults += (f"{path}: no image of this name in {self.images}" for path in masked)
         elif not found:
             faults.append(
-                f"{folder.name}/{files[0].name}: no mask of any label in {self.masks}; add one, "
+                f"{folder.name}/{images[0].name}: no mask of any label in {self.masks}; add one, "
                 "or set the loader's `unlisted: ignore` to leave out such images"
             )
         if faults:
             return Sample.broken(id, *faults)
         layers = {label: paths[0] for label, paths in found.items()}
-        return _read(id, files[0], folder.name, layers)
-
-
-def _read(id: str, image: Path, source: str, masks: dict[str, Path]) -> Sample:
-    try:
-        target = _target(masks)
-    except UserError as error:
-        return Sample.broken(id, *map(str, error.problems))
-    layers = [masks[label] for label in target.labels]
-    return image_sample(
-        id,
-        image,
-        target=target,
-        source=source,
-        where=", ".join(map(str, masks.values())),
-        read_masks=partial(_largest_parts, image, layers) if layers else None,
-        mask_files=tuple(layers),
-    )
+        try:
+            target = _target(layers)
+        except UserError as error:
+            return Sample.broken(id, *map(str, error.problems))
+        where = ", ".join(map(str, layers.values()))
+        kept = [layers[label] for label in target.labels]
+        return folder.sample(id, images[0], where, target, masks=kept, read=_largest_parts)
 
 
 def _target(masks: dict[str, Path]) -> Target:
@@ -145,7 +129,7 @@ def _target(masks: dict[str, Path]) -> Target:
     return Target(boxes, tuple(bounds), frame=frame)
 
 
-def _largest_parts(image: Path, masks: list[Path]) -> Tensor:
+def _largest_parts(image: Path, masks: Sequence[Path]) -> Tensor:
     return torch.stack([largest_component(mask) for mask in read_masks(image, masks)])
 
 

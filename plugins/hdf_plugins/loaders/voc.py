@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from xml.etree.ElementTree import Element
 
 from hdf import UserError
 from hdf.errors import user_error
 from hdf_plugins.loaders.annotated import Annotated, AnnotationLoader, box_of, frame_of
 from hdf_plugins.loaders.folders import Folder
-from hdf_plugins.loaders.text_files import read_xml, text_of
+from hdf_plugins.loaders.text_files import read_xml
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
@@ -47,15 +48,19 @@ def _image(path: Path, below: Path) -> Annotated:
         image.refuse(*(problem.message for problem in error.problems))
         return image
     # Tools write names of folders and drives that were theirs; the end of the path is the image's.
-    image.name = text_of(root, "filename") or path.stem
+    image.name = _text(root, "filename") or path.stem
     if len(below.parts) > 1 and not {"/", "\\"} & set(image.name):
         image.name = (below.parent / image.name).as_posix()
-    image.frame = frame_of(text_of(root, "size/height"), text_of(root, "size/width"))
+    image.frame = frame_of(_text(root, "size/height"), _text(root, "size/width"))
     for number, item in enumerate(root.iterfind("object"), 1):
-        where = f"{image.where}: object {number}"
-        box = box_of(text_of(item, f"bndbox/{corner}") for corner in CORNERS)
+        box = box_of(_text(item, f"bndbox/{corner}") for corner in CORNERS)
         if box is None:
-            image.faults.append(f"{where}: bndbox must hold {', '.join(CORNERS)} in pixels")
+            image.refuse(f"object {number}: bndbox must hold {', '.join(CORNERS)} in pixels")
         else:
-            image.add(where, box, text_of(item, "name"))
+            image.add(f"{image.where}: object {number}", box, _text(item, "name"))
     return image
+
+
+def _text(element: Element, path: str) -> str:
+    text = (element.findtext(path) or "").strip()
+    return text if text.isprintable() else ""

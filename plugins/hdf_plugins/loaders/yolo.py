@@ -20,10 +20,9 @@ from hdf_plugins.loaders.annotated import (
     number_of,
 )
 from hdf_plugins.loaders.folders import Folder
-from hdf_plugins.loaders.text_files import read_lines
 
 UNIT = (1, 1)
-MAX_NAMES = 1_000_000  # bytes
+MAX_BYTES = 1_000_000
 
 
 class Yolo(AnnotationLoader):
@@ -85,7 +84,7 @@ def _beside(images: Path) -> Path:
 def _names(path: Path) -> tuple[str, ...]:
     """The names of a ``data.yaml``: a list, or a mapping from 0 on."""
     try:
-        content = yaml.safe_load(read_text(path, MAX_NAMES))
+        content = yaml.safe_load(read_text(path, MAX_BYTES))
     except (yaml.YAMLError, RecursionError) as error:
         raise user_error("is no YAML", where=str(path)) from error
     found: Any = content.get("names") if isinstance(content, dict) else None
@@ -99,14 +98,18 @@ def _names(path: Path) -> tuple[str, ...]:
 def _read_text(path: Path, below: Path, names: tuple[str, ...]) -> Annotated:
     image = Annotated(below.as_posix(), below.as_posix().removesuffix(".txt"), UNIT)
     try:
-        for line, cells in read_lines(path):
-            where = f"{image.where}:{line}"
-            faults = list(_faults(cells, names))
-            image.faults += (f"{where}: {fault}" for fault in faults)
-            if not faults:
-                image.add(where, _box(cells[1:]), names[int(cells[0])])
+        lines = read_text(path, MAX_BYTES).splitlines()
     except UserError as error:
         image.faults += map(str, error.problems)
+        return image
+    for number, line in enumerate(lines, 1):
+        if not (cells := line.split()):
+            continue
+        where = f"{image.where}:{number}"
+        faults = [f"{where}: {fault}" for fault in _faults(cells, names)]
+        image.faults += faults
+        if not faults:
+            image.add(where, _box(cells[1:]), names[int(cells[0])])
     return image
 
 
