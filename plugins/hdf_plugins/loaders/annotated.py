@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -62,21 +62,6 @@ class Annotated:
         self.faults += (Fault.at(where, fault) for fault in faults)
         self.boxes += [] if faults else [(box, label)]
 
-    def call(self, name: str, key: str) -> None:
-        """Take the name of an image below the folder, unless it leads out of it.
-
-        Args:
-            key: what the annotations call the name.
-        """
-        # Windows' rules know both slashes, drives and roots, so they refuse what any system would.
-        path = PureWindowsPath(name)
-        if path.anchor or ".." in path.parts:
-            self.refuse(f"{key} {name[:80]!r} leads out of the folder of images")
-        elif path.name:
-            self.name = name
-        else:
-            self.refuse(f"{key} is missing, empty or not printable")
-
 
 Images = dict[str, tuple[list[Path], list[Annotated]]]
 """By the ids of images: their files, and all that is said of them."""
@@ -96,6 +81,8 @@ def by_image(folder: Folder, entries: Iterable[Annotated]) -> Images:
             entry.refuse(f"{entry.name[:80]!r} may be {names}; keep one of them")
         elif entry.name and not found:
             entry.refuse(f"there is no image {entry.name[:80]!r} in {folder.path}")
+        elif not (entry.name or entry.faults):
+            entry.refuse("the image's name is missing, empty or not printable")
     return images
 
 
@@ -118,11 +105,7 @@ class AnnotationLoader(ABC):
         return name
 
     def records(self) -> list[Sample]:
-        """One sample an image, in the order of their ids, and one an annotation of no image.
-
-        Raises:
-            UserError: the folder or the annotations can't be used at all; all reasons at once.
-        """
+        """One sample an image, in the order of their ids, and one an annotation of no image."""
         problems: list[Problem] = []
         folder = Folder(self.images, self.strip)
         tried(folder.refuse_empty, problems)
@@ -146,7 +129,7 @@ def _sample(folder: Folder, id: str, paths: list[Path], entries: list[Annotated]
 def is_number(value: Any) -> bool:
     """Whether a value of JSON is a number of pixels."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and abs(value) <= MAX_COORDINATE  # False for NaN
+    return number and abs(value) <= MAX_COORDINATE  # which NaN is not
 
 
 def number_of(text: str) -> float | None:
@@ -202,9 +185,8 @@ def misplaced(box: Box, frame: Frame) -> Iterator[Fault]:
         yield Fault(message, "box_outside")
 
 
-def make_target(boxes: Iterable[tuple[Box, str]], frame: Frame) -> Target:
+def make_target(boxes: Sequence[tuple[Box, str]], frame: Frame) -> Target:
     """A target of labelled boxes, clipped to their frame."""
-    known = list(boxes)
-    edges = torch.tensor([box for box, _ in known], dtype=torch.float32).reshape(-1, 4)
+    edges = torch.tensor([box for box, _ in boxes], dtype=torch.float32).reshape(-1, 4)
     edges = edges if frame is None else clip(edges, frame)
-    return Target(edges, tuple(label for _, label in known), frame=frame)
+    return Target(edges, tuple(label for _, label in boxes), frame=frame)

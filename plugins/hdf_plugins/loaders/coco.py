@@ -38,12 +38,7 @@ class Coco(AnnotationLoader):
     """
 
     def read(self, folder: Folder) -> list[Annotated]:
-        """The images of the file in its order, and then the annotations that belong to none.
-
-        Raises:
-            UserError: the file is missing, too large, no UTF-8 text or no JSON, or its lists or its
-                categories are not COCO's; with all reasons.
-        """
+        """The images of the file in its order, and then the annotations that belong to none."""
         lists, file = _lists(read_json(self.annotations), self.annotations), self.annotations.name
         labels = _labels(lists["categories"], self.annotations)
         listed: list[Annotated] = []
@@ -95,11 +90,10 @@ def _labels(categories: list[Any], path: Path) -> dict[Key, str]:
 
 
 def _image(record: Any, where: str) -> Annotated:
-    image = Annotated(where)
+    image = Annotated(where, _text(record, "file_name"))
     if not isinstance(record, dict):
         image.refuse("expected an object")
         return image
-    image.call(_text(record, "file_name"), "file_name")
     image.frame = _frame(record, image)
     patient = next((record[key] for key in PATIENT if record.get(key) is not None), "")
     if isinstance(patient, str | int) and str(patient).isprintable():
@@ -110,19 +104,14 @@ def _image(record: Any, where: str) -> Annotated:
 
 
 def _frame(record: Record, image: Annotated) -> Frame:
-    stated = record.get("height"), record.get("width")
-    if stated == (None, None):
+    stated: list[Any] = [record.get("height"), record.get("width")]
+    if stated == [None, None]:
         return None
-    height, width = map(_side, stated)
-    if not (height and width):
-        image.refuse("width and height must be whole numbers of pixels, or both left out")
-        return None
-    return height, width
-
-
-def _side(value: Any) -> int:
-    usable = is_number(value) and 0 < value <= MAX_SIDE and value == int(value)
-    return int(value) if usable else 0
+    if all(is_number(side) and 0 < side <= MAX_SIDE and side == int(side) for side in stated):
+        height, width = map(int, stated)
+        return height, width
+    image.refuse("width and height must be whole numbers of pixels, or both left out")
+    return None
 
 
 def _annotate(
@@ -134,13 +123,13 @@ def _annotate(
     for index, record in enumerate(annotations):
         where = f"{file}: annotation {_shown(record, index)}"
         image = images.get(_key(record, "image_id"))
+        key = _key(record, "id")
         if image is None:
             stray = Annotated(f"{where} at position {index}" if where in lost else where)
             stray.refuse("image_id is no image's id")
             lost.add(where)
             yield stray
             continue
-        key = _key(record, "id")
         if key is not None and key in seen:
             image.faults.append(f"{where}: the id is another annotation's too")
         seen.add(key)

@@ -11,7 +11,7 @@ from hdf import Sample, UserError
 from hdf.errors import Problem
 from hdf_plugins.loaders.annotated import Annotated, by_image, make_target
 from hdf_plugins.loaders.folders import Folder, mask_folders, tried
-from hdf_plugins.loaders.table import Reading, read_table
+from hdf_plugins.loaders.table import read_table
 
 
 class CsvBoxes:
@@ -59,19 +59,15 @@ class CsvBoxes:
             raise ValueError(f"csv_boxes: frame is [height, width] in pixels, not {list(frame)}")
         self.images = Path(images)
         self.table = Path(table)
-        self.reading = Reading(label, columns or {}, frame)
+        self.read = partial(read_table, self.table, label, columns, frame)
         self.masks = None if masks is None else Path(masks)
         self.unlisted = unlisted
 
     def records(self) -> list[Sample]:
-        """One sample for each image and for each name of the table, in the order of their ids.
-
-        Raises:
-            UserError: a folder or the table can't be used; with all reasons.
-        """
+        """One sample for each image and for each name of the table, in the order of their ids."""
         problems: list[Problem] = []
         folder = Folder(self.images)
-        table = tried(partial(read_table, self.table, self.reading), problems)
+        table = tried(self.read, problems)
         tried(folder.refuse_empty, problems)
         labels = {label for row in table[0] for _, label in row.boxes} if table else set()
         masks = tried(partial(mask_folders, self.masks, labels), problems) if self.masks else {}

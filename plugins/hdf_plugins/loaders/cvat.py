@@ -43,8 +43,7 @@ class Cvat(AnnotationLoader):
 def _image(item: Element, file: str, at: int) -> Annotated:
     where = f"{file}: image {ascii(item.get('id', f'at position {at}'))[1:-1][:60]}"
     frame = frame_of(item.get("height", ""), item.get("width", ""))
-    image = Annotated(where, frame=frame)
-    image.call(item.get("name", ""), "name")
+    image = Annotated(where, item.get("name", ""), frame)
     for kind in OTHERS:
         if item.find(kind) is not None:
             image.refuse(f"holds a {kind}; hdf reads boxes alone, so draw or export it as a box")

@@ -45,6 +45,21 @@ def stem_of(name: str) -> str:
     return name.rpartition(".")[0] if Path(name).suffix.lower() in SUFFIXES else name
 
 
+def read_masks(image: Path, masks: Sequence[Path]) -> Tensor:
+    """Masks of one image, bool [N, H, W].
+
+    Raises:
+        UserError: a file can't be read, or a mask has another size than the image.
+    """
+    size = image_size(image)
+    layers = [read_mask(path) for path in masks]
+    for path, layer in zip(masks, layers, strict=True):
+        if layer.shape != size:
+            sizes = " pixels; its image has ".join(f"{h} x {w}" for h, w in (layer.shape, size))
+            raise user_error(f"the mask has {sizes}", where=str(path))
+    return torch.stack(layers)
+
+
 class Folder:
     """A folder of images; nothing is read before it is asked for.
 
@@ -91,7 +106,7 @@ class Folder:
         *,
         patient: str = "",
         masks: Sequence[Path] = (),
-        read: Callable[[Path, Sequence[Path]], Tensor] | None = None,
+        read: Callable[[Path, Sequence[Path]], Tensor] = read_masks,
     ) -> Sample:
         """A sample of one image file, broken if the header of a DICOM can't be read.
 
@@ -99,7 +114,7 @@ class Folder:
             patient: as a table states it, used before the DICOM's own; the group is its salted
                 hash.
             masks: of the target's boxes.
-            read: gives these masks of the image; `read_masks` if left out.
+            read: gives these masks of the image.
         """
         try:
             group = group_of(patient) or image_facts(path).patient
@@ -112,7 +127,7 @@ class Folder:
             group,
             self.name,
             where,
-            partial(read or read_masks, path, masks) if masks else None,
+            partial(read, path, masks) if masks else None,
             files=(path,),
             mask_files=tuple(masks),
         )
@@ -195,33 +210,12 @@ def mask_folders(folder: Path, labels: Iterable[str]) -> dict[str, Folder]:
     """
     if not folder.is_dir():
         raise user_error("there is no such folder of masks", where=str(folder))
-    inside = sorted(path.name for path in folder.iterdir() if path.is_dir())
-    missing = [label for label in sorted(labels) if label not in inside]
-    if missing:
-        raise UserError(
-            Problem(
-                str(folder),
-                f"no sub-folder for the masks of the table's label {label[:80]!r}"
-                f"{suggest(label, inside)}",
-            )
-            for label in missing
-        )
+    inside = [path.name for path in folder.iterdir() if path.is_dir()]
+    message = "no sub-folder for the masks of the table's label {!r}{}"
+    if missing := sorted(set(labels).difference(inside)):
+        told = (message.format(label[:80], suggest(label, inside)) for label in missing)
+        raise UserError(Problem(str(folder), text) for text in told)
     found = {label: Folder(folder / label) for label in labels}
     for masks in found.values():
         masks.refuse_empty()
     return found
-
-
-def read_masks(image: Path, masks: Sequence[Path]) -> Tensor:
-    """Masks of one image, bool [N, H, W].
-
-    Raises:
-        UserError: a file can't be read, or a mask has another size than the image.
-    """
-    size = image_size(image)
-    layers = [read_mask(path) for path in masks]
-    for path, layer in zip(masks, layers, strict=True):
-        if layer.shape != size:
-            sizes = " pixels; its image has ".join(f"{h} x {w}" for h, w in (layer.shape, size))
-            raise user_error(f"the mask has {sizes}", where=str(path))
-    return torch.stack(layers)

@@ -7,7 +7,7 @@ from pathlib import Path
 from hdf.errors import user_error
 from hdf_plugins.loaders.annotated import Annotated, AnnotationLoader, number_of
 from hdf_plugins.loaders.folders import Folder
-from hdf_plugins.loaders.table import Reading, read_table
+from hdf_plugins.loaders.table import read_table
 
 COLUMNS = {"image", "label", "score", "x0", "y0", "x1", "y1"}
 
@@ -33,7 +33,7 @@ class HdfPredictions(AnnotationLoader):
         self.min_score = min_score
 
     def read(self, folder: Folder) -> list[Annotated]:
-        rows, columns = read_table(self.table, Reading())
+        rows, columns = read_table(self.table)
         if missing := sorted(COLUMNS - set(columns.header)):
             message = f"is no table of hdf's predictions: it has no column {missing[0]}"
             raise user_error(f"{message}; for other tables there is csv_boxes", str(self.table))

@@ -22,11 +22,7 @@ class ImageFolder:
         self.recursive = recursive
 
     def records(self) -> list[Sample]:
-        """One sample for each image, in the order of their ids.
-
-        Raises:
-            UserError: there is no such folder, or no image in it.
-        """
+        """One sample for each image, in the order of their ids."""
         folder = Folder(self.images)
         hint = "" if self.recursive else "; `recursive: true` searches its sub-folders"
         folder.refuse_empty(self.recursive, hint)

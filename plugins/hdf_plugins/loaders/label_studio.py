@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -35,35 +34,26 @@ class LabelStudio(AnnotationLoader):
         return HASH.sub("", name, count=1)
 
     def read(self, folder: Folder) -> list[Annotated]:
-        path, tasks = self.annotations, read_json(self.annotations)
-        if not (
-            isinstance(tasks, list) and tasks and all(isinstance(task, dict) for task in tasks)
-        ):
+        path, content = self.annotations, read_json(self.annotations)
+        tasks = _records(content)
+        if not tasks or len(tasks) < len(content):
             raise user_error("expected Label Studio's list of tasks (JSON or JSON-MIN)", str(path))
-        found = [
-            _image(task, f"{path.name}: task {_id(task, at)}") for at, task in enumerate(tasks)
-        ]
+        found = (_image(task, path.name, at) for at, task in enumerate(tasks))
         images = [image for image in found if image is not None]
         if not images:
             raise user_error("none of the tasks is annotated", where=str(path))
         return images
 
 
-def _id(task: Record, at: int) -> str:
-    id = task.get("id")
-    return str(id) if isinstance(id, int) else f"at position {at}"
-
-
-def _image(task: Record, where: str) -> Annotated | None:
+def _image(task: Record, file: str, at: int) -> Annotated | None:
     """None where nobody has annotated the task."""
-    results = _results(task)
+    results, id = _results(task), task.get("id")
     if results is None:
         return None
+    where = f"{file}: task {id if isinstance(id, int) else f'at position {at}'}"
     image = Annotated(where, _name(task), PERCENT)
-    if not image.name:
-        image.refuse("names no image")
     for number, result in enumerate(results, 1):
-        _add(image, f"{where}: region {number}", result)
+        _add(image, f"region {number}", result)
     return image
 
 
@@ -91,24 +81,18 @@ def _name(task: Record) -> str:
     return local[0] if local else unquote(parts.path.rpartition("/")[2])
 
 
-def _add(image: Annotated, where: str, result: Record) -> None:
+def _add(image: Annotated, region: str, result: Record) -> None:
     value = result.get("value", result)
     labels = value.get("rectanglelabels") if isinstance(value, dict) else None
     if not isinstance(labels, list):
         if result.get("type", "rectanglelabels") in ("choices", "rating", "textarea", "number"):
             return  # said of the whole image
-        image.faults.append(f"{where}: is no rectangle with a label; hdf reads rectangles alone")
-        return
-    faults = list(_faults(value))
-    image.faults += (f"{where}: {fault}" for fault in faults)
-    if not faults:
+        image.refuse(f"{region}: is no rectangle with a label; hdf reads rectangles alone")
+    elif not all(is_number(value.get(side)) for side in SIDES):
+        image.refuse(f"{region}: expected {', '.join(SIDES)}, four percentages")
+    elif value.get("rotation"):
+        image.refuse(f"{region}: the rectangle is rotated; draw it upright")
+    else:
         box = from_size(*(float(value[side]) for side in SIDES))
         for label in labels:
-            image.add(where, box, str(label))
-
-
-def _faults(value: Record) -> Iterator[str]:
-    if not all(is_number(value.get(side)) for side in SIDES):
-        yield f"expected {', '.join(SIDES)}, four percentages"
-    if value.get("rotation"):
-        yield "the rectangle is rotated; draw it upright"
+            image.add(f"{image.where}: {region}", box, str(label))

@@ -55,11 +55,7 @@ class MaskBoxes:
         self.unlisted = unlisted
 
     def records(self) -> list[Sample]:
-        """One sample for each stem, in their order.
-
-        Raises:
-            UserError: a folder can't be used; with all reasons.
-        """
+        """One sample for each image and for each mask without one, in the order of their ids."""
         problems: list[Problem] = []
         folder = Folder(self.images)
         tried(folder.refuse_empty, problems)

@@ -33,27 +33,19 @@ class Row(Annotated):
     cells: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """How to read a table, where its header does not say so.
-
-    Attributes:
-        label: that of all boxes; None where the table says, or its usual one.
-        columns: columns of unusual names, or positions (`hdf_plugins.loaders.columns.NAMES`).
-        frame: of all boxes; None for the images' own pixels.
-    """
-
-    label: str | None = None
-    columns: Mapping[str, str | int] = field(default_factory=dict)
-    frame: Frame = None
-
-
-def read_table(path: Path, how: Reading) -> tuple[list[Row], TableColumns]:
+def read_table(
+    path: Path,
+    label: str | None = None,
+    columns: Mapping[str, str | int] | None = None,
+    frame: Frame = None,
+) -> tuple[list[Row], TableColumns]:
     """Read a table of boxes; columns in any order, others ignored.
 
     Args:
         path: CSV in UTF-8, with commas, semicolons, tabs or bars between its cells.
-        how: what the loader's options say.
+        label: that of all boxes; None where the table says, or its usual one.
+        columns: columns of unusual names, or positions (`hdf_plugins.loaders.columns.NAMES`).
+        frame: of all boxes; None where columns say it, or for the images' own pixels.
 
     Returns:
         All rows, the faulty ones included, in the order of the file; and the columns.
@@ -73,8 +65,11 @@ def read_table(path: Path, how: Reading) -> tuple[list[Row], TableColumns]:
     where = f"{path}:{line}"
     if not first:
         raise user_error("the table is empty", where)
-    columns = find_columns(first, how.columns, where)
-    form = _Form(columns, _label(columns, how, where), how.frame, comma=separator == ";")
+    found = find_columns(first, columns or {}, where)
+    if frame is not None and found.frame:
+        message = f"the table has columns of the frame ({', '.join(found.frame)})"
+        raise user_error(f"{message}; remove the loader's option `frame`", where)
+    form = _Form(found, _label(found, label, where), frame, comma=separator == ";")
     begun = [] if has_names(first) else [(line, first)]
     rows = [form.row(f"{path.name}:{at}", cells) for at, cells in (*begun, *lines)]
     if not rows:
@@ -86,7 +81,7 @@ def read_table(path: Path, how: Reading) -> tuple[list[Row], TableColumns]:
             "so with the loader's option `frame: [1, 1]`",
             str(path),
         )
-    return rows, columns
+    return rows, found
 
 
 def _text(path: Path) -> str:
@@ -100,21 +95,18 @@ def _text(path: Path) -> str:
         raise user_error("is not UTF-8 text; save the table as 'CSV UTF-8'", str(path)) from error
 
 
-def _label(columns: TableColumns, how: Reading, where: str) -> str:
+def _label(columns: TableColumns, label: str | None, where: str) -> str:
     """The label of all boxes; empty where a column holds them."""
-    if how.frame is not None and columns.frame:
-        message = f"the table has columns of the frame ({', '.join(columns.frame)})"
-        raise user_error(f"{message}; remove the loader's option `frame`", where)
     if "label" in columns.roles:
-        if how.label is not None:
+        if label is not None:
             message = "the table has a column of labels; remove the loader's option `label`"
             raise user_error(message, where)
         return ""
     usual = "opacity" if columns.challenge else "heart" if columns.make is from_corners else ""
-    if not (how.label or usual):
+    if not (label or usual):
         message = "the table has no column of labels; say what the boxes are with the loader's"
         raise user_error(f"{message} `label`, as in `label: heart`", where)
-    return how.label or usual
+    return label or usual
 
 
 def _numbered(path: Path, reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:

@@ -16,7 +16,7 @@ from PIL import Image
 from hdf import Sample, UserError
 from hdf.boxes import mask_bounds
 from hdf_plugins.loaders.csv_boxes import CsvBoxes
-from hdf_plugins.loaders.table import Reading, read_table
+from hdf_plugins.loaders.table import read_table
 from tests.dicom_files import write_dicom
 
 HEADER = "label,x0,y0,w,h,name,img_shape_x,img_shape_y\n"
@@ -509,7 +509,7 @@ def test_any_table_of_the_challenge_gives_boxes_none_or_clear_faults(
 def test_any_bytes_are_refused_clearly(folder: Path, data: bytes) -> None:
     _table(folder, data)
     with pytest.raises(UserError, match=r"hearts\.csv"):
-        read_table(folder / "hearts.csv", Reading())
+        read_table(folder / "hearts.csv")
 
 
 @QUICK
@@ -563,7 +563,7 @@ def test_chest200_images() -> None:
 
 @real
 def test_a_table_with_dots_in_no_names_and_another_frame() -> None:
-    rows = read_table(Path(DATA) / "rsna_heart_detection.csv", Reading())[0]
+    rows = read_table(Path(DATA) / "rsna_heart_detection.csv")[0]
     assert len(rows) == 496
     assert {row.frame for row in rows} == {(224, 224)}
     assert not any(row.faults for row in rows)

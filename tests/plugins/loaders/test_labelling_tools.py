@@ -136,7 +136,7 @@ FAULTS: list[tuple[Callable[[Path], Loader], str]] = [
     (lambda images: voc(images, left=-9), "leaves its frame, 50 pixels wide"),
     (lambda images: voc(images, name="c.png"), "a.xml: there is no image 'c.png'"),
     (lambda images: cvat(images, left="x"), "image 0: box 1 must have xtl, ytl, xbr, ybr"),
-    (lambda images: cvat(images, name="../a.png"), "leads out of the folder of images"),
+    (lambda images: cvat(images, name="../c.png"), "image 0: there is no image '../c.png'"),
     (
         lambda images: cvat(images, more='<polygon label="heart" points="1,2;3,4;5,6"/>'),
         "holds a polygon; hdf reads boxes alone",
