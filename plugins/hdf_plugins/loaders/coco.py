@@ -12,7 +12,7 @@ from typing import Any
 
 from hdf import UserError
 from hdf.errors import Problem, user_error
-from hdf_plugins.loaders.annotated import Annotated, AnnotationLoader, Frame, from_size, is_number
+from hdf_plugins.loaders.annotated import Annotated, AnnotationLoader, from_size, is_number
 from hdf_plugins.loaders.folders import Folder
 from hdf_plugins.loaders.text_files import read_json
 
@@ -94,24 +94,21 @@ def _image(record: Any, where: str) -> Annotated:
     if not isinstance(record, dict):
         image.refuse("expected an object")
         return image
-    image.frame = _frame(record, image)
     patient = next((record[key] for key in PATIENT if record.get(key) is not None), "")
     if isinstance(patient, str | int) and str(patient).isprintable():
         image.patient = str(patient).strip()
     else:
         image.refuse("the patient must be a printable text or a whole number")
+    size: list[Any] = [record.get("height"), record.get("width")]
+    if all(map(_is_side, size)):
+        image.frame = int(size[0]), int(size[1])
+    elif size != [None, None]:
+        image.refuse("width and height must be whole numbers of pixels, or both left out")
     return image
 
 
-def _frame(record: Record, image: Annotated) -> Frame:
-    stated: list[Any] = [record.get("height"), record.get("width")]
-    if stated == [None, None]:
-        return None
-    if all(is_number(side) and 0 < side <= MAX_SIDE and side == int(side) for side in stated):
-        height, width = map(int, stated)
-        return height, width
-    image.refuse("width and height must be whole numbers of pixels, or both left out")
-    return None
+def _is_side(value: Any) -> bool:
+    return is_number(value) and 0 < value <= MAX_SIDE and value == int(value)
 
 
 def _annotate(
@@ -123,13 +120,13 @@ def _annotate(
     for index, record in enumerate(annotations):
         where = f"{file}: annotation {_shown(record, index)}"
         image = images.get(_key(record, "image_id"))
-        key = _key(record, "id")
         if image is None:
             stray = Annotated(f"{where} at position {index}" if where in lost else where)
             stray.refuse("image_id is no image's id")
             lost.add(where)
             yield stray
             continue
+        key = _key(record, "id")
         if key is not None and key in seen:
             image.faults.append(f"{where}: the id is another annotation's too")
         seen.add(key)

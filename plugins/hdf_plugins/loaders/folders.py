@@ -28,7 +28,6 @@ from hdf.images import (
 )
 
 T = TypeVar("T")
-MOST_TOLD = 5
 
 
 def tried(read: Callable[[], T], problems: list[Problem]) -> T | None:
@@ -196,9 +195,9 @@ class Folder:
 
     def _contents(self) -> str:
         kinds = Counter(path.suffix.lower() or path.name for path in self._files(False))
-        told = [f"{count} {kind}" for kind, count in kinds.most_common(MOST_TOLD)]
+        told = [f"{count} {kind}" for kind, count in kinds.most_common(5)]
         folders = sorted(path.name for path in self.path.iterdir() if path.is_dir())
-        told += [f"the folder {name}" for name in folders[:MOST_TOLD]]
+        told += [f"the folder {name}" for name in folders[:5]]
         return utf8_name(", ".join(told)) or "nothing"
 
 

@@ -32,11 +32,11 @@ class Voc(AnnotationLoader):
         self.annotations = self.images if annotations is None else Path(annotations)
 
     def read(self, folder: Folder) -> list[Annotated]:
-        if not self.annotations.is_dir():
-            raise user_error("there is no such folder", where=str(self.annotations))
         files = sorted(self.annotations.rglob("*.xml"))
         if not files:
-            raise user_error("the folder holds no .xml file", where=str(self.annotations))
+            there = self.annotations.is_dir()
+            message = "the folder holds no .xml file" if there else "there is no such folder"
+            raise user_error(message, where=str(self.annotations))
         return [_image(path, path.relative_to(self.annotations)) for path in files]
 
 

@@ -64,13 +64,8 @@ class Yolo(AnnotationLoader):
         texts = [path for path in texts if path.stem != "classes"]  # which tools put beside them
         entries = [_read_text(path, path.relative_to(self.annotations), names) for path in texts]
         known = {folder.id_of(path) for entry in entries for path in folder.find(entry.name)}
-        others = folder.images().items()
-        return entries + [
-            Annotated(path.name, path.name)
-            for id, paths in others
-            if id not in known
-            for path in paths
-        ]
+        others = [paths for id, paths in folder.images().items() if id not in known]
+        return entries + [Annotated(path.name, path.name) for paths in others for path in paths]
 
 
 def _beside(images: Path) -> Path:
