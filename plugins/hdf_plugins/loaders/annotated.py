@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -86,19 +85,19 @@ def by_image(folder: Folder, entries: Iterable[Annotated]) -> Images:
     return images
 
 
-class AnnotationLoader(ABC):
+class AnnotationLoader:
     """Images of a folder that annotations name; those that they don't name are left out."""
 
     def __init__(self, *, images: Path, annotations: Path) -> None:
         self.images, self.annotations = Path(images), Path(annotations)
 
-    @abstractmethod
     def read(self, folder: Folder) -> Iterable[Annotated]:
         """What the annotations say of images that the folder may hold.
 
         Raises:
             UserError: they can't be used at all, with all reasons.
         """
+        raise NotImplementedError
 
     def strip(self, name: str) -> str:
         """The name of a file, without what a tool has put before it."""
