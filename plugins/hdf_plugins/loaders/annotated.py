@@ -51,11 +51,7 @@ class Annotated:
         self.faults += (Fault.at(self.where, fault) for fault in faults)
 
     def add(self, where: str, box: Box, label: str) -> None:
-        """Add a box, or what is wrong with it.
-
-        Args:
-            where: the place of the box, for messages.
-        """
+        """Add a box, or what is wrong with it, at its own place."""
         faults = list(misplaced(box, self.frame))
         faults += [] if label else [Fault("the label is empty")]
         self.faults += (Fault.at(where, fault) for fault in faults)

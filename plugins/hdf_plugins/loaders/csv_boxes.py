@@ -117,10 +117,7 @@ def _sample(
 def _refuse_clashes(rows: Sequence[Annotated], several: bool, labelled: bool) -> None:
     """Let rows of one image that contradict each other have faults.
 
-    Args:
-        several: whether an image may have several boxes of one label.
-        labelled: whether the table has a column of labels, so that a row without a box lacks its
-            label alone.
+    Where the table is `labelled`, a row without a box lacks its own label alone.
     """
     if rows[0].faults:
         return

@@ -72,11 +72,7 @@ class Folder:
         self.name = utf8_name(path.absolute().name)
 
     def refuse_empty(self, recursive: bool = True, hint: str = "") -> None:
-        """Raise a UserError where there is no such folder, or no image in it.
-
-        Args:
-            hint: what else to do about a folder without images.
-        """
+        """Raise a UserError, with a hint, where there is no such folder, or no image in it."""
         if not self.path.is_dir():
             raise user_error("there is no such folder", where=str(self.path))
         if not any(map(is_image, self._files(recursive))):

@@ -123,18 +123,12 @@ def _numbered(path: Path, reader: Iterator[list[str]]) -> Iterator[tuple[int, li
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """How each row is read.
-
-    Attributes:
-        label: that of all boxes, where no column holds them.
-        frame: that of all boxes, where no columns hold it.
-        comma: whether decimals may have a comma, as where semicolons separate the cells.
-    """
+    """How each row is read; label and frame are those of all boxes, where no columns hold them."""
 
     columns: TableColumns
     label: str
     frame: Frame
-    comma: bool
+    comma: bool  # whether decimals may have one, as where semicolons separate the cells
 
     def row(self, where: str, cells: list[str]) -> Row:
         header, roles = self.columns.header, self.columns.roles
