@@ -133,4 +133,5 @@ def _refuse_clashes(rows: Sequence[Annotated], several: bool, labelled: bool) ->
         for _, label in row.boxes if not several else ():
             earlier = first.setdefault(label, row)
             if earlier is not row:
-                row.refuse(f"a second {label!r} box of {row.name!r}, see {earlier.where}")
+                message = f"a second {label!r} box of {row.name!r}; keep one of them"
+                row.refuse(f"{message}, see {earlier.where}")

@@ -41,7 +41,7 @@ def tried(read: Callable[[], T], problems: list[Problem]) -> T | None:
 
 def stem_of(name: str) -> str:
     """A file's name without the suffix of an image; a DICOM's, 1.2.840.113, is full of dots."""
-    return name.rpartition(".")[0] if Path(name).suffix.lower() in SUFFIXES else name
+    return name.rpartition(".")[0] if name.lower().endswith(SUFFIXES) else name
 
 
 def read_masks(image: Path, masks: Sequence[Path]) -> Tensor:

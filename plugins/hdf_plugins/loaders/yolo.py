@@ -114,7 +114,7 @@ def _faults(cells: list[str], names: tuple[str, ...]) -> Iterator[str]:
         yield f"{' '.join(cells)[:60]!r}; expected class x y width height"
     elif any(number is not None and abs(number) > 2 for number in numbers):
         yield "the numbers are pixels; YOLO's are fractions of the image's sides, from 0 to 1"
-    if not cells[0].isdecimal() or int(cells[0]) >= len(names):
+    if cells[0] not in map(str, range(len(names))):
         yield f"the class {cells[0][:20]!r} is none of 0 to {len(names) - 1} ({', '.join(names)})"
 
 

@@ -307,6 +307,7 @@ def test_a_second_box_of_one_label(folder: Path, second: str) -> None:
     _table(folder, text)
     (fault,) = _records(folder, unlisted="ignore")["a"].faults
     assert fault.startswith("hearts.csv:4: a second 'heart' box")
+    assert "; keep one of them" in fault
     assert fault.endswith("see hearts.csv:2")
 
 
