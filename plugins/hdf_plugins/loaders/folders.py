@@ -76,7 +76,7 @@ class Folder:
         if not self.path.is_dir():
             raise user_error("there is no such folder", where=str(self.path))
         if not any(map(is_image, self._files(recursive))):
-            kinds = f"no {', '.join(SUFFIXES)} file and no DICOM of another name"
+            kinds = f"no {', '.join(SUFFIXES)} file and no DICOM under another name"
             message = f"the folder holds {kinds}; it holds {self._contents()}{hint}"
             raise user_error(message, where=str(self.path))
 
