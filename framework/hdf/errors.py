@@ -103,7 +103,8 @@ def suggest(name: str, names: Iterable[str]) -> str:
     from difflib import get_close_matches  # not above: only mistakes need it
 
     options = sorted(set(names))
-    close = get_close_matches(name, options, n=1)
+    same = [option for option in options if option.casefold() == name.casefold()]
+    close = same or get_close_matches(name, options, n=1)
     if close:
         return f"; did you mean {close[0]!r}?"
     return f"; there are: {', '.join(options)}" if options else "; there are none"

@@ -18,6 +18,7 @@ LOADERS = {
     "yolo:Yolo": "A folder of images and boxes in YOLO's text files",
     "label_studio:LabelStudio": "A folder of images and boxes in Label Studio's JSON",
     "cvat:Cvat": "A folder of images and boxes in CVAT's XML",
+    "hdf_predictions:HdfPredictions": "A folder of images and the boxes that hdf has found in them",
     "mask_boxes:MaskBoxes": "A folder of images and folders of masks, whose bounds are the boxes",
     "image_folder:ImageFolder": "A folder of images without boxes, to predict on",
     "concat:Concat": "Several sources as one data set",

@@ -230,7 +230,7 @@ def test_faults_of_a_table_are_told_at_once_and_a_hundred_at_most(
     lines = [line for line in shown.stderr.splitlines() if line.startswith("error: ")]
     assert len(lines) == 100
     assert "... and 51 more" in shown.stderr
-    assert "error: hearts.csv:2: no image for the name 'none0'" in shown.stderr
+    assert "error: hearts.csv:2: there is no image 'none0'" in shown.stderr
     assert not (tmp_path / "runs").exists()
 
 

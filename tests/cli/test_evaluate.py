@@ -196,7 +196,7 @@ def test_faults_of_the_folder_are_told_at_once_and_leave_no_folder(
         + "gone,1,1,5,5,heart\nunlabelled,40,40,90,50,heart\nunlabelled,1,1,90,5,left_lung\n"
     )
     told = refusal("evaluate", "--model", model, *images, "--table", tmp_path / "bad.csv")
-    assert "no image for the name 'gone'" in told
+    assert "there is no image 'gone'" in told
     (tmp_path / "far.csv").write_text(
         "name,x_min,y_min,x_max,y_max,label\nunlabelled,40,40,90,50,heart\n"
     )

@@ -174,6 +174,18 @@ def test_a_label_that_never_occurs_is_told() -> None:
         refuse_absent_labels(store)
 
 
+def test_labels_that_differ_in_case_alone_are_told() -> None:
+    boxes = torch.tensor([[1.0, 1, 5, 5]])
+    samples = [
+        sample(name, torch.zeros(1, 9, 9), target=Target(boxes, (label,)))
+        for name, label in (("a", "Heart"), ("b", "heart"))
+    ]
+    with pytest.raises(UserError, match=r"did you mean 'Heart'\?"):
+        refuse_absent_labels(build_store(samples[:1], ("HEART",), (8, 8)))
+    with pytest.raises(UserError, match="some boxes are called 'Heart' and others 'heart'"):
+        refuse_absent_labels(build_store(samples, ("heart",), (8, 8)))
+
+
 def test_progress_counts_images() -> None:
     seen: list[tuple[int, int]] = []
     given = [sample(str(i), torch.zeros(1, 9, 9), (1, 1, 5, 5)) for i in range(3)]

@@ -16,7 +16,7 @@ from hdf.errors import suggest
 
 NAMES = (
     *("predict", "run", "crossval", "calibrate", "evaluate", "compare", "export"),
-    *("prepare", "audit", "preview", "review", "check"),
+    *("prepare", "convert", "audit", "preview", "review", "check"),
     *("list-plugins", "recipes", "schema", "new-plugin", "doctor"),
 )
 """``hdf NAME`` is the function NAME, with ``_`` for ``-``, of a module of that name or of this."""

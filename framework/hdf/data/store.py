@@ -18,7 +18,7 @@ from hdf.data.decode import decode, fault_of, target_of
 from hdf.data.flat_file import TOGETHER, ImageFile, Line, MemorySlots, Slots, complete
 from hdf.data.flat_file import Progress as Progress
 from hdf.data.resize import Resize
-from hdf.errors import Problem, UserError, user_error
+from hdf.errors import Problem, UserError, suggest, user_error
 from hdf.runtime.resources import fits
 from hdf.types import Geometry, Sample, Target, Targets, pad_targets
 
@@ -282,14 +282,21 @@ def network_targets(
 
 
 def refuse_absent_labels(store: Store) -> None:
-    """Refuse labels that no image has a box of.
+    """Refuse labels that no image has a box of, or that some boxes spell in another case.
 
     Raises:
         UserError: naming them, and the labels that are there.
     """
     found = {name for target in store.originals for name in target.labels}
+    known = sorted({name for s in store.samples if s.target for name in s.target.labels})
     absent = [label for label in store.labels if label not in found]
     if absent:
-        known = sorted({name for s in store.samples if s.target for name in s.target.labels})
         there = f"its labels are: {', '.join(known)}" if known else "it has no boxes at all"
-        raise user_error(f"no image has a box for data.labels {', '.join(absent)}; {there}")
+        close = {suggest(label, known) for label in absent}
+        meant = "".join(sorted(text for text in close if text.endswith("?")))
+        raise user_error(f"no image has a box for data.labels {', '.join(absent)}; {there}{meant}")
+    folded = {label.casefold(): label for label in store.labels}
+    for name in known:
+        if name not in store.labels and name.casefold() in folded:
+            label = folded[name.casefold()]
+            raise user_error(f"some boxes are called {name!r} and others {label!r}; rename them")

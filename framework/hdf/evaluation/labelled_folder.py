@@ -14,7 +14,7 @@ from hdf.data.dataset import samples_of
 from hdf.data.decode import attempted, fault_of, read_pixels, target_of
 from hdf.data.resize import fit
 from hdf.data.store import network_targets
-from hdf.errors import UserError, user_error
+from hdf.errors import UserError, suggest, user_error
 from hdf.evaluation.comparison import Comparison
 from hdf.evaluation.coverage import coverage
 from hdf.evaluation.evaluate import constant_boxes, match_constant
@@ -98,10 +98,12 @@ def assess(
         raise UserError.joined(faults)
     if not any(target.labels for target in found.targets):
         there = sorted({label for item in samples if item.target for label in item.target.labels})
-        raise user_error(
+        message = (
             f"the table has no box of what the model finds ({', '.join(found.labels)}); "
             f"its labels are: {', '.join(there) or 'none'}"
         )
+        meant = suggest(found.labels[0], there)
+        raise user_error(message + (meant if meant.endswith("?") else ""))
     return found
 
 

@@ -1,4 +1,4 @@
 """The built-in loaders, one per file.
 
-`annotated`, `annotations`, `columns`, `folders`, `table` and `text_files` are what they share.
+`annotated`, `columns`, `folders`, `table` and `text_files` are what they share.
 """

@@ -1,167 +1,187 @@
-"""Images that a file of annotations names, and the samples that they make."""
+"""Boxes as tables and files of annotations state them, checked, and the samples they make."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache, partial
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from functools import partial
+from pathlib import Path
+from typing import Any
 
-from hdf import Sample, UserError, images
+import torch
+
+from hdf import Sample, UserError
+from hdf.boxes import clip
 from hdf.errors import Problem
-from hdf.images import SUFFIXES
-from hdf.types import Fault
-from hdf_plugins.loaders.annotations import Box, make_target, misplaced
-from hdf_plugins.loaders.folders import image_sample, require_folder, stem_of, tried
+from hdf.files import decimal
+from hdf.types import Fault, Target
+from hdf_plugins.loaders.folders import Folder, stem_of, tried
+
+Box = tuple[float, float, float, float]
+"""(x0, y0, x1, y1) on pixel edges."""
+Frame = tuple[int, int] | None
+"""(height, width) of what boxes are measured in; None for the image itself."""
+
+MAX_COORDINATE = 1e7
+TOLERANCE = 1.0  # pixels by which rounding may put a box outside its frame
 
 
 @dataclass(slots=True)
 class Annotated:
-    """One image as the annotations know it.
+    """What one entry of a table or of annotations says of one image.
 
     Attributes:
         where: the file and the entry, for messages.
         name: of the image's file; empty where it can't be used.
-        frame: (height, width) of what `boxes` are measured in, or None where nothing says so.
+        frame: of `boxes`.
         patient: whose image it is; empty where nothing says so.
-        boxes: in units of `frame`, with their labels.
+        boxes: with their labels.
         faults: of the entry and of its boxes.
     """
 
     where: str
-    name: str
-    frame: tuple[int, int] | None = None
+    name: str = ""
+    frame: Frame = None
     patient: str = ""
     boxes: list[tuple[Box, str]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
-    def add(self, where: str, box: Box, label: str) -> None:
-        """Add a box, or what is wrong with it.
+    def refuse(self, *faults: str) -> None:
+        """Add faults of the entry itself."""
+        self.faults += (Fault.at(self.where, fault) for fault in faults)
 
-        Args:
-            where: the place of the box, for messages.
-        """
+    def add(self, where: str, box: Box, label: str) -> None:
+        """Add a box, or what is wrong with it, at its own place."""
         faults = list(misplaced(box, self.frame))
         faults += [] if label else [Fault("the label is empty")]
         self.faults += (Fault.at(where, fault) for fault in faults)
         self.boxes += [] if faults else [(box, label)]
 
 
-Read = Callable[[], tuple[list[Annotated], dict[str, str]]]
-"""Returns the images, and the faults of annotations without one, by where they stand."""
+Images = dict[str, tuple[list[Path], list[Annotated]]]
+"""By the ids of images: their files, and all that is said of them."""
 
 
-def safe_name(name: str, faults: list[str], key: str) -> str:
-    """The name of an image below a folder; empty, with a fault, where it is none.
-
-    Args:
-        key: what the annotations call it.
-    """
-    # Windows' rules know both slashes, drives and roots, so they refuse what any system would.
-    path = PureWindowsPath(name)
-    if path.drive or path.root or ".." in path.parts:
-        faults.append(f"{key} {name[:80]!r} leads out of the folder of images")
-        return ""
-    if not path.name:
-        faults.append(f"{key} is missing, empty or not printable")
-    return name if path.name else ""
-
-
-def annotated_samples(folder: Path, read: Read, strip: Callable[[str], str] = str) -> list[Sample]:
-    """One sample an image, in the order of their ids, and one an annotation of no image.
-
-    Args:
-        folder: that of the images.
-        read: reads the annotations.
-        strip: takes off what a tool has put before the name of a file that it was given.
-
-    Raises:
-        UserError: the folder or the annotations can't be used at all; all reasons at once.
-    """
-    problems: list[Problem] = []
-    files = tried(partial(_Files, folder, strip), problems)
-    found = tried(read, problems)
-    if files is None or found is None:
-        raise UserError(problems)
-    listed, lost = found
-    by_file: dict[str, list[Annotated]] = defaultdict(list)
-    paths: dict[str, Path] = {}
-    for image in listed:
-        path = files.path_of(image) if image.name else None
-        id = image.where if path is None else files.id_of(path)
-        by_file[id].append(image)
-        if path is not None:
-            paths[id] = path
-    source = folder.absolute().name
-    samples = [_sample(id, paths.get(id), entries, source) for id, entries in by_file.items()]
-    samples += [Sample.broken(where, fault) for where, fault in lost.items()]
-    return sorted(samples, key=lambda sample: sample.id)
+def by_image(folder: Folder, entries: Iterable[Annotated]) -> Images:
+    """Find the image of each entry; one without an image, or with several, gets a fault."""
+    images: Images = {}
+    for entry in entries:
+        found = folder.find(entry.name) if entry.name else []
+        id = folder.id_of(found[0]) if found else stem_of(entry.name) or entry.where
+        paths, said = images.setdefault(id, ([], []))
+        paths += (path for path in found if path not in paths)
+        said.append(entry)
+        if len(paths) > 1:
+            names = " and ".join(path.relative_to(folder.path).as_posix() for path in paths)
+            entry.refuse(f"{entry.name[:80]!r} may be {names}; keep one of them")
+        elif entry.name and not found:
+            entry.refuse(f"there is no image {entry.name[:80]!r} in {folder.path}")
+        elif not (entry.name or entry.faults):
+            entry.refuse("the image's name is missing, empty or not printable")
+    return images
 
 
-def _sample(id: str, path: Path | None, entries: list[Annotated], source: str) -> Sample:
-    image = entries[0]
-    faults = [fault for entry in entries for fault in entry.faults]
-    faults += (
-        f"{entry.where}: another image has this file, see {image.where}" for entry in entries[1:]
-    )
-    if faults or path is None:
+class AnnotationLoader:
+    """Images of a folder that annotations name; those that they don't name are left out."""
+
+    def __init__(self, *, images: Path, annotations: Path) -> None:
+        self.images, self.annotations = Path(images), Path(annotations)
+
+    def read(self, folder: Folder) -> Iterable[Annotated]:
+        """What the annotations say of images that the folder may hold.
+
+        Raises:
+            UserError: they can't be used at all, with all reasons.
+        """
+        raise NotImplementedError
+
+    def strip(self, name: str) -> str:
+        """The name of a file, without what a tool has put before it."""
+        return name
+
+    def records(self) -> list[Sample]:
+        """One sample an image, in the order of their ids, and one an annotation of no image."""
+        problems: list[Problem] = []
+        folder = Folder(self.images, self.strip)
+        tried(folder.refuse_empty, problems)
+        entries = tried(partial(self.read, folder), problems)
+        if problems or entries is None:
+            raise UserError(problems)
+        found = by_image(folder, entries)
+        return [_sample(folder, id, *found[id]) for id in sorted(found)]
+
+
+def _sample(folder: Folder, id: str, paths: list[Path], entries: list[Annotated]) -> Sample:
+    image, *others = entries
+    for entry in others:
+        entry.refuse(f"another image has this file, see {image.where}")
+    if faults := [fault for entry in entries for fault in entry.faults]:
         return Sample.broken(id, *faults)
     target = make_target(image.boxes, image.frame)
-    return image_sample(id, path, image.patient, target=target, source=source, where=image.where)
+    return folder.sample(id, paths[0], image.where, target, patient=image.patient)
 
 
-class _Files:
-    """The images of a folder, by what annotations may call them."""
+def is_number(value: Any) -> bool:
+    """Whether a value of JSON is a number of pixels."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and abs(value) <= MAX_COORDINATE  # which NaN is not
 
-    def __init__(self, folder: Path, strip: Callable[[str], str]) -> None:
-        require_folder(folder)
-        self.folder, self.strip = folder, strip
-        self.inside = cache(_images_by_name)
 
-    def id_of(self, path: Path) -> str:
-        return stem_of(str(PurePosixPath(path.relative_to(self.folder))), ())
-
-    def path_of(self, image: Annotated) -> Path | None:
-        """The image's file; None, with a fault, where there is none or several fit."""
-        found = list(self._found(image.name))
-        if len(found) == 1:
-            return found[0]
-        shown = repr(image.name[:80])
-        if found:
-            names = " and ".join(path.name for path in found)
-            image.faults.append(f"{image.where}: {shown} may be {names}; keep one of them")
-        elif Path(image.name).suffix.lower() in SUFFIXES or not Path(image.name).suffix:
-            where = (self.folder / image.name).parent
-            image.faults.append(f"{image.where}: there is no file {shown} in {where}")
-        else:
-            image.faults.append(f"{image.where}: {shown} is no {', '.join(SUFFIXES)} file")
+def number_of(text: str) -> float | None:
+    """A plain decimal number of pixels, as a table or an XML file states it; None for all else."""
+    try:
+        number = decimal(text.strip())
+    except ValueError:
         return None
-
-    def _found(self, name: str) -> Iterator[Path]:
-        """The path as it is written, else all files of its last part, in any case and suffix."""
-        path = self.folder / name
-        try:
-            if path.is_file() and images.is_image(path):
-                yield path
-                return
-        except OSError:  # a name longer than the system allows
-            return
-        for folder in (path.parent, self.folder):
-            known = self.inside(folder)
-            last = PureWindowsPath(name).name.lower()
-            plain = self.strip(last)
-            names = (last, plain, stem_of(last, ()), stem_of(plain, ()))
-            if fitting := next((known[name] for name in names if name in known), None):
-                yield from fitting
-                return
+    return number if is_number(number) else None
 
 
-def _images_by_name(folder: Path) -> dict[str, list[Path]]:
-    """The image files of a folder, by name with suffix and without it, in lower case."""
-    found: dict[str, list[Path]] = defaultdict(list)
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if not path.name.startswith(".") and images.is_image(path) and path.is_file():
-            for name in {path.name.lower(), stem_of(path.name.lower(), ())}:
-                found[name].append(path)
-    return dict(found)
+def from_corners(x0: float, y0: float, x1: float, y1: float) -> Box:
+    """A box rounded to float32, as it is compared and stored."""
+    x0, y0, x1, y1 = torch.tensor([x0, y0, x1, y1], dtype=torch.float32).tolist()
+    return x0, y0, x1, y1
+
+
+def from_size(x0: float, y0: float, width: float, height: float) -> Box:
+    """A box from its upper left corner and its size."""
+    return from_corners(x0, y0, x0 + width, y0 + height)
+
+
+def from_center(x: float, y: float, width: float, height: float) -> Box:
+    """A box from its centre and its size."""
+    return from_size(x - width / 2, y - height / 2, width, height)
+
+
+def box_of(corners: Iterable[str]) -> Box | None:
+    """The box of the texts (x0, y0, x1, y1); None where one of them is no number of pixels."""
+    known = [number for text in corners if (number := number_of(text)) is not None]
+    return from_corners(*known) if len(known) == 4 else None
+
+
+def frame_of(height: str, width: str) -> Frame:
+    """The frame of two texts; None where they are missing, or 0, as some tools write them."""
+    sides = [number_of(text) for text in (height, width)]
+    rows, columns = (int(side) if side and side.is_integer() else 0 for side in sides)
+    return (rows, columns) if rows > 0 and columns > 0 else None
+
+
+def misplaced(box: Box, frame: Frame) -> Iterator[Fault]:
+    """Faults of a box: no area, or outside its frame."""
+    x0, y0, x1, y1 = box
+    shown = f"the box (left {x0:g}, top {y0:g}, right {x1:g}, bottom {y1:g})"
+    if x1 <= x0 or y1 <= y0:
+        yield Fault(f"{shown} has no area", "box_empty")
+    if frame is None:
+        return
+    height, width = frame
+    tolerance = TOLERANCE if max(frame) > 1 else 0.001  # of fractions
+    if max(-x0, -y0, x1 - width, y1 - height) > tolerance:
+        message = f"{shown} leaves its frame, {width} pixels wide and {height} high"
+        yield Fault(message, "box_outside")
+
+
+def make_target(boxes: Sequence[tuple[Box, str]], frame: Frame) -> Target:
+    """A target of labelled boxes, clipped to their frame."""
+    edges = torch.tensor([box for box, _ in boxes], dtype=torch.float32).reshape(-1, 4)
+    edges = edges if frame is None else clip(edges, frame)
+    return Target(edges, tuple(label for _, label in boxes), frame=frame)

@@ -34,11 +34,7 @@ class Concat:
         self.sources = sources
 
     def records(self) -> list[Sample]:
-        """All samples, in the order of the sources.
-
-        Raises:
-            UserError: a source can't be listed; with the reasons of all such sources.
-        """
+        """All samples, in the order of the sources; the problems of all sources at once."""
         samples: list[Sample] = []
         errors: list[UserError] = []
         for name, loader in self.sources.items():

@@ -1,22 +1,32 @@
-"""Images and masks found in folders by the stem of their file name, and the samples they make."""
+"""The image files of a folder, found by whatever a table calls them, and the samples they make."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Sequence
-from functools import partial
-from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+import os
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property, partial
+from itertools import takewhile
+from pathlib import Path, PureWindowsPath
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from hdf import Sample, images
-from hdf.errors import Problem, UserError, user_error
-from hdf.files import group_of, is_file
-from hdf.images import SUFFIXES, image_facts, image_size, read_image, read_mask
+from hdf import Sample, Target
+from hdf.errors import Problem, UserError, suggest, user_error
+from hdf.files import group_of, is_file, utf8_name
+from hdf.images import (
+    SUFFIXES,
+    image_facts,
+    image_size,
+    is_image,
+    passed_over,
+    read_image,
+    read_mask,
+)
 
-Files = dict[str, list[Path]]  # by stem
 T = TypeVar("T")
 
 
@@ -29,88 +39,9 @@ def tried(read: Callable[[], T], problems: list[Problem]) -> T | None:
         return None
 
 
-def image_sample(id: str, path: Path, patient: str = "", **known: Any) -> Sample:
-    """A sample of one image file, broken if the header of a DICOM can't be read.
-
-    Args:
-        patient: as a table states it, used before the DICOM's own; the group is its salted hash.
-        known: further fields of `Sample`.
-    """
-    try:
-        group = group_of(patient) or image_facts(path).patient
-    except UserError as error:
-        return Sample.broken(id, *map(str, error.problems))
-    return Sample(id, read=partial(read_image, path), files=(path,), group=group, **known)
-
-
-def require_folder(folder: Path) -> None:
-    """Raise a UserError if there is no such folder."""
-    if not folder.is_dir():
-        raise user_error("there is no such folder", where=str(folder))
-
-
-def is_image(path: Path) -> bool:
-    """Whether hdf reads files of this suffix; hidden ones belong to other systems."""
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-
-
-def files_by_stem(folder: Path, named: Iterable[str] = ()) -> Files:
-    """The folder's image files; sub-folders are not searched.
-
-    Args:
-        named: names from a table; one that no file has may be the path of an image below the
-            folder, or that of a DICOM without a suffix.
-
-    Raises:
-        UserError: there is no such folder, or no image in it.
-    """
-    require_folder(folder)
-    found: Files = defaultdict(list)
-    for path in sorted(folder.iterdir()):
-        if is_image(path) and path.is_file():
-            found[path.stem].append(path)
-    below: Files = defaultdict(list)
-    for name in dict.fromkeys(named):
-        stem = stem_of(name, found)
-        if stem not in found and (image := _image_below(folder, name)):
-            below[stem].append(image)
-    found |= below
-    if not found:
-        raise user_error(f"the folder holds no {', '.join(SUFFIXES)} file", where=str(folder))
-    return dict(found)
-
-
-def stem_of(name: str, known: Container[str]) -> str:
-    """The stem of an image that a table names with or without its suffix."""
-    # Only a known suffix is cut: a DICOM's name, such as 1.2.840.113, is full of dots.
-    if name not in known and Path(name).suffix.lower() in SUFFIXES:
-        return name.rpartition(".")[0]
-    return name
-
-
-def _image_below(folder: Path, name: str) -> Path | None:
-    """The image at a path below the folder; None if it is hidden or outside of the folder."""
-    inside, path = PurePosixPath(name), folder / name
-    hidden = any(part.startswith(".") for part in inside.parts)
-    if hidden or inside.is_absolute() or name != str(inside):
-        return None
-    return path if is_file(path) and images.is_image(path) else None
-
-
-def mask_files(folder: Path, labels: Iterable[str]) -> dict[str, Files]:
-    """The masks of each label, from the sub-folder of its name.
-
-    Raises:
-        UserError: the folder or a sub-folder is missing or empty.
-    """
-    if not folder.is_dir():
-        raise user_error("there is no such folder of masks", where=str(folder))
-    inside = {path.name: path for path in folder.iterdir()}
-    missing = [label for label in sorted(labels) if label not in inside]
-    if missing:
-        message = "no sub-folder for the masks of the table's label {!r}"
-        raise UserError(Problem(str(folder), message.format(label[:80])) for label in missing)
-    return {label: files_by_stem(inside[label]) for label in labels}
+def stem_of(name: str) -> str:
+    """A file's name without the suffix of an image; a DICOM's, 1.2.840.113, is full of dots."""
+    return name.rpartition(".")[0] if name.lower().endswith(SUFFIXES) else name
 
 
 def read_masks(image: Path, masks: Sequence[Path]) -> Tensor:
@@ -126,3 +57,160 @@ def read_masks(image: Path, masks: Sequence[Path]) -> Tensor:
             sizes = " pixels; its image has ".join(f"{h} x {w}" for h, w in (layer.shape, size))
             raise user_error(f"the mask has {sizes}", where=str(path))
     return torch.stack(layers)
+
+
+class Folder:
+    """A folder of images; nothing is read before it is asked for.
+
+    Args:
+        path: of the folder.
+        strip: takes off what a tool has put before the name of a file that it was given.
+    """
+
+    def __init__(self, path: Path, strip: Callable[[str], str] = str) -> None:
+        self.path, self.strip = path, strip
+        self.name = utf8_name(path.absolute().name)
+
+    def refuse_empty(self, recursive: bool = True, hint: str = "") -> None:
+        """Raise a UserError, with a hint, where there is no such folder, or no image in it."""
+        if not self.path.is_dir():
+            raise user_error("there is no such folder", where=str(self.path))
+        if not any(map(is_image, self._files(recursive))):
+            kinds = f"no {', '.join(SUFFIXES)} file and no DICOM under another name"
+            message = f"the folder holds {kinds}; it holds {self._contents()}{hint}"
+            raise user_error(message, where=str(self.path))
+
+    def images(self, recursive: bool = False) -> dict[str, list[Path]]:
+        """The images by their ids; two files share one if they differ in their suffix alone."""
+        found: dict[str, list[Path]] = defaultdict(list)
+        for path in filter(is_image, self._files(recursive)):
+            found[self.id_of(path)].append(path)
+        return dict(found)
+
+    def tell_passed_over(self, recursive: bool = False) -> None:
+        """Say on stderr which files of a folder that is the data set are not part of it."""
+        if text := passed_over(file for file in self._files(recursive) if not is_image(file)):
+            print(f"{utf8_name(self.path)}: {text}", file=sys.stderr)
+
+    def sample(
+        self,
+        id: str,
+        path: Path,
+        where: str,
+        target: Target | None = None,
+        *,
+        patient: str = "",
+        masks: Sequence[Path] = (),
+        read: Callable[[Path, Sequence[Path]], Tensor] = read_masks,
+    ) -> Sample:
+        """A sample of one image file, broken if the header of a DICOM can't be read.
+
+        Args:
+            patient: as a table states it, used before the DICOM's own; the group is its salted
+                hash.
+            masks: of the target's boxes.
+            read: gives these masks of the image.
+        """
+        try:
+            group = group_of(patient) or image_facts(path).patient
+        except UserError as error:
+            return Sample.broken(id, *map(str, error.problems))
+        return Sample(
+            id,
+            partial(read_image, path),
+            target,
+            group,
+            self.name,
+            where,
+            partial(read, path, masks) if masks else None,
+            files=(path,),
+            mask_files=tuple(masks),
+        )
+
+    def id_of(self, path: Path) -> str:
+        """The id of an image: its path below the folder, without the suffix."""
+        return utf8_name(stem_of(path.relative_to(self.path).as_posix()))
+
+    def find(self, name: str) -> list[Path]:
+        """The images that a name may mean: none, one, or several that fit equally well.
+
+        The name is a path below the folder or, failing that, the last part of a path anywhere, in
+        any case of letters, with or without its suffix. Nothing hidden is found, and nothing
+        outside of the folder.
+        """
+        wanted = PureWindowsPath(name)  # knows both slashes, and the drives of Windows
+        if any(part.startswith(".") for part in wanted.parts if part != ".."):
+            return []
+        path = self.path / name
+        inside = not (wanted.anchor or ".." in wanted.parts)
+        if inside and is_file(path) and is_image(path):
+            return [path]
+        for spelling in (wanted.name, self.strip(wanted.name)):
+            for key in dict.fromkeys((spelling, stem_of(spelling))):
+                fitting = filter(is_image, self._by_name.get(key.lower(), ()))
+                if found := self._nearest(fitting, wanted.parts[:-1], key):
+                    return found
+        return []
+
+    def _nearest(self, paths: Iterable[Path], folders: tuple[str, ...], key: str) -> list[Path]:
+        """Those where the name says, else in the folder, else anywhere; of these by case."""
+        ranks: dict[tuple[int, bool, bool], list[Path]] = defaultdict(list)
+        for path in paths:
+            above = path.relative_to(self.path).parts[:-1]
+            pairs = zip(reversed(above), reversed(folders), strict=False)
+            common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+            if common or not above or not folders:
+                exact = key in (path.name, stem_of(path.name))
+                ranks[-common, bool(above), not exact].append(path)
+        return ranks[min(ranks)] if ranks else []
+
+    def _files(self, recursive: bool) -> list[Path]:
+        if recursive:
+            return self._everything
+        inside = sorted(self.path.iterdir()) if self.path.is_dir() else []
+        return [path for path in inside if not path.name.startswith(".") and path.is_file()]
+
+    @cached_property
+    def _everything(self) -> list[Path]:
+        """All files of the folder and its sub-folders, without the hidden ones: thumbnails."""
+        found: list[Path] = []
+        for folder, inside, names in os.walk(self.path):
+            inside[:] = [name for name in inside if not name.startswith(".")]
+            found += (Path(folder, name) for name in names if not name.startswith("."))
+        return sorted(found)
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[Path]]:
+        """The files by their names in lower case, with the suffix and without."""
+        found: dict[str, list[Path]] = defaultdict(list)
+        for path in self._everything:
+            name = utf8_name(path.name).lower()
+            for key in {name, stem_of(name)}:
+                found[key].append(path)
+        return dict(found)
+
+    def _contents(self) -> str:
+        kinds = Counter(path.suffix.lower() or path.name for path in self._files(False))
+        told = [f"{count} {kind}" for kind, count in kinds.most_common(5)]
+        folders = sorted(path.name for path in self.path.iterdir() if path.is_dir())
+        told += [f"the folder {name}" for name in folders[:5]]
+        return utf8_name(", ".join(told)) or "nothing"
+
+
+def mask_folders(folder: Path, labels: Iterable[str]) -> dict[str, Folder]:
+    """The folders of masks of each label: the sub-folders of its name.
+
+    Raises:
+        UserError: the folder or a sub-folder is missing or empty.
+    """
+    if not folder.is_dir():
+        raise user_error("there is no such folder of masks", where=str(folder))
+    inside = [path.name for path in folder.iterdir() if path.is_dir()]
+    message = "no sub-folder for the masks of the table's label {!r}{}"
+    if missing := sorted(set(labels).difference(inside)):
+        told = (message.format(label[:80], suggest(label, inside)) for label in missing)
+        raise UserError(Problem(str(folder), text) for text in told)
+    found = {label: Folder(folder / label) for label in labels}
+    for masks in found.values():
+        masks.refuse_empty()
+    return found

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from functools import partial
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from hdf import Sample
 from hdf.errors import user_error
-from hdf_plugins.loaders.annotated import Annotated, annotated_samples, safe_name
-from hdf_plugins.loaders.annotations import from_corner_and_size, is_number
+from hdf_plugins.loaders.annotated import Annotated, AnnotationLoader, from_size, is_number
+from hdf_plugins.loaders.folders import Folder
 from hdf_plugins.loaders.text_files import read_json
 
 PERCENT = (100, 100)
@@ -21,7 +17,7 @@ HASH = re.compile(r"[0-9a-f]{8}-(?=.)")
 Record = dict[str, Any]
 
 
-class LabelStudio:
+class LabelStudio(AnnotationLoader):
     """Images, and the rectangles of an export as JSON or JSON-MIN.
 
     Where Label Studio was given a file, it has put eight hexadecimal digits before its name; the
@@ -34,56 +30,43 @@ class LabelStudio:
             rectangle is an image without a box, and one that was not annotated is left out.
     """
 
-    def __init__(self, *, images: Path, annotations: Path) -> None:
-        self.images = Path(images)
-        self.annotations = Path(annotations)
+    def strip(self, name: str) -> str:
+        return HASH.sub("", name, count=1)
 
-    def records(self) -> list[Sample]:
-        """One sample an annotated task, in the order of their ids.
-
-        Raises:
-            UserError: the folder or the file can't be used at all; all reasons at once.
-        """
-        read = partial(_read, self.annotations)
-        return annotated_samples(self.images, read, lambda name: HASH.sub("", name, count=1))
-
-
-def _read(path: Path) -> tuple[list[Annotated], dict[str, str]]:
-    tasks = read_json(path)
-    if not (isinstance(tasks, list) and tasks and all(isinstance(task, dict) for task in tasks)):
-        raise user_error("expected Label Studio's list of tasks (JSON or JSON-MIN)", str(path))
-    found = (_image(task, f"{path.name}: task {_id(task, at)}") for at, task in enumerate(tasks))
-    images = [image for image in found if image is not None]
-    if not images:
-        raise user_error("none of the tasks is annotated", where=str(path))
-    return images, {}
+    def read(self, folder: Folder) -> list[Annotated]:
+        path, content = self.annotations, read_json(self.annotations)
+        tasks = _records(content)
+        if not tasks or len(tasks) < len(content):
+            raise user_error("expected Label Studio's list of tasks (JSON or JSON-MIN)", str(path))
+        found = (_image(task, path.name, at) for at, task in enumerate(tasks))
+        images = [image for image in found if image is not None]
+        if not images:
+            raise user_error("none of the tasks is annotated", where=str(path))
+        return images
 
 
-def _id(task: Record, at: int) -> str:
-    id = task.get("id")
-    return str(id) if isinstance(id, int) else f"at position {at}"
-
-
-def _image(task: Record, where: str) -> Annotated | None:
+def _image(task: Record, file: str, at: int) -> Annotated | None:
     """None where nobody has annotated the task."""
-    results = _results(task)
+    results, id = _results(task), task.get("id")
     if results is None:
         return None
-    faults: list[str] = []
-    image = Annotated(where, safe_name(_name(task), faults, "the image's address"), PERCENT)
-    image.faults += (f"{where}: {fault}" for fault in faults)
+    where = f"{file}: task {id if isinstance(id, int) else f'at position {at}'}"
+    image = Annotated(where, _name(task), PERCENT)
     for number, result in enumerate(results, 1):
-        _add(image, f"{where}: region {number}", result)
+        _add(image, f"region {number}", result)
     return image
 
 
 def _results(task: Record) -> list[Record] | None:
     if "annotations" not in task and "completions" not in task:  # JSON-MIN
-        found = [item for item in task.values() if isinstance(item, list)]
-        return [each for item in found for each in item if isinstance(each, dict)]
-    annotations = task.get("annotations") or task.get("completions") or []
+        return [each for item in task.values() for each in _records(item)]
+    annotations = _records(task.get("annotations") or task.get("completions"))
     done = [item for item in annotations if not item.get("was_cancelled")]
-    return list(done[-1].get("result") or []) if done else None
+    return _records(done[-1].get("result")) if done else None
+
+
+def _records(value: Any) -> list[Record]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def _name(task: Record) -> str:
@@ -95,27 +78,21 @@ def _name(task: Record) -> str:
     stated = str(values.get("image") or next(addresses, ""))
     parts = urlsplit(stated)
     local = parse_qs(parts.query).get("d")  # /data/local-files/?d=folder/film.png
-    return unquote(local[0] if local else parts.path).rpartition("/")[2]
+    return local[0] if local else unquote(parts.path.rpartition("/")[2])
 
 
-def _add(image: Annotated, where: str, result: Record) -> None:
+def _add(image: Annotated, region: str, result: Record) -> None:
     value = result.get("value", result)
     labels = value.get("rectanglelabels") if isinstance(value, dict) else None
     if not isinstance(labels, list):
         if result.get("type", "rectanglelabels") in ("choices", "rating", "textarea", "number"):
             return  # said of the whole image
-        image.faults.append(f"{where}: is no rectangle with a label; hdf reads rectangles alone")
-        return
-    faults = list(_faults(value))
-    image.faults += (f"{where}: {fault}" for fault in faults)
-    if not faults:
-        box = from_corner_and_size(*(float(value[side]) for side in SIDES))
+        image.refuse(f"{region}: is no rectangle with a label; hdf reads rectangles alone")
+    elif not all(is_number(value.get(side)) for side in SIDES):
+        image.refuse(f"{region}: expected {', '.join(SIDES)}, four percentages")
+    elif value.get("rotation"):
+        image.refuse(f"{region}: the rectangle is rotated; draw it upright")
+    else:
+        box = from_size(*(float(value[side]) for side in SIDES))
         for label in labels:
-            image.add(where, box, str(label))
-
-
-def _faults(value: Record) -> Iterator[str]:
-    if not all(is_number(value.get(side)) for side in SIDES):
-        yield f"expected {', '.join(SIDES)}, four percentages"
-    if value.get("rotation"):
-        yield "the rectangle is rotated; draw it upright"
+            image.add(f"{image.where}: {region}", box, str(label))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -13,20 +15,16 @@ from torch import Tensor
 
 from hdf import Sample, Target, UserError
 from hdf.boxes import mask_bounds
-from hdf.errors import Problem, user_error
+from hdf.errors import Problem, suggest, user_error
 from hdf.images import read_mask
-from hdf_plugins.loaders.folders import (
-    Files,
-    files_by_stem,
-    image_sample,
-    mask_files,
-    read_masks,
-    tried,
-)
+from hdf_plugins.loaders.folders import Folder, mask_folders, read_masks, tried
+
+Masks = dict[str, dict[str, list[Path]]]
+"""The masks of each image, by its id and by their label."""
 
 
 class MaskBoxes:
-    """Images and masks found by the stem of their file name; a box bounds a mask.
+    """Images, and masks of the same name; a box bounds a mask.
 
     A box bounds the largest part of its mask whose pixels share sides, so that specks elsewhere
     don't count. An image without a mask of one label, or with an empty one, lacks that label. Only
@@ -35,10 +33,11 @@ class MaskBoxes:
     each image counts as a patient of its own.
 
     Args:
-        images: folder of image files; sub-folders are not searched.
-        masks: folder with one sub-folder for each label, which holds masks with the images' stems;
-            pixels other than zero are inside. If a mask has another size than its image, the boxes
-            are rescaled; ``box_bounds: mask`` and heads that learn from masks refuse it.
+        images: folder of image files; those in sub-folders count where a mask has their name.
+        masks: folder with one sub-folder for each label, which holds masks named as the images,
+            with any suffix; pixels other than zero are inside. If a mask has another size than its
+            image, the boxes are rescaled; ``box_bounds: mask`` and heads that learn from masks
+            refuse it.
         unlisted: what to do with an image that has no mask at all: report it, or leave it out.
     """
 
@@ -54,71 +53,60 @@ class MaskBoxes:
         self.images = Path(images)
         self.masks = Path(masks)
         self.unlisted = unlisted
-        self.source = self.images.absolute().name
 
     def records(self) -> list[Sample]:
-        """One sample for each stem, in their order.
-
-        Raises:
-            UserError: a folder can't be used; with all reasons.
-        """
+        """One sample for each image and for each mask without one, in the order of their ids."""
         problems: list[Problem] = []
-        images = tried(partial(files_by_stem, self.images), problems)
-        masks = tried(self._mask_files, problems)
-        if images is None or masks is None:
+        folder = Folder(self.images)
+        tried(folder.refuse_empty, problems)
+        masks = tried(partial(self._masks, folder), problems)
+        if problems or masks is None:
             raise UserError(problems)
-        masked = {stem for files in masks.values() for stem in files}
-        listed = masked if self.unlisted == "ignore" else masked | images.keys()
+        folder.tell_passed_over()
+        others = folder.images().keys() if self.unlisted == "error" else set()
         with ThreadPoolExecutor() as pool:
-            make = partial(self._sample, images, masks)
-            return list(pool.map(make, sorted(listed)))
+            make = partial(self._sample, folder, masks)
+            return list(pool.map(make, sorted(masks.keys() | others)))
 
-    def _mask_files(self) -> dict[str, Files]:
-        present = [label for label in self.labels if (self.masks / label).is_dir()]
-        if not present and self.masks.is_dir():
-            there = ", ".join(sorted(path.name for path in self.masks.iterdir() if path.is_dir()))
-            wanted = ", ".join(self.labels)
-            message = f"no sub-folder for data.labels {wanted}; there are: {there or 'none'}"
+    def _masks(self, images: Folder) -> Masks:
+        labels = [label for label in self.labels if (self.masks / label).is_dir()]
+        if not labels and self.masks.is_dir():
+            there = [path.name for path in self.masks.iterdir() if path.is_dir()]
+            hint = suggest(self.labels[0], there)
+            message = f"no sub-folder for data.labels {', '.join(self.labels)}{hint}"
             raise user_error(message, where=str(self.masks))
-        return mask_files(self.masks, present)
+        found: Masks = defaultdict(lambda: defaultdict(list))
+        for label, folder in mask_folders(self.masks, labels).items():
+            for stem, paths in folder.images().items():
+                image = images.find(stem)
+                found[images.id_of(image[0]) if image else stem][label] += paths
+        return found
 
-    def _sample(self, images: Files, masks: dict[str, Files], stem: str) -> Sample:
-        found = {label: files[stem] for label, files in masks.items() if stem in files}
+    def _sample(self, folder: Folder, masks: Masks, id: str) -> Sample:
+        found, images = masks.get(id, {}), folder.find(id)
         faults = [
             f"{paths[0].parent}: {', '.join(path.name for path in paths)} have one stem; keep one"
-            for paths in [images.get(stem, []), *found.values()]
+            for paths in (images, *found.values())
             if len(paths) > 1
         ]
-        if stem not in images:
-            faults += (
-                f"{paths[0]}: no image of this name in {self.images}" for paths in found.values()
-            )
-        if not found:
+        if not images:
+            masked = (paths[0] for paths in found.values())
+            faults += (f"{path}: no image of this name in {self.images}" for path in masked)
+        elif not found:
             faults.append(
-                f"{self.source}/{images[stem][0].name}: no mask of any label in {self.masks}; add "
-                "one, or set the loader's `unlisted: ignore` to leave out such images"
+                f"{folder.name}/{images[0].name}: no mask of any label in {self.masks}; add one, "
+                "or set the loader's `unlisted: ignore` to leave out such images"
             )
         if faults:
-            return Sample.broken(stem, *faults)
-        return self._read(
-            stem, images[stem][0], {label: paths[0] for label, paths in found.items()}
-        )
-
-    def _read(self, stem: str, image: Path, masks: dict[str, Path]) -> Sample:
+            return Sample.broken(id, *faults)
+        layers = {label: paths[0] for label, paths in found.items()}
         try:
-            target = _target(masks)
+            target = _target(layers)
         except UserError as error:
-            return Sample.broken(stem, *map(str, error.problems))
-        layers = [masks[label] for label in target.labels]
-        return image_sample(
-            stem,
-            image,
-            target=target,
-            source=self.source,
-            where=", ".join(map(str, masks.values())),
-            read_masks=partial(_largest_parts, image, layers) if layers else None,
-            mask_files=tuple(layers),
-        )
+            return Sample.broken(id, *map(str, error.problems))
+        where = ", ".join(map(str, layers.values()))
+        kept = [layers[label] for label in target.labels]
+        return folder.sample(id, images[0], where, target, masks=kept, read=_largest_parts)
 
 
 def _target(masks: dict[str, Path]) -> Target:
@@ -137,7 +125,7 @@ def _target(masks: dict[str, Path]) -> Target:
     return Target(boxes, tuple(bounds), frame=frame)
 
 
-def _largest_parts(image: Path, masks: list[Path]) -> Tensor:
+def _largest_parts(image: Path, masks: Sequence[Path]) -> Tensor:
     return torch.stack([largest_component(mask) for mask in read_masks(image, masks)])
 
 

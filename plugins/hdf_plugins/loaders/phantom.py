@@ -36,14 +36,12 @@ class Phantom:
             raise ValueError(f"phantom: count must be at least 1, not {count}")
         if seed < 0:
             raise ValueError(f"phantom: seed must be at least 0, not {seed}")
-        if len(size) != 2 or min(size) < SMALLEST:
+        if min(size) < SMALLEST:
             raise ValueError(
                 f"phantom: size must be [height, width], at least {SMALLEST} pixels each, "
                 f"not {list(size)}"
             )
-        self.count = count
-        self.seed = seed
-        self.size = (size[0], size[1])
+        self.count, self.seed, self.size = count, seed, size
 
     def records(self) -> list[Sample]:
         """One sample a patient, with boxes and masks of heart, left lung and right lung."""

@@ -1,9 +1,8 @@
-"""Texts that somebody else wrote, read with a limit: JSON, XML and lines of numbers."""
+"""JSON and XML that somebody else wrote, read with a limit."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 from xml.etree.ElementTree import Element, ParseError
@@ -57,20 +56,3 @@ def read_xml(path: Path, root: str) -> Element:
         shown = ascii(found.tag)[1:-1][:40]
         raise user_error(f"begins with <{shown}>; expected <{root}>", str(path))
     return found
-
-
-def text_of(element: Element, path: str) -> str:
-    """The text at a path below an element, without the blanks around it; empty without one."""
-    text = (element.findtext(path) or "").strip()
-    return text if text.isprintable() else ""
-
-
-def read_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """The lines that are not blank, as words, with their numbers from 1.
-
-    Raises:
-        UserError: the file can't be read, or is no text.
-    """
-    for number, line in enumerate(read_text(path, MAX_BYTES).splitlines(), 1):
-        if words := line.split():
-            yield number, words

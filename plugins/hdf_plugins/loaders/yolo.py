@@ -8,19 +8,24 @@ from typing import Any
 
 import yaml
 
-from hdf import Sample, UserError
+from hdf import UserError
 from hdf.errors import user_error
 from hdf.files import read_text
-from hdf.images import is_image
-from hdf_plugins.loaders.annotated import Annotated, annotated_samples
-from hdf_plugins.loaders.annotations import Box, from_corners, number_of
-from hdf_plugins.loaders.text_files import read_lines
+from hdf_plugins.loaders.annotated import (
+    Annotated,
+    AnnotationLoader,
+    Box,
+    from_center,
+    from_corners,
+    number_of,
+)
+from hdf_plugins.loaders.folders import Folder
 
 UNIT = (1, 1)
-MAX_NAMES = 1_000_000  # bytes
+MAX_BYTES = 1_000_000
 
 
-class Yolo:
+class Yolo(AnnotationLoader):
     """Images, and one text file an image, with a line ``class x y width height`` a box.
 
     The numbers are fractions of the image's sides, x and y of the box's centre. A line of a
@@ -30,7 +35,8 @@ class Yolo:
         images: folder of image files, such as ``images/train``.
         annotations: folder of the text files; left out, what ``images`` is called with its last
             ``images`` replaced by ``labels``, as YOLO's own tools look for it. An image without a
-            file is an image without a box.
+            file is an image without a box; one in a sub-folder belongs to the data set if it has
+            a file.
         data: YOLO's ``data.yaml``, which names the classes; nothing else of it is read.
         names: the labels in the order of the classes, in place of ``data``.
     """
@@ -50,28 +56,16 @@ class Yolo:
         self.data = None if data is None else Path(data)
         self.names = names
 
-    def records(self) -> list[Sample]:
-        """One sample an image, in the order of their ids, and one a text file of no image.
-
-        Raises:
-            UserError: a folder or the names can't be used at all; all reasons at once.
-        """
-        return annotated_samples(self.images, self._read)
-
-    def _read(self) -> tuple[list[Annotated], dict[str, str]]:
+    def read(self, folder: Folder) -> list[Annotated]:
         names = self.names if self.data is None else _names(self.data)
         if not self.annotations.is_dir():
             raise user_error("there is no such folder of labels", where=str(self.annotations))
-        texts = {path.stem: path for path in sorted(self.annotations.glob("*.txt"))}
-        texts.pop("classes", None)  # which labelling tools put beside them
-        stems = _images(self.images)
-        images = [_image(name, texts.get(stem), names) for stem, name in stems.items()]
-        lost = {
-            path.name: f"{path.name}: there is no image {stem!r} in {self.images}"
-            for stem, path in texts.items()
-            if stem not in stems
-        }
-        return images, lost
+        texts = sorted(self.annotations.rglob("*.txt"))
+        texts = [path for path in texts if path.stem != "classes"]  # which tools put beside them
+        entries = [_read_text(path, path.relative_to(self.annotations), names) for path in texts]
+        known = {folder.id_of(path) for entry in entries for path in folder.find(entry.name)}
+        others = [paths for id, paths in folder.images().items() if id not in known]
+        return entries + [Annotated(path.name, path.name) for paths in others for path in paths]
 
 
 def _beside(images: Path) -> Path:
@@ -82,16 +76,10 @@ def _beside(images: Path) -> Path:
     return Path(*parts)
 
 
-def _images(folder: Path) -> dict[str, str]:
-    """The names of the folder's images, by stem; annotated_samples refuses a missing folder."""
-    paths = sorted(folder.iterdir()) if folder.is_dir() else []
-    return {path.stem: path.name for path in paths if path.name[0] != "." and is_image(path)}
-
-
 def _names(path: Path) -> tuple[str, ...]:
     """The names of a ``data.yaml``: a list, or a mapping from 0 on."""
     try:
-        content = yaml.safe_load(read_text(path, MAX_NAMES))
+        content = yaml.safe_load(read_text(path, MAX_BYTES))
     except (yaml.YAMLError, RecursionError) as error:
         raise user_error("is no YAML", where=str(path)) from error
     found: Any = content.get("names") if isinstance(content, dict) else None
@@ -102,19 +90,21 @@ def _names(path: Path) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _image(name: str, text: Path | None, names: tuple[str, ...]) -> Annotated:
-    image = Annotated(name if text is None else text.name, name, UNIT)
-    if text is None:
-        return image
+def _read_text(path: Path, below: Path, names: tuple[str, ...]) -> Annotated:
+    image = Annotated(below.as_posix(), below.as_posix().removesuffix(".txt"), UNIT)
     try:
-        for line, cells in read_lines(text):
-            where = f"{text.name}:{line}"
-            faults = list(_faults(cells, names))
-            image.faults += (f"{where}: {fault}" for fault in faults)
-            if not faults:
-                image.add(where, _box(cells[1:]), names[int(cells[0])])
+        lines = read_text(path, MAX_BYTES).splitlines()
     except UserError as error:
         image.faults += map(str, error.problems)
+        return image
+    for number, line in enumerate(lines, 1):
+        if not (cells := line.split()):
+            continue
+        where = f"{image.where}:{number}"
+        faults = [f"{where}: {fault}" for fault in _faults(cells, names)]
+        image.faults += faults
+        if not faults:
+            image.add(where, _box(cells[1:]), names[int(cells[0])])
     return image
 
 
@@ -124,14 +114,13 @@ def _faults(cells: list[str], names: tuple[str, ...]) -> Iterator[str]:
         yield f"{' '.join(cells)[:60]!r}; expected class x y width height"
     elif any(number is not None and abs(number) > 2 for number in numbers):
         yield "the numbers are pixels; YOLO's are fractions of the image's sides, from 0 to 1"
-    if not cells[0].isdecimal() or int(cells[0]) >= len(names):
+    if cells[0] not in map(str, range(len(names))):
         yield f"the class {cells[0][:20]!r} is none of 0 to {len(names) - 1} ({', '.join(names)})"
 
 
 def _box(cells: list[str]) -> Box:
     numbers = [float(cell) for cell in cells]
-    if len(numbers) > 4:
-        xs, ys = numbers[::2], numbers[1::2]
-        return from_corners(min(xs), min(ys), max(xs), max(ys))
-    x, y, width, height = numbers
-    return from_corners(x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+    if len(numbers) == 4:
+        return from_center(*numbers)
+    xs, ys = numbers[::2], numbers[1::2]
+    return from_corners(min(xs), min(ys), max(xs), max(ys))

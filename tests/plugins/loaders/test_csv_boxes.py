@@ -16,7 +16,7 @@ from PIL import Image
 from hdf import Sample, UserError
 from hdf.boxes import mask_bounds
 from hdf_plugins.loaders.csv_boxes import CsvBoxes
-from hdf_plugins.loaders.table import Reading, read_table
+from hdf_plugins.loaders.table import read_table
 from tests.dicom_files import write_dicom
 
 HEADER = "label,x0,y0,w,h,name,img_shape_x,img_shape_y\n"
@@ -122,7 +122,7 @@ def test_faults_of_masks(folder: Path) -> None:
 
 def test_images_without_a_row_and_rows_without_an_image(folder: Path) -> None:
     _table(folder, HEADER + "heart,5,6,20,10,a,50,40\nheart,5,6,20,10,1.2.840.113,50,40\n")
-    missing = f"hearts.csv:3: no image for the name '1.2.840.113' in {folder / 'images'}"
+    missing = f"hearts.csv:3: there is no image '1.2.840.113' in {folder / 'images'}"
     row, unlisted, other = _faults(folder)  # in the order of the stems
     assert row == missing
     assert unlisted.startswith("images/b.png: no row in hearts.csv")
@@ -152,24 +152,56 @@ def test_a_table_may_name_images_below_the_folder(folder: Path) -> None:
     _table(
         folder, HEADER + "".join(f"heart,5,6,20,10,ward/1/a.{s},50,40\n" for s in ("png", "tiff"))
     )
-    assert "images: a.png, a.tiff have one stem; keep one of them" in _faults(folder)
+    fault = "hearts.csv:3: 'ward/1/a.tiff' may be ward/1/a.png and ward/1/a.tiff; keep one of them"
+    assert fault in _faults(folder)
 
 
 @pytest.mark.parametrize(
     "name",
     [
         *("../secret.png", "ward/../../secret.png", "{folder}/secret.png", ".cache/a.png"),
-        *("ward/./a.png", "ward//a.png", "./ward/a.png", "ward/notes", "ward", "ward/" + 300 * "a"),
+        *("ward/notes", "ward", "ward/" + 300 * "a", "elsewhere/z.png"),
     ],
 )
 def test_a_name_leads_to_nothing_hidden_or_outside_of_the_folder(folder: Path, name: str) -> None:
-    for place in ("secret.png", "images/.cache/a.png", "images/ward/a.png"):
+    for place in ("secret.png", "images/.cache/a.png", "images/ward/z.png"):
         (folder / place).parent.mkdir(exist_ok=True)
         Image.new("L", (50, 40)).save(folder / place)
     (folder / "images" / "ward" / "notes").write_text("no image")
     _table(folder, HEADER + f"heart,5,6,20,10,{name.format(folder=folder)},50,40\n")
     (fault,) = _faults(folder, unlisted="ignore")
-    assert fault.startswith("hearts.csv:2: no image for the name")
+    assert fault.startswith("hearts.csv:2: there is no image")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "ward/./z.png",
+            "ward//z.png",
+            "./ward/Z",
+            "z",
+            "Z.PNG",
+            "z.jpg",
+            "C:\\films\\ward\\z.png",
+        ),
+        *("/home/me/films/ward/z.png", "films/ward/z.png", "../images/ward/z.png", "ward\\z.png"),
+    ],
+)
+def test_an_image_is_found_by_its_name_in_any_spelling(folder: Path, name: str) -> None:
+    (folder / "images" / "ward").mkdir()
+    Image.new("L", (50, 40)).save(folder / "images" / "ward" / "z.png")
+    _table(folder, HEADER + f"heart,5,6,20,10,{name},50,40\n")
+    (sample,) = _records(folder, unlisted="ignore").values()
+    assert (sample.id, sample.faults) == ("ward/z", ())
+    (folder / "images" / "icu").mkdir()
+    Image.new("L", (50, 40)).save(folder / "images" / "icu" / "z.png")
+    found = _records(folder, unlisted="ignore")
+    if "ward" in name:
+        assert list(found) == ["ward/z"]
+    else:
+        (fault,) = (fault for sample in found.values() for fault in sample.faults)
+        assert fault.endswith("may be icu/z.png and ward/z.png; keep one of them")
 
 
 SPELLINGS = {
@@ -275,6 +307,7 @@ def test_a_second_box_of_one_label(folder: Path, second: str) -> None:
     _table(folder, text)
     (fault,) = _records(folder, unlisted="ignore")["a"].faults
     assert fault.startswith("hearts.csv:4: a second 'heart' box")
+    assert "; keep one of them" in fault
     assert fault.endswith("see hearts.csv:2")
 
 
@@ -287,7 +320,7 @@ def test_frames_of_one_image_must_agree(folder: Path) -> None:
 def test_two_files_of_one_stem(folder: Path) -> None:
     np.save(folder / "images" / "a.npy", np.zeros((40, 50)))
     (folder / "images" / "._b.png").write_bytes(b"left by another system")
-    assert _faults(folder) == ["images: a.npy, a.png have one stem; keep one of them"]
+    assert _faults(folder) == ["hearts.csv:2: 'a' may be a.npy and a.png; keep one of them"]
 
 
 def test_tables_that_are_none(folder: Path) -> None:
@@ -477,7 +510,7 @@ def test_any_table_of_the_challenge_gives_boxes_none_or_clear_faults(
 def test_any_bytes_are_refused_clearly(folder: Path, data: bytes) -> None:
     _table(folder, data)
     with pytest.raises(UserError, match=r"hearts\.csv"):
-        read_table(folder / "hearts.csv", Reading())
+        read_table(folder / "hearts.csv")
 
 
 @QUICK
@@ -531,7 +564,7 @@ def test_chest200_images() -> None:
 
 @real
 def test_a_table_with_dots_in_no_names_and_another_frame() -> None:
-    rows = read_table(Path(DATA) / "rsna_heart_detection.csv", Reading()).rows
+    rows = read_table(Path(DATA) / "rsna_heart_detection.csv")[0]
     assert len(rows) == 496
     assert {row.frame for row in rows} == {(224, 224)}
     assert not any(row.faults for row in rows)

@@ -11,8 +11,9 @@ from hdf.models.build import build
 from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve
 from hdf.registry.registry import Registry
-from hdf_plugins.loaders.coco_file import read_coco
+from hdf_plugins.loaders.coco import Coco
 from hdf_plugins.loaders.csv_boxes import CsvBoxes
+from hdf_plugins.loaders.folders import Folder
 from tests.docs.documentation import blocks, named_blocks
 
 PAGE = "data.md"
@@ -41,8 +42,8 @@ def test_tables_are_read(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_the_json_is_read(tmp_path: Path) -> None:
     (text,) = (block.text for block in blocks(PAGE) if block.language == "json")
     (tmp_path / "instances.json").write_text(text)
-    ((image,), lost) = read_coco(tmp_path / "instances.json")
-    assert not lost
+    loader = Coco(images=tmp_path, annotations=tmp_path / "instances.json")
+    (image,) = loader.read(Folder(tmp_path))
     assert not image.faults
     assert image.patient == "17"
     assert [label for _, label in image.boxes] == ["heart"]

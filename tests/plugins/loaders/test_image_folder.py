@@ -57,8 +57,14 @@ def test_folders_without_an_image(folder: Path) -> None:
     (folder / "empty" / "deep").mkdir(parents=True)
     with pytest.raises(UserError, match=r"holds no .*`recursive: true` searches"):
         ImageFolder(images=folder / "empty").records()
-    with pytest.raises(UserError, match=r"holds no \.npy"):
+    (folder / "empty" / "boxes.csv").touch()
+    with pytest.raises(UserError, match=r"holds no \.npy.*; it holds 1 \.csv, the folder deep$"):
         ImageFolder(images=folder / "empty", recursive=True).records()
+
+
+def test_what_is_passed_over_is_counted(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ImageFolder(images=folder).records()
+    assert capsys.readouterr().err == (f"{folder}: passed over 1 file that is no image: 1 .txt\n")
 
 
 def test_images_alone_can_be_prepared_and_looked_at(hdf: Hdf, tmp_path: Path) -> None:

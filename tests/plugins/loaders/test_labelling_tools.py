@@ -134,9 +134,10 @@ FAULTS: list[tuple[Callable[[Path], Loader], str]] = [
     (lambda images: voc(images, left=30), "a.xml: object 1: the box (left 30"),
     (lambda images: voc(images, left="1_0"), "object 1: bndbox must hold xmin"),
     (lambda images: voc(images, left=-9), "leaves its frame, 50 pixels wide"),
-    (lambda images: voc(images, name="c.png"), "a.xml: there is no file 'c.png'"),
+    (lambda images: voc(images, name="c.png"), "a.xml: there is no image 'c.png'"),
+    (lambda images: cvat(images, left="1_0"), "image 0: box 1 must have xtl"),
     (lambda images: cvat(images, left="x"), "image 0: box 1 must have xtl, ytl, xbr, ybr"),
-    (lambda images: cvat(images, name="../a.png"), "leads out of the folder of images"),
+    (lambda images: cvat(images, name="../c.png"), "image 0: there is no image '../c.png'"),
     (
         lambda images: cvat(images, more='<polygon label="heart" points="1,2;3,4;5,6"/>'),
         "holds a polygon; hdf reads boxes alone",
@@ -148,13 +149,15 @@ FAULTS: list[tuple[Callable[[Path], Loader], str]] = [
         "box 2 is rotated; draw it upright",
     ),
     (lambda images: yolo(images, "1 0.3 0.2 0.4"), "a.txt:1: '1 0.3 0.2 0.4'; expected class"),
+    (lambda images: yolo(images, "1 0.3 0.2 0_4 0.2"), "a.txt:1: '1 0.3 0.2 0_4 0.2'; expected"),
+    (lambda images: yolo(images, "0_1 .3 .2 .4 .2"), "the class '0_1' is none of 0 to 1"),
     (lambda images: yolo(images, "1 15 11 20 9"), "a.txt:1: the numbers are pixels"),
     (lambda images: yolo(images, "2 .3 .2 .4 .2"), "the class '2' is none of 0 to 1 (lung, heart)"),
     (lambda images: yolo(images, "1 .9 .2 .4 .2"), "leaves its frame"),
     (lambda images: yolo(images, name="z"), "z.txt: there is no image 'z' in"),
     (lambda images: label_studio(images, [task(x="10")]), "region 1: expected x, y, width, height"),
     (lambda images: label_studio(images, [task(rotation=9)]), "region 1: the rectangle is rotated"),
-    (lambda images: label_studio(images, [task("/x/c.png")]), "task 4: there is no file 'c.png'"),
+    (lambda images: label_studio(images, [task("/x/c.png")]), "task 4: there is no image 'c.png'"),
 ]
 
 
@@ -169,6 +172,21 @@ def test_a_fault_names_its_place(
 def test_polygons_of_yolo_are_bounded(images: Path) -> None:
     sample = yolo(images, "1 0.1 0.2 0.5 0.1625 0.3 0.4").records()[0]
     assert edges(sample) == pytest.approx(BOX, abs=1e-4)
+
+
+def test_yolo_in_sub_folders(images: Path) -> None:
+    for name in ("train/c.png", "train/d.png"):
+        (images / name).parent.mkdir(exist_ok=True)
+        Image.new("L", (50, 40)).save(images / name)
+    (images.parent / "labels" / "train").mkdir(parents=True)
+    loader = yolo(images)
+    (images.parent / "labels" / "train" / "C.txt").write_text("1 0.5 0.5 0.4 0.2\n")
+    samples = loader.records()
+    assert [(sample.id, sample.faults) for sample in samples] == [
+        ("a", ()),
+        ("b", ()),
+        ("train/c", ()),
+    ]
 
 
 def test_tasks_that_nobody_annotated_are_left_out(images: Path) -> None:

@@ -92,6 +92,17 @@ def test_images_and_masks_without_one_another(folder: Path) -> None:
     assert sorted(_records(folder, unlisted="ignore")) == ["a", "b", "d"]
 
 
+def test_a_mask_belongs_to_an_image_in_another_case_or_folder(folder: Path) -> None:
+    images = folder / "images"
+    (images / "ward").mkdir()
+    (images / "a.png").rename(images / "A.PNG")
+    (images / "b.png").rename(images / "ward" / "b.png")
+    samples = _records(folder)
+    assert [(id, sample.faults) for id, sample in samples.items()] == [("A", ()), ("ward/b", ())]
+    with pytest.raises(UserError, match=r"for data\.labels LUNG; did you mean 'lung'\?"):
+        _records(folder, ("LUNG",))
+
+
 def test_folders_that_are_missing_are_told_together(folder: Path) -> None:
     with pytest.raises(UserError) as caught:
         _records(folder, ("liver",), images=folder / "nowhere")

@@ -107,6 +107,15 @@ def label_studio(folder: Path) -> dict[str, Any]:
     return {"options": options, "faults": 1}
 
 
+def hdf_predictions(folder: Path) -> dict[str, Any]:
+    """The last image is not there."""
+    x0, y0, x1, y1 = BOX
+    rows = [f"films/{n}.png,heart,0.9,{x0},{y0},{x1},{y1}\n" for n in (0, 1, 9)]
+    (folder / "found.csv").write_text("image,label,score,x0,y0,x1,y1\n" + "".join(rows))
+    options = {"images": str(images(folder / "images")), "table": str(folder / "found.csv")}
+    return {"options": options, "faults": 1}
+
+
 def mask_boxes(folder: Path) -> dict[str, Any]:
     """The last image has no mask."""
     x0, y0, x1, y1 = BOX
@@ -142,6 +151,7 @@ LOADERS: dict[str, Callable[[Path], dict[str, Any]]] = {
         yolo,
         label_studio,
         cvat,
+        hdf_predictions,
         mask_boxes,
         image_folder,
         phantom,
