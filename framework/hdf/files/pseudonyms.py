@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
@@ -65,6 +64,8 @@ def _read(path: Path) -> bytes:
 
 
 def _made(path: Path) -> bytes:
+    import secrets  # not above: this happens once, and most commands import this package
+
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     temporary = path.with_name(f".salt.{secrets.token_hex(8)}")
     try:
