@@ -33,10 +33,11 @@ def learning(histories: Sequence[History], augmented: bool) -> Iterator[Chart]:
     """
     if len(histories) == 1:
         training = "training, augmented" if augmented else "training"
-        losses = {"train_loss": training, "val_loss": "validation", "inner_loss": "inner split"}
+        validation, inner = "validation", "inner split"
+        losses = {"train_loss": training, "val_loss": validation, "inner_loss": inner}
+        constant = "constant box"
+        scores = {"constant_box_iou": constant, "iou_mean": validation, "inner_iou_mean": inner}
         yield from _curves("Loss", "mean loss of an image", histories[0], losses)
-        scores = {"constant_box_iou": "constant box", "iou_mean": "validation"}
-        scores["inner_iou_mean"] = "inner split"
         yield from _curves("Mean IoU", "mean IoU", histories[0], scores)
     elif histories:
         folds = [_points(history, "iou_mean") for history in histories]
