@@ -14,11 +14,6 @@ from hdf.report.charts import Chart, Mark, Point, Style
 
 EDGES = ("left (x0)", "top (y0)", "right (x1)", "bottom (y1)")
 BINS = 25
-SCORES = {
-    "constant_box_iou": "constant box",
-    "iou_mean": "validation",
-    "inner_iou_mean": "inner split",
-}
 STYLES: tuple[Style, ...] = ("constant", "model", "third")
 History = Sequence[Mapping[str, Any]]
 Lines = Sequence[tuple[Sequence[Point], Style, str]]
@@ -38,9 +33,12 @@ def learning(histories: Sequence[History], augmented: bool) -> Iterator[Chart]:
     """
     if len(histories) == 1:
         training = "training, augmented" if augmented else "training"
-        losses = {"train_loss": training, "val_loss": "validation", "inner_loss": "inner split"}
+        validation, inner = "validation", "inner split"
+        losses = {"train_loss": training, "val_loss": validation, "inner_loss": inner}
+        constant = "constant box"
+        scores = {"constant_box_iou": constant, "iou_mean": validation, "inner_iou_mean": inner}
         yield from _curves("Loss", "mean loss of an image", histories[0], losses)
-        yield from _curves("Mean IoU", "mean IoU", histories[0], SCORES)
+        yield from _curves("Mean IoU", "mean IoU", histories[0], scores)
     elif histories:
         folds = [_points(history, "iou_mean") for history in histories]
         lasts = ", ".join(f"{points[-1][1]:.3f}" for points in folds if points)
@@ -54,12 +52,9 @@ def _curves(title: str, unit: str, history: History, names: Mapping[str, str]) -
         (_points(history, key), style, name)
         for (key, name), style in zip(names.items(), STYLES, strict=True)
     ]
-    ends = [
-        f"{name} from {points[0][1]:.3f} to {points[-1][1]:.3f}"
-        for points, _, name in lines
-        if points
-    ]
-    alt = f"Over {len(history)} epochs: {', '.join(ends)}."
+    known = [(name, points[0][1], points[-1][1]) for points, _, name in lines if points]
+    ends = ", ".join(f"{name} from {first:.3f} to {last:.3f}" for name, first, last in known)
+    alt = f"Over {len(history)} epochs: {ends}."
     yield from _over_epochs(title, unit, lines, alt)
 
 

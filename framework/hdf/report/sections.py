@@ -145,11 +145,11 @@ def _ratio(ratio: Mapping[str, Any], charts: list[Chart]) -> Section:
     known = {
         "images with both ratios": str(ratio["n"]),
         "a box was missed in": str(ratio["missed"]),
-        "mean absolute difference": _with_interval(ratio["mae"], ratio["mae_95"], ".4f"),
+        "mean absolute difference": _number(ratio["mae"], ".4f", ratio["mae_95"]),
         "the constant box's": _number(ratio["constant_box_mae"], ".4f"),
         "bias": _number(ratio["bias"], "+.4f"),
         "limits of agreement": _range(ratio["limits"], "+.4f"),
-        "coefficient of variation": _with_interval(ratio["cv"], ratio["cv_95"], ".1%"),
+        "coefficient of variation": _number(ratio["cv"], ".1%", ratio["cv_95"]),
         "correlation": _number(ratio["r"], ".3f"),
     }
     text = "Heart width over the width of both lungs, predicted and true (Bland and Altman 1986)."
@@ -178,12 +178,9 @@ def _covered(name: str, item: Mapping[str, Any]) -> Row:
     return name, str(item["n"]), f"{item['coverage']:.1%}", _range(item["coverage_95"], ".1%")
 
 
-def _number(value: float | None, form: str) -> str:
-    return "" if value is None else f"{value:{form}}"
-
-
-def _with_interval(value: float | None, ends: list[float] | None, form: str) -> str:
-    return "" if value is None else f"{value:{form}} ({_range(ends, form)})"
+def _number(value: float | None, form: str, ends: Sequence[float] | None = None) -> str:
+    interval = f" ({_range(ends, form)})" if ends else ""
+    return "" if value is None else f"{value:{form}}{interval}"
 
 
 def _range(ends: Sequence[float] | None, form: str) -> str:

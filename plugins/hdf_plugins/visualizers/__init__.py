@@ -1,4 +1,4 @@
-"""The built-in visualizers, one per file.
+"""The built-in visualizers.
 
 `drawing` is what they share: radiographs with their boxes, on figures without global state.
 """
