@@ -44,7 +44,8 @@ class MobileNetV3(FiveStages):
         channels = self.features[0][0].out_channels
         self.features[0][0] = nn.Conv2d(in_channels, channels, 3, stride=2, padding=1, bias=False)
         initialize(self.features[0][0])
-        self._starts = [i for i, layer in enumerate(self.features) if _halves(layer)]
+        strides = [[item.stride for item in _convolutions(layer)] for layer in self.features]
+        self._starts = [i for i, found in enumerate(strides) if (2, 2) in found]
         self.channels = tuple(_convolutions(stage)[-1].out_channels for stage in self.stages())
         self.start(self, weights, self.name, "features.0.0.weight", freeze)
 
@@ -77,7 +78,3 @@ class MobileNetV3Small(MobileNetV3):
 
 def _convolutions(module: nn.Module) -> list[nn.Conv2d]:
     return [layer for layer in module.modules() if isinstance(layer, nn.Conv2d)]
-
-
-def _halves(layer: nn.Module) -> bool:
-    return any(convolution.stride == (2, 2) for convolution in _convolutions(layer))

@@ -79,10 +79,12 @@ def load_pretrained(model: nn.Module, weights: Weights, name: str, *, first: str
     expected = model.state_dict()
     state = from_eight_bits(read_state(path))
     state = {k: v for k, v in state.items() if not k.startswith(CLASSIFIERS)}
-    channels = expected[first].shape[1]
-    made_for_rgb = first in state and state[first].shape[1:2] == (3,)
-    if first in state and state[first].ndim == 4:
-        state[first] = _adapt_channels(state[first], channels)
+    channels, *kernel = expected[first].shape[1:]
+    made_for_rgb = first in state and state[first].shape[1:] == (3, *kernel)
+    if made_for_rgb and channels == 1:
+        state[first] = state[first].sum(1, keepdim=True)
+    elif channels == 3 and first in state and state[first].shape[1:] == (1, *kernel):
+        state[first] = state[first].expand(-1, 3, -1, -1) / 3
     refuse_misfits(expected, state, f"torchvision's {name}", path)
     model.load_state_dict(state)
     return averaged(IMAGENET_MEAN, IMAGENET_STD, channels) if made_for_rgb else (None, None)
@@ -120,15 +122,6 @@ def _refused(path: Path) -> UserError:
         "unpickling objects can run code. Save it with "
         "torch.save(model.state_dict(), path) or as safetensors"
     )
-
-
-def _adapt_channels(filters: Tensor, channels: int) -> Tensor:
-    change = (filters.shape[1], channels)
-    if change == (3, 1):
-        return filters.sum(1, keepdim=True)
-    if change == (1, 3):
-        return filters.expand(-1, 3, -1, -1) / 3
-    return filters
 
 
 def averaged(

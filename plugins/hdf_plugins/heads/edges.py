@@ -83,16 +83,12 @@ def edge_losses(
         values = BOX_LOSSES[loss](_ordered(found), _ordered(boxes))
     terms: dict[str, Tensor] = {loss: masked_mean(values, present)}
     if focal:
-        terms["distribution_focal"] = focal * masked_mean(_focal(raw, boxes, size), present)
+        bins_x, bins_y = raw["x"].shape[-1], raw["y"].shape[-1]
+        x = distribution_focal(raw["x"], boxes[..., 0::2] * (bins_x / width) - 0.5)
+        y = distribution_focal(raw["y"], boxes[..., 1::2] * (bins_y / height) - 0.5)
+        mean = (x.sum(-1) + y.sum(-1)) / 4
+        terms["distribution_focal"] = focal * masked_mean(mean, present)
     return terms
-
-
-def _focal(raw: dict[str, Tensor], boxes: Tensor, size: tuple[int, int]) -> Tensor:
-    """The mean over four edges, [B, L]."""
-    bins_x, bins_y = raw["x"].shape[-1], raw["y"].shape[-1]
-    x = distribution_focal(raw["x"], boxes[..., 0::2] * (bins_x / size[1]) - 0.5)
-    y = distribution_focal(raw["y"], boxes[..., 1::2] * (bins_y / size[0]) - 0.5)
-    return (x.sum(-1) + y.sum(-1)) / 4
 
 
 def _moments(logits: Tensor, side: int) -> Tensor:

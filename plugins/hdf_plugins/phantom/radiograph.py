@@ -92,7 +92,9 @@ def attenuation(phantom: Examination, noise: torch.Generator) -> Tensor:
     air = smooth(_lung_air(beam, thorax) * scale, phantom.exposure.motion / beam.spacing)
     soft = body - air * (1 - lung_density(phantom.lungs, beam, noise))
     soft -= _gas(beam, thorax) * scale
-    soft += texture(noise, beam.size, BOWEL) * (phantom.bowel * _abdomen(beam, thorax))
+    _, v = beam.axes()
+    below_domes = v[:, None] - float(thorax.domes.bounds()[0][1]) - 2.5
+    soft += texture(noise, beam.size, BOWEL) * (phantom.bowel * torch.sigmoid(below_domes))
     vessels, strokes = torch.zeros(2, beam.size[0] + 2, beam.size[1] + 2)
     for part in phantom.vessels:
         stroke(vessels, beam, part, step=0.7)
@@ -152,12 +154,6 @@ def _remainder(start: Tensor, stop: Tensor, without: tuple[Tensor, Tensor]) -> T
 
 def _length(start: Tensor, stop: Tensor) -> Tensor:
     return (stop - start).clamp(min=0)
-
-
-def _abdomen(beam: Beam, thorax: Thorax) -> Tensor:
-    """A weight from 0 in the chest to 1 below the domes of the diaphragm, [H, 1]."""
-    _, v = beam.axes()
-    return torch.sigmoid(v[:, None] - float(thorax.domes.bounds()[0][1]) - 2.5)
 
 
 def _gas(beam: Beam, thorax: Thorax) -> Tensor:

@@ -63,17 +63,11 @@ def _course(random: Random, side: int, start: Array, drop: Array) -> Array:
     fall = np.interp(angle, [0, 20, 60, 95, 150], [-0.02, -0.03, 0.15, 0.52, 1.0])
     wobble = random.normal(0, 0.12, (11, 1)) + random.normal(0, 0.25, (11, 1)) * PART
     y = start + drop * fall + wobble
-    reach, depth = _cage(y)
-    reach = reach * np.interp(NUMBER, [0, 1, 2, 3], [0.78, 0.96, 1.0, 1.0])
+    height = np.clip((y + 13.2) / 17.0, 0.0, 1.0)
+    depth = 8.6 * (0.35 + 0.65 * np.sqrt(1 - (1 - height) ** 2.1))  # half that of the cage
+    reach = np.interp(y, *HALF_CAGE) * np.interp(NUMBER, [0, 1, 2, 3], [0.78, 0.96, 1.0, 1.0])
     turn = np.deg2rad(angle)
     return np.stack([side * reach * np.sin(turn) ** 0.9, y, -depth * np.cos(turn) - 0.4], -1)
-
-
-def _cage(y: Array) -> tuple[Array, Array]:
-    """Half width and half depth of the cage at height y, around the lungs."""
-    height = np.clip((y + 13.2) / 17.0, 0.0, 1.0)
-    rounded = np.sqrt(1 - (1 - height) ** 2.1)
-    return np.interp(y, *HALF_CAGE), 8.6 * (0.35 + 0.65 * rounded)
 
 
 PITCH = 2.25  # cm from one vertebra to the next
