@@ -45,7 +45,7 @@ def review(
     no_browser: bool,
     plugins_dir: Path | None,
 ) -> None:
-    """Correct a model's boxes by eye, doubtful images first.
+    """Correct a model's boxes by eye, the most doubtful images first if the model has doubt.
 
     MODEL is a shipped model, the folder of a run or a model file; IMAGES is a folder. Boxes can be
     dragged; images are accepted or flagged. The accepted boxes become a table for training.
@@ -72,9 +72,9 @@ def review(
 
     folder = images.resolve()
     table = out or folder.with_name(f"{folder.name}-corrections.csv")
-    films = images_to_review(images)
-    refuse_tables(table)
     report = reporter()
+    films = images_to_review(images, report.say)
+    refuse_tables(table)
     with ExitStack() as stack:
         listening = stack.enter_context(open_socket(host, port))
         predictor = load_predictor(model, plugins_dir=plugins_dir)

@@ -270,7 +270,9 @@ def test_films_are_those_that_prediction_finds(tmp_path: Path) -> None:
     pixels = np.zeros((8, 8), np.uint16)
     for name in ("1.2.840.113", "ward b/IM0001"):
         write_dicom(folder / "dicom.dcm", pixels).rename(folder / name)
-    found = images_to_review(folder)
+    said: list[str] = []
+    found = images_to_review(folder, said.append)
+    assert said == ["passed over 4 files that are no images: 2 hidden, 1 without a suffix, 1 .txt"]
     assert [film.name for film in found] == [
         *("1.2.840.113", *(f"film-{n}.png" for n in range(11))),
         *("ward b/IM0001", "ward b/1/film-0.png"),

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 
 from hdf.errors import Problem, UserError, user_error
 from hdf.files.atomic import refuse_unwritable, write_table
-from hdf.images import SUFFIXES
 from hdf.inference.sources import ImagePath, find_images
 from hdf.tools.review.journal import Entry, Written
 
@@ -19,15 +18,20 @@ COLUMNS = ("name", "label", "x0", "y0", "w", "h", "img_shape_x", "img_shape_y", 
 FLAGGED = ("name", "note")
 
 
-def images_to_review(folder: Path) -> list[ImagePath]:
+def images_to_review(
+    folder: Path, say: Callable[[str], None] = lambda text: None
+) -> list[ImagePath]:
     """The images that ``hdf predict`` finds in a folder and its sub-folders, in the same order.
+
+    Args:
+        say: is told what was passed over, one line at a time.
 
     Raises:
         UserError: there is no such folder or no image in it, or a table can't name one of them.
     """
     if not folder.is_dir():
         raise user_error("there is no such folder of images", str(folder))
-    found = find_images([folder])
+    found = find_images([folder], say)
     if problems := list(_unnameable(found)):
         raise UserError(problems)
     return found
@@ -35,20 +39,14 @@ def images_to_review(folder: Path) -> list[ImagePath]:
 
 def _unnameable(films: Sequence[ImagePath]) -> Iterator[Problem]:
     """A table's cells are UTF-8 without blanks around them, and may name an image by its stem."""
-    names = Counter(name for film in films for name in {film.name, _stem(film.name)})
+    names = Counter(name for film in films for name in {film.name, film.stem})
     for film in sorted(films):
-        stem = _stem(film.name)
+        stem = film.stem
         if names[film.name] > 1 or names[stem] > 1:
             yield Problem(str(film.path), "another image has this stem, too; keep one of them")
         as_it_is = film.path.as_posix().endswith(film.name)  # not with bytes that are no UTF-8
         if stem != stem.strip() or not film.name.isprintable() or not as_it_is:
             yield Problem(str(film.path), "no table can hold this name; rename the file")
-
-
-def _stem(name: str) -> str:
-    """Without the suffix, where that is an image format's: a DICOM's name may be full of dots."""
-    stem, dot, suffix = name.rpartition(".")
-    return stem if f"{dot}{suffix}".lower() in SUFFIXES else name
 
 
 def journal_path(table: Path) -> Path:
