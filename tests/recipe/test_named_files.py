@@ -61,3 +61,18 @@ def test_check_refuses_a_recipe_whose_files_are_not_there(hdf: Hdf, tiny_recipe:
         assert f"({key}): " in line and path in line
     assert lines[-1].endswith("give --no-files")
     assert hdf(*arguments, "--no-files").returncode == 0
+
+
+def test_a_path_may_begin_at_home(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "films").mkdir()
+    named = "data.loader={use: image_folder, images: ~/films}"
+    assert missing(registry, named) == []
+    (part,) = [
+        part
+        for key, part in check_recipe(resolve(Path("vgg16_mse"), [named]), registry).parts.items()
+        if key == ("data", "loader")
+    ]
+    assert part.values["images"] == tmp_path / "films"

@@ -20,7 +20,7 @@ def missing_files(checked: CheckedRecipe) -> list[Problem]:
     """
     found = []
     for key, path in _named(checked):
-        if not os.path.exists(path.expanduser()):  # noqa: PTH110  # no error for too long a name
+        if not os.path.exists(path):  # noqa: PTH110  # no error for too long a name
             hint = "" if path.is_absolute() else "; it counts from the folder where hdf is started"
             message = f"there is no file or folder {str(path)!r}{hint}"
             found.append(Problem(checked.where(*key), message))

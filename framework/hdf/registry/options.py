@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, NotRequired, Required, Union, cast, get_args, get_origin
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter
@@ -104,10 +106,12 @@ class Options:
     def validate(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Keyword arguments of the right types; options left out keep the component's defaults.
 
+        A path that starts with ``~`` begins at the user's home.
+
         Raises:
             pydantic.ValidationError: with all that is wrong.
         """
-        return self._adapter.validate_json(json.dumps(values))
+        return _from_home(self._adapter.validate_json(json.dumps(values)))
 
     def resolved(self, validated: Mapping[str, Any]) -> dict[str, Any]:
         """Validated options as plain JSON, completed with the component's defaults."""
@@ -177,6 +181,16 @@ def _check(name: str, parameter: inspect.Parameter, hints: Mapping[str, Any]) ->
     except (PydanticUserError, PydanticSerializationError) as error:
         message = f"{name!r} is a {_readable(hints[name])}, which no value of a recipe can be"
         raise UnusableSignatureError(message) from error
+
+
+def _from_home(value: Any) -> Any:
+    if isinstance(value, Path):
+        return Path(os.path.expanduser(value))  # noqa: PTH111  # pathlib's raises for no such user
+    if isinstance(value, dict):
+        return {key: _from_home(held) for key, held in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(map(_from_home, value))
+    return value
 
 
 def _required(parameter: inspect.Parameter) -> bool:

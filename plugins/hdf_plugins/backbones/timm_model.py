@@ -62,7 +62,7 @@ class Timm(nn.Module):
         if about.fixed_input_size:
             options["img_size"] = image_size
         if weights != "none":
-            path = hub_file(name, about) if weights == "imagenet" else Path(weights).expanduser()
+            path = hub_file(name, about) if weights == "imagenet" else Path(weights)
             state = read_state(path)
             if weights != "imagenet":
                 whole = _build(name, num_classes=0, **options).state_dict()

@@ -75,7 +75,7 @@ def load_pretrained(model: nn.Module, weights: Weights, name: str, *, first: str
     if weights == "imagenet":
         path = imagenet_file(name)
     else:
-        path = _shipped()[name] if weights == "phantom" else Path(weights).expanduser()
+        path = _shipped()[name] if weights == "phantom" else Path(weights)
     expected = model.state_dict()
     state = from_eight_bits(read_state(path))
     state = {k: v for k, v in state.items() if not k.startswith(CLASSIFIERS)}
