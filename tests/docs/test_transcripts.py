@@ -50,6 +50,7 @@ BY_HAND = {
         "http://127.0.0.1:8017/": "a server, which does not end: tests/cli/test_review.py",
     },
     "run-folder.md": {
+        "heart: nearly the same": "a run that learns nothing: tests/training/test_hopeless.py",
         "runs/vgg16_mse/": "names of files: tests/docs/test_run_folder.py",
         "NAME-crossval/": "names of files: tests/docs/test_run_folder.py",
     },

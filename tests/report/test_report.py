@@ -120,11 +120,14 @@ def test_each_kind_has_the_parts_that_it_can_have(crossval: Path) -> None:
 
 
 def test_a_model_that_answers_the_same_everywhere_is_named(crossval: Path, tmp_path: Path) -> None:
-    assert "same box" not in (crossval / "report.html").read_text()
     folder = tmp_path / "out"
     shutil.copytree(crossval, folder)
     same = {"spread": {"left_lung": 0.012}, "causes": ["train.optimizer.lr is 1e-09, try 1e-3"]}
     summary = json.loads((folder / "summary.json").read_text())
+    for fold in summary["folds"]:
+        fold.pop("constant_answers", None)
+    (folder / "summary.json").write_text(json.dumps(summary))
+    assert "same box" not in write_report(folder, []).read_text()
     summary["folds"][1]["constant_answers"] = same
     (folder / "summary.json").write_text(json.dumps(summary))
     summary = json.loads((folder / "fold-0" / "summary.json").read_text())

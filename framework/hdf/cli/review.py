@@ -45,7 +45,9 @@ def review(
     no_browser: bool,
     plugins_dir: Path | None,
 ) -> None:
-    """Correct a model's boxes by eye, the most doubtful images first if the model has doubt.
+    """Correct a model's boxes by eye.
+
+    The most doubtful images come first, if the model has doubt.
 
     MODEL is a shipped model, the folder of a run or a model file; IMAGES is a folder. Boxes can be
     dragged; images are accepted or flagged. The accepted boxes become a table for training.

@@ -110,7 +110,7 @@ class Timing:
     @property
     def _end(self) -> float:
         """Seconds of what follows the last epoch: doubt, scores, pictures and the report."""
-        from hdf.training.finish import looks  # not above: first asked for after the first steps
+        from hdf.training.doubt import looks  # not above: first asked for after the first steps
 
         images, fitting = looks(self.run)
         validated = len(self.run.split.val)
