@@ -111,7 +111,8 @@ class Options:
         Raises:
             pydantic.ValidationError: with all that is wrong.
         """
-        return _from_home(self._adapter.validate_json(json.dumps(values)))
+        validated = self._adapter.validate_json(json.dumps(values))
+        return {name: _from_home(value) for name, value in validated.items()}
 
     def resolved(self, validated: Mapping[str, Any]) -> dict[str, Any]:
         """Validated options as plain JSON, completed with the component's defaults."""
