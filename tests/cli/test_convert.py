@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,9 @@ def test_predictions_are_labels(films: Path, registry: Registry) -> None:
         "c": [],
     }
     assert _boxes(_read(registry, **options, min_score=0.5))["a"] == [("heart", [5, 6, 25, 16])]
+    os.link("films/a.png", b"films/\xff.png")
+    Path("found.csv").write_text(f"{header}films/\\udcff.png,heart,0.9,5,6,25,16,0.4,\n")
+    assert _boxes(_read(registry, **options)) == {"\\udcff": [("heart", [5, 6, 25, 16])]}
     Path("found.csv").write_text(f"{header}films/c.png,,,,,,,,the file is damaged\n")
     loader = registry.find("loader", "hdf_predictions").load()
     (sample,) = loader(images=Path("films"), table=Path("found.csv")).records()

@@ -239,6 +239,12 @@ def _mutated(data: bytes, count: int) -> list[bytes]:
     return cuts + flips
 
 
+def test_a_png_that_ends_in_its_header_is_damaged(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\nxx")
+    with pytest.raises(UserError, match="can't be read as a PNG image: the file is damaged$"):
+        read_image(tmp_path / "a.png")
+
+
 @pytest.mark.parametrize("name", ["a.npy", "a.png", "a.jpg", "colour16.png"])
 def test_damaged_files_are_an_error_or_an_image_in_range(tmp_path: Path, name: str) -> None:
     path = tmp_path / name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -218,7 +219,8 @@ def _reading(path: Path, kind: Format) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
-        said = isinstance(error, shown) and str(error)
+        is_short = isinstance(error.__cause__, struct.error)  # Pillow quotes it, about buffers
+        said = isinstance(error, shown) and not is_short and str(error)
         message = f"can't be read as a {kind.name}: {said or 'the file is damaged'}"
         if isinstance(error, OSError) and error.strerror:
             message = f"can't be opened: {error.strerror}"

@@ -145,7 +145,8 @@ class Folder:
         inside = not (wanted.anchor or ".." in wanted.parts)
         if inside and is_file(path) and is_image(path):
             return [path]
-        for spelling in (wanted.name, self.strip(wanted.name)):
+        as_written = name.rpartition("/")[2]  # a backslash may stand for a byte: `utf8_name`
+        for spelling in (wanted.name, self.strip(wanted.name), as_written):
             for key in dict.fromkeys((spelling, stem_of(spelling))):
                 fitting = filter(is_image, self._by_name.get(key.lower(), ()))
                 if found := self._nearest(fitting, wanted.parts[:-1], key):
