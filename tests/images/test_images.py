@@ -241,7 +241,7 @@ def _mutated(data: bytes, count: int) -> list[bytes]:
 
 def test_a_png_that_ends_in_its_header_is_damaged(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\nxx")
-    with pytest.raises(UserError, match="can't be read as a PNG image: the file is damaged$"):
+    with pytest.raises(UserError, match=r"PNG image: the file is damaged$"):
         read_image(tmp_path / "a.png")
 
 
