@@ -1,44 +1,25 @@
-"""What a run, a cross-validation and an evaluation end with, and ``report.html`` for people."""
+"""How a run, a cross-validation and an evaluation end: ``summary.json`` and ``report.html``."""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from hdf.console import forecast
 from hdf.console.progress import Reporter
-from hdf.evaluation.comparison import Comparison
-from hdf.evaluation.tables import write_matches, write_predictions
 from hdf.files.atomic import write_json
 from hdf.report.figures import spoken
 from hdf.report.films import albums, colours_of
 from hdf.report.finished import KINDS, Finished, bare_path, read_finished, shown_recipe
 from hdf.report.page import write_page
 from hdf.report.sections import doubts, headlines, sections
-from hdf.runs.run_folder import MATCHES, PREDICTIONS, RunFolder
-from hdf.types import Detections, Sample, Target
+from hdf.runs.run_folder import RunFolder
+from hdf.types import Sample
 
 NAME = "report.html"
 MADE_BY = "hdf report"
-
-
-def write_answers(
-    folder: RunFolder,
-    comparison: Comparison,
-    samples: Sequence[Sample],
-    targets: Sequence[Target],
-    detections: Sequence[Detections],
-    labels: tuple[str, ...],
-) -> None:
-    """Write ``predictions.csv`` and ``matches.csv``.
-
-    Args:
-        targets: true boxes in original pixels, one an image, as `samples` and `detections` are.
-    """
-    write_predictions(folder.path / PREDICTIONS, samples, targets, detections, labels)
-    write_matches(folder.path / MATCHES, comparison)
 
 
 def finish(
