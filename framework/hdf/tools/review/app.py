@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import traceback
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -45,46 +44,40 @@ ROOM = 512 * 2**20
 
 
 class Pictures:
-    """JPEGs of the images, in a bounded cache; safe to use from several threads.
+    """JPEGs of the images, kept while there is room; safe to use from several threads.
 
     Args:
-        room: the most bytes in the cache.
+        room: bytes of pictures after which no more are kept.
     """
 
     def __init__(self, room: int = ROOM) -> None:
         self.room = room
-        self._kept: OrderedDict[Path, bytes] = OrderedDict()
-        self._size = 0
+        self._kept: dict[Path, bytes] = {}
         self._lock = Lock()
 
     def offer(self, path: Path, image: Tensor) -> None:
-        """Cache an image that has just been read, if there is room for it."""
-        if self._size < self.room:
-            self._keep(path, image)
+        """Keep an image that has just been read."""
+        if self.room > 0:
+            self._drawn(path, image)
 
     def get(self, path: Path) -> bytes:
-        """The JPEG of a file, which is read again if it is not in the cache.
+        """The JPEG of a file, which is read again if it was not kept.
 
         Raises:
             UserError: the file can't be read.
         """
-        with self._lock:
-            if path in self._kept:
-                self._kept.move_to_end(path)
-                return self._kept[path]
-        return self._keep(path, read_image(path))
+        return self._kept.get(path) or self._drawn(path, read_image(path))
 
-    def _keep(self, path: Path, image: Tensor) -> bytes:
+    def _drawn(self, path: Path, image: Tensor) -> bytes:
         """A grey JPEG with the black and white of hdf's other pictures."""
         grey, _ = as_grey(image, 1, LARGEST_SIDE)
         buffer = BytesIO()
         Image.fromarray(grey).save(buffer, "JPEG", quality=QUALITY)
         picture = buffer.getvalue()
         with self._lock:
-            self._size += len(picture) - len(self._kept.pop(path, b""))
-            self._kept[path] = picture
-            while self._size > self.room and len(self._kept) > 1:
-                self._size -= len(self._kept.popitem(last=False)[1])
+            if path not in self._kept and self.room >= len(picture):
+                self._kept[path] = picture
+                self.room -= len(picture)
         return picture
 
 
