@@ -52,7 +52,7 @@ def write_report(folder: Path, samples: Iterable[Sample]) -> Path:
         UserError: the folder can't be read, or the page can't be written.
     """
     finished, path = read_finished(folder), folder / NAME
-    labels = tuple(dict.fromkeys(finished.comparison.matches.label))
+    colours = colours_of(finished.comparison.matches.label)
     write_page(
         path,
         "report.html",
@@ -64,7 +64,7 @@ def write_report(folder: Path, samples: Iterable[Sample]) -> Path:
         headlines=list(headlines(finished.metrics)),
         sections=list(sections(finished)),
         albums=albums(finished.comparison, {sample.id: sample for sample in samples}),
-        colours=[(spoken(name), *pair) for name, pair in colours_of(labels).items()],
+        colours=[(spoken(name), *pair) for name, pair in colours.items()],
         recipe=shown_recipe(finished.recipe),
         environment=list(_environment(finished.environment())),
     )
