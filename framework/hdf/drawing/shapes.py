@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import BytesIO
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import ImageColor
+from PIL.Image import Image
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
@@ -19,6 +21,7 @@ LINE = 2.0
 
 HALO = 4.0
 HALO_ALPHA = 0.5
+QUALITY = 84
 SAMPLED = 4
 """Black and white are measured on every fourth row and column, which is accurate enough."""
 
@@ -43,6 +46,13 @@ def as_grey(image: Tensor, smallest: int, largest: int) -> tuple[Picture, float]
     black, white = sample.quantile(torch.tensor([0.005, 0.995])).tolist()
     grey = ((shown - black) / max(white - black, 1e-6)).clamp(0, 1).mul(255).byte().numpy()
     return grey, scale
+
+
+def as_jpeg(picture: Image) -> bytes:
+    """A picture as a small JPEG."""
+    buffer = BytesIO()
+    picture.save(buffer, "JPEG", quality=QUALITY, optimize=True)
+    return buffer.getvalue()
 
 
 def blend(picture: Picture, alpha: Alpha, colour: str) -> None:

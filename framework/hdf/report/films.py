@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from io import BytesIO
 
 import torch
 from PIL import Image
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from hdf.data.decode import attempted, read_pixels
 from hdf.drawing.colours import BoxColours, box_colours
-from hdf.drawing.shapes import as_grey
+from hdf.drawing.shapes import as_grey, as_jpeg
 from hdf.evaluation.comparison import Comparison
 from hdf.report.figures import spoken
 from hdf.types import Sample
@@ -22,7 +21,6 @@ MOST = 6
 """Images of each kind: worst, typical and best."""
 
 SIDES = (896, 768, 640, 512, 384, 256)
-QUALITY = 84
 MOST_BYTES = 80_000
 """Of a JPEG, before base64 adds a third."""
 
@@ -133,14 +131,7 @@ def encoded(image: Tensor) -> tuple[str, float, tuple[int, int]]:
     """
     for side in SIDES:
         grey, scale = as_grey(image, 1, side)
-        data = jpeg(Image.fromarray(grey))
+        data = as_jpeg(Image.fromarray(grey))
         if len(data) <= MOST_BYTES:
             break
     return base64.b64encode(data).decode(), scale, (grey.shape[1], grey.shape[0])
-
-
-def jpeg(picture: Image.Image) -> bytes:
-    """A picture as a small JPEG."""
-    buffer = BytesIO()
-    picture.save(buffer, "JPEG", quality=QUALITY, optimize=True)
-    return buffer.getvalue()

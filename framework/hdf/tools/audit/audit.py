@@ -18,9 +18,10 @@ from hdf.data.dataset import list_samples, read_images
 from hdf.data.decode import in_original_pixels
 from hdf.data.store import Store
 from hdf.drawing.colours import true_colours
+from hdf.drawing.shapes import as_jpeg
 from hdf.recipe.check import CheckedRecipe
 from hdf.report import page
-from hdf.report.films import Film, jpeg, stroke
+from hdf.report.films import Film, stroke
 from hdf.runtime.resources import keep_freed_memory
 from hdf.tools.audit import KINDS, Finding, in_order
 from hdf.tools.audit.anatomy import find_odd_boxes
@@ -154,7 +155,7 @@ def _film(store: Store, row: int, sample: Sample) -> Film:
     [image] = store.images[torch.tensor([row])]
     picture = Image.fromarray(unpadded(image[0], store.geometry[row]).numpy())
     picture.thumbnail((SIDE, SIDE))
-    data = base64.b64encode(jpeg(picture)).decode()
+    data = base64.b64encode(as_jpeg(picture)).decode()
     strokes = []
     if sample.target is not None:
         height, width = size = store.geometry[row].original_size

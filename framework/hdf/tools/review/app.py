@@ -5,7 +5,6 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any
@@ -15,12 +14,13 @@ from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 from torch import Tensor
 
 from hdf.drawing.colours import true_colours
-from hdf.drawing.shapes import as_grey
+from hdf.drawing.shapes import as_grey, as_jpeg
 from hdf.errors import UserError
 from hdf.images import read_image
 from hdf.inference.answer import Answer
@@ -30,16 +30,9 @@ from hdf.tools.review.desk import ConflictError, Desk, RefusedError, shown
 from hdf.tools.review.journal import Change
 
 PAGE = Path(__file__).parent / "page"
-TYPES = {
-    ".html": "text/html",
-    ".css": "text/css",
-    ".js": "text/javascript",
-    ".svg": "image/svg+xml",
-}
 LARGEST_CHANGE = 65_536
 """The most bytes of a change; a dozen boxes take about a thousand."""
 LARGEST_SIDE = 2048
-QUALITY = 85
 ROOM = 512 * 2**20
 
 
@@ -71,9 +64,7 @@ class Pictures:
     def _drawn(self, path: Path, image: Tensor) -> bytes:
         """A grey JPEG with the black and white of hdf's other pictures."""
         grey, _ = as_grey(image, 1, LARGEST_SIDE)
-        buffer = BytesIO()
-        Image.fromarray(grey).save(buffer, "JPEG", quality=QUALITY)
-        picture = buffer.getvalue()
+        picture = as_jpeg(Image.fromarray(grey))
         with self._lock:
             if path not in self._kept and self.room >= len(picture):
                 self._kept[path] = picture
@@ -120,13 +111,9 @@ def predicting(
 
 def make_app(desk: Desk, pictures: Pictures) -> Starlette:
     """The application, without `hdf.tools.review.serve.Guard`."""
-    files = {path.name: path for path in PAGE.iterdir() if path.suffix in TYPES}
 
-    async def page(request: Request) -> Response:
-        path = files.get(request.path_params.get("name", "index.html"))
-        if path is None:
-            return PlainTextResponse("There is no such file.", 404)
-        return Response(path.read_bytes(), media_type=TYPES[path.suffix])
+    def page(request: Request) -> Response:
+        return FileResponse(PAGE / "index.html")
 
     def about(request: Request) -> Response:
         colours = zip(desk.labels, true_colours(len(desk.labels)), strict=True)
@@ -156,7 +143,7 @@ def make_app(desk: Desk, pictures: Pictures) -> Starlette:
     return Starlette(
         routes=[
             Route("/", page),
-            Route("/page/{name}", page),
+            Mount("/page", StaticFiles(directory=PAGE)),
             Route("/about", about),
             Route("/images/{after:int}", images),
             Route("/picture/{number:int}", picture),
