@@ -74,11 +74,11 @@ def frame(box: Sequence[float], width: float, shape: tuple[int, ...]) -> Alpha:
 def rectangle(box: Sequence[float], shape: tuple[int, ...]) -> Alpha:
     """The share of each pixel [H, W] that a box covers."""
     x0, y0, x1, y1 = box
-    return np.outer(_covered(y0, y1, shape[0]), _covered(x0, x1, shape[1]))
+    return np.outer(covered(y0, y1, shape[0]), covered(x0, x1, shape[1]))
 
 
-def _covered(start: float, end: float, count: int) -> Alpha:
+def covered(start: float, end: float, count: int) -> Alpha:
     """The share of each of `count` pixels in a row between two edges."""
     left = np.arange(count, dtype=np.float32)
-    covered = np.minimum(left + 1, end) - np.maximum(left, start)
-    return covered.clip(0, 1).astype(np.float32)
+    shares = np.minimum(left + 1, end) - np.maximum(left, start)
+    return shares.clip(0, 1).astype(np.float32)
