@@ -26,11 +26,7 @@ def spoken(name: str) -> str:
 
 
 def learning(histories: Sequence[History], augmented: bool) -> Iterator[Chart]:
-    """Loss and IoU after each epoch; for several trainings only the IoU, one line each.
-
-    Args:
-        augmented: whether the training loss is that of augmented images.
-    """
+    """Loss, perhaps of augmented images, and IoU after each epoch; only the IoU of several runs."""
     if len(histories) == 1:
         training = "training, augmented" if augmented else "training"
         validation, inner = "validation", "inner split"
@@ -80,11 +76,7 @@ def _over_epochs(title: str, unit: str, lines: Lines, alt: str) -> Iterator[Char
 
 
 def scores(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Chart:
-    """The mean IoU with its interval, beside the constant box.
-
-    Args:
-        rows: names and metrics.
-    """
+    """The mean IoU with its interval, beside the constant box; of each name and its metrics."""
     ends = [end for _, item in rows for end in (*item["iou_mean_95"], item["constant_box_iou"])]
     y = charts.row_axis([name for name, _ in rows])
     x = charts.axis(charts.BESIDE_ROWS, "mean IoU", min(ends), max(ends))
@@ -156,11 +148,7 @@ def edge_errors(comparison: Comparison) -> Iterator[Chart]:
 
 
 def agreement(comparison: Comparison, ratio: Mapping[str, Any]) -> Chart:
-    """Bland and Altman's plot of the cardiothoracic ratio (Lancet 1986).
-
-    Args:
-        ratio: the part ``ratio`` of the metrics.
-    """
+    """Bland and Altman's plot of the metrics' ``ratio`` (Lancet 1986)."""
     every = ratios_of(comparison.matches)
     known = every.part(~every.found.isnan())
     difference, mean = known.found - known.true, (known.found + known.true) / 2
@@ -182,11 +170,7 @@ def agreement(comparison: Comparison, ratio: Mapping[str, Any]) -> Chart:
 
 
 def coverage(rows: Sequence[tuple[str, Mapping[str, Any]]], level: float) -> Chart:
-    """How often calibrated boxes contain the truth, beside the promised level.
-
-    Args:
-        rows: names, and ``coverage`` with ``coverage_95``.
-    """
+    """How often what each name calibrates holds the truth, beside the promised level."""
     y = charts.row_axis([name for name, _ in rows])
     lowest = min(level, *(item["coverage_95"][0] for _, item in rows))
     x = charts.axis(charts.BESIDE_ROWS, "% that hold the truth", lowest, 1, percent=True)

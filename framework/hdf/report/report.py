@@ -43,10 +43,7 @@ def finish(
 
 
 def write_report(folder: Path, samples: Iterable[Sample]) -> Path:
-    """Write the report of a finished run, from its files and the images.
-
-    Returns:
-        Its path.
+    """Write the report of a finished run, from its files and the images, and return its path.
 
     Raises:
         UserError: the folder can't be read, or the page can't be written.

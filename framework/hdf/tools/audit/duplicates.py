@@ -115,11 +115,7 @@ def _described(name: str, part: str, pair: Pair) -> str:
 
 
 def same_radiographs(survey: Survey, usable: Tensor, progress: Progress) -> list[Pair]:
-    """All pairs of images with equal pixels, and those that are nearly the same.
-
-    Args:
-        usable: bool [N], the images that are not blank.
-    """
+    """All pairs with equal pixels, and usable ones (bool [N]) with nearly the same."""
     first_of: dict[bytes, int] = {}
     pairs = []
     for image, digest in enumerate(survey.digest):
@@ -172,12 +168,9 @@ class Candidates(NamedTuple):
 
 
 def shortlist(small: Tensor) -> Iterator[Candidates]:
-    """The most similar images of each, for `QUERIES` images at a time.
+    """The most similar images of each, for `QUERIES` of float32 [N, SIDE, SIDE] at a time.
 
     Every image is compared with all others, as it is, mirrored and zoomed.
-
-    Args:
-        small: float32 [N, SIDE, SIDE].
     """
     if not len(small):
         return

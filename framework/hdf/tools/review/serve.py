@@ -47,10 +47,7 @@ def is_loopback(host: str) -> bool:
 
 
 def open_socket(host: str, port: int) -> socket.socket:
-    """A listening socket.
-
-    Args:
-        port: 0 for any free port.
+    """A listening socket; port 0 is any free one.
 
     Raises:
         UserError: the port is in use, or this machine has no such host.
