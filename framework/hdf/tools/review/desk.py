@@ -22,7 +22,6 @@ from hdf.tools.review.table import (
 )
 
 DIGITS = 2
-SHOWN_MISSING = 5
 
 
 class ConflictError(Exception):
@@ -168,11 +167,8 @@ class Desk:
         path, inside = self.films[0]
         folder, journal = str(path.parents[inside.count("/")]), self._journal.path.name
         message = f"has a decision in {journal}, but is missing; put it back, or give another --out"
-        texts = [f"{name}: {message}" for name in missing[:SHOWN_MISSING]]
-        if len(missing) > SHOWN_MISSING:
-            texts.append(f"and {len(missing) - SHOWN_MISSING} more")
-        if texts:
-            raise UserError([Problem(folder, text) for text in texts])
+        if missing:
+            raise UserError([Problem(folder, f"{name}: {message}") for name in missing])
 
     def _image(self, number: int) -> dict[str, Any]:
         name, answer = self.films[number].name, self._results[number].answer
