@@ -37,7 +37,6 @@ class Decision(_Model):
         id: made by the page, so that a change that is sent twice is saved once.
         name: of the image, as `hdf.inference.sources.ImagePath` has it.
         boxes: by label, (x0, y0, x1, y1) on pixel edges of the original image.
-        note: the reviewer's comment.
     """
 
     id: str = Field(pattern=r"^[0-9a-f-]{8,64}$")
@@ -176,14 +175,14 @@ class Journal:
 
     def _cut(self, length: int) -> None:
         self._file.truncate(length)
-        os.fsync(self._file)
+        os.fsync(self._file.fileno())
 
     def _write(self, line: bytes) -> None:
         end = self._file.seek(0, os.SEEK_END)
         try:
             while line:
                 line = line[self._file.write(line) :]
-            os.fsync(self._file)
+            os.fsync(self._file.fileno())
         except OSError:
             self._file.truncate(end)
             raise
