@@ -37,12 +37,9 @@ _WHAT = ("centre x", "centre y", "width", "height")
 
 
 def find_odd_boxes(boxes: Sequence[Box], small: Tensor, names: Sequence[str]) -> Iterator[Finding]:
-    """Tiny, mirrored and far boxes.
+    """Tiny, mirrored and far ones among sound boxes.
 
-    Args:
-        boxes: sound ones.
-        small: the images, float32 [N, SIDE, SIDE], none of them inverted.
-        names: of the N images.
+    `small` holds the N images, float32 [N, SIDE, SIDE], none of them inverted; `names` are theirs.
     """
     groups: dict[tuple[str, str], list[Box]] = defaultdict(list)
     for box in boxes:

@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -64,11 +63,8 @@ def find_duplicates(
 ) -> Iterator[Finding]:
     """One finding for each radiograph that is there more than once, however often.
 
-    It is severe if the same radiograph is on different sides, directly or through other pairs.
-
-    Args:
-        names: of the images.
-        parts: of the split, as `hdf.tools.audit.records.parts_of` returns them.
+    It is severe if the same radiograph is on different sides, directly or through other pairs;
+    `parts` are those of `hdf.tools.audit.records.parts_of`.
     """
     linked = _linked(pairs, len(parts))
     sure = _linked([pair for pair in pairs if pair.likeness >= SAME], len(parts))
@@ -128,49 +124,40 @@ def same_radiographs(survey: Survey, usable: Tensor, progress: Progress) -> list
 def _nearly_same(survey: Survey, alone: Tensor, progress: Progress) -> Iterator[Pair]:
     best: dict[tuple[int, int], Pair] = {}
     with one_torch_thread(), ThreadPoolExecutor(workers()) as pool:
-        for number, given in enumerate(shortlist(survey.small[alone]), 1):
-            there = given._replace(first=alone[given.first], second=alone[given.second])
-            rows = torch.split(torch.arange(len(there.first)), TOGETHER)
-            for pair in chain(*pool.map(partial(_decided, survey), map(there.of, rows))):
-                ends = (pair.first, pair.second)
-                best[ends] = max(pair, best.get(ends, pair), key=lambda item: item.likeness)
+        for number, (ends, pose) in enumerate(shortlist(survey.small[alone]), 1):
+            poses = map(pose.of, torch.split(torch.arange(len(ends)), TOGETHER))
+            given = torch.split(alone[ends], TOGETHER)
+            for pair in chain(*pool.map(partial(_decided, survey), given, poses)):
+                both = (pair.first, pair.second)
+                best[both] = max(pair, best.get(both, pair), key=lambda item: item.likeness)
             progress(min(number * QUERIES, len(alone)), len(alone))
     yield from best.values()
 
 
-def _decided(survey: Survey, given: Candidates) -> list[Pair]:
-    """The pairs among the candidates that show the same radiograph."""
+def _decided(survey: Survey, given: Tensor, pose: Pose) -> list[Pair]:
+    """The pairs among candidates [B, 2] that show the same radiograph."""
     for look in LOOKS:
-        if not len(given.first):
+        if not len(given):
             return []
-        first, second = survey.at(given.first, look.side), survey.at(given.second, look.side)
-        found, pose = refined(first, second, given.pose, look)
+        first, second = (survey.at(ends, look.side) for ends in given.unbind(1))
+        found, pose = refined(first, second, pose, look)
         kept = (found.abs() >= look.least).nonzero()[:, 0]
-        given, found = given._replace(pose=pose).of(kept), found[kept]
+        given, pose, found = given[kept], pose.of(kept), found[kept]
     pairs = []
-    for row, likeness in enumerate(found.tolist()):
-        change = ", mirrored" if given.pose.mirrored[row] else ""
-        change += ", inverted" if likeness < 0 else ""
-        one, other = sorted((int(given.first[row]), int(given.second[row])))
+    ends, mirrored = given.sort(1).values.tolist(), pose.mirrored.tolist()
+    for (one, other), turned, likeness in zip(ends, mirrored, found.tolist(), strict=True):
+        change = (", mirrored" if turned else "") + (", inverted" if likeness < 0 else "")
         pairs.append(Pair(one, other, min(abs(likeness), 0.999), change))  # 1 is for equal pixels
     return pairs
 
 
-class Candidates(NamedTuple):
-    """Pairs of images, int64 [B], and the transform of each first one onto the second."""
-
-    first: Tensor
-    second: Tensor
-    pose: Pose
-
-    def of(self, index: Tensor) -> Candidates:
-        return Candidates(self.first[index], self.second[index], self.pose.of(index))
-
-
-def shortlist(small: Tensor) -> Iterator[Candidates]:
+def shortlist(small: Tensor) -> Iterator[tuple[Tensor, Pose]]:
     """The most similar images of each, for `QUERIES` of float32 [N, SIDE, SIDE] at a time.
 
     Every image is compared with all others, as it is, mirrored and zoomed.
+
+    Yields:
+        Pairs int64 [B, 2], and the transform of each first image onto the second.
     """
     if not len(small):
         return
@@ -181,7 +168,7 @@ def shortlist(small: Tensor) -> Iterator[Candidates]:
         others = likeness.topk(min(MOST_LIKE, len(small) - 1), 1).indices
         chosen = variant.gather(1, others).flatten().long()
         first = queries[:, None].expand(others.shape).flatten()
-        yield Candidates(first, others.flatten(), _poses(chosen))
+        yield torch.stack([first, others.flatten()], 1), _poses(chosen)
 
 
 def _best_variant(queries: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
