@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from torch import Tensor
 from hdf.data.dataset import samples_of
 from hdf.data.decode import attempted, fault_of, read_pixels, target_of
 from hdf.data.resize import fit
-from hdf.data.store import network_targets
+from hdf.data.store import Progress, network_targets
 from hdf.errors import UserError, suggest, user_error
 from hdf.evaluation.comparison import Comparison
 from hdf.evaluation.coverage import coverage
@@ -46,17 +46,10 @@ def list_folder(registry: Registry, images: Path, table: Path) -> list[Sample]:
     return samples
 
 
-def assess(
-    predictor: Predictor,
-    samples: Sequence[Sample],
-    progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Comparison:
+def assess(predictor: Predictor, samples: Sequence[Sample], progress: Progress) -> Comparison:
     """Read every image once, run the model on it, and put its boxes beside the constant box.
 
     The constant box is here the mean of these same true boxes, in the pixels of the model's image.
-
-    Args:
-        progress: called with (images done, images in all).
 
     Raises:
         UserError: with all images that can't be read and all impossible boxes, or if no box has one

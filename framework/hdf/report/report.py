@@ -27,10 +27,8 @@ def finish(
 ) -> None:
     """Write ``summary.json`` and the report; the folder is then finished.
 
-    A report that fails is told, and the folder is finished all the same.
-
-    Args:
-        samples: the images; those that were not evaluated are ignored.
+    A report that fails is told, and the folder is finished all the same. Samples that were not
+    evaluated are ignored.
     """
     write_json(folder.summary, summary)
     try:

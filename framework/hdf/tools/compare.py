@@ -244,10 +244,7 @@ def _samples(finished: Finished, registry: Registry) -> list[Sample]:
 
 
 def write_page(path: Path, found: Compared, samples: Mapping[str, Sample]) -> None:
-    """Write the differences, and the images that changed most.
-
-    Args:
-        samples: by id; images without one are left out.
+    """Write the differences, and the images that changed most, as far as they are in `samples`.
 
     Raises:
         UserError: it can't be written.

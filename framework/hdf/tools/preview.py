@@ -31,7 +31,6 @@ class Choice:
 
     Attributes:
         count: the most images.
-        side: ``train`` or ``val``.
         epoch: of training, counted from 1; ignored for ``val``.
         plain: whether training images are shown without augmentation.
     """
