@@ -32,6 +32,7 @@ def detected(*rows: Row) -> Found:
         [row[1] for row in rows],
         torch.tensor([row[2] for row in rows]),
         torch.tensor([row[3] for row in rows]).view(-1, 4),
+        torch.full((len(rows), 4), torch.nan),
     )
 
 
@@ -99,3 +100,4 @@ def test_detections_of_many_images_in_one() -> None:
     assert found.image.tolist() == [1, 1, 3, 3]
     assert found.label == ["lung", "heart"] * 2
     assert found.score.tolist() == pytest.approx([0.5, 0.7] * 2)
+    assert found.spread.shape == (4, 4) and found.spread.isnan().all()

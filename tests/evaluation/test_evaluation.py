@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from hdf import Detections, Sample, Target, UserError
+from hdf import Detections, Target, UserError
 from hdf.evaluation.comparison import Comparison, Found
 from hdf.evaluation.evaluate import constant_boxes, constant_detections
 from hdf.evaluation.metrics import Matches, box_metrics, match, mean_interval, quantile_interval
@@ -18,8 +18,7 @@ from hdf.evaluation.tables import (
     MATCH_COLUMNS,
     PREDICTION_COLUMNS,
     read_comparison,
-    write_matches,
-    write_predictions,
+    write_answers,
 )
 from hdf.types import pad_targets
 
@@ -114,7 +113,7 @@ def comparison(*rows: tuple[str, str, str, float, float]) -> Comparison:
         list(sources.values()),
         matches(3, error, spread),
         matches(4, -error, torch.full_like(spread, torch.nan)),
-        Found(image, label, torch.tensor([row[3] / 3 for row in rows]), true + 1 / 3),
+        Found(image, label, torch.tensor([row[3] / 3 for row in rows]), true + 1 / 3, spread),
     )
 
 
@@ -151,21 +150,7 @@ def test_the_difference_from_the_constant_box_is_paired() -> None:
 
 def written(folder: Path, shown: Comparison) -> Comparison:
     """The comparison after a way through the tables."""
-    samples = [
-        Sample(image, read=lambda: torch.zeros(1, 1, 1), source=source)
-        for image, source in zip(shown.images, shown.sources, strict=True)
-    ]
-    detections = [
-        Detections(
-            shown.found.box[here],
-            torch.tensor([LABELS.index(name) for name in shown.found.part(here).label]).long(),
-            shown.found.score[here],
-        )
-        for here in (shown.found.image == index for index in range(len(samples)))
-    ]
-    targets = [Target(torch.zeros(0, 4), ())] * len(samples)
-    write_matches(folder / "matches.csv", shown)
-    write_predictions(folder / "predictions.csv", samples, targets, detections, LABELS)
+    write_answers(folder, shown)
     return read_comparison(folder)
 
 
@@ -180,11 +165,13 @@ def test_the_tables_lose_nothing(tmp_path: Path) -> None:
     assert found.found.label == given.found.label
     assert found.found.box.equal(given.found.box)
     assert found.found.score.equal(given.found.score)
+    assert found.found.spread.nan_to_num().equal(given.found.spread.nan_to_num())
 
 
 def test_detections_in_images_without_a_true_box_come_through_the_tables(tmp_path: Path) -> None:
     given = comparison(*ROWS)
-    nowhere = Found(torch.tensor([2]), ["heart"], torch.tensor([0.9]), torch.zeros(1, 4))
+    box = torch.zeros(1, 4)
+    nowhere = Found(torch.tensor([2]), ["heart"], torch.tensor([0.9]), box, box)
     extended = replace(
         given,
         images=["a", "b", "empty"],

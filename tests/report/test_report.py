@@ -18,7 +18,7 @@ from hdf.cli.main import hdf
 from hdf.evaluation.comparison import Comparison
 from hdf.evaluation.tables import read_comparison
 from hdf.report import charts
-from hdf.report.films import MOST, MOST_BYTES, Painter, albums, encoded, image_iou
+from hdf.report.films import MOST, MOST_BYTES, albums, encoded, film_of, image_iou
 from hdf.report.finished import read_finished, shown_recipe
 from hdf.report.report import write_report
 from hdf.types import Sample
@@ -157,7 +157,7 @@ def test_the_training_loss_is_called_augmented_where_it_is(crossval: Path, tmp_p
 
 @pytest.mark.parametrize("epochs", [(1, 1), (1, 2), (2, 3), (1, 7), (1, 25), (30, 31)])
 def test_epochs_are_whole_numbers(epochs: tuple[int, int]) -> None:
-    axis = charts.x_axis("epoch", *epochs)
+    axis = charts.axis(charts.ACROSS, "epoch", *epochs)
     texts = [text for _, text in axis.ticks]
     assert all(text.isdecimal() for text in texts) and len(set(texts)) == len(texts)
     assert axis.low <= epochs[0] <= epochs[1] <= axis.high
@@ -227,7 +227,7 @@ def test_few_images_are_all_shown_once(crossval: Path, count: int) -> None:
 def test_boxes_are_where_the_picture_has_them(crossval: Path) -> None:
     comparison = read_comparison(crossval)
     large = Sample(comparison.images[0], lambda: torch.rand(1, 2000, 1000))
-    film = Painter(comparison, {large.id: large}).film(0)
+    film = film_of(comparison, {large.id: large}, 0)
     assert (film.width, film.height) == (round(1000 * film.height / 2000), film.height)
     truth = comparison.matches.true[0] * film.height / 2000
     predicted, true = film.strokes[:2]
@@ -261,12 +261,12 @@ def test_folders_are_left_out_of_the_recipe(crossval: Path) -> None:
 
 
 def test_axes_end_with_round_numbers_around_the_values() -> None:
-    x = charts.x_axis("epoch", 1, 7)
-    y = charts.y_axis("share", 0.013, 0.52, percent=True)
+    x = charts.axis(charts.ACROSS, "epoch", 1, 7)
+    y = charts.axis(charts.UP, "share", 0.013, 0.52, percent=True)
     assert [text for _, text in x.ticks] == ["0", "2", "4", "6", "8"]
     assert [text for _, text in y.ticks] == ["0", "20", "40", "60"]
     assert y.at(y.low) == charts.BOTTOM and y.at(y.high) == charts.TOP
     assert charts.line(x, y, [(0, 0), (8, 0.6)]) == (
         f"M{charts.LEFT} {charts.BOTTOM}L{charts.RIGHT} {charts.TOP}"
     )
-    assert charts.y_axis("same", 3, 3).at(3) == (charts.TOP + charts.BOTTOM) / 2
+    assert charts.axis(charts.UP, "same", 3, 3).at(3) == (charts.TOP + charts.BOTTOM) / 2

@@ -16,7 +16,9 @@ from hdf import Detections, Sample, Target, UserError
 from hdf.console import progress
 from hdf.console.progress import Reporter
 from hdf.data.split import Split
-from hdf.evaluation.tables import write_predictions
+from hdf.evaluation.comparison import Comparison
+from hdf.evaluation.metrics import match
+from hdf.evaluation.tables import write_answers
 from hdf.files.atomic import replacing, write_json, write_text
 from hdf.runs.run_folder import RunFolder, choose_folder, write_split
 
@@ -142,19 +144,27 @@ def test_tables(tmp_path: Path) -> None:
     assert (tmp_path / "split.csv").read_text() == (
         "image,group,source,split\na,p,s,val\nb,p,s,train\n"
     )
-    targets = [Target(torch.tensor([[0.0, 0, 10, 10]]), ("heart",)), Target(torch.zeros(0, 4), ())]
     box = torch.tensor([[0.0, 0, 10, 5.5]])
-    found = [Detections(box, torch.tensor([0]), torch.ones(1))] * 2
+    detections = [Detections(box, torch.tensor([0]), torch.ones(1))] * 2
+    none = Target(torch.zeros(0, 4), ())
     several = Target(torch.tensor([[50.0, 50, 60, 60], [0, 0, 10, 11]]), ("heart", "heart"))
-    write_predictions(tmp_path / "q.csv", samples[:1], [several], found[:1], ("heart",))
-    assert (tmp_path / "q.csv").read_text().endswith("0,0,10,11,0.5\n")
-    write_predictions(tmp_path / "p.csv", samples, targets, found, ("heart",))
-    assert (tmp_path / "p.csv").read_text() == (
+    assert predictions(tmp_path, samples, [several, none], detections)[1].endswith("0,0,10,11,0.5")
+    one = Target(torch.tensor([[0.0, 0, 10, 10]]), ("heart",))
+    assert predictions(tmp_path, samples, [one, none], detections) == [
         "image,source,label,score,x0,y0,x1,y1,spread_x0,spread_y0,spread_x1,spread_y1,"
-        "true_x0,true_y0,true_x1,true_y1,iou\n"
-        "a,s,heart,1,0,0,10,5.5,,,,,0,0,10,10,0.550000012\n"
-        "b,s,heart,1,0,0,10,5.5,,,,,,,,,\n"
-    )
+        "true_x0,true_y0,true_x1,true_y1,iou",
+        "a,s,heart,1,0,0,10,5.5,,,,,0,0,10,10,0.550000012",
+        "b,s,heart,1,0,0,10,5.5,,,,,,,,,",
+    ]
+
+
+def predictions(
+    folder: Path, samples: list[Sample], targets: list[Target], detections: list[Detections]
+) -> list[str]:
+    """The lines of ``predictions.csv``."""
+    matches = match(targets, detections, ("heart",))
+    write_answers(folder, Comparison.of(samples, matches, matches, detections, ("heart",)))
+    return (folder / "predictions.csv").read_text().splitlines()
 
 
 METRICS = {"train_loss": 0.5, "val_loss": 0.4, "iou_mean": 0.71, "constant_box_iou": 0.65}

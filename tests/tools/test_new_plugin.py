@@ -18,7 +18,6 @@ from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve
 from hdf.registry.kinds import KINDS
 from hdf.registry.registry import discover
-from hdf.tools import new_plugin
 
 NAMES = {"loader": "folder-of-text", "head": "my_head", "backbone": "tiny2"}
 LEAST = 25
@@ -143,10 +142,10 @@ def test_nothing_is_left_of_a_package_that_could_not_be_written(
 def test_a_read_only_disk_is_told_with_the_package_s_own_name(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(prefix: str, dir: Path) -> str:
-        raise OSError(errno.EROFS, "Read-only file system", str(dir / prefix))
+    def refuse(folder: Path) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(folder))
 
-    monkeypatch.setattr(new_plugin, "mkdtemp", refuse)
+    monkeypatch.setattr(Path, "mkdir", refuse)
     result = CliRunner().invoke(hdf, ["new-plugin", "head", "mine"])
     assert isinstance(result.exception, OSError)
     assert result.exception.filename == "hdf-mine"

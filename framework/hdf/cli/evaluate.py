@@ -71,12 +71,13 @@ def evaluate(
     For research only: hdf is not a medical device.
     """
     from hdf.evaluation import labelled_folder
+    from hdf.evaluation.tables import write_answers
     from hdf.files.atomic import utf8_name, write_json
     from hdf.inference.load import load_detectors
     from hdf.inference.predictor import Predictor
     from hdf.models.weights import find_models
     from hdf.registry.registry import discover
-    from hdf.report.report import finish, write_answers
+    from hdf.report.report import finish
     from hdf.runs.environment import describe_environment
     from hdf.runs.run_folder import ENVIRONMENT, choose_assessment_folder
     from hdf.runtime.device import choose_compute
@@ -88,8 +89,7 @@ def evaluate(
     report = reporter()
     samples = labelled_folder.list_folder(registry, images, table)
     with report.counting("evaluating") as progress:
-        found = labelled_folder.assess(predictor, samples, progress)
-    comparison = labelled_folder.compare(found, predictor.detectors[0].spec)
+        comparison = labelled_folder.assess(predictor, samples, progress)
     metrics = labelled_folder.score(comparison, predictor)
     summary = {
         "models": [utf8_name(path) for name in models for path in find_models(name)],
@@ -106,8 +106,7 @@ def evaluate(
     report.log = folder.log
     environment = describe_environment(compute, registry, 1)
     write_json(folder.path / ENVIRONMENT, environment)
-    answers = found.samples, found.targets, found.detections
-    write_answers(folder, comparison, *answers, predictor.labels)
+    write_answers(folder.path, comparison)
     finish(folder, summary, samples, report)
     if json_wanted:
         show_json(summary)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import BytesIO
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import ImageColor
+from PIL.Image import Image
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
@@ -19,6 +21,7 @@ LINE = 2.0
 
 HALO = 4.0
 HALO_ALPHA = 0.5
+QUALITY = 84
 SAMPLED = 4
 """Black and white are measured on every fourth row and column, which is accurate enough."""
 
@@ -45,6 +48,13 @@ def as_grey(image: Tensor, smallest: int, largest: int) -> tuple[Picture, float]
     return grey, scale
 
 
+def as_jpeg(picture: Image) -> bytes:
+    """A picture as a small JPEG."""
+    buffer = BytesIO()
+    picture.save(buffer, "JPEG", quality=QUALITY, optimize=True)
+    return buffer.getvalue()
+
+
 def blend(picture: Picture, alpha: Alpha, colour: str) -> None:
     """Blend a colour, ``#RRGGBB``, into a picture [H, W, 3] with opacity alpha [H, W], in place."""
     rows, columns = np.nonzero(alpha)
@@ -64,11 +74,11 @@ def frame(box: Sequence[float], width: float, shape: tuple[int, ...]) -> Alpha:
 def rectangle(box: Sequence[float], shape: tuple[int, ...]) -> Alpha:
     """The share of each pixel [H, W] that a box covers."""
     x0, y0, x1, y1 = box
-    return np.outer(_covered(y0, y1, shape[0]), _covered(x0, x1, shape[1]))
+    return np.outer(covered(y0, y1, shape[0]), covered(x0, x1, shape[1]))
 
 
-def _covered(start: float, end: float, count: int) -> Alpha:
+def covered(start: float, end: float, count: int) -> Alpha:
     """The share of each of `count` pixels in a row between two edges."""
     left = np.arange(count, dtype=np.float32)
-    covered = np.minimum(left + 1, end) - np.maximum(left, start)
-    return covered.clip(0, 1).astype(np.float32)
+    shares = np.minimum(left + 1, end) - np.maximum(left, start)
+    return shares.clip(0, 1).astype(np.float32)

@@ -37,22 +37,29 @@ class Found(Columns):
         image: int64 [K], position of the image.
         score: float32 [K] in [0, 1].
         box: float32 [K, 4] in pixels.
+        spread: float32 [K, 4], one standard deviation of each edge; NaN if the head has none.
     """
 
     image: Tensor
     label: list[str]
     score: Tensor
     box: Tensor
+    spread: Tensor
 
     @classmethod
     def of(cls, detections: Sequence[Detections], labels: Sequence[str]) -> Found:
         """The detections of many images."""
         counts = torch.tensor([len(item.labels) for item in detections])
+        spreads = [
+            torch.full_like(item.boxes, torch.nan) if item.spread is None else item.spread
+            for item in detections
+        ]
         return cls(
             torch.arange(len(detections)).repeat_interleave(counts),
             [labels[number] for item in detections for number in item.labels.tolist()],
             torch.cat([item.scores for item in detections]),
             torch.cat([item.boxes for item in detections]),
+            torch.cat(spreads),
         )
 
 
@@ -162,7 +169,8 @@ def average_precision(
     names = sorted(set(matches.label))
     wanted = found.part(torch.tensor([label in names for label in found.label], dtype=torch.bool))
     there = sorted({*matches.image.tolist(), *wanted.image.tolist()}, key=images.__getitem__)
-    true = Found(matches.image, matches.label, torch.ones(len(matches.true)), matches.true)
+    certain = torch.ones(len(matches.true))
+    true = Found(matches.image, matches.label, certain, matches.true, matches.spread)
     with redirect_stdout(StringIO()):  # it prints
         judge = COCOeval(_in_coco(there, names, true), _in_coco(there, names, wanted), "bbox")
         judge.params.iouThrs = torch.linspace(0.5, 0.95, 10).double().numpy()

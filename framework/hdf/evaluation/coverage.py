@@ -18,17 +18,17 @@ LEVEL = 0.9
 """The coverage that summaries report."""
 
 
-def calibrate(matches: Matches, levels: Sequence[float] = LEVELS) -> Calibration | None:
+def calibrate(matches: Matches) -> Calibration | None:
     """A calibration from the matches on images that the detector was not trained on.
 
     Returns:
         The quantiles of every label, and of the ratio if there are enough; None if there are too
-        few boxes for the lowest level.
+        few boxes for the lowest of `LEVELS`.
     """
     found = matches.part(matches.found)
     parts = {label: found.of_label(label) for label in dict.fromkeys(found.label)}
     errors = {name: EdgeErrors(it.edge_error, it.box, it.spread) for name, it in parts.items()}
-    calibration = fit_calibration(errors, levels)
+    calibration = fit_calibration(errors, LEVELS)
     if calibration is None:
         return None
     ratios = _known_ratios(_with_spread(found, calibration))
@@ -65,33 +65,27 @@ class Covered(Columns):
     size: Tensor
 
 
-def covered(
-    matches: Matches, calibration: Calibration, level: float = LEVEL
-) -> tuple[Covered, Covered]:
-    """A calibration against the truth: the boxes, and the ratios.
-
-    Raises:
-        ValueError: it lacks the level.
-    """
+def covered(matches: Matches, calibration: Calibration) -> tuple[Covered, Covered]:
+    """A calibration against the truth: the boxes, and the ratios; it must have the `LEVEL`."""
     known = _with_spread(matches, calibration)
     known = known.part(known.found & ~known.spread.isnan().any(-1))
     growth, holds = torch.zeros(len(known.label)).double(), torch.zeros(len(known.label)).bool()
     for label in dict.fromkeys(known.label):
         rows = of_name(known.label, label)
-        arguments = (known.box[rows], known.spread[rows], label, level)
+        arguments = (known.box[rows], known.spread[rows], label, LEVEL)
         growth[rows] = (area(calibration.outer(*arguments)) / area(known.true[rows])).double()
         error = known.edge_error[rows].abs()
         holds[rows] = (error <= calibration.margin(*arguments)).all(-1)
     boxes = Covered(known.image, known.label, holds, growth)
-    return boxes, _covered_ratios(known, calibration, level)
+    return boxes, _covered_ratios(known, calibration)
 
 
-def _covered_ratios(matches: Matches, calibration: Calibration, level: float) -> Covered:
+def _covered_ratios(matches: Matches, calibration: Calibration) -> Covered:
     ratios = _known_ratios(matches)
     if not calibration.ratio:
         ratios = ratios.part(torch.zeros(0).long())
     intervals = [
-        calibration.ratio_interval(ratio, spread, level)
+        calibration.ratio_interval(ratio, spread, LEVEL)
         for ratio, spread in zip(ratios.found.tolist(), ratios.spread.tolist(), strict=True)
     ]
     low, high = torch.tensor(intervals, dtype=torch.float64).view(-1, 2).unbind(-1)

@@ -107,13 +107,7 @@ def match_constant(
     geometry: Sequence[Geometry],
     labels: tuple[str, ...],
 ) -> Matches:
-    """The mean boxes as the answer to every image, mapped to it like a prediction.
-
-    Args:
-        targets: true boxes in original pixels.
-        constant: `constant_boxes`.
-        geometry: where each image lies in the network's.
-    """
+    """`constant_boxes` as the answer to every image, mapped to its pixels by its `geometry`."""
     answers = [constant_detections(constant)] * len(targets)
     return match(targets, _to_original(answers, geometry), labels)
 

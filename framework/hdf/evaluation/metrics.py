@@ -114,17 +114,10 @@ def match(
 
 
 def box_metrics(matches: Matches) -> dict[str, Any]:
-    """The metrics of ``summary.json``; docs/evaluation.md defines each.
+    """The metrics of ``summary.json``, of at least one true box; docs/evaluation.md defines each.
 
-    Args:
-        matches: at least one true box.
-
-    Returns:
-        ``iou_mean``, ``iou_median``, ``iou_p2`` (2nd percentile), ``iou_at_50``, ``iou_at_75`` and
-        ``iou_at_90`` (shares of boxes); bootstrap 95 % intervals over images, ``iou_mean_95`` and,
-        of the others by name, ``interval_95``; and for x0, y0, x1, y1 the errors
-        ``edge_error_px`` (mean absolute), ``edge_bias_px`` (mean) and ``edge_error_percent`` (mean
-        absolute, in % of the true box's width or height), None where no box was found at all.
+    Intervals are bootstrapped over images. Errors are those of x0, y0, x1 and y1, None where no box
+    was found at all.
     """
     scores, image = matches.iou.double(), matches.image
     error = matches.edge_error.double()

@@ -57,14 +57,10 @@ def ratios_of(matches: Matches) -> Ratios:
 def ratio_metrics(matches: Matches, constant: Matches) -> dict[str, Any] | None:
     """The part ``ratio`` of the metrics; None where no image has a ratio, true and predicted.
 
+    docs/evaluation.md defines each. What needs at least two images is None for one.
+
     Args:
         constant: the constant box's matches, for the same true boxes.
-
-    Returns:
-        ``n`` images with both ratios, ``missed`` with only a true one; over the `n`: ``mae`` with
-        ``mae_95``, ``bias`` (predicted minus true), ``sd`` of the differences, ``limits`` of
-        agreement, ``cv`` with ``cv_95``, Pearson's ``r``, ``mean`` true ratio and
-        ``constant_box_mae``. What needs at least two images is None for one.
     """
     every = ratios_of(matches)
     both = ~every.found.isnan()

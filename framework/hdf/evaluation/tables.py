@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
 from pathlib import Path
 
 import torch
@@ -15,7 +15,7 @@ from hdf.errors import user_error
 from hdf.evaluation.comparison import Comparison, Found
 from hdf.evaluation.metrics import Matches
 from hdf.files.atomic import decimal, write_table
-from hdf.types import Detections, Sample, Target
+from hdf.runs.run_folder import MATCHES, PREDICTIONS
 
 EDGES = ("x0", "y0", "x1", "y1")
 TRUE, ERRORS, SPREADS, CONSTANT = (
@@ -30,47 +30,44 @@ PREDICTION_COLUMNS = ("image", "source", "label", "score", *EDGES, *SPREADS, *TR
 Row = dict[str, str]
 
 
-def write_predictions(
-    path: Path,
-    samples: Sequence[Sample],
-    targets: Sequence[Target],
-    detections: Sequence[Detections],
-    labels: tuple[str, ...],
-) -> None:
-    """One row for each predicted box, in original pixels, beside the nearest true box."""
-    rows = [
-        [sample.id, sample.source, *row]
-        for sample, target, found in zip(samples, targets, detections, strict=True)
-        for row in _prediction_rows(target, found, labels)
-    ]
-    write_table(path, PREDICTION_COLUMNS, rows)
-
-
-def _prediction_rows(
-    target: Target, found: Detections, labels: tuple[str, ...]
-) -> Iterator[list[str]]:
-    spread = torch.full_like(found.boxes, torch.nan) if found.spread is None else found.spread
-    numbers = torch.cat([found.scores[:, None], found.boxes, spread], 1)
-    for row, box, label in zip(numbers, found.boxes, found.labels.tolist(), strict=True):
-        truth = torch.full((5,), torch.nan)
-        same = [index for index, name in enumerate(target.labels) if name == labels[label]]
-        if same:
-            overlap, nearest = iou(box, target.boxes[same]).max(0)
-            truth = torch.cat([target.boxes[same][nearest], overlap[None]])
-        yield [labels[label], *_cells(row), *_cells(truth)]
-
-
-def write_matches(path: Path, comparison: Comparison) -> None:
-    """One row for each true box; with the predictions, all that `read_comparison` needs."""
-    matches, constant = comparison.matches, comparison.constant
+def write_answers(folder: Path, comparison: Comparison) -> None:
+    """Write ``matches.csv``, a row for each true box, and ``predictions.csv``, one for each
+    detection beside the nearest true box; in original pixels.
+    """
+    matches, constant, found = comparison.matches, comparison.constant, comparison.found
     scores = torch.stack([matches.iou, constant.iou], 1)
     errors = [matches.true, matches.edge_error, matches.spread, constant.edge_error]
-    numbers = torch.cat([scores, *errors], 1)
+    _write(folder / MATCHES, MATCH_COLUMNS, comparison, matches, [scores, *errors])
+    numbers = [found.score[:, None], found.box, found.spread, _nearest(found, matches)]
+    _write(folder / PREDICTIONS, PREDICTION_COLUMNS, comparison, found, numbers)
+
+
+def _nearest(found: Found, matches: Matches) -> Tensor:
+    """The true box that overlaps each detection most, and their IoU, [K, 5]; NaN without one."""
+    places = defaultdict(list)
+    for row, place in enumerate(zip(matches.image.tolist(), matches.label, strict=True)):
+        places[place].append(row)
+    nearest = torch.full((len(found.label), 5), torch.nan)
+    for row, place in enumerate(zip(found.image.tolist(), found.label, strict=True)):
+        if same := places.get(place):
+            overlap, best = iou(found.box[row], matches.true[same]).max(0)
+            nearest[row] = torch.cat([matches.true[same][best], overlap[None]])
+    return nearest
+
+
+def _write(
+    path: Path,
+    columns: tuple[str, ...],
+    comparison: Comparison,
+    boxes: Matches | Found,
+    numbers: list[Tensor],
+) -> None:
+    named = zip(boxes.image.tolist(), boxes.label, torch.cat(numbers, 1), strict=True)
     rows = [
         [comparison.images[image], comparison.sources[image], label, *_cells(row)]
-        for image, label, row in zip(matches.image.tolist(), matches.label, numbers, strict=True)
+        for image, label, row in named
     ]
-    write_table(path, MATCH_COLUMNS, rows)
+    write_table(path, columns, rows)
 
 
 def _cells(row: Tensor) -> list[str]:
@@ -79,15 +76,15 @@ def _cells(row: Tensor) -> list[str]:
 
 
 def read_comparison(folder: Path) -> Comparison:
-    """What `write_matches` and `write_predictions` wrote, to the last bit, for one fold or all.
+    """What `write_answers` wrote, to the last bit, for one fold or all.
 
     Images with neither a true box nor a detection are missing.
 
     Raises:
         UserError: a file can't be read.
     """
-    matches = _read(folder / "matches.csv", MATCH_COLUMNS)
-    predictions = _read(folder / "predictions.csv", PREDICTION_COLUMNS)
+    matches = _read(folder / MATCHES, MATCH_COLUMNS)
+    predictions = _read(folder / PREDICTIONS, PREDICTION_COLUMNS)
     sources = {row["image"]: row["source"] for row in (*matches, *predictions)}
     position = {image: index for index, image in enumerate(sources)}
 
@@ -101,12 +98,13 @@ def read_comparison(folder: Path) -> Comparison:
         errors, spread = _numbers(matches, ERRORS), _numbers(matches, SPREADS)
         constant, none = _numbers(matches, CONSTANT), torch.full_like(true, torch.nan)
         scores = _numbers(predictions, ("score",))[:, 0]
+        boxes, spreads = _numbers(predictions, EDGES), _numbers(predictions, SPREADS)
         return Comparison(
             list(sources),
             list(sources.values()),
             Matches(*start(matches), true, iou, errors, spread),
             Matches(*start(matches), true, constant_iou, constant, none),
-            Found(*start(predictions), scores, _numbers(predictions, EDGES)),
+            Found(*start(predictions), scores, boxes, spreads),
         )
     except (ValueError, TypeError) as error:
         message = f"can't be read: a cell of matches.csv or predictions.csv is no number: {error}"

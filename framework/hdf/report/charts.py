@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-HEIGHT = 232  # every chart is 360 wide
 LEFT, RIGHT, TOP, BOTTOM = 48, 342, 24, 194
-ROW_LEFT, ROW_TOP, ROW_HEIGHT = 118, 10, 22
+ACROSS, BESIDE_ROWS, UP = (LEFT, RIGHT), (118, RIGHT), (BOTTOM, TOP)
+"""Where an axis starts and ends: along the lower edge, the same beside named rows, upwards."""
+ROW_TOP, ROW_HEIGHT = 10, 22
 MOST_LETTERS = 17
 Point = tuple[float, float]
 Style = Literal["model", "constant", "third", "faint", "limit"]
@@ -63,26 +64,17 @@ class Chart:
     x: Axis
     y: Axis
     marks: list[Mark]
-    height: float = HEIGHT
 
 
-def x_axis(name: str, low: float, high: float, *, rows: int = 0, percent: bool = False) -> Axis:
-    """An axis along the lower edge; its numbers are whole if its name is ``epoch``.
+def axis(
+    ends: tuple[float, float], name: str, low: float, high: float, percent: bool = False
+) -> Axis:
+    """A range between round numbers, which are whole if its name is ``epoch``.
 
     Args:
-        rows: the number of named rows; 0 if the other axis has numbers too.
+        ends: `ACROSS`, `BESIDE_ROWS` or `UP`.
         percent: whether to write the values, which are shares, in per cent.
     """
-    return _axis(name, low, high, (ROW_LEFT if rows else LEFT, RIGHT), percent)
-
-
-def y_axis(name: str, low: float, high: float, *, percent: bool = False) -> Axis:
-    """An axis along the left edge."""
-    return _axis(name, low, high, (BOTTOM, TOP), percent)
-
-
-def _axis(name: str, low: float, high: float, ends: tuple[float, float], percent: bool) -> Axis:
-    """A range between round numbers, with the round numbers in it."""
     from matplotlib.ticker import MaxNLocator  # not above: matplotlib is slow to import
 
     whole = name == "epoch"
@@ -106,11 +98,6 @@ def row_axis(names: Sequence[str]) -> Axis:
     return Axis("", -0.5, len(names) - 0.5, ROW_TOP, end, list(enumerate(shown)))
 
 
-def row_chart(title: str, alt: str, x: Axis, y: Axis, marks: list[Mark]) -> Chart:
-    """A chart with named rows, high enough for all of them."""
-    return Chart(title, alt, x, y, marks, y.end + HEIGHT - BOTTOM)
-
-
 def line(x: Axis, y: Axis, points: Iterable[Point]) -> str:
     """A line from point to point."""
     return "M" + "L".join(f"{x.at(across):g} {y.at(up):g}" for across, up in points)
@@ -121,9 +108,9 @@ def dots(x: Axis, y: Axis, points: Iterable[Point]) -> str:
     return "".join(f"M{x.at(across):g} {y.at(up):g}h.01" for across, up in points)
 
 
-def across(x: Axis, y: Axis, level: float) -> str:
-    """A horizontal line."""
-    return f"M{x.start:g} {y.at(level):g}H{x.end:g}"
+def across(x: Axis, y: Axis, levels: Iterable[float]) -> str:
+    """Horizontal lines over the full width."""
+    return spans(x, y, ((level, x.low, x.high) for level in levels))
 
 
 def upright(x: Axis, y: Axis, value: float) -> str:
@@ -131,8 +118,8 @@ def upright(x: Axis, y: Axis, value: float) -> str:
     return f"M{x.at(value):g} {y.start:g}V{y.end:g}"
 
 
-def spans(x: Axis, y: Axis, rows: Iterable[tuple[int, float, float]]) -> str:
-    """Lines along rows, each (row, from, to)."""
+def spans(x: Axis, y: Axis, rows: Iterable[tuple[float, float, float]]) -> str:
+    """Horizontal lines, each (row, from, to)."""
     return "".join(f"M{x.at(low):g} {y.at(row):g}H{x.at(high):g}" for row, low, high in rows)
 
 

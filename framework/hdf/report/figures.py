@@ -26,11 +26,7 @@ def spoken(name: str) -> str:
 
 
 def learning(histories: Sequence[History], augmented: bool) -> Iterator[Chart]:
-    """Loss and IoU after each epoch; for several trainings only the IoU, one line each.
-
-    Args:
-        augmented: whether the training loss is that of augmented images.
-    """
+    """Loss, perhaps of augmented images, and IoU after each epoch; only the IoU of several runs."""
     if len(histories) == 1:
         training = "training, augmented" if augmented else "training"
         validation, inner = "validation", "inner split"
@@ -67,8 +63,8 @@ def _over_epochs(title: str, unit: str, lines: Lines, alt: str) -> Iterator[Char
     if not every:
         return
     epochs, values = zip(*every, strict=True)
-    x = charts.x_axis("epoch", min(epochs), max(epochs))
-    y = charts.y_axis(unit, min(values), max(values))
+    x = charts.axis(charts.ACROSS, "epoch", min(epochs), max(epochs))
+    y = charts.axis(charts.UP, unit, min(values), max(values))
     marks = [
         Mark(charts.line(x, y, points), style, "line", name)
         if len(points) > 1
@@ -80,14 +76,10 @@ def _over_epochs(title: str, unit: str, lines: Lines, alt: str) -> Iterator[Char
 
 
 def scores(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Chart:
-    """The mean IoU with its interval, beside the constant box.
-
-    Args:
-        rows: names and metrics.
-    """
+    """The mean IoU with its interval, beside the constant box; of each name and its metrics."""
     ends = [end for _, item in rows for end in (*item["iou_mean_95"], item["constant_box_iou"])]
     y = charts.row_axis([name for name, _ in rows])
-    x = charts.x_axis("mean IoU", min(ends), max(ends), rows=len(rows))
+    x = charts.axis(charts.BESIDE_ROWS, "mean IoU", min(ends), max(ends))
     answers = [(item["iou_mean"], item["iou_mean_95"]) for _, item in rows]
     fixed = [(item["constant_box_iou"], row) for row, (_, item) in enumerate(rows)]
     alt = "; ".join(
@@ -98,7 +90,7 @@ def scores(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Chart:
         *charts.intervals(x, y, answers, "detector"),
         Mark(charts.dots(x, y, fixed), "constant", "dots", "constant box"),
     ]
-    return charts.row_chart("Mean IoU", f"{alt}.", x, y, marks)
+    return Chart("Mean IoU", f"{alt}.", x, y, marks)
 
 
 def iou_distributions(comparison: Comparison) -> Iterator[Chart]:
@@ -110,8 +102,9 @@ def iou_distributions(comparison: Comparison) -> Iterator[Chart]:
         shares, constant = (
             (np.histogram(values, edges)[0] / len(values)).tolist() for values in (found, fixed)
         )
-        x = charts.x_axis("IoU", 0, 1)
-        y = charts.y_axis("% of the true boxes", 0, max(*shares, *constant), percent=True)
+        x = charts.axis(charts.ACROSS, "IoU", 0, 1)
+        most = max(*shares, *constant)
+        y = charts.axis(charts.UP, "% of the true boxes", 0, most, percent=True)
         marks = [
             Mark(charts.bars(x, y, edges, shares), "model", "bars", "detector"),
             Mark(charts.steps(x, y, edges, constant), "constant", "line", "constant box"),
@@ -138,7 +131,7 @@ def edge_errors(comparison: Comparison) -> Iterator[Chart]:
             error.double().numpy(), [0.05, 0.25, 0.5, 0.75, 0.95], axis=0
         )
         name = "predicted − true edge, % of the true side"
-        x = charts.x_axis(name, low.min(), high.max(), rows=4, percent=True)
+        x = charts.axis(charts.BESIDE_ROWS, name, low.min(), high.max(), percent=True)
         most, half = zip(range(4), low, high, strict=True), zip(range(4), first, third, strict=True)
         medians = zip(middle, range(4), strict=True)
         marks = [
@@ -151,48 +144,40 @@ def edge_errors(comparison: Comparison) -> Iterator[Chart]:
             f"{name}: median {middle[row]:+.1%}, 90 % from {low[row]:+.1%} to {high[row]:+.1%}"
             for row, name in enumerate(EDGES)
         )
-        yield charts.row_chart(f"Edges, {spoken(label)}", f"{alt}.", x, y, marks)
+        yield Chart(f"Edges, {spoken(label)}", f"{alt}.", x, y, marks)
 
 
 def agreement(comparison: Comparison, ratio: Mapping[str, Any]) -> Chart:
-    """Bland and Altman's plot of the cardiothoracic ratio (Lancet 1986).
-
-    Args:
-        ratio: the part ``ratio`` of the metrics.
-    """
+    """Bland and Altman's plot of the metrics' ``ratio`` (Lancet 1986)."""
     every = ratios_of(comparison.matches)
     known = every.part(~every.found.isnan())
     difference, mean = known.found - known.true, (known.found + known.true) / 2
     limits = ratio["limits"] or []
     levels = [*difference.tolist(), *limits, 0.0]
-    x = charts.x_axis("mean of predicted and true ratio", float(mean.min()), float(mean.max()))
-    y = charts.y_axis("predicted − true", min(levels), max(levels))
+    ends, name = (float(mean.min()), float(mean.max())), "mean of predicted and true ratio"
+    x = charts.axis(charts.ACROSS, name, *ends)
+    y = charts.axis(charts.UP, "predicted − true", min(levels), max(levels))
     points = zip(mean.tolist(), difference.tolist(), strict=True)
     marks = [
         Mark(charts.dots(x, y, points), "model", "dots", "an image"),
-        Mark(charts.across(x, y, ratio["bias"]), "constant", "line", "bias"),
+        Mark(charts.across(x, y, [ratio["bias"]]), "constant", "line", "bias"),
     ]
     alt = f"{len(mean)} images, bias {ratio['bias']:+.4f}"
     if limits:
-        both = "".join(charts.across(x, y, level) for level in limits)
-        marks.append(Mark(both, "limit", "line", "limits of agreement"))
+        marks.append(Mark(charts.across(x, y, limits), "limit", "line", "limits of agreement"))
         alt += f", limits of agreement {limits[0]:+.4f} to {limits[1]:+.4f}"
     return Chart("Cardiothoracic ratio", f"{alt}.", x, y, marks)
 
 
 def coverage(rows: Sequence[tuple[str, Mapping[str, Any]]], level: float) -> Chart:
-    """How often calibrated boxes contain the truth, beside the promised level.
-
-    Args:
-        rows: names, and ``coverage`` with ``coverage_95``.
-    """
+    """How often what each name calibrates holds the truth, beside the promised level."""
     y = charts.row_axis([name for name, _ in rows])
     lowest = min(level, *(item["coverage_95"][0] for _, item in rows))
-    x = charts.x_axis("% that hold the truth", lowest, 1, rows=len(rows), percent=True)
+    x = charts.axis(charts.BESIDE_ROWS, "% that hold the truth", lowest, 1, percent=True)
     shares = [(item["coverage"], item["coverage_95"]) for _, item in rows]
     marks = [
         Mark(charts.upright(x, y, level), "constant", "line", "promised"),
         *charts.intervals(x, y, shares, "measured"),
     ]
     alt = "; ".join(f"{name} {item['coverage']:.1%}" for name, item in rows)
-    return charts.row_chart("Coverage", f"Promised {level:.0%}. {alt}.", x, y, marks)
+    return Chart("Coverage", f"Promised {level:.0%}. {alt}.", x, y, marks)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from io import BytesIO
 
 import torch
 from PIL import Image
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from hdf.data.decode import attempted, read_pixels
 from hdf.drawing.colours import BoxColours, box_colours
-from hdf.drawing.shapes import as_grey
+from hdf.drawing.shapes import as_grey, as_jpeg
 from hdf.evaluation.comparison import Comparison
 from hdf.report.figures import spoken
 from hdf.types import Sample
@@ -22,14 +21,13 @@ MOST = 6
 """Images of each kind: worst, typical and best."""
 
 SIDES = (896, 768, 640, 512, 384, 256)
-QUALITY = 84
 MOST_BYTES = 80_000
 """Of a JPEG, before base64 adds a third."""
 
 
 @dataclass(frozen=True)
 class Stroke:
-    """A box, in the units of its film."""
+    """A box, in pixels of its film."""
 
     x: float
     y: float
@@ -45,16 +43,14 @@ class Film:
 
     Attributes:
         data: a JPEG in base64; empty if the image can't be read.
-        strokes: in units of which the film is `width` wide and `height` high.
-        number: in the page.
+        width: of the JPEG in pixels, as is `height`.
     """
 
     name: str
     data: str = ""
     strokes: list[Stroke] = field(default_factory=list)
-    width: int = 1
-    height: int = 1
-    number: int = 0
+    width: int = 0
+    height: int = 0
     caption: str = ""
 
 
@@ -86,56 +82,42 @@ def albums(
         ("Typical", "around the median", middle[start : start + count]),
         ("Best", "the highest mean IoU, the best first", rest[::-1][:count]),
     )
-    painter = Painter(comparison, samples)
     return [
-        (title, criterion, [painter.film(index) for index in chosen])
+        (title, criterion, [film_of(comparison, samples, index) for index in chosen])
         for title, criterion, chosen in kinds
         if chosen
     ]
 
 
-class Painter:
-    """Makes films of a comparison's images.
-
-    Args:
-        first: the number of the first film.
-    """
-
-    def __init__(
-        self, comparison: Comparison, samples: Mapping[str, Sample], first: int = 0
-    ) -> None:
-        self.comparison, self.samples, self.count = comparison, samples, first
-        self.colours = colours_of(tuple(dict.fromkeys(comparison.matches.label)))
-
-    def film(self, index: int) -> Film:
-        """The film of an image, by its position in the comparison."""
-        part = self.comparison.matches.part(self.comparison.matches.image == index)
-        name, number = self.comparison.images[index], self.count
-        self.count += 1
-        scores = zip(part.label, part.iou.tolist(), strict=True)
-        caption = "IoU " + ", ".join(f"{spoken(label)} {iou:.3f}" for label, iou in scores)
-        sample = self.samples.get(name)
-        image = attempted(read_pixels, sample) if sample else None
-        if not isinstance(image, Tensor):
-            return Film(name, number=number, caption=f"{caption}; the image can't be read")
-        data, scale, (width, height) = encoded(image)
-        strokes = []
-        for label, true, box in zip(part.label, part.true * scale, part.box * scale, strict=True):
-            colours = self.colours[label]
-            if not box.isnan().any():
-                strokes.append(_stroke(box, colours.predicted, False))
-            strokes.append(_stroke(true, colours.true, True))
-        return Film(name, data, strokes, width, height, number, caption)
+def film_of(comparison: Comparison, samples: Mapping[str, Sample], index: int) -> Film:
+    """The film of an image, by its position in the comparison."""
+    matches, name = comparison.matches, comparison.images[index]
+    part = matches.part(matches.image == index)
+    scores = zip(part.label, part.iou.tolist(), strict=True)
+    caption = "IoU " + ", ".join(f"{spoken(label)} {iou:.3f}" for label, iou in scores)
+    image = attempted(read_pixels, samples[name]) if name in samples else None
+    if not isinstance(image, Tensor):
+        return Film(name, caption=f"{caption}; the image can't be read")
+    data, scale, (width, height) = encoded(image)
+    colours = colours_of(matches.label)
+    strokes = []
+    for label, true, box in zip(part.label, part.true * scale, part.box * scale, strict=True):
+        if not box.isnan().any():
+            strokes.append(stroke(box, colours[label].predicted, False))
+        strokes.append(stroke(true, colours[label].true, True))
+    return Film(name, data, strokes, width, height, caption)
 
 
-def colours_of(labels: tuple[str, ...]) -> dict[str, BoxColours]:
+def colours_of(labels: Iterable[str]) -> dict[str, BoxColours]:
     """The colours of each label's boxes, as in hdf's other pictures."""
-    return dict(zip(labels, box_colours(len(labels)), strict=True))
+    names = dict.fromkeys(labels)
+    return dict(zip(names, box_colours(len(names)), strict=True))
 
 
-def _stroke(box: Tensor, colour: str, true: bool) -> Stroke:
+def stroke(box: Tensor, colour: str, true: bool) -> Stroke:
+    """A box [4] in pixels of its film, to a tenth of a pixel; a negative side becomes 0."""
     x0, y0, x1, y1 = (round(edge, 1) for edge in box.tolist())
-    return Stroke(x0, y0, round(x1 - x0, 1), round(y1 - y0, 1), colour, true)
+    return Stroke(x0, y0, round(max(0, x1 - x0), 1), round(max(0, y1 - y0), 1), colour, true)
 
 
 def encoded(image: Tensor) -> tuple[str, float, tuple[int, int]]:
@@ -149,14 +131,7 @@ def encoded(image: Tensor) -> tuple[str, float, tuple[int, int]]:
     """
     for side in SIDES:
         grey, scale = as_grey(image, 1, side)
-        data = jpeg(Image.fromarray(grey))
+        data = as_jpeg(Image.fromarray(grey))
         if len(data) <= MOST_BYTES:
             break
     return base64.b64encode(data).decode(), scale, (grey.shape[1], grey.shape[0])
-
-
-def jpeg(picture: Image.Image) -> bytes:
-    """A picture as a small JPEG."""
-    buffer = BytesIO()
-    picture.save(buffer, "JPEG", quality=QUALITY, optimize=True)
-    return buffer.getvalue()

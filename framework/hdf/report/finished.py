@@ -23,9 +23,7 @@ class Finished:
     """A finished run, cross-validation or evaluation.
 
     Attributes:
-        path: the folder.
         kind: one of `KINDS`.
-        summary: ``summary.json``.
         recipe: the resolved one as plain values; empty if there was none.
     """
 

@@ -1,44 +1,25 @@
-"""What a run, a cross-validation and an evaluation end with, and ``report.html`` for people."""
+"""How a run, a cross-validation and an evaluation end: ``summary.json`` and ``report.html``."""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from hdf.console import forecast
 from hdf.console.progress import Reporter
-from hdf.evaluation.comparison import Comparison
-from hdf.evaluation.tables import write_matches, write_predictions
 from hdf.files.atomic import write_json
 from hdf.report.figures import spoken
 from hdf.report.films import albums, colours_of
 from hdf.report.finished import KINDS, Finished, bare_path, read_finished, shown_recipe
 from hdf.report.page import write_page
 from hdf.report.sections import doubts, headlines, sections
-from hdf.runs.run_folder import MATCHES, PREDICTIONS, RunFolder
-from hdf.types import Detections, Sample, Target
+from hdf.runs.run_folder import RunFolder
+from hdf.types import Sample
 
 NAME = "report.html"
 MADE_BY = "hdf report"
-
-
-def write_answers(
-    folder: RunFolder,
-    comparison: Comparison,
-    samples: Sequence[Sample],
-    targets: Sequence[Target],
-    detections: Sequence[Detections],
-    labels: tuple[str, ...],
-) -> None:
-    """Write ``predictions.csv`` and ``matches.csv``.
-
-    Args:
-        targets: true boxes in original pixels, one an image, as `samples` and `detections` are.
-    """
-    write_predictions(folder.path / PREDICTIONS, samples, targets, detections, labels)
-    write_matches(folder.path / MATCHES, comparison)
 
 
 def finish(
@@ -46,10 +27,8 @@ def finish(
 ) -> None:
     """Write ``summary.json`` and the report; the folder is then finished.
 
-    A report that fails is told, and the folder is finished all the same.
-
-    Args:
-        samples: the images; those that were not evaluated are ignored.
+    A report that fails is told, and the folder is finished all the same. Samples that were not
+    evaluated are ignored.
     """
     write_json(folder.summary, summary)
     try:
@@ -62,16 +41,13 @@ def finish(
 
 
 def write_report(folder: Path, samples: Iterable[Sample]) -> Path:
-    """Write the report of a finished run, from its files and the images.
-
-    Returns:
-        Its path.
+    """Write the report of a finished run, from its files and the images, and return its path.
 
     Raises:
         UserError: the folder can't be read, or the page can't be written.
     """
     finished, path = read_finished(folder), folder / NAME
-    labels = tuple(dict.fromkeys(finished.comparison.matches.label))
+    colours = colours_of(finished.comparison.matches.label)
     write_page(
         path,
         "report.html",
@@ -83,7 +59,7 @@ def write_report(folder: Path, samples: Iterable[Sample]) -> Path:
         headlines=list(headlines(finished.metrics)),
         sections=list(sections(finished)),
         albums=albums(finished.comparison, {sample.id: sample for sample in samples}),
-        colours=[(spoken(name), *pair) for name, pair in colours_of(labels).items()],
+        colours=[(spoken(name), *pair) for name, pair in colours.items()],
         recipe=shown_recipe(finished.recipe),
         environment=list(_environment(finished.environment())),
     )

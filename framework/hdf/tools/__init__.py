@@ -1,4 +1,1 @@
-"""The commands beside training and prediction, a module or a package each.
-
-A tool stands on the packages below it, and no other package imports one but the command line.
-"""
+"""The commands beside training and prediction, which only the command line imports."""

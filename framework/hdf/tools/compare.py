@@ -27,7 +27,7 @@ from hdf.registry.registry import Registry
 from hdf.report import charts, page
 from hdf.report.charts import Chart, Mark
 from hdf.report.figures import spoken
-from hdf.report.films import Film, Painter, colours_of, image_iou
+from hdf.report.films import Film, colours_of, film_of, image_iou
 from hdf.report.finished import OF_DATA, Finished, bare, read_finished
 from hdf.types import Sample
 
@@ -203,11 +203,10 @@ def _changed(parts: Sequence[Comparison]) -> list[tuple[int, list[float]]]:
 
 
 def _recipes(finished: Sequence[Finished]) -> list[tuple[str, list[str]]] | None:
-    if all(item.recipe for item in finished):
-        return list(differences([item.recipe for item in finished]))
-    if any(item.recipe for item in finished):
+    if len({bool(item.recipe) for item in finished}) > 1:
         return None
-    return list(differences([{key: item.summary[key] for key in ABOUT} for item in finished]))
+    about = [item.recipe or {key: item.summary[key] for key in ABOUT} for item in finished]
+    return list(differences(about))
 
 
 def as_json(found: Compared) -> dict[str, Any]:
@@ -245,10 +244,7 @@ def _samples(finished: Finished, registry: Registry) -> list[Sample]:
 
 
 def write_page(path: Path, found: Compared, samples: Mapping[str, Sample]) -> None:
-    """Write the differences, and the images that changed most.
-
-    Args:
-        samples: by id; images without one are left out.
+    """Write the differences, and the images that changed most, as far as they are in `samples`.
 
     Raises:
         UserError: it can't be written.
@@ -264,7 +260,7 @@ def write_page(path: Path, found: Compared, samples: Mapping[str, Sample]) -> No
         spoken=spoken,
         charts=list(_charts(found.rows)),
         films=list(_films(found, samples)),
-        colours=[(spoken(name), *pair) for name, pair in colours_of(tuple(found.labels)).items()],
+        colours=[(spoken(name), *pair) for name, pair in colours_of(found.labels).items()],
     )
 
 
@@ -285,25 +281,22 @@ def _charts(rows: Sequence[dict[str, Any]]) -> Iterator[Chart]:
         names = [f"{spoken(row['label'] or 'all')} ({row['run'] + 1})" for row in own]
         ends = [end for row in own for end in row["difference_95"]]
         y = charts.row_axis(names)
-        x = charts.x_axis("difference from run 1", min(0, *ends), max(0, *ends), rows=len(own))
-        spans = [(number, *row["difference_95"]) for number, row in enumerate(own)]
-        dots = [(row["difference"], number) for number, row in enumerate(own)]
+        low, high = min(0, *ends), max(0, *ends)
+        x = charts.axis(charts.BESIDE_ROWS, "difference from run 1", low, high)
+        spans = [(row["difference"], row["difference_95"]) for row in own]
         marks = [
             Mark(charts.upright(x, y, 0), "constant", "line", "no difference"),
-            Mark(charts.spans(x, y, spans), "model", "line", "95 % interval"),
-            Mark(charts.dots(x, y, dots), "model", "dots", "run minus run 1"),
+            *charts.intervals(x, y, spans, "run minus run 1"),
         ]
         alt = "; ".join(f"{n} {row['difference']:+.4f}" for n, row in zip(names, own, strict=True))
-        yield charts.row_chart(title, f"{alt}.", x, y, marks)
+        yield Chart(title, f"{alt}.", x, y, marks)
 
 
 def _films(found: Compared, samples: Mapping[str, Sample]) -> Iterator[tuple[str, list[Film]]]:
     """The images that changed most, one film for each run."""
-    runs = len(found.parts)
     there = [index for index, _ in found.changed if found.images[index] in samples]
-    for number, index in enumerate(there[: max(1, MOST_FILMS // runs)]):
+    for index in there[: max(1, MOST_FILMS // len(found.parts))]:
         name, films = found.images[index], []
-        for run, part in enumerate(found.parts):
-            film = Painter(part, samples, number * runs + run).film(index)
-            films.append(replace(film, name=f"{name}, run {run + 1}"))
+        for run, part in enumerate(found.parts, 1):
+            films.append(replace(film_of(part, samples, index), name=f"{name}, run {run}"))
         yield name, films

@@ -75,19 +75,13 @@ def _voc(films: Sequence[Film], labels: Sequence[str]) -> Files:
 def _voc_of(film: Film) -> Element:
     folder, _, name = film.name.rpartition("/")
     height, width = film.size
-    sides = {"width": width, "height": height, "depth": 1}
-    corners = ("xmin", "ymin", "xmax", "ymax")
-    objects = [
-        _node("object", _node("name", text=label), _node("bndbox", *_nodes(corners, box)))
-        for label, box in film.boxes
-    ]
-    return _node(
-        "annotation",
-        _node("folder", text=folder),
-        _node("filename", text=name),
-        _node("size", *(_node(side, text=str(sides[side])) for side in sides)),
-        *objects,
-    )
+    size = _node("size", *_leaves(width=width, height=height, depth=1))
+    objects = []
+    for label, box in film.boxes:
+        x0, y0, x1, y1 = map(_number, box)
+        corners = _node("bndbox", *_leaves(xmin=x0, ymin=y0, xmax=x1, ymax=y1))
+        objects.append(_node("object", *_leaves(name=label), corners))
+    return _node("annotation", *_leaves(folder=folder, filename=name), size, *objects)
 
 
 def _yolo(films: Sequence[Film], labels: Sequence[str]) -> Files:
@@ -133,14 +127,13 @@ def _cvat(films: Sequence[Film], labels: Sequence[str]) -> Files:
     images = []
     for number, film in enumerate(films):
         height, width = film.size
+        boxes = []
+        for label, box in film.boxes:
+            x0, y0, x1, y1 = map(_number, box)
+            boxes.append(_node("box", label=label, occluded="0", xtl=x0, ytl=y0, xbr=x1, ybr=y1))
         known = {"id": str(number), "name": film.name, "width": str(width), "height": str(height)}
-        corners = ("xtl", "ytl", "xbr", "ybr")
-        boxes = (
-            {"label": label, "occluded": "0", **dict(zip(corners, map(_number, box), strict=True))}
-            for label, box in film.boxes
-        )
-        images.append(_node("image", *(_node("box", known=box) for box in boxes), known=known))
-    return {"": _xml(_node("annotations", _node("version", text="1.1"), *images))}
+        images.append(_node("image", *boxes, **known))
+    return {"": _xml(_node("annotations", *_leaves(version="1.1"), *images))}
 
 
 def _number(value: float) -> str:
@@ -151,15 +144,17 @@ def _json(value: Any) -> Files:
     return {"": json.dumps(value, indent=1, ensure_ascii=False) + "\n"}
 
 
-def _node(tag: str, *children: Element, text: str = "", known: Files | None = None) -> Element:
-    node = Element(tag, known or {})
-    node.text = text
+def _node(tag: str, *children: Element, **known: str) -> Element:
+    node = Element(tag, known)
     node.extend(children)
     return node
 
 
-def _nodes(tags: Sequence[str], box: list[float]) -> list[Element]:
-    return [_node(tag, text=_number(edge)) for tag, edge in zip(tags, box, strict=True)]
+def _leaves(**texts: object) -> list[Element]:
+    nodes = [Element(tag) for tag in texts]
+    for node in nodes:
+        node.text = str(texts[node.tag])
+    return nodes
 
 
 def _xml(root: Element) -> str:

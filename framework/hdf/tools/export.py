@@ -47,10 +47,7 @@ Answers = Callable[[Tensor], dict[str, Tensor]]
 
 
 class PredictionGraph(nn.Module):
-    """Resizing, normalisation, backbone, head, decoding, mapping back and doubt.
-
-    Args:
-        detector: in evaluation mode.
+    """Resizing, backbone, head, decoding, mapping back and doubt of a detector to be evaluated.
 
     Raises:
         UserError: its head has no method `answers`.

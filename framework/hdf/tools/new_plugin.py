@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import mkdtemp
+from secrets import token_hex
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -88,13 +87,11 @@ def write_plugin(names: Names, parent: Path) -> Path:
     folder = parent / names.distribution
     if folder.exists() or folder.is_symlink():
         raise user_error("is there already, and nothing is overwritten", where=str(folder))
+    unfinished = parent / f".{names.distribution}.{token_hex(4)}"
     with naming(folder):
-        unfinished = Path(mkdtemp(prefix=f".{names.distribution}.", dir=parent))
+        unfinished.mkdir()
     try:
         _fill(unfinished, names)
-        mask = os.umask(0o022)
-        os.umask(mask)
-        unfinished.chmod(0o777 & ~mask)  # mkdtemp keeps the folder to its owner
         unfinished.rename(folder)
     except BaseException:
         shutil.rmtree(unfinished)

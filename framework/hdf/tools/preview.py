@@ -31,7 +31,6 @@ class Choice:
 
     Attributes:
         count: the most images.
-        side: ``train`` or ``val``.
         epoch: of training, counted from 1; ignored for ``val``.
         plain: whether training images are shown without augmentation.
     """
@@ -81,12 +80,7 @@ def make_preview(checked: CheckedRecipe, choice: Choice, reporter: Reporter) -> 
 
 
 def epoch_pairs(batches: Batches, augment: Augment | None, seed: int, epoch: int) -> Pairs:
-    """The batches of a training epoch, in its order and with its random numbers.
-
-    Args:
-        augment: None to leave them as they are.
-        epoch: counted from 1.
-    """
+    """The batches of a training epoch, from 1 on, in its order and with its random numbers."""
     first = (epoch - 1) * len(batches)
     for step, batch in enumerate(batches.shuffled(seed, epoch), first):
         yield batch, None if augment is None else augment(batch, (seed, epoch, step))

@@ -24,8 +24,9 @@ def finish_run(
     """
     # Not above: needed this late.
     from hdf.evaluation.comparison import Comparison
+    from hdf.evaluation.tables import write_answers
     from hdf.models.file import save_model
-    from hdf.report.report import finish, write_answers
+    from hdf.report.report import finish
     from hdf.training.constant_answers import constant_answers
     from hdf.training.doubt import learn_doubt
 
@@ -33,11 +34,10 @@ def finish_run(
     learn_doubt(run)
     save_model(run.detector, folder.best)
     samples = [store.samples[index] for index in evaluation.index]
-    targets, found = evaluation.targets, evaluation.detections
-    constant = trainer.validation.constant
-    comparison = Comparison.of(samples, evaluation.matches, constant, found, labels)
+    matches, constant = evaluation.matches, trainer.validation.constant
+    comparison = Comparison.of(samples, matches, constant, evaluation.detections, labels)
     metrics = comparison.metrics(labels)
-    write_answers(folder, comparison, samples, targets, found, labels)
+    write_answers(folder.path, comparison)
     draw(run, reporter, "end", evaluation, state.history, metrics)
     summary = _summary(run, trainer, metrics, time.perf_counter() - began)
     summary |= constant_answers(run, evaluation, state.history, state.learner.step, reporter)

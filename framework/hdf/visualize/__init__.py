@@ -1,4 +1,1 @@
-"""What a visualizer may look at.
-
-The visualizers themselves are plugins, and what several of them draw with is `hdf.drawing`.
-"""
+"""What a visualizer, which is a plugin, may look at; it may draw with `hdf.drawing`."""

@@ -10,6 +10,8 @@ from torch.nn import functional as F
 
 MOST_SHIFT = 0.125
 """The largest shift in either direction, as a share of the side."""
+SIGMA = 4.0
+"""Of the Gaussian that stands for a pixel's neighbourhood, in pixels."""
 NOISE = 0.2
 """The contrast, in standard deviations of grey, below which it is noise."""
 
@@ -24,7 +26,7 @@ class Pose(NamedTuple):
     mirrored: Tensor
 
     def of(self, index: Tensor) -> Pose:
-        return Pose(self.zoom[index], self.angle[index], self.mirrored[index])
+        return Pose(*(part[index] for part in self))
 
 
 def posed(images: Tensor, pose: Pose) -> Tensor:
@@ -39,19 +41,16 @@ def posed(images: Tensor, pose: Pose) -> Tensor:
     return F.grid_sample(images[:, None], grid, **mode)[:, 0]  # type: ignore[arg-type]
 
 
-def structure(images: Tensor, sigma: float, smooth: float) -> Tensor:
+def structure(images: Tensor, smooth: float = 1.0) -> Tensor:
     """Edges and textures without the exposure, float32 [B, N, N] of mean 0.
 
-    Each pixel's difference from its neighbourhood, divided by the contrast there.
-
-    Args:
-        sigma: of the neighbourhood's Gaussian, in pixels.
-        smooth: sigma of the Gaussian that blurs the result.
+    Each pixel's difference from its neighbourhood, divided by the contrast there and blurred with a
+    Gaussian of sigma `smooth`.
     """
     spread, mean = torch.std_mean(images, (1, 2), keepdim=True)
     images = (images - mean) / spread.clamp(min=1e-3)
-    detail = images - blurred(images, sigma)
-    contrast = blurred(detail.square(), sigma).clamp(min=0).sqrt()
+    detail = images - blurred(images, SIGMA)
+    contrast = blurred(detail.square(), SIGMA).clamp(min=0).sqrt()
     found = blurred(detail / (contrast + NOISE), smooth)
     return found - found.mean((1, 2), keepdim=True)
 
@@ -93,14 +92,13 @@ class Look(NamedTuple):
 
     Attributes:
         side: of the images, in pixels.
-        sigma: as `structure` takes it, as is `smooth`.
+        smooth: as `structure` takes it.
         zooms: factors to try.
         angles: degrees to add.
         least: the correlation that a pair needs to be looked at further.
     """
 
     side: int
-    sigma: float
     smooth: float
     zooms: tuple[float, ...]
     angles: tuple[float, ...]
@@ -111,17 +109,13 @@ def refined(first: Tensor, second: Tensor, start: Pose, look: Look) -> tuple[Ten
     """The correlation [B] of images [B, N, N] laid onto others, at the best of the poses around
     `start`, and these poses.
     """
-    target = structure(second, look.sigma, look.smooth)
+    target = structure(second, look.smooth)
     best, pose = torch.zeros(len(first)), start
     for zoom in look.zooms:
         for angle in look.angles:
             tried = start._replace(zoom=start.zoom * zoom, angle=start.angle + angle)
-            found = correlation(structure(posed(first, tried), look.sigma, look.smooth), target)
+            found = correlation(structure(posed(first, tried), look.smooth), target)
             better = found.abs() > best.abs()
             best = torch.where(better, found, best)
-            pose = Pose(
-                torch.where(better, tried.zoom, pose.zoom),
-                torch.where(better, tried.angle, pose.angle),
-                start.mirrored,
-            )
+            pose = Pose(*(torch.where(better, *both) for both in zip(tried, pose, strict=True)))
     return best, pose

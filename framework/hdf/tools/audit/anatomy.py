@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Self
 
 import torch
 from torch import Tensor
 
 from hdf.boxes import to_center_size
+from hdf.drawing.shapes import covered
 from hdf.tools.audit import Finding, Severity
 from hdf.tools.audit.records import Box
 from hdf.tools.audit.survey import SIDE
@@ -32,95 +31,74 @@ MIRROR_GAIN = 3.0
 CONTRAST = 0.15
 """The difference between the sides, in standard deviations of grey, that counts as evidence."""
 
+Oddity = tuple[str, Severity, str]
+"""Kind, severity and detail of a finding."""
 _WHAT = ("centre x", "centre y", "width", "height")
 
 
 def find_odd_boxes(boxes: Sequence[Box], small: Tensor, names: Sequence[str]) -> Iterator[Finding]:
-    """Tiny, mirrored and far boxes.
+    """Tiny, mirrored and far ones among sound boxes.
 
-    Args:
-        boxes: sound ones.
-        small: the images, float32 [N, SIDE, SIDE], none of them inverted.
-        names: of the N images.
+    `small` holds the N images, float32 [N, SIDE, SIDE], none of them inverted; `names` are theirs.
     """
     groups: dict[tuple[str, str], list[Box]] = defaultdict(list)
     for box in boxes:
         groups[box.source, box.label].append(box)
     for group in groups.values():
-        crowd = _Crowd.of(group, small)
-        for row, box in enumerate(group):
-            if found := _oddity(crowd, row, box):
-                yield Finding(names[box.image], *found)
+        for box, oddity in _odd_ones(group, small):
+            yield Finding(names[box.image], *oddity)
 
 
-def _oddity(crowd: _Crowd, row: int, box: Box) -> tuple[str, Severity, str] | None:
-    """Kind, severity and detail of what is odd about a box."""
-    worst = float(crowd.deviation[row].abs().max())
-    if crowd.is_tiny(row):
-        return "box_tiny", "severe", _tiny(box)
-    if not crowd.is_known:
-        return None
-    if wrong := crowd.wrong_side(row):
+def _odd_ones(boxes: list[Box], small: Tensor) -> Iterator[tuple[Box, Oddity]]:
+    """The odd boxes among those of one label and source."""
+    edges = torch.stack([box.edges for box in boxes])
+    shape = _shape(edges)
+    median, spread = _robust(shape)
+    deviation = (shape - median) / spread
+    x0, y0, x1, y1 = edges.unbind(1)
+    mirrored = (_shape(torch.stack([1 - x1, y0, 1 - x0, y1], 1)) - median) / spread
+    tiny = (edges[:, 2:] - edges[:, :2]).amin(1).double() < TINY_WHATEVER
+    evidence = torch.zeros(len(boxes))
+    if is_known := len(boxes) >= FEWEST:  # enough to say where such boxes lie
+        much_smaller = (shape[:, 2:] - median[2:]).exp() < TINY
+        tiny |= (much_smaller & (deviation[:, 2:] < -UNUSUAL)).any(1)
+    if float(x0.median()) < 0.5 < float(x1.median()) and abs(float(median[0]) - 0.5) >= OFF_CENTRE:
+        evidence = _evidence(boxes, small)
+    for row, box in enumerate(boxes):
+        if tiny[row]:
+            yield box, ("box_tiny", "severe", _tiny(box))
+        elif is_known and (found := _misplaced(box, deviation[row], mirrored[row], evidence[row])):
+            yield box, found
+
+
+def _misplaced(box: Box, deviation: Tensor, mirrored: Tensor, evidence: Tensor) -> Oddity | None:
+    """What is odd about the place of a box.
+
+    Args:
+        deviation: [4], of its centre and sides, in robust standard deviations from the median.
+        mirrored: the same for the mirrored box.
+        evidence: of the grey values; above 0 if the box lies on the side where most do.
+    """
+    worst = float(deviation.abs().max())
+    if wrong := _wrong_side(deviation.abs(), float(mirrored[0].abs()), float(evidence)):
         detail = _SIDES[wrong].format(label=box.label)
         return wrong, "warning" if worst < USUAL else "severe", detail
     if worst < UNUSUAL:
         return None
-    return "box_far", "severe" if worst >= FAR else "warning", _far(box, crowd.deviation[row])
+    return "box_far", "severe" if worst >= FAR else "warning", _far(box, deviation)
 
 
-@dataclass(frozen=True)
-class _Crowd:
-    """All M boxes of one label and source, and the position of each among them, float32.
-
-    Attributes:
-        shape: [M, 4], centre, and logarithm of width and height.
-        median: [4], of these.
-        deviation: [M, 4], in robust standard deviations from the median.
-        mirrored: the same for the mirrored boxes.
-        evidence: [M], of the grey values; above 0 if the box lies on the side where most do.
-    """
-
-    edges: Tensor
-    shape: Tensor
-    median: Tensor
-    deviation: Tensor
-    mirrored: Tensor
-    evidence: Tensor
-
-    @classmethod
-    def of(cls, boxes: list[Box], small: Tensor) -> Self:
-        edges = torch.stack([box.edges for box in boxes])
-        shape = _shape(edges)
-        median, spread = _robust(shape)
-        x0, y0, x1, y1 = edges.unbind(1)
-        mirrored = (_shape(torch.stack([1 - x1, y0, 1 - x0, y1], 1)) - median) / spread
-        astride = float(x0.median()) < 0.5 < float(x1.median())
-        has_side = astride and abs(float(median[0]) - 0.5) >= OFF_CENTRE
-        evidence = _evidence(boxes, small) if has_side else torch.zeros(len(boxes))
-        return cls(edges, shape, median, (shape - median) / spread, mirrored, evidence)
-
-    @property
-    def is_known(self) -> bool:
-        """Whether there are enough boxes to say where such boxes lie."""
-        return len(self.edges) >= FEWEST
-
-    def is_tiny(self, row: int) -> bool:
-        if float((self.edges[row, 2:] - self.edges[row, :2]).min()) < TINY_WHATEVER:
-            return True
-        small = (self.shape[row, 2:] - self.median[2:]).exp() < TINY
-        return self.is_known and bool((small & (self.deviation[row, 2:] < -UNUSUAL)).any())
-
-    def wrong_side(self, row: int) -> str:
-        """``box_mirrored`` or ``image_mirrored`` if one is on the wrong side; else empty."""
-        own, other = float(self.deviation[row, 0].abs()), float(self.mirrored[row, 0].abs())
-        if float(self.deviation[row, 1:].abs().max()) >= UNUSUAL or min(own, other) >= UNUSUAL:
-            return ""  # more than its side is wrong
-        gain, evidence = own - other, float(self.evidence[row])
-        if gain > 0 > evidence:
-            return "box_mirrored"
-        if gain >= MIRROR_GAIN:
-            return "image_mirrored" if evidence > CONTRAST else "box_mirrored"
-        return "image_mirrored" if evidence < -CONTRAST else ""
+def _wrong_side(deviation: Tensor, other: float, evidence: float) -> str:
+    """``box_mirrored`` or ``image_mirrored`` if one is on the wrong side; else empty."""
+    own = float(deviation[0])
+    if float(deviation[1:].max()) >= UNUSUAL or min(own, other) >= UNUSUAL:
+        return ""  # more than its side is wrong
+    gain = own - other
+    if gain > 0 > evidence:
+        return "box_mirrored"
+    if gain >= MIRROR_GAIN:
+        return "image_mirrored" if evidence > CONTRAST else "box_mirrored"
+    return "image_mirrored" if evidence < -CONTRAST else ""
 
 
 _SIDES = {
@@ -153,8 +131,8 @@ def _evidence(boxes: list[Box], small: Tensor) -> Tensor:
 
 
 def _contrast(edges: Tensor, image: Tensor) -> float:
-    rows = _covered(float(edges[1]), float(edges[3]))
-    own, other = _covered(*edges[0::2].tolist()), _covered(*(1 - edges[[2, 0]]).tolist())
+    rows = _covered(edges[1::2])
+    own, other = _covered(edges[0::2]), _covered(1 - edges[[2, 0]])
     columns = (image * rows[:, None]).sum(0) / rows.sum()
     alone, opposite = (own - other).clamp(min=0), (other - own).clamp(min=0)
     if alone.sum() < 0.5:  # less than half a column: the box lies in the middle
@@ -163,10 +141,10 @@ def _contrast(edges: Tensor, image: Tensor) -> float:
     return float(difference / image.std().clamp(min=1e-3))
 
 
-def _covered(start: float, end: float) -> Tensor:
+def _covered(ends: Tensor) -> Tensor:
     """The covered share of each of SIDE pixels between two fractions of the side."""
-    left = torch.arange(SIDE)
-    return ((left + 1).clamp(max=end * SIDE) - left.clamp(min=start * SIDE)).clamp(min=0)
+    start, end = (ends * SIDE).tolist()
+    return torch.from_numpy(covered(start, end, SIDE))
 
 
 def _tiny(box: Box) -> str:

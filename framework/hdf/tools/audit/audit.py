@@ -18,9 +18,10 @@ from hdf.data.dataset import list_samples, read_images
 from hdf.data.decode import in_original_pixels
 from hdf.data.store import Store
 from hdf.drawing.colours import true_colours
+from hdf.drawing.shapes import as_jpeg
 from hdf.recipe.check import CheckedRecipe
 from hdf.report import page
-from hdf.report.films import Film, Stroke, jpeg
+from hdf.report.films import Film, stroke
 from hdf.runtime.resources import keep_freed_memory
 from hdf.tools.audit import KINDS, Finding, in_order
 from hdf.tools.audit.anatomy import find_odd_boxes
@@ -154,17 +155,13 @@ def _film(store: Store, row: int, sample: Sample) -> Film:
     [image] = store.images[torch.tensor([row])]
     picture = Image.fromarray(unpadded(image[0], store.geometry[row]).numpy())
     picture.thumbnail((SIDE, SIDE))
-    data = base64.b64encode(jpeg(picture)).decode()
-    return Film(sample.id, data, list(_strokes(store, row, sample)))
-
-
-def _strokes(store: Store, row: int, sample: Sample) -> Iterator[Stroke]:
-    if sample.target is None:
-        return
-    height, width = store.geometry[row].original_size
-    colours = dict(zip(store.labels, true_colours(len(store.labels)), strict=True))
-    boxes = in_original_pixels(sample.target, (height, width)).tolist()
-    for (x0, y0, x1, y1), label in zip(boxes, sample.target.labels, strict=True):
-        if label in colours:
-            sizes = (max(0, x1 - x0) / width, max(0, y1 - y0) / height)
-            yield Stroke(x0 / width, y0 / height, *sizes, colours[label], True)
+    data = base64.b64encode(as_jpeg(picture)).decode()
+    strokes = []
+    if sample.target is not None:
+        height, width = size = store.geometry[row].original_size
+        colours = dict(zip(store.labels, true_colours(len(store.labels)), strict=True))
+        scale = torch.tensor([picture.width / width, picture.height / height]).tile(2)
+        boxes = in_original_pixels(sample.target, size) * scale
+        named = zip(boxes, sample.target.labels, strict=True)
+        strokes = [stroke(box, colours[name], True) for box, name in named if name in colours]
+    return Film(sample.id, data, strokes, *picture.size)

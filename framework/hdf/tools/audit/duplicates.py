@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -34,15 +33,14 @@ ALIKE, SAME = 0.79, 0.84
 re-encoded, re-windowed, mirrored, inverted, cropped by up to a tenth at each edge or rotated by up
 to 5 degrees nearly all do, and of each kind nine in ten reach 0.86."""
 LOOKS = (
-    Look(48, 4.0, 1.0, (1.0,), (0.0,), 0.8),
-    Look(48, 4.0, 1.0, (0.95, 1.0, 1.05), (-4.0, -2.0, 0.0, 2.0, 4.0), 0.89),
-    Look(112, 4.0, 0.8, (0.975, 1.0, 1.025), (-1.0, 0.0, 1.0), ALIKE),
+    Look(48, 1.0, (1.0,), (0.0,), 0.8),
+    Look(48, 1.0, (0.95, 1.0, 1.05), (-4.0, -2.0, 0.0, 2.0, 4.0), 0.89),
+    Look(112, 0.8, (0.975, 1.0, 1.025), (-1.0, 0.0, 1.0), ALIKE),
 )
 ZOOMS = (1.0, 1.12, 1.25)
 MOST_LIKE = 3
 QUERIES = 256
-SIGMA, SMOOTH = 4.0, 1.0
-"""What the shortlist tries and takes, and what `structure` takes for it."""
+"""What the shortlist tries and takes."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +63,8 @@ def find_duplicates(
 ) -> Iterator[Finding]:
     """One finding for each radiograph that is there more than once, however often.
 
-    It is severe if the same radiograph is on different sides, directly or through other pairs.
-
-    Args:
-        names: of the images.
-        parts: of the split, as `hdf.tools.audit.records.parts_of` returns them.
+    It is severe if the same radiograph is on different sides, directly or through other pairs;
+    `parts` are those of `hdf.tools.audit.records.parts_of`.
     """
     linked = _linked(pairs, len(parts))
     sure = _linked([pair for pair in pairs if pair.likeness >= SAME], len(parts))
@@ -116,11 +111,7 @@ def _described(name: str, part: str, pair: Pair) -> str:
 
 
 def same_radiographs(survey: Survey, usable: Tensor, progress: Progress) -> list[Pair]:
-    """All pairs of images with equal pixels, and those that are nearly the same.
-
-    Args:
-        usable: bool [N], the images that are not blank.
-    """
+    """All pairs with equal pixels, and usable ones (bool [N]) with nearly the same."""
     first_of: dict[bytes, int] = {}
     pairs = []
     for image, digest in enumerate(survey.digest):
@@ -133,64 +124,51 @@ def same_radiographs(survey: Survey, usable: Tensor, progress: Progress) -> list
 def _nearly_same(survey: Survey, alone: Tensor, progress: Progress) -> Iterator[Pair]:
     best: dict[tuple[int, int], Pair] = {}
     with one_torch_thread(), ThreadPoolExecutor(workers()) as pool:
-        for number, given in enumerate(shortlist(survey.small[alone]), 1):
-            there = given._replace(first=alone[given.first], second=alone[given.second])
-            rows = torch.split(torch.arange(len(there.first)), TOGETHER)
-            for pair in chain(*pool.map(partial(_decided, survey), map(there.of, rows))):
-                ends = (pair.first, pair.second)
-                best[ends] = max(pair, best.get(ends, pair), key=lambda item: item.likeness)
+        for number, (ends, pose) in enumerate(shortlist(survey.small[alone]), 1):
+            poses = map(pose.of, torch.split(torch.arange(len(ends)), TOGETHER))
+            given = torch.split(alone[ends], TOGETHER)
+            for pair in chain(*pool.map(partial(_decided, survey), given, poses)):
+                both = (pair.first, pair.second)
+                best[both] = max(pair, best.get(both, pair), key=lambda item: item.likeness)
             progress(min(number * QUERIES, len(alone)), len(alone))
     yield from best.values()
 
 
-def _decided(survey: Survey, given: Candidates) -> list[Pair]:
-    """The pairs among the candidates that show the same radiograph."""
+def _decided(survey: Survey, given: Tensor, pose: Pose) -> list[Pair]:
+    """The pairs among candidates [B, 2] that show the same radiograph."""
     for look in LOOKS:
-        if not len(given.first):
+        if not len(given):
             return []
-        first, second = survey.at(given.first, look.side), survey.at(given.second, look.side)
-        found, pose = refined(first, second, given.pose, look)
+        first, second = (survey.at(ends, look.side) for ends in given.unbind(1))
+        found, pose = refined(first, second, pose, look)
         kept = (found.abs() >= look.least).nonzero()[:, 0]
-        given, found = given._replace(pose=pose).of(kept), found[kept]
+        given, pose, found = given[kept], pose.of(kept), found[kept]
     pairs = []
-    for row, likeness in enumerate(found.tolist()):
-        change = ", mirrored" if given.pose.mirrored[row] else ""
-        change += ", inverted" if likeness < 0 else ""
-        one, other = sorted((int(given.first[row]), int(given.second[row])))
+    ends, mirrored = given.sort(1).values.tolist(), pose.mirrored.tolist()
+    for (one, other), turned, likeness in zip(ends, mirrored, found.tolist(), strict=True):
+        change = (", mirrored" if turned else "") + (", inverted" if likeness < 0 else "")
         pairs.append(Pair(one, other, min(abs(likeness), 0.999), change))  # 1 is for equal pixels
     return pairs
 
 
-class Candidates(NamedTuple):
-    """Pairs of images, int64 [B], and the transform of each first one onto the second."""
-
-    first: Tensor
-    second: Tensor
-    pose: Pose
-
-    def of(self, index: Tensor) -> Candidates:
-        return Candidates(self.first[index], self.second[index], self.pose.of(index))
-
-
-def shortlist(small: Tensor) -> Iterator[Candidates]:
-    """The most similar images of each, for `QUERIES` images at a time.
+def shortlist(small: Tensor) -> Iterator[tuple[Tensor, Pose]]:
+    """The most similar images of each, for `QUERIES` of float32 [N, SIDE, SIDE] at a time.
 
     Every image is compared with all others, as it is, mirrored and zoomed.
 
-    Args:
-        small: float32 [N, SIDE, SIDE].
+    Yields:
+        Pairs int64 [B, 2], and the transform of each first image onto the second.
     """
     if not len(small):
         return
-    pieces = (structure(piece, SIGMA, SMOOTH) for piece in torch.split(small, QUERIES))
-    rows = torch.cat([standardised(piece) for piece in pieces])
+    rows = torch.cat([standardised(structure(piece)) for piece in torch.split(small, QUERIES)])
     for queries in torch.split(torch.arange(len(small)), QUERIES):
         likeness, variant = _best_variant(small[queries], rows)
         likeness[torch.arange(len(queries)), queries] = -1  # no image is its own copy
         others = likeness.topk(min(MOST_LIKE, len(small) - 1), 1).indices
         chosen = variant.gather(1, others).flatten().long()
         first = queries[:, None].expand(others.shape).flatten()
-        yield Candidates(first, others.flatten(), _poses(chosen))
+        yield torch.stack([first, others.flatten()], 1), _poses(chosen)
 
 
 def _best_variant(queries: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -199,7 +177,7 @@ def _best_variant(queries: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     variant = torch.zeros(likeness.shape, dtype=torch.uint8)
     for number in range(2 * len(ZOOMS)):
         pose = _poses(torch.full((len(queries),), number))
-        seen = standardised(structure(posed(queries, pose), SIGMA, SMOOTH))
+        seen = standardised(structure(posed(queries, pose)))
         found = torch.mm(seen, rows.T).abs()
         variant[found > likeness] = number
         likeness = likeness.maximum(found)

@@ -45,9 +45,7 @@ def find_bad_records(samples: Sequence[Sample], bad: Iterable[Skipped]) -> Itera
 def find_bad_boxes(store: Store, samples: Sequence[Sample]) -> tuple[list[Finding], list[Box]]:
     """Boxes without area or outside their image, labels without a sound box; and the sound boxes.
 
-    Args:
-        store: the images.
-        samples: the store's, with their targets.
+    The samples are the store's, with their targets.
     """
     findings: list[Finding] = []
     sound: list[Box] = []

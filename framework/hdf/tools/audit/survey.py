@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -40,7 +40,7 @@ class Survey:
     """
 
     store: Store
-    digest: list[bytes]
+    digest: Sequence[bytes]
     spread: Tensor
     clipped: Tensor
     small: Tensor
@@ -58,19 +58,17 @@ class Survey:
 
 def survey(store: Store, progress: Progress) -> Survey:
     """Compute the figures of every image of a store."""
-    digest: list[bytes] = []
-    numbers: list[tuple[float, float]] = []
-    small: list[Tensor] = []
+    seen: list[tuple[bytes, float, float, Tensor]] = []
     for start in range(0, len(store), BATCH):
         index = torch.arange(start, min(start + BATCH, len(store)))
         for image, position in zip(store.images[index], index.tolist(), strict=True):
             film = unpadded(image[0], store.geometry[position])
-            digest.append(hashlib.blake2b(image.numpy().tobytes(), digest_size=16).digest())
-            numbers.append(_numbers(film))
-            small.append(_squared(film, SIDE))
-        progress(len(small), len(store))
-    spread, clipped = torch.tensor(numbers).unbind(1)
-    return Survey(store, digest, spread, clipped, torch.stack(small))
+            digest = hashlib.blake2b(image.numpy().tobytes(), digest_size=16).digest()
+            seen.append((digest, *_numbers(film), _squared(film, SIDE)))
+        progress(len(seen), len(store))
+    digests, spread, clipped, small = zip(*seen, strict=True)
+    stacked = torch.stack(small)
+    return Survey(store, digests, torch.tensor(spread), torch.tensor(clipped), stacked)
 
 
 def unpadded(image: Tensor, geometry: Geometry) -> Tensor:

@@ -44,11 +44,9 @@ def versions() -> Iterator[Check]:
     yield Check("versions", "system", "ok", f"{platform.system()} {platform.machine()}")
     for requirement in _requirements(""):
         value, fits = _installed(requirement)
-        if fits:
-            yield Check("versions", requirement.name, "ok", value)
-            continue
-        advice = f"hdf needs it: pip install '{requirement.name}{requirement.specifier}'"
-        yield Check("versions", requirement.name, "broken", value, advice)
+        wanted = f"hdf needs it: pip install '{requirement.name}{requirement.specifier}'"
+        state: State = "ok" if fits else "broken"
+        yield Check("versions", requirement.name, state, value, "" if fits else wanted)
 
 
 def extras() -> Iterator[Check]:

@@ -22,9 +22,7 @@ class Check:
 
     Attributes:
         section: the group that it belongs to, such as ``packages``.
-        name: the thing that was checked.
         state: ``ok``; ``note`` for what hdf can do without; ``broken`` for what it needs.
-        value: what was found.
         advice: what to do if it is not ``ok``.
     """
 

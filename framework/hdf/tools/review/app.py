@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import traceback
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any
@@ -16,12 +14,13 @@ from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 from torch import Tensor
 
 from hdf.drawing.colours import true_colours
-from hdf.drawing.shapes import as_grey
+from hdf.drawing.shapes import as_grey, as_jpeg
 from hdf.errors import UserError
 from hdf.images import read_image
 from hdf.inference.answer import Answer
@@ -31,60 +30,45 @@ from hdf.tools.review.desk import ConflictError, Desk, RefusedError, shown
 from hdf.tools.review.journal import Change
 
 PAGE = Path(__file__).parent / "page"
-TYPES = {
-    ".html": "text/html",
-    ".css": "text/css",
-    ".js": "text/javascript",
-    ".svg": "image/svg+xml",
-}
 LARGEST_CHANGE = 65_536
 """The most bytes of a change; a dozen boxes take about a thousand."""
 LARGEST_SIDE = 2048
-QUALITY = 85
 ROOM = 512 * 2**20
 
 
 class Pictures:
-    """JPEGs of the images, in a bounded cache; safe to use from several threads.
+    """JPEGs of the images, kept while there is room; safe to use from several threads.
 
     Args:
-        room: the most bytes in the cache.
+        room: bytes of pictures after which no more are kept.
     """
 
     def __init__(self, room: int = ROOM) -> None:
         self.room = room
-        self._kept: OrderedDict[Path, bytes] = OrderedDict()
-        self._size = 0
+        self._kept: dict[Path, bytes] = {}
         self._lock = Lock()
 
     def offer(self, path: Path, image: Tensor) -> None:
-        """Cache an image that has just been read, if there is room for it."""
-        if self._size < self.room:
-            self._keep(path, image)
+        """Keep an image that has just been read."""
+        if self.room > 0:
+            self._drawn(path, image)
 
     def get(self, path: Path) -> bytes:
-        """The JPEG of a file, which is read again if it is not in the cache.
+        """The JPEG of a file, which is read again if it was not kept.
 
         Raises:
             UserError: the file can't be read.
         """
-        with self._lock:
-            if path in self._kept:
-                self._kept.move_to_end(path)
-                return self._kept[path]
-        return self._keep(path, read_image(path))
+        return self._kept.get(path) or self._drawn(path, read_image(path))
 
-    def _keep(self, path: Path, image: Tensor) -> bytes:
+    def _drawn(self, path: Path, image: Tensor) -> bytes:
         """A grey JPEG with the black and white of hdf's other pictures."""
         grey, _ = as_grey(image, 1, LARGEST_SIDE)
-        buffer = BytesIO()
-        Image.fromarray(grey).save(buffer, "JPEG", quality=QUALITY)
-        picture = buffer.getvalue()
+        picture = as_jpeg(Image.fromarray(grey))
         with self._lock:
-            self._size += len(picture) - len(self._kept.pop(path, b""))
-            self._kept[path] = picture
-            while self._size > self.room and len(self._kept) > 1:
-                self._size -= len(self._kept.popitem(last=False)[1])
+            if path not in self._kept and self.room >= len(picture):
+                self._kept[path] = picture
+                self.room -= len(picture)
         return picture
 
 
@@ -127,13 +111,9 @@ def predicting(
 
 def make_app(desk: Desk, pictures: Pictures) -> Starlette:
     """The application, without `hdf.tools.review.serve.Guard`."""
-    files = {path.name: path for path in PAGE.iterdir() if path.suffix in TYPES}
 
-    async def page(request: Request) -> Response:
-        path = files.get(request.path_params.get("name", "index.html"))
-        if path is None:
-            return PlainTextResponse("There is no such file.", 404)
-        return Response(path.read_bytes(), media_type=TYPES[path.suffix])
+    def page(request: Request) -> Response:
+        return FileResponse(PAGE / "index.html")
 
     def about(request: Request) -> Response:
         colours = zip(desk.labels, true_colours(len(desk.labels)), strict=True)
@@ -163,7 +143,7 @@ def make_app(desk: Desk, pictures: Pictures) -> Starlette:
     return Starlette(
         routes=[
             Route("/", page),
-            Route("/page/{name}", page),
+            Mount("/page", StaticFiles(directory=PAGE)),
             Route("/about", about),
             Route("/images/{after:int}", images),
             Route("/picture/{number:int}", picture),

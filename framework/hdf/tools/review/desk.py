@@ -22,7 +22,6 @@ from hdf.tools.review.table import (
 )
 
 DIGITS = 2
-SHOWN_MISSING = 5
 
 
 class ConflictError(Exception):
@@ -56,8 +55,7 @@ class Desk:
         refuse_tables(table)
         self.films, self.labels, self.table = list(films), labels, table
         self.problem = ""
-        self._results: list[FileResult] = []
-        self._answers: dict[str, Answer] = {}
+        self._results: dict[str, FileResult] = {}
         self._lock = Lock()
         self._journal = Journal(journal_path(table))
         self._entries = {entry.name: entry for entry in self._journal.entries}
@@ -79,9 +77,7 @@ class Desk:
     def add(self, result: FileResult) -> None:
         """Add the model's result for the next file, in the order of `films`."""
         with self._lock:
-            if result.answer is not None:
-                self._answers[self.films[len(self._results)].name] = result.answer
-            self._results.append(result)
+            self._results[self.films[len(self._results)].name] = result
 
     def images(self, after: int) -> dict[str, Any]:
         """The state for the page, as JSON: all predicted images but the first `after`."""
@@ -121,8 +117,8 @@ class Desk:
         return states.count("accepted"), states.count("flagged")
 
     def _checked(self, change: Change) -> Entry:
-        answer = self._answers.get(change.name)
-        if answer is None:
+        result = self._results.get(change.name)
+        if result is None or (answer := result.answer) is None:
             raise RefusedError("there is no such image, or the model has not seen it yet")
         earlier = self._entries.get(change.name)
         if change.base != (earlier.revision if earlier else 0):
@@ -168,16 +164,13 @@ class Desk:
         path, inside = self.films[0]
         folder, journal = str(path.parents[inside.count("/")]), self._journal.path.name
         message = f"has a decision in {journal}, but is missing; put it back, or give another --out"
-        texts = [f"{name}: {message}" for name in missing[:SHOWN_MISSING]]
-        if len(missing) > SHOWN_MISSING:
-            texts.append(f"and {len(missing) - SHOWN_MISSING} more")
-        if texts:
-            raise UserError([Problem(folder, text) for text in texts])
+        if missing:
+            raise UserError([Problem(folder, f"{name}: {message}") for name in missing])
 
     def _image(self, number: int) -> dict[str, Any]:
-        name, answer = self.films[number].name, self._results[number].answer
-        if answer is None:
-            return {"number": number, "name": name, "reason": self._results[number].reason}
+        name = self.films[number].name
+        if (answer := self._results[name].answer) is None:
+            return {"number": number, "name": name, "reason": self._results[name].reason}
         doubt, entry = answer.prediction.doubt, self._entries.get(name)
         return {
             "number": number,

@@ -37,7 +37,6 @@ class Decision(_Model):
         id: made by the page, so that a change that is sent twice is saved once.
         name: of the image, as `hdf.inference.sources.ImagePath` has it.
         boxes: by label, (x0, y0, x1, y1) on pixel edges of the original image.
-        note: the reviewer's comment.
     """
 
     id: str = Field(pattern=r"^[0-9a-f-]{8,64}$")
@@ -116,11 +115,11 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            self._file = path.open("ab+", buffering=0)
         except OSError as error:
             raise user_error(f"can't be written: {error.strerror}", str(path)) from error
         try:
-            if not locked(self._file):
+            if not locked(self._file.fileno()):
                 message = "another hdf review has this table open; end it, or give another --out"
                 raise user_error(message, str(path))
             lines = self._replayed()
@@ -145,11 +144,11 @@ class Journal:
 
     def close(self) -> None:
         """Release the journal for other processes."""
-        os.close(self._file)
+        self._file.close()
 
     def _replayed(self) -> list[Entry | Written]:
-        with os.fdopen(os.dup(self._file), "rb") as file:
-            held = file.read()
+        self._file.seek(0)
+        held = self._file.read()
         if len(held) < len(HEADER) and HEADER.startswith(held):
             self._cut(0)
             self._write(HEADER)
@@ -175,16 +174,15 @@ class Journal:
         return parsed
 
     def _cut(self, length: int) -> None:
-        os.ftruncate(self._file, length)
-        os.fsync(self._file)
+        self._file.truncate(length)
+        os.fsync(self._file.fileno())
 
     def _write(self, line: bytes) -> None:
-        end = os.lseek(self._file, 0, os.SEEK_END)
+        end = self._file.seek(0, os.SEEK_END)
         try:
-            written = 0
-            while written < len(line):
-                written += os.write(self._file, line[written:])
-            os.fsync(self._file)
+            while line:
+                line = line[self._file.write(line) :]
+            os.fsync(self._file.fileno())
         except OSError:
-            os.ftruncate(self._file, end)
+            self._file.truncate(end)
             raise

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import html
+import os
 import secrets
 import socket
 import threading
@@ -46,31 +47,24 @@ def is_loopback(host: str) -> bool:
 
 
 def open_socket(host: str, port: int) -> socket.socket:
-    """A listening socket.
-
-    Args:
-        port: 0 for any free port.
+    """A listening socket; port 0 is any free one.
 
     Raises:
         UserError: the port is in use, or this machine has no such host.
     """
     place = f"{host}:{port}"
     try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except OSError as error:
         raise user_error(f"no such host: {error.strerror}", place) from error
-    listening = socket.socket(family, kind)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
     try:
-        listening.bind(address)
-        listening.listen(128)
+        return socket.create_server(address, family=family, dualstack_ipv6=both)
     except OSError as error:
-        listening.close()
-        reason = f"can't listen here: {error.strerror}"
+        reason = f"can't listen here: {os.strerror(error.errno or 0)}"
         if error.errno == errno.EADDRINUSE:
             reason = "this port is in use; give another --port, or 0 for any free one"
         raise user_error(reason, place) from error
-    return listening
 
 
 def address_of(host: str, listening: socket.socket, token: str) -> str:

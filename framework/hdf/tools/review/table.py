@@ -21,10 +21,7 @@ FLAGGED = ("name", "note")
 def images_to_review(
     folder: Path, say: Callable[[str], None] = lambda text: None
 ) -> list[ImagePath]:
-    """The images that ``hdf predict`` finds in a folder and its sub-folders, in the same order.
-
-    Args:
-        say: is told what was passed over, one line at a time.
+    """The images that ``hdf predict`` finds below a folder; `say` is told what was passed over.
 
     Raises:
         UserError: there is no such folder or no image in it, or a table can't name one of them.
