@@ -181,8 +181,8 @@ class _Check:
             other.load_state_dict(fitted.state_dict())
         with torch.inference_mode():
             found, expected = (
-                [_tensors_of(item) for item in one.decode(one.run_head(self.maps()))]
-                for one in (other, fitted)
+                [[item.boxes, item.labels, item.scores, item.spread] for item in decoded]
+                for decoded in (one.decode(one.run_head(self.maps())) for one in (other, fitted))
             )
         message = (
             "a copy with the same state_dict answers differently, so a model file would not "
@@ -271,11 +271,6 @@ def _check_answers(answers: Any, found: list[Detections], labels: int) -> None:
 def _by_label(item: Detections) -> list[Tensor]:
     order = item.labels.argsort()
     return [item.labels[order], item.boxes[order], item.scores[order]]
-
-
-def _tensors_of(item: Detections) -> list[Tensor]:
-    known = [item.boxes, item.labels, item.scores]
-    return known if item.spread is None else [*known, item.spread]
 
 
 class _Answers(nn.Module):

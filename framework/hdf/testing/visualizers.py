@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -136,7 +135,8 @@ def example_view(
     every = Detections(boxes + 1, known, torch.full((len(labels),), 0.9), spread)
     fewer = Detections(every.boxes[1:], known[1:], every.scores[1:], spread[1:])
     targets = [Target(boxes, labels), Target(boxes, labels), Target(torch.zeros(0, 4), ())]
-    samples = [Sample(f"painted-{i}", partial(_image, boxes)) for i in range(len(targets))]
+    read = partial(_image, boxes)
+    samples = [Sample(f"painted-{i}", read, target) for i, target in enumerate(targets)]
     same = {"lr": 1e-3, "iou_mean": 0.4, "constant_box_iou": 0.6}
     history = [
         {"epoch": n, "train_loss": 1 / n, "train_l1": 1 / n, "val_loss": 2 / n, **same}
@@ -144,19 +144,11 @@ def example_view(
     ]
     metrics = {"iou_mean": 0.8, "constant_box_iou": 0.6} if when == "end" else {}
     found = [every, fewer, every]
-    network = _network(samples, targets, labels)
-    return View(labels, samples, targets, found, history, metrics, _detector(labels), network)
-
-
-def _network(
-    samples: list[Sample], targets: list[Target], labels: tuple[str, ...]
-) -> NetworkImages:
-    """The same images for validation as for training, where they are turned a little."""
-    pairs = zip(samples, targets, strict=True)
-    known = [replace(sample, target=target) for sample, target in pairs]
-    store, places = build_store(known, labels, SIZE), range(len(known))
+    # The same images for validation as for training, where they are turned a little.
+    store, places = build_store(samples, labels, SIZE), range(len(samples))
     turned = Augment([RandomAffine(5.0, p=1.0)], SIZE)
-    return NetworkImages(store, places, places, len(known), turned, 0)
+    network = NetworkImages(store, places, places, len(samples), turned, 0)
+    return View(labels, samples, targets, found, history, metrics, _detector(labels), network)
 
 
 def _image(boxes: Tensor) -> Tensor:
