@@ -13,15 +13,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from hdf.errors import Problem, UserError, placed, user_error
-from hdf.recipe.load import Node, dump, parse, read_text
+from hdf.recipe.load import Node, RecipePath, dump, parse, read_text
 from hdf.recipe.merge import Source, differing
 from hdf.recipe.schema import Recipe
 from hdf.registry.kinds import COMPONENTS
 from hdf.registry.options import Options, UnusableSignatureError
 from hdf.registry.registry import Component, Registry
 from hdf.registry.signatures import stated_signature
-
-RecipePath = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,8 @@ def _extended(file: Path, text: str, above: tuple[Path, ...]) -> Node:
         return tree
     if not isinstance(base.value, str):
         raise user_error("'extends' names one other recipe file", where=base.where)
-    parent = find_recipe(_beside(file, base.value))
+    near = file.parent / base.value
+    parent = find_recipe(near if is_file(near) else Path(base.value))
     text = read_text(parent)
     chain = (*above, file.resolve())
     if parent.resolve() in chain:
@@ -75,11 +76,6 @@ def _extended(file: Path, text: str, above: tuple[Path, ...]) -> Node:
     below = _extended(parent, text, chain)
     below.value.pop("name", None)  # a run is called after its own recipe
     return merge(below, tree)
-
-
-def _beside(path: Path, name: str) -> Path:
-    near = path.parent / name
-    return near if is_file(near) else Path(name)
 
 
 def merge(old: Node, new: Node, key: str = "", *, stays: bool = False) -> Node:
@@ -114,8 +110,7 @@ def _override(tree: Node, override: str) -> Node:
     shown = override if len(override) <= 80 else f"{override[:79]}…"
     where = f"command line: {shown}"
     if not equals or not all(keys):
-        message = "an override is key.path=value, such as train.epochs=5"
-        raise user_error(message, where)
+        raise user_error("an override is key.path=value, such as train.epochs=5", where)
     if len(keys) > DEEPEST:
         raise user_error("nested too deeply", where)
     value = parse(text, where)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from hdf.errors import Problem
-from hdf.recipe.check import CheckedRecipe, Part, RecipePath
+from hdf.recipe.check import CheckedRecipe, Part
+from hdf.recipe.load import RecipePath
 from hdf.recipe.splits import ListSplit
 
 

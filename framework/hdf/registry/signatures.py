@@ -165,15 +165,9 @@ class _Source(dict[str, Any]):
     def _called(self, arguments: ast.arguments, skip: int) -> Signature:
         bare = ast.Lambda(arguments, ast.Constant(None))  # which has no annotations
         parameters = inspect.signature(self._value_of(ast.fix_missing_locations(bare))).parameters
-        annotations = {
-            node.arg: node.annotation
-            for node in ast.walk(arguments)
-            if isinstance(node, ast.arg) and node.annotation
-        }
-        kept = dict(list(parameters.items())[skip:])
-        return Signature(
-            kept, {name: self._hint(annotations[name]) for name in kept if name in annotations}
-        )
+        nodes = (node for node in ast.walk(arguments) if isinstance(node, ast.arg))
+        hints = {node.arg: self._hint(node.annotation) for node in nodes if node.annotation}
+        return Signature(dict(list(parameters.items())[skip:]), hints)
 
     def _hint(self, annotation: ast.expr) -> Any:
         value = self._value_of(annotation)
@@ -190,17 +184,14 @@ class _Source(dict[str, Any]):
         """What a name of the top level stands for."""
         if name not in self.bound:
             return getattr(builtins, name)
-        node = self._only(name)
-        if isinstance(node, ast.ImportFrom):
-            return _imported(self._module_of(node), _original(node, name))
-        if isinstance(node, ast.Import) and _original(node, name).partition(".")[0] in CHEAP:
-            return import_module(_original(node, name))
-        if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
-            raise _NotPlainError
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        if not all(isinstance(target, ast.Name) for target in targets):
-            raise _NotPlainError
-        return self._value_of(node.value)
+        match self._only(name):
+            case ast.ImportFrom() as node:
+                return _imported(self._module_of(node), _original(node, name))
+            case ast.Import() as node if _original(node, name).partition(".")[0] in CHEAP:
+                return import_module(_original(node, name))
+            case ast.Assign([ast.Name()], value) | ast.AnnAssign(ast.Name(), _, value) if value:
+                return self._value_of(value)
+        raise _NotPlainError
 
     def _module_of(self, node: ast.ImportFrom) -> str:
         return resolve_name(f"{'.' * node.level}{node.module or ''}", self.package)
@@ -215,13 +206,8 @@ def _imported(module: str, name: str) -> Any:
 
 def _original(node: ast.Import | ast.ImportFrom, name: str) -> str:
     """What a name that a statement imports is called at home."""
-    for alias in node.names:
-        if isinstance(node, ast.Import) and alias.asname is None:
-            if alias.name.partition(".")[0] == name:
-                return name
-        elif (alias.asname or alias.name) == name:
-            return alias.name
-    raise _NotPlainError
+    (alias,) = (alias for alias in node.names if _bound(alias) == name)
+    return alias.name if alias.asname else name
 
 
 def _bound_by(statement: ast.stmt) -> set[str]:
