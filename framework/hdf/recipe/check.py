@@ -63,13 +63,7 @@ class Part:
 
 @dataclass(frozen=True)
 class CheckedRecipe:
-    """A recipe that was found to be in order.
-
-    Attributes:
-        recipe: the typed form.
-        parts: the components, by their path in the recipe.
-        source: what was written, and where.
-    """
+    """A recipe in order: its typed form, the components by their path, and what was written."""
 
     recipe: Recipe
     parts: dict[RecipePath, Part]

@@ -123,11 +123,7 @@ def read_text(path: Path) -> str:
 
 
 def parse(text: str, name: str) -> Node:
-    """Parse YAML into nodes; all bad keys and tags are told together, a syntax error by itself.
-
-    Args:
-        name: the file's name, or the override, for messages.
-    """
+    """Parse YAML, called `name`; all bad keys and tags are told together, a syntax error alone."""
     try:
         loader = _Loader(text)
         root = loader.get_single_node()

@@ -25,14 +25,7 @@ _NOTHING = object()
 
 @dataclass(frozen=True)
 class Source:
-    """A recipe as it was written, everything merged.
-
-    Attributes:
-        file: the recipe's own file.
-        text: what that file holds.
-        tree: the recipe with what it extends and the defaults of mappings below it, and the
-            overrides on top.
-    """
+    """A recipe's own file and its text, and the tree of it merged with all that it builds upon."""
 
     file: Path
     text: str
@@ -79,12 +72,10 @@ def _extended(file: Path, text: str, above: tuple[Path, ...]) -> Node:
 
 
 def merge(old: Node, new: Node, key: str = "", *, stays: bool = False) -> Node:
-    """`new` over `old`.
+    """`new` over `old`, both at `key`.
 
-    Args:
-        key: of both.
-        stays: whether a mapping that is merged keeps the place of `old`: an override is to blame
-            for the keys that it gives, and not for what stands beside them.
+    Where a mapping `stays`, it keeps the place of `old`: an override is to blame for the keys that
+    it gives, and not for what stands beside them.
     """
     if not (isinstance(old.value, dict) and isinstance(new.value, dict)):
         return new

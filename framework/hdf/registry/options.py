@@ -65,10 +65,6 @@ class Options:
         nested: the options that hold loaders of their own; only a loader has such options.
         supplied: the names that the engine gives to the component.
 
-    Args:
-        target: the component's class or function, or its signature.
-        kind: one of `hdf.registry.kinds.KINDS`.
-
     Raises:
         UnusableSignatureError: a parameter has no type hint, or one that no value of a recipe can
             have; it is positional only, or ``*args`` or ``**kwargs``; or it has a reserved name
@@ -125,10 +121,8 @@ class Options:
     def json_schema(self, prefix: str) -> dict[str, Any]:
         """The options as a JSON Schema (draft 2020-12), with their defaults.
 
-        An option that holds components has an empty schema; see `nested`.
-
-        Args:
-            prefix: of the names in ``$defs``, which references find at the root of a document.
+        An option that holds components has an empty schema; see `nested`. `prefix` is put before
+        the names in ``$defs``, which references find at the root of a document.
         """
         found = self._adapter.json_schema(ref_template=f"#/$defs/{prefix}{{model}}")
         properties = {**found["properties"], **{name: {} for name in self.nested}}

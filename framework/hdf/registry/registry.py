@@ -188,11 +188,7 @@ def _conflict(twins: Sequence[Component]) -> str:
 
 
 def discover(plugins_dir: Path | None = None) -> Registry:
-    """Find and load every plugin.
-
-    Args:
-        plugins_dir: a folder of single-file plugins to load besides the installed ones.
-    """
+    """Find and load every plugin that is installed, or is a file of a folder."""
     registry = Registry()
     registry.manager.add_hookspecs(hookspecs)
     if os.environ.get("HDF_TRACE_PLUGINS") == "1":

@@ -32,12 +32,7 @@ OPAQUE = {"__new__", "__init_subclass__", "__call__", "__signature__", "__getatt
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a component is called with.
-
-    Attributes:
-        parameters: by name, in order.
-        hints: the types of those that are annotated.
-    """
+    """A component's parameters by name, and the types of those that are annotated."""
 
     parameters: Mapping[str, inspect.Parameter]
     hints: dict[str, Any]
@@ -84,8 +79,7 @@ def stated_signature(target: str) -> Signature | None:
 class _Source(dict[str, Any]):
     """The top level of a module; a mapping of its names, evaluated when an expression asks for one.
 
-    Attributes:
-        bound: the statements that bind each name, or change what it stands for.
+    `bound` holds the statements that bind each name, or change what it stands for.
     """
 
     def __init__(self, name: str) -> None:
