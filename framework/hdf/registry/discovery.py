@@ -53,10 +53,8 @@ def installed_plugins() -> list[Plugin]:
     return sorted(found, key=lambda plugin: (plugin.distribution, plugin.name))
 
 
-def plugins_in(folder: Path | None) -> list[Plugin]:
+def plugins_in(folder: Path) -> list[Plugin]:
     """The ``*.py`` files of a folder, which must exist, each a plugin of its own."""
-    if folder is None:
-        return []
     if not folder.is_dir():
         raise user_error("the plugins folder does not exist", where=str(folder))
     return [

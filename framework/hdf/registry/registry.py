@@ -195,7 +195,7 @@ def discover(plugins_dir: Path | None = None) -> Registry:
         registry.manager.trace.root.setwriter(sys.stderr.write)
         registry.manager.enable_tracing()
     disabled = {name.strip() for name in os.environ.get("HDF_DISABLE_PLUGINS", "").split(",")}
-    for plugin in [*installed_plugins(), *plugins_in(plugins_dir)]:
+    for plugin in installed_plugins() + (plugins_in(plugins_dir) if plugins_dir else []):
         if not disabled & {plugin.name, plugin.distribution}:
             registry.add(plugin)
     return registry

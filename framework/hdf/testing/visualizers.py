@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import chdir
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -69,12 +68,12 @@ def check_visualizer(
 def _drawn(visualizer: Any, view: View) -> dict[str, bytes]:
     """The files of one draw, by their path below the folder."""
     before = _boxes(view)
-    with _quiet_place() as place:
-        folder = place / "figures"
+    with TemporaryDirectory() as place, chdir(place):  # what a relative path writes is seen
+        folder = Path(place) / "figures"
         folder.mkdir()
         with asking("draw", torch_draws=False):
             returned = visualizer.draw(view, folder)
-        files = sorted(path for path in place.rglob("*") if path.is_file())
+        files = sorted(path for path in Path(place).rglob("*") if path.is_file())
         stray = [path.name for path in files if folder not in path.parents]
         assert not stray, (
             f"draw writes {', '.join(stray)} outside of its folder; write below the folder that "
@@ -102,18 +101,6 @@ def _check_returned(returned: Any, files: list[Path]) -> None:
     assert not missing, f"draw names {', '.join(missing)}, and did not write it"
     silent = sorted(path.name for path in written - named)
     assert not silent, f"draw writes {', '.join(silent)}, and does not return its path"
-
-
-@contextmanager
-def _quiet_place() -> Iterator[Path]:
-    """A new working directory, where whatever is written by a relative path is seen."""
-    before = Path.cwd()
-    with TemporaryDirectory() as place:
-        os.chdir(place)
-        try:
-            yield Path(place)
-        finally:
-            os.chdir(before)
 
 
 def _boxes(view: View) -> list[Tensor]:
