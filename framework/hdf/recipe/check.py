@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from hdf.recipe.load import Node, RecipePath, dump, parse, read_text
 from hdf.recipe.merge import Source, differing
 from hdf.recipe.problems import problems
 from hdf.recipe.schema import Recipe
+from hdf.recipe.splits import ListSplit
 from hdf.registry.kinds import COMPONENTS
 from hdf.registry.options import Options, UnusableSignatureError
 from hdf.registry.registry import Component, Registry
@@ -78,6 +80,11 @@ class CheckedRecipe:
         """The parts, and those inside their options."""
         return [each for part in self.parts.values() for each in part.with_inner()]
 
+    def option_values(self) -> Iterator[tuple[RecipePath, Any]]:
+        """The values in the options of all parts that hold no others, with their paths."""
+        for path, part in self.parts.items():
+            yield from _innermost(part, path)
+
     def list_of(self, section: str) -> list[Part]:
         """The parts of ``augment`` or ``visualize``, in order."""
         return [part for path, part in self.parts.items() if path[0] == section]
@@ -98,6 +105,32 @@ class CheckedRecipe:
     def reread(self) -> Any:
         """`resolved`, as it is read back from its YAML."""
         return parse(self.resolved_yaml(), "recipe").plain()
+
+
+def _innermost(value: Any, path: RecipePath) -> Iterator[tuple[RecipePath, Any]]:
+    held = value.values if isinstance(value, Part) else value
+    if isinstance(held, dict | list | tuple | set | frozenset):
+        for key, inner in held.items() if isinstance(held, dict) else enumerate(held):
+            yield from _innermost(inner, (*path, key))
+    else:
+        yield path, held
+
+
+def missing_files(checked: CheckedRecipe) -> Iterator[Problem]:
+    """One problem for each file or folder that the recipe names and that is not there.
+
+    These are the options annotated as `Path`, but for those of visualizers, which may name what is
+    to be written.
+    """
+    named = [(key, value) for key, value in checked.option_values() if key[0] != "visualize"]
+    if isinstance(split := checked.recipe.data.split, ListSplit):
+        lists = {"train": Path(split.lists.train), "val": Path(split.lists.val)}
+        named += [(("data", "split", "lists", side), file) for side, file in lists.items()]
+    for key, path in named:
+        if isinstance(path, Path) and not os.path.exists(path):  # noqa: PTH110  # too long a name
+            hint = "" if path.is_absolute() else "; it counts from the folder where hdf is started"
+            message = f"there is no file or folder {str(path)!r}{hint}"
+            yield Problem(checked.where(*key), message)
 
 
 def same_recipe(folder: Path, checked: CheckedRecipe) -> bool:
