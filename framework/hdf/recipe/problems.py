@@ -16,12 +16,9 @@ from hdf.recipe.schema import Recipe
 def problems(
     error: ValidationError, tree: Node, prefix: RecipePath = (), known: Sequence[str] | None = None
 ) -> list[Problem]:
-    """One problem for each of pydantic's errors.
+    """One problem for each of pydantic's errors in what stands at `prefix` in a recipe.
 
-    Args:
-        tree: the recipe, for line numbers.
-        prefix: where the validated part stands in the recipe.
-        known: the valid keys; those of `hdf.recipe.schema` if None.
+    `known` are the keys that are valid there; those of `hdf.recipe.schema` if None.
     """
     found = []
     for detail in error.errors(include_url=False):

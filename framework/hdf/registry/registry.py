@@ -152,7 +152,6 @@ class Registry:
         self.manager.subset_hook_caller(hook, others)(**arguments)
 
     def implementers(self, hook: str) -> list[object]:
-        """The plugins that implement a hook."""
         return [impl.plugin for impl in getattr(self.manager.hook, hook).get_hookimpls()]
 
 

@@ -180,7 +180,10 @@ class _Source(dict[str, Any]):
             return getattr(builtins, name)
         match self._only(name):
             case ast.ImportFrom() as node:
-                return _imported(self._module_of(node), _original(node, name))
+                module, original = self._module_of(node), _original(node, name)
+                if module in sys.modules or module.partition(".")[0] in CHEAP:
+                    return getattr(import_module(module), original)
+                return _Source(module)[original]
             case ast.Import() as node if _original(node, name).partition(".")[0] in CHEAP:
                 return import_module(_original(node, name))
             case ast.Assign([ast.Name()], value) | ast.AnnAssign(ast.Name(), _, value) if value:
@@ -189,13 +192,6 @@ class _Source(dict[str, Any]):
 
     def _module_of(self, node: ast.ImportFrom) -> str:
         return resolve_name(f"{'.' * node.level}{node.module or ''}", self.package)
-
-
-def _imported(module: str, name: str) -> Any:
-    """What ``from module import name`` gives."""
-    if module in sys.modules or module.partition(".")[0] in CHEAP:
-        return getattr(import_module(module), name)
-    return _Source(module)[name]
 
 
 def _original(node: ast.Import | ast.ImportFrom, name: str) -> str:

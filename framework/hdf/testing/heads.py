@@ -214,7 +214,6 @@ def _loss(detector: Detector, raw: Any, batch: Batch, what: str) -> Tensor:
 
 
 def _check_detections(item: Detections, height: int, width: int) -> None:
-    """Valid boxes inside the image, scores, labels and spreads."""
     dtypes = {"boxes": torch.float32, "scores": torch.float32, "labels": torch.int64}
     for name, expected in dtypes.items():
         found = getattr(item, name).dtype

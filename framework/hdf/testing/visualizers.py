@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import chdir
 from functools import partial
 from pathlib import Path
@@ -168,20 +168,16 @@ class _Head(nn.Module):
         self.linear = nn.Linear(4, 4 * labels)
 
     def forward(self, features: list[Tensor]) -> Tensor:
-        """Centres and sizes [B, L, 4], from a quarter to a half of the image."""
+        """Boxes [B, L, 4]; centres and sizes are from a quarter to a half of the image."""
         found: Tensor = self.linear(features[-1].mean((2, 3))).unflatten(1, (-1, 4))
-        return (found.sigmoid() + 1) / 4
+        boxes = from_center_size((found.sigmoid() + 1) / 4)
+        return boxes * boxes.new_tensor([SIZE[1], SIZE[0], SIZE[1], SIZE[0]])
 
     def loss(self, raw: Tensor, batch: Batch) -> dict[str, Tensor]:
         boxes, present = batch.targets.one_per_label(raw.shape[1])
-        errors = (_scaled(raw, batch.images.shape[-2:]) - boxes).abs().mean(-1)
+        errors = (raw - boxes).abs().mean(-1)
         return {"l1": (errors * present).sum() / present.sum().clamp(min=1)}
 
     def decode(self, raw: Tensor, size: tuple[int, int]) -> list[Detections]:
         scores = torch.ones_like(raw[0, :, 0])
-        return [Detections.one_a_label(boxes, scores, None) for boxes in _scaled(raw, size)]
-
-
-def _scaled(raw: Tensor, size: Sequence[int]) -> Tensor:
-    height, width = size
-    return from_center_size(raw) * raw.new_tensor([width, height, width, height])
+        return [Detections.one_a_label(boxes, scores, None) for boxes in raw]
