@@ -91,12 +91,9 @@ class CheckedRecipe:
 
     def resolved(self) -> dict[str, Any]:
         """The recipe as plain values with every default filled in; it reproduces the run."""
-        plain = self.recipe.model_dump(mode="json", exclude_none=True)
-        for (*above, key), part in self.parts.items():
-            section: Any = plain
-            for name in above:
-                section = section[name]
-            section[key] = part.resolved()
+        plain: dict[Any, Any] = self.recipe.model_dump(mode="json", exclude_none=True)
+        for (section, key), part in self.parts.items():
+            plain[section][key] = part.resolved()
         return plain
 
     def resolved_yaml(self) -> str:

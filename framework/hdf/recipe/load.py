@@ -40,15 +40,10 @@ _CORE_SCHEMA = {
 
 @dataclass(slots=True)
 class Node:
-    """A value and where it was written.
+    """A value and where it was written."""
 
-    Attributes:
-        value: ``dict[str, Node]``, ``list[Node]`` or a scalar.
-        where: ``file:line``, or the override on the command line.
-    """
-
-    value: Any
-    where: str
+    value: Any  # dict[str, Node], list[Node] or a scalar
+    where: str  # file:line, or the override on the command line
 
     def plain(self) -> Any:
         """Dicts, lists and scalars without their places."""
@@ -215,7 +210,6 @@ def recipes_folder() -> Path:
 
 
 def packaged_recipes() -> list[Path]:
-    """The packaged recipes, sorted by name."""
     return sorted(recipes_folder().glob("*.yaml"))
 
 

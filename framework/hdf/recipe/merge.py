@@ -124,17 +124,13 @@ def _place(tree: Node, keys: list[str], value: Node, key: str = "") -> Node:
     first, rest = keys[0], keys[1:]
     if isinstance(tree.value, list):
         items = list(tree.value)
-        index = _position(first, len(items), value.where)
-        items[index] = _place(items[index], rest, value)
+        if first not in map(str, range(len(items))):
+            message = f"{first[:40]!r} is no position in a list of {len(items)}; the first is 0"
+            raise user_error(message, value.where)
+        items[int(first)] = _place(items[int(first)], rest, value)
         return Node(items, tree.where)
     inner = _place(tree.child(first) or Node({}, value.where), rest, value, first)
     return merge(tree, Node({first: inner}, value.where), key, stays=True)
-
-
-def _position(key: str, count: int, where: str) -> int:
-    if key not in map(str, range(count)):
-        raise user_error(f"{key[:40]!r} is no position in a list of {count}; the first is 0", where)
-    return int(key)
 
 
 def differences(recipes: Sequence[Any], key: str = "") -> Iterator[tuple[str, list[str]]]:

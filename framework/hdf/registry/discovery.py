@@ -25,22 +25,15 @@ FOLDER_MODULE = "hdf_plugins_dir_"
 
 @dataclass(slots=True)
 class Plugin:
-    """One entry point, or one file of a plugins folder.
-
-    Attributes:
-        load: gives its module, imported if need be.
-        api: the version of the plugin interface that it is written for: its module's ``hdf_api``.
-        error: why it could not be loaded, one line; empty if it could.
-        traceback: the whole story.
-    """
+    """One entry point, or one file of a plugins folder."""
 
     name: str
     distribution: str
     version: str
-    load: Callable[[], object]
-    api: str = API
-    error: str = ""
-    traceback: str = ""
+    load: Callable[[], object]  # gives its module
+    api: str = API  # the version of the plugin interface that its module states
+    error: str = ""  # why it could not be loaded, one line; empty if it could
+    traceback: str = ""  # the whole story
 
 
 def installed_plugins() -> list[Plugin]:

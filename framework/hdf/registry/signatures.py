@@ -21,8 +21,6 @@ from importlib.util import find_spec, resolve_name
 from types import SimpleNamespace
 from typing import Any, get_type_hints
 
-MODULE = "torch.nn.modules.module"
-"""Where torch defines ``nn.Module``."""
 KORNIA = "kornia.augmentation"
 CHEAP = sys.stdlib_module_names | {"pydantic", "annotated_types", "typing_extensions"}
 """Packages that are imported for the types in a hint."""
@@ -56,7 +54,7 @@ def _parameters(target: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     """None of an nn.Module without its own constructor, as torch.compile replaces Module's."""
     if inspect.isclass(target):
         owners = (base for base in inspect.getmro(target) if "__init__" in vars(base))
-        if next(owners).__module__ == MODULE:
+        if next(owners).__module__ == "torch.nn.modules.module":
             return {}
     return inspect.signature(target).parameters
 

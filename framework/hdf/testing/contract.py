@@ -26,16 +26,10 @@ EXPORT_TOLERANCE = 1e-3
 
 @dataclass(frozen=True)
 class Subject:
-    """A component under test.
+    """A component under test."""
 
-    Attributes:
-        make: gives the component, new at each call and always the same: built with one seed, or
-            copied.
-        supplied: the names that the engine gives to a registered one.
-    """
-
-    make: Callable[[], Any]
-    supplied: frozenset[str] = frozenset()
+    make: Callable[[], Any]  # gives a new and equal one each time, built with one seed or copied
+    supplied: frozenset[str] = frozenset()  # the names that the engine gives to a registered one
 
 
 @contextmanager

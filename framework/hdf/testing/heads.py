@@ -107,8 +107,7 @@ class _Check:
     def batches(self) -> dict[str, Batch]:
         generator = torch.Generator().manual_seed(self.seed)
         images = torch.rand(IMAGES, 1, *self.image_size, generator=generator)
-        masks = uses_masks(self.made.make())
-        return batches(images, len(self.labels), self.seed, masks=masks)
+        return batches(images, len(self.labels), self.seed, masks=uses_masks(self.made.make()))
 
     def form(self, export: bool) -> None:
         head = self.made.make()

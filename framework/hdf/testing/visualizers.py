@@ -146,20 +146,16 @@ def _detector(labels: tuple[str, ...]) -> Detector:
     spec = ModelSpec({"use": ""}, {"use": ""}, "image", labels, SIZE, "letterbox")
     with torch.random.fork_rng([]):
         torch.manual_seed(0)
-        return Detector(_Backbone(), _Head(len(labels)), spec).eval()
+        halving = [nn.Conv2d(channels, 4, 3, stride=2, padding=1) for channels in (1, 4)]
+        return Detector(_Backbone(*halving), _Head(len(labels)), spec).eval()
 
 
-class _Backbone(nn.Module):
+class _Backbone(nn.Sequential):
     channels, strides = (4, 4), (2, 4)
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(1, 4, 3, stride=2, padding=1)
-        self.second = nn.Conv2d(4, 4, 3, stride=2, padding=1)
-
     def forward(self, images: Tensor) -> list[Tensor]:
-        fine = self.first(images).relu()
-        return [fine, self.second(fine).relu()]
+        fine = self[0](images).relu()
+        return [fine, self[1](fine).relu()]
 
 
 class _Head(nn.Module):
