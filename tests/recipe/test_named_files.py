@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hdf.recipe.check import check_recipe
+from hdf.recipe.check import check_recipe, missing_files
 from hdf.recipe.merge import resolve
-from hdf.recipe.named_files import missing_files
 from hdf.registry.registry import Registry
 from tests.conftest import Hdf
 

@@ -47,9 +47,9 @@ def check(
 def _refuse_missing_files(checked: CheckedRecipe) -> None:
     """They are looked for each time: a verdict says nothing of them."""
     from hdf.models.weights import find_models
-    from hdf.recipe.named_files import missing_files
+    from hdf.recipe.check import missing_files
 
-    problems = missing_files(checked)
+    problems = list(missing_files(checked))
     if start := checked.recipe.train.init_from:
         try:
             find_models(start)

@@ -13,7 +13,8 @@ from hdf.cli.screen import show_json, show_table
 from hdf.errors import UserError, suggest, user_error
 
 if TYPE_CHECKING:
-    from hdf.registry.registry import Component, Plugin, Registry
+    from hdf.registry.discovery import Plugin
+    from hdf.registry.registry import Component, Registry
 
 COLUMNS = ("kind", "name", "summary", "distribution", "version", "status")
 

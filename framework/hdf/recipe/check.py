@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -13,15 +14,15 @@ from typing import Any
 from pydantic import ValidationError
 
 from hdf.errors import Problem, UserError, placed, user_error
-from hdf.recipe.load import Node, dump, parse, read_text
+from hdf.recipe.load import Node, RecipePath, dump, parse, read_text
 from hdf.recipe.merge import Source, differing
+from hdf.recipe.problems import problems
 from hdf.recipe.schema import Recipe
+from hdf.recipe.splits import ListSplit
 from hdf.registry.kinds import COMPONENTS
 from hdf.registry.options import Options, UnusableSignatureError
 from hdf.registry.registry import Component, Registry
 from hdf.registry.signatures import stated_signature
-
-RecipePath = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,7 @@ class Part:
 
 @dataclass(frozen=True)
 class CheckedRecipe:
-    """A recipe that was found to be in order.
-
-    Attributes:
-        recipe: the typed form.
-        parts: the components, by their path in the recipe.
-        source: what was written, and where.
-    """
+    """A recipe in order: its typed form, the components by their path, and what was written."""
 
     recipe: Recipe
     parts: dict[RecipePath, Part]
@@ -85,18 +80,20 @@ class CheckedRecipe:
         """The parts, and those inside their options."""
         return [each for part in self.parts.values() for each in part.with_inner()]
 
+    def option_values(self) -> Iterator[tuple[RecipePath, Any]]:
+        """The values in the options of all parts that hold no others, with their paths."""
+        for path, part in self.parts.items():
+            yield from _innermost(part, path)
+
     def list_of(self, section: str) -> list[Part]:
         """The parts of ``augment`` or ``visualize``, in order."""
         return [part for path, part in self.parts.items() if path[0] == section]
 
     def resolved(self) -> dict[str, Any]:
         """The recipe as plain values with every default filled in; it reproduces the run."""
-        plain = self.recipe.model_dump(mode="json", exclude_none=True)
-        for (*above, key), part in self.parts.items():
-            section: Any = plain
-            for name in above:
-                section = section[name]
-            section[key] = part.resolved()
+        plain: dict[Any, Any] = self.recipe.model_dump(mode="json", exclude_none=True)
+        for (section, key), part in self.parts.items():
+            plain[section][key] = part.resolved()
         return plain
 
     def resolved_yaml(self) -> str:
@@ -105,6 +102,32 @@ class CheckedRecipe:
     def reread(self) -> Any:
         """`resolved`, as it is read back from its YAML."""
         return parse(self.resolved_yaml(), "recipe").plain()
+
+
+def _innermost(value: Any, path: RecipePath) -> Iterator[tuple[RecipePath, Any]]:
+    held = value.values if isinstance(value, Part) else value
+    if isinstance(held, dict | list | tuple | set | frozenset):
+        for key, inner in held.items() if isinstance(held, dict) else enumerate(held):
+            yield from _innermost(inner, (*path, key))
+    else:
+        yield path, held
+
+
+def missing_files(checked: CheckedRecipe) -> Iterator[Problem]:
+    """One problem for each file or folder that the recipe names and that is not there.
+
+    These are the options annotated as `Path`, but for those of visualizers, which may name what is
+    to be written.
+    """
+    named = [(key, value) for key, value in checked.option_values() if key[0] != "visualize"]
+    if isinstance(split := checked.recipe.data.split, ListSplit):
+        lists = {"train": Path(split.lists.train), "val": Path(split.lists.val)}
+        named += [(("data", "split", "lists", side), file) for side, file in lists.items()]
+    for key, path in named:
+        if isinstance(path, Path) and not os.path.exists(path):  # noqa: PTH110  # too long a name
+            hint = "" if path.is_absolute() else "; it counts from the folder where hdf is started"
+            message = f"there is no file or folder {str(path)!r}{hint}"
+            yield Problem(checked.where(*key), message)
 
 
 def same_recipe(folder: Path, checked: CheckedRecipe) -> bool:
@@ -227,8 +250,6 @@ class _Reader:
     def _refuse(
         self, error: ValidationError, path: RecipePath = (), known: list[str] | None = None
     ) -> None:
-        from hdf.recipe.problems import problems  # not above: only mistakes need it
-
         self.errors.append(UserError(problems(error, self.tree, path, known)))
 
 

@@ -6,7 +6,7 @@ it: what another layer may supply is asked for by ``hdf check`` alone (docs/deci
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, get_args
 
 from hdf import __version__
@@ -43,7 +43,7 @@ def recipe_schema(registry: Registry) -> tuple[JSON, list[str]]:
     del forms["Data"]["properties"]["split"]["oneOf"]
     left_out = [f"plugin {item.name}: {item.error}" for item in registry.plugins if item.error]
     for kind in COMPONENTS:
-        forms |= _components(kind.name, registry.of_kind(kind.name), left_out)
+        forms |= _components(kind.name, registry, left_out)
         section, *keys = kind.path
         for key in keys:
             _refer(forms[section.title()], key, kind.name)
@@ -75,17 +75,14 @@ def _describe(form: JSON, text: str, known: Mapping[str, str]) -> None:
             value["description"] = _plain(known[key])
 
 
-def _components(kind: str, components: Iterable[Component], left_out: list[str]) -> dict[str, JSON]:
+def _components(kind: str, registry: Registry, left_out: list[str]) -> dict[str, JSON]:
     """A definition for each component of a kind, and one that chooses by ``use``."""
     forms: dict[str, JSON] = {}
     required: dict[str, list[str]] = {}
     summaries: dict[str, str] = {}
-    for component in components:
+    for component in registry.of_kind(kind):
         try:
-            target = component.load()
-            if component.status.startswith("conflict"):
-                raise UserError(component.status)
-            options = Options(target, kind)
+            options = Options(registry.find(kind, component.name).load(), kind)
         except (UserError, UnusableSignatureError) as error:
             left_out.append(f"{component.title}: {error}")
             continue

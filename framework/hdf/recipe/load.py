@@ -7,6 +7,7 @@ keys, tags, and aliases that would grow without bound.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from hdf.files.atomic import is_file
 LARGEST_FILE = 1_000_000
 MOST_VALUES = 20_000
 DEEPEST = 40
+RecipePath = tuple[str | int, ...]
 TAG = "the tag {!r} is not allowed; recipes hold plain values only"
 
 _CORE_TAG = "tag:yaml.org,2002:"
@@ -38,15 +40,10 @@ _CORE_SCHEMA = {
 
 @dataclass(slots=True)
 class Node:
-    """A value and where it was written.
+    """A value and where it was written."""
 
-    Attributes:
-        value: ``dict[str, Node]``, ``list[Node]`` or a scalar.
-        where: ``file:line``, or the override on the command line.
-    """
-
-    value: Any
-    where: str
+    value: Any  # dict[str, Node], list[Node] or a scalar
+    where: str  # file:line, or the override on the command line
 
     def plain(self) -> Any:
         """Dicts, lists and scalars without their places."""
@@ -63,14 +60,14 @@ class Node:
         is_item = isinstance(self.value, list) and isinstance(key, int) and key < len(self.value)
         return self.value[key] if is_item else None
 
-    def at(self, path: tuple[str | int, ...]) -> Node | None:
+    def at(self, path: RecipePath) -> Node | None:
         """The value at the end of `path`, if there is one."""
         node: Node | None = self
         for key in path:
             node = node.child(key) if node else None
         return node
 
-    def locate(self, path: tuple[str | int, ...]) -> str:
+    def locate(self, path: RecipePath) -> str:
         """Where the deepest known part of `path` was written, with the path itself."""
         for known in range(len(path), 0, -1):
             if node := self.at(path[:known]):
@@ -121,11 +118,7 @@ def read_text(path: Path) -> str:
 
 
 def parse(text: str, name: str) -> Node:
-    """Parse YAML into nodes; all bad keys and tags are told together, a syntax error by itself.
-
-    Args:
-        name: the file's name, or the override, for messages.
-    """
+    """Parse YAML, called `name`; all bad keys and tags are told together, a syntax error alone."""
     try:
         loader = _Loader(text)
         root = loader.get_single_node()
@@ -217,7 +210,6 @@ def recipes_folder() -> Path:
 
 
 def packaged_recipes() -> list[Path]:
-    """The packaged recipes, sorted by name."""
     return sorted(recipes_folder().glob("*.yaml"))
 
 
@@ -230,12 +222,8 @@ def find_recipe(recipe: Path) -> Path:
     packaged = recipes_folder() / f"{name}.yaml"
     if recipe.parent == Path() and not is_file(recipe) and is_file(packaged):
         return packaged
-    try:
-        recipe.stat()
-    except FileNotFoundError as error:
+    if not os.path.lexists(recipe):  # no error for too long a name
         closest = suggest(name, (path.stem for path in packaged_recipes()))
         message = f"can't be read: no such file, and no packaged recipe is called so{closest}"
-        raise user_error(message, str(recipe)) from error
-    except (OSError, ValueError):  # too long a name, a loop: reading says so
-        pass
+        raise user_error(message, str(recipe))
     return recipe

@@ -25,14 +25,7 @@ _NOTHING = object()
 
 @dataclass(frozen=True)
 class Source:
-    """A recipe as it was written, everything merged.
-
-    Attributes:
-        file: the recipe's own file.
-        text: what that file holds.
-        tree: the recipe with what it extends and the defaults of mappings below it, and the
-            overrides on top.
-    """
+    """A recipe's own file and its text, and the tree of it merged with all that it builds upon."""
 
     file: Path
     text: str
@@ -64,7 +57,8 @@ def _extended(file: Path, text: str, above: tuple[Path, ...]) -> Node:
         return tree
     if not isinstance(base.value, str):
         raise user_error("'extends' names one other recipe file", where=base.where)
-    parent = find_recipe(_beside(file, base.value))
+    near = file.parent / base.value
+    parent = find_recipe(near if is_file(near) else Path(base.value))
     text = read_text(parent)
     chain = (*above, file.resolve())
     if parent.resolve() in chain:
@@ -77,18 +71,11 @@ def _extended(file: Path, text: str, above: tuple[Path, ...]) -> Node:
     return merge(below, tree)
 
 
-def _beside(path: Path, name: str) -> Path:
-    near = path.parent / name
-    return near if is_file(near) else Path(name)
-
-
 def merge(old: Node, new: Node, key: str = "", *, stays: bool = False) -> Node:
-    """`new` over `old`.
+    """`new` over `old`, both at `key`.
 
-    Args:
-        key: of both.
-        stays: whether a mapping that is merged keeps the place of `old`: an override is to blame
-            for the keys that it gives, and not for what stands beside them.
+    Where a mapping `stays`, it keeps the place of `old`: an override is to blame for the keys that
+    it gives, and not for what stands beside them.
     """
     if not (isinstance(old.value, dict) and isinstance(new.value, dict)):
         return new
@@ -114,8 +101,7 @@ def _override(tree: Node, override: str) -> Node:
     shown = override if len(override) <= 80 else f"{override[:79]}…"
     where = f"command line: {shown}"
     if not equals or not all(keys):
-        message = "an override is key.path=value, such as train.epochs=5"
-        raise user_error(message, where)
+        raise user_error("an override is key.path=value, such as train.epochs=5", where)
     if len(keys) > DEEPEST:
         raise user_error("nested too deeply", where)
     value = parse(text, where)
@@ -138,17 +124,13 @@ def _place(tree: Node, keys: list[str], value: Node, key: str = "") -> Node:
     first, rest = keys[0], keys[1:]
     if isinstance(tree.value, list):
         items = list(tree.value)
-        index = _position(first, len(items), value.where)
-        items[index] = _place(items[index], rest, value)
+        if first not in map(str, range(len(items))):
+            message = f"{first[:40]!r} is no position in a list of {len(items)}; the first is 0"
+            raise user_error(message, value.where)
+        items[int(first)] = _place(items[int(first)], rest, value)
         return Node(items, tree.where)
     inner = _place(tree.child(first) or Node({}, value.where), rest, value, first)
     return merge(tree, Node({first: inner}, value.where), key, stays=True)
-
-
-def _position(key: str, count: int, where: str) -> int:
-    if key not in map(str, range(count)):
-        raise user_error(f"{key[:40]!r} is no position in a list of {count}; the first is 0", where)
-    return int(key)
 
 
 def differences(recipes: Sequence[Any], key: str = "") -> Iterator[tuple[str, list[str]]]:

@@ -9,20 +9,16 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from hdf.errors import Problem, suggest
-from hdf.recipe.load import Node
-
-Path = tuple[str | int, ...]
+from hdf.recipe.load import Node, RecipePath
+from hdf.recipe.schema import Recipe
 
 
 def problems(
-    error: ValidationError, tree: Node, prefix: Path = (), known: Sequence[str] | None = None
+    error: ValidationError, tree: Node, prefix: RecipePath = (), known: Sequence[str] | None = None
 ) -> list[Problem]:
-    """One problem for each of pydantic's errors.
+    """One problem for each of pydantic's errors in what stands at `prefix` in a recipe.
 
-    Args:
-        tree: the recipe, for line numbers.
-        prefix: where the validated part stands in the recipe.
-        known: the valid keys; those of `hdf.recipe.schema` if None.
+    `known` are the keys that are valid there; those of `hdf.recipe.schema` if None.
     """
     found = []
     for detail in error.errors(include_url=False):
@@ -33,7 +29,9 @@ def problems(
     return found
 
 
-def _message(detail: ErrorDetails, path: Path, tree: Node, known: Sequence[str] | None) -> str:
+def _message(
+    detail: ErrorDetails, path: RecipePath, tree: Node, known: Sequence[str] | None
+) -> str:
     kind, key, given = detail["type"], path[-1] if path else "", detail["input"]
     context: dict[str, Any] = detail.get("ctx", {})
     if kind == "missing":
@@ -62,7 +60,7 @@ def _message(detail: ErrorDetails, path: Path, tree: Node, known: Sequence[str] 
     return f"{_expected(detail['msg'])}, not {_shown(given)}{closest}"
 
 
-def _mapping(given: Any, model: str | None, path: Path, tree: Node) -> str:
+def _mapping(given: Any, model: str | None, path: RecipePath, tree: Node) -> str:
     """What to write instead of a value that stands where a mapping belongs."""
     if model == "FractionSplit":
         if type(given) is int and given > 1:
@@ -72,7 +70,7 @@ def _mapping(given: Any, model: str | None, path: Path, tree: Node) -> str:
     return f"; try {{use: {given[:60]}}}" if named else ""
 
 
-def _beside(path: Path, tree: Node) -> str:
+def _beside(path: RecipePath, tree: Node) -> str:
     node = tree.at(path[:-1])
     keys = node.value if node and isinstance(node.value, dict) else {}
     return ", ".join(repr(key) for key in keys if key != path[-1]) or "what stands beside it"
@@ -102,7 +100,7 @@ def _shown(value: Any) -> str:
     return repr(value)[:80]
 
 
-def _without_tags(loc: Path, tree: Node, prefix: Path) -> Path:
+def _without_tags(loc: RecipePath, tree: Node, prefix: RecipePath) -> RecipePath:
     """pydantic puts the name of a union's member into the path; a recipe has no such key."""
     node = tree.at(prefix)
     path: list[str | int] = []
@@ -115,10 +113,8 @@ def _without_tags(loc: Path, tree: Node, prefix: Path) -> Path:
     return tuple(path)
 
 
-def _names_at(path: Path, tree: Node) -> list[str]:
+def _names_at(path: RecipePath, tree: Node) -> list[str]:
     """The keys that the schema knows at `path`."""
-    from hdf.recipe.schema import Recipe
-
     models: list[type[BaseModel]] = [Recipe]
     for key in path:
         fields = [model.model_fields[str(key)] for model in models if key in model.model_fields]
@@ -134,7 +130,7 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _models(argument)
 
 
-def _fits(model: type[BaseModel], path: Path, tree: Node) -> bool:
+def _fits(model: type[BaseModel], path: RecipePath, tree: Node) -> bool:
     """Whether `model` is the union's member that the recipe's ``use`` names."""
     use = tree.at((*path, "use"))
     field = model.model_fields.get("use")

@@ -103,23 +103,17 @@ class EndsSplit(Strict):
 
 
 AnySplit = FractionSplit | FoldSplit | ListSplit | EndsSplit
-SPLIT_FORMS = {
-    "folds": "folds",
-    "lists": "lists",
-    "first": "ends",
-    "last": "ends",
-    "val": "fraction",
-}
+SPLIT_FORMS = {"folds": "folds", "lists": "lists", "first": "ends", "last": "ends", "val": "part"}
 """The form of split that a key belongs to."""
 
 
 def _split_form(split: Any) -> str:
     keys = split if isinstance(split, dict) else getattr(type(split), "model_fields", ())
-    return next((f"by {form}" for key, form in SPLIT_FORMS.items() if key in keys), "by fraction")
+    return next((f"by {form}" for key, form in SPLIT_FORMS.items() if key in keys), "by part")
 
 
 Split = Annotated[
-    Annotated[FractionSplit, Tag("by fraction")]
+    Annotated[FractionSplit, Tag("by part")]
     | Annotated[FoldSplit, Tag("by folds")]
     | Annotated[ListSplit, Tag("by lists")]
     | Annotated[EndsSplit, Tag("by ends")],

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.machinery import all_suffixes
 from pathlib import Path
@@ -40,7 +40,8 @@ class Verdict:
 
     def __init__(self, checked: CheckedRecipe) -> None:
         self._began = time.time_ns()
-        self._named = sorted(_texts([part.values for part in checked.all_parts()]))
+        options = (value for _, value in checked.option_values())  # any text may name a file
+        self._named = sorted({os.fspath(item) for item in options if isinstance(item, str | Path)})
         self._path = cache_folder() / "checks" / f"{_key(checked)}.json"
 
     def stands(self) -> bool:
@@ -99,14 +100,6 @@ def _key(checked: CheckedRecipe) -> str:
 def _home(component: Component) -> str:
     target = component.target  # a text until it is imported
     return target if isinstance(target, str) else f"{target.__module__}:{target.__qualname__}"
-
-
-def _texts(value: Any) -> set[str]:
-    """All texts and paths among options: each may name a file."""
-    if isinstance(value, str | Path):
-        return {os.fspath(value)}
-    inner = value.values() if isinstance(value, dict) else value
-    return set().union(*map(_texts, inner)) if isinstance(inner, Iterable) else set()
 
 
 def _states(files: list[str]) -> list[tuple[int, int] | None]:

@@ -8,47 +8,50 @@ import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import entry_points
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
 
 from hdf.errors import user_error
+from hdf.hookspecs import API
 
 GROUP = "hdf"
 DISTRIBUTION = "heart-detection-framework"
 FOLDER_MODULE = "hdf_plugins_dir_"
 
 
-class PluginSource(NamedTuple):
-    """A plugin that has not been loaded yet."""
+@dataclass(slots=True)
+class Plugin:
+    """One entry point, or one file of a plugins folder."""
 
     name: str
     distribution: str
     version: str
-    load: Callable[[], object]
+    load: Callable[[], object]  # gives its module
+    api: str = API  # the version of the plugin interface that its module states
+    error: str = ""  # why it could not be loaded, one line; empty if it could
+    traceback: str = ""  # the whole story
 
 
-def installed_sources() -> list[PluginSource]:
+def installed_plugins() -> list[Plugin]:
     """The entry points of the group ``hdf``, sorted by distribution and name."""
     found = []
     for entry in entry_points(group=GROUP):
         distribution = entry.dist.name if entry.dist else "unknown"
         version = entry.dist.version if entry.dist else ""
-        found.append(PluginSource(entry.name, distribution, version, entry.load))
-    return sorted(found, key=lambda source: (source.distribution, source.name))
+        found.append(Plugin(entry.name, distribution, version, entry.load))
+    return sorted(found, key=lambda plugin: (plugin.distribution, plugin.name))
 
 
-def folder_sources(folder: Path | None) -> list[PluginSource]:
+def plugins_in(folder: Path) -> list[Plugin]:
     """The ``*.py`` files of a folder, which must exist, each a plugin of its own."""
-    if folder is None:
-        return []
     if not folder.is_dir():
         raise user_error("the plugins folder does not exist", where=str(folder))
     return [
-        PluginSource(path.stem, path.name, "", partial(_load_file, path))
+        Plugin(path.stem, path.name, "", partial(_load_file, path))
         for path in sorted(folder.glob("*.py"))
     ]
 

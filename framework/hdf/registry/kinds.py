@@ -22,7 +22,6 @@ class Kind:
             do not name.
         supplied: the parameters that the engine gives to a component whose signature asks for them.
         check: its contract check, a name in `hdf.testing`; empty for none.
-        template: what ``hdf new-plugin`` makes one of; empty for none.
     """
 
     name: str
@@ -32,7 +31,6 @@ class Kind:
     path: tuple[str, ...] = ()
     supplied: frozenset[str] = frozenset()
     check: str = ""
-    template: str = ""
 
 
 def _component(name: str, protocol: str, path: tuple[str, ...], *supplied: str) -> Kind:
@@ -44,7 +42,6 @@ def _component(name: str, protocol: str, path: tuple[str, ...], *supplied: str) 
         path,
         frozenset({"labels", "image_size", *supplied}),
         f"check_{name}",
-        f"{name}.py",
     )
 
 

@@ -65,10 +65,6 @@ class Options:
         nested: the options that hold loaders of their own; only a loader has such options.
         supplied: the names that the engine gives to the component.
 
-    Args:
-        target: the component's class or function, or its signature.
-        kind: one of `hdf.registry.kinds.KINDS`.
-
     Raises:
         UnusableSignatureError: a parameter has no type hint, or one that no value of a recipe can
             have; it is positional only, or ``*args`` or ``**kwargs``; or it has a reserved name
@@ -91,12 +87,13 @@ class Options:
                 self.nested[name], self._hints[name] = nesting, _NESTED[nesting]
         for name, parameter in self._parameters.items():
             _check(name, parameter, self._hints)
-        self._required = [name for name, item in self._parameters.items() if _required(item)]
+        own = self._parameters.values()
+        self._defaults = {item.name: item.default for item in own if item.default is not item.empty}
         self._adapter = self._build()
 
     def _build(self) -> TypeAdapter[dict[str, Any]]:
         fields = {
-            name: (Required if name in self._required else NotRequired)[self._hints[name]]
+            name: (NotRequired if name in self._defaults else Required)[self._hints[name]]
             for name in self._parameters
         }
         options = TypedDict("options", fields)  # type: ignore[misc]
@@ -116,21 +113,16 @@ class Options:
 
     def resolved(self, validated: Mapping[str, Any]) -> dict[str, Any]:
         """Validated options as plain JSON, completed with the component's defaults."""
-        values = {
-            name: validated.get(name, item.default)
-            for name, item in self._parameters.items()
-            if name in validated or name not in self._required
-        }
+        given = {**self._defaults, **validated}
+        values = {name: given[name] for name in self._parameters if name in given}
         plain: dict[str, Any] = self._adapter.dump_python(values, mode="json", warnings=False)
         return plain
 
     def json_schema(self, prefix: str) -> dict[str, Any]:
         """The options as a JSON Schema (draft 2020-12), with their defaults.
 
-        An option that holds components has an empty schema; see `nested`.
-
-        Args:
-            prefix: of the names in ``$defs``, which references find at the root of a document.
+        An option that holds components has an empty schema; see `nested`. `prefix` is put before
+        the names in ``$defs``, which references find at the root of a document.
         """
         found = self._adapter.json_schema(ref_template=f"#/$defs/{prefix}{{model}}")
         properties = {**found["properties"], **{name: {} for name in self.nested}}
@@ -138,24 +130,20 @@ class Options:
             properties[name]["default"] = default
         shared = {key: value for key, value in found.get("$defs", {}).items() if key != "_Use"}
         shared = {f"{prefix}{key}": value for key, value in shared.items()}
-        return {"properties": properties, "required": self._required, "$defs": shared}
+        required = [name for name in self._parameters if name not in self._defaults]
+        return {"properties": properties, "required": required, "$defs": shared}
 
     def names(self) -> list[str]:
         return list(self._parameters)
 
     def describe(self) -> list[Option]:
         """The options in the order of the signature."""
+        types = {name: _readable(self._hints[name]) for name in self._parameters}
+        types |= {name: _NESTED_NAMES[nesting] for name, nesting in self.nested.items()}
         return [
-            Option(name, self._type(name), True)
-            if name in self._required
-            else Option(name, self._type(name), False, item.default)
-            for name, item in self._parameters.items()
+            Option(name, text, name not in self._defaults, self._defaults.get(name))
+            for name, text in types.items()
         ]
-
-    def _type(self, name: str) -> str:
-        if name in self.nested:
-            return _NESTED_NAMES[self.nested[name]]
-        return _readable(self._hints[name])
 
 
 def _nesting(hint: Any) -> Nesting | None:
@@ -168,16 +156,15 @@ def _nesting(hint: Any) -> Nesting | None:
 def _check(name: str, parameter: inspect.Parameter, hints: Mapping[str, Any]) -> None:
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
         stars = "*" if parameter.kind is parameter.VAR_POSITIONAL else "**"
-        raise UnusableSignatureError(
-            f"{stars}{name} can't be checked; name every option as a parameter"
-        )
+        message = f"{stars}{name} can't be checked; name every option as a parameter"
+        raise UnusableSignatureError(message)
     if parameter.kind is parameter.POSITIONAL_ONLY:
         raise UnusableSignatureError(f"{name!r} is positional only; options are keyword parameters")
     if name not in hints:
         raise UnusableSignatureError(f"{name!r} has no type hint, so its values can't be checked")
     try:
         adapter = TypeAdapter(hints[name])
-        if not _required(parameter):
+        if parameter.default is not parameter.empty:
             adapter.dump_python(parameter.default, mode="json", warnings=False)
     except (PydanticUserError, PydanticSerializationError) as error:
         message = f"{name!r} is a {_readable(hints[name])}, which no value of a recipe can be"
@@ -192,10 +179,6 @@ def _from_home(value: Any) -> Any:
     if type(value) in (list, tuple):
         return type(value)(map(_from_home, value))
     return value
-
-
-def _required(parameter: inspect.Parameter) -> bool:
-    return parameter.default is parameter.empty
 
 
 def _readable(hint: Any) -> str:

@@ -21,31 +21,13 @@ import pluggy
 
 from hdf import __version__, hookspecs
 from hdf.errors import Problem, UserError, suggest, user_error
-from hdf.registry.discovery import PluginSource, folder_sources, installed_sources, uncollected
+from hdf.registry.discovery import Plugin, installed_plugins, plugins_in, uncollected
 from hdf.registry.kinds import COMPONENTS
 
 OTHER_API = (
     "written for version {} of hdf's plugin interface, and hdf "
     f"{__version__} offers version {hookspecs.API}; install a version of the plugin that fits"
 )
-
-
-@dataclass(slots=True)
-class Plugin:
-    """One entry point, or one file of a plugins folder.
-
-    Attributes:
-        api: the version of the plugin interface that it is written for: its module's ``hdf_api``.
-        error: why it could not be loaded, one line; empty if it could.
-        traceback: the whole story.
-    """
-
-    name: str
-    distribution: str
-    version: str
-    api: str = hookspecs.API
-    error: str = ""
-    traceback: str = ""
 
 
 @dataclass(slots=True)
@@ -135,14 +117,13 @@ class Registry:
     def _called(self, kind: str, name: str) -> list[Component]:
         return [component for component in self.of_kind(kind) if component.name == name]
 
-    def add(self, source: PluginSource) -> None:
+    def add(self, plugin: Plugin) -> None:
         """Load one plugin and collect what it registers; a failure is kept, never raised."""
-        plugin = Plugin(source.name, source.distribution, source.version)
         self.plugins.append(plugin)
         found: list[Component] = []
-        known_as = f"{source.distribution}:{source.name}"
+        known_as = f"{plugin.distribution}:{plugin.name}"
         try:
-            module = source.load()
+            module = plugin.load()
             plugin.api = str(getattr(module, "hdf_api", hookspecs.API))
             if plugin.api != hookspecs.API:
                 plugin.error = OTHER_API.format(plugin.api)
@@ -171,7 +152,6 @@ class Registry:
         self.manager.subset_hook_caller(hook, others)(**arguments)
 
     def implementers(self, hook: str) -> list[object]:
-        """The plugins that implement a hook."""
         return [impl.plugin for impl in getattr(self.manager.hook, hook).get_hookimpls()]
 
 
@@ -207,18 +187,14 @@ def _conflict(twins: Sequence[Component]) -> str:
 
 
 def discover(plugins_dir: Path | None = None) -> Registry:
-    """Find and load every plugin.
-
-    Args:
-        plugins_dir: a folder of single-file plugins to load besides the installed ones.
-    """
+    """Find and load every plugin that is installed, or is a file of a folder."""
     registry = Registry()
     registry.manager.add_hookspecs(hookspecs)
     if os.environ.get("HDF_TRACE_PLUGINS") == "1":
         registry.manager.trace.root.setwriter(sys.stderr.write)
         registry.manager.enable_tracing()
     disabled = {name.strip() for name in os.environ.get("HDF_DISABLE_PLUGINS", "").split(",")}
-    for source in [*installed_sources(), *folder_sources(plugins_dir)]:
-        if not disabled & {source.name, source.distribution}:
-            registry.add(source)
+    for plugin in installed_plugins() + (plugins_in(plugins_dir) if plugins_dir else []):
+        if not disabled & {plugin.name, plugin.distribution}:
+            registry.add(plugin)
     return registry

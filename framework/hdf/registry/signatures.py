@@ -21,8 +21,6 @@ from importlib.util import find_spec, resolve_name
 from types import SimpleNamespace
 from typing import Any, get_type_hints
 
-MODULE = "torch.nn.modules.module"
-"""Where torch defines ``nn.Module``."""
 KORNIA = "kornia.augmentation"
 CHEAP = sys.stdlib_module_names | {"pydantic", "annotated_types", "typing_extensions"}
 """Packages that are imported for the types in a hint."""
@@ -32,12 +30,7 @@ OPAQUE = {"__new__", "__init_subclass__", "__call__", "__signature__", "__getatt
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a component is called with.
-
-    Attributes:
-        parameters: by name, in order.
-        hints: the types of those that are annotated.
-    """
+    """A component's parameters by name, and the types of those that are annotated."""
 
     parameters: Mapping[str, inspect.Parameter]
     hints: dict[str, Any]
@@ -61,7 +54,7 @@ def _parameters(target: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     """None of an nn.Module without its own constructor, as torch.compile replaces Module's."""
     if inspect.isclass(target):
         owners = (base for base in inspect.getmro(target) if "__init__" in vars(base))
-        if next(owners).__module__ == MODULE:
+        if next(owners).__module__ == "torch.nn.modules.module":
             return {}
     return inspect.signature(target).parameters
 
@@ -84,8 +77,7 @@ def stated_signature(target: str) -> Signature | None:
 class _Source(dict[str, Any]):
     """The top level of a module; a mapping of its names, evaluated when an expression asks for one.
 
-    Attributes:
-        bound: the statements that bind each name, or change what it stands for.
+    `bound` holds the statements that bind each name, or change what it stands for.
     """
 
     def __init__(self, name: str) -> None:
@@ -165,15 +157,9 @@ class _Source(dict[str, Any]):
     def _called(self, arguments: ast.arguments, skip: int) -> Signature:
         bare = ast.Lambda(arguments, ast.Constant(None))  # which has no annotations
         parameters = inspect.signature(self._value_of(ast.fix_missing_locations(bare))).parameters
-        annotations = {
-            node.arg: node.annotation
-            for node in ast.walk(arguments)
-            if isinstance(node, ast.arg) and node.annotation
-        }
-        kept = dict(list(parameters.items())[skip:])
-        return Signature(
-            kept, {name: self._hint(annotations[name]) for name in kept if name in annotations}
-        )
+        nodes = (node for node in ast.walk(arguments) if isinstance(node, ast.arg))
+        hints = {node.arg: self._hint(node.annotation) for node in nodes if node.annotation}
+        return Signature(dict(list(parameters.items())[skip:]), hints)
 
     def _hint(self, annotation: ast.expr) -> Any:
         value = self._value_of(annotation)
@@ -190,38 +176,26 @@ class _Source(dict[str, Any]):
         """What a name of the top level stands for."""
         if name not in self.bound:
             return getattr(builtins, name)
-        node = self._only(name)
-        if isinstance(node, ast.ImportFrom):
-            return _imported(self._module_of(node), _original(node, name))
-        if isinstance(node, ast.Import) and _original(node, name).partition(".")[0] in CHEAP:
-            return import_module(_original(node, name))
-        if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
-            raise _NotPlainError
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        if not all(isinstance(target, ast.Name) for target in targets):
-            raise _NotPlainError
-        return self._value_of(node.value)
+        match self._only(name):
+            case ast.ImportFrom() as node:
+                module, original = self._module_of(node), _original(node, name)
+                if module in sys.modules or module.partition(".")[0] in CHEAP:
+                    return getattr(import_module(module), original)
+                return _Source(module)[original]
+            case ast.Import() as node if _original(node, name).partition(".")[0] in CHEAP:
+                return import_module(_original(node, name))
+            case ast.Assign([ast.Name()], value) | ast.AnnAssign(ast.Name(), _, value) if value:
+                return self._value_of(value)
+        raise _NotPlainError
 
     def _module_of(self, node: ast.ImportFrom) -> str:
         return resolve_name(f"{'.' * node.level}{node.module or ''}", self.package)
 
 
-def _imported(module: str, name: str) -> Any:
-    """What ``from module import name`` gives."""
-    if module in sys.modules or module.partition(".")[0] in CHEAP:
-        return getattr(import_module(module), name)
-    return _Source(module)[name]
-
-
 def _original(node: ast.Import | ast.ImportFrom, name: str) -> str:
     """What a name that a statement imports is called at home."""
-    for alias in node.names:
-        if isinstance(node, ast.Import) and alias.asname is None:
-            if alias.name.partition(".")[0] == name:
-                return name
-        elif (alias.asname or alias.name) == name:
-            return alias.name
-    raise _NotPlainError
+    (alias,) = (alias for alias in node.names if _bound(alias) == name)
+    return alias.name if alias.asname else name
 
 
 def _bound_by(statement: ast.stmt) -> set[str]:

@@ -73,8 +73,8 @@ def check_augmentation(
         if not moving:
             return BoxErrors(0.0, 0, 0)
         # Others may change the level that a shape's edge is read from.
-        augment = Augment(moving, image_size, box_bounds)
-        return _check_boxes(augment, image_size, box_bounds, draws, tolerance, seed)
+        moved = Augment(moving, image_size, box_bounds)
+        return _check_boxes(moved, image_size, draws, tolerance, seed)
 
 
 def _check_images(augment: Augment, image_size: tuple[int, int], seed: int) -> None:
@@ -104,20 +104,15 @@ def _check_images(augment: Augment, image_size: tuple[int, int], seed: int) -> N
 
 
 def _check_boxes(
-    augment: Augment,
-    image_size: tuple[int, int],
-    box_bounds: BoxBounds,
-    draws: int,
-    tolerance: float,
-    seed: int,
+    augment: Augment, image_size: tuple[int, int], draws: int, tolerance: float, seed: int
 ) -> BoxErrors:
+    bounds, (height, width) = augment.box_bounds, image_size
     largest, compared, dropped = 0.0, 0, 0
     for step, start in enumerate(range(0, draws, 100)):
-        batch = painted_batch(min(100, draws - start), image_size, box_bounds, seed + start)
+        batch = painted_batch(min(100, draws - start), image_size, bounds, seed + start)
         warped = augment(batch, (seed, step))
         boxes, kept = warped.targets.boxes[:, 0], warped.targets.valid[:, 0]
         shown = level_bounds(warped.images[:, 0])
-        height, width = image_size
         inside = (shown[:, :2] > 0).all(-1) & (shown[:, 2] < width) & (shown[:, 3] < height)
         lost = ~kept & inside
         assert not bool(lost.any()), (
@@ -127,7 +122,7 @@ def _check_boxes(
         worst = int(errors.argmax())
         # A shape out of sight has NaN bounds, and so has the error of a box that stayed.
         assert bool((errors <= tolerance).all()), (
-            f"a box ({box_bounds}) lies {float(errors[worst]):.2f} px from the shape it should "
+            f"a box ({bounds}) lies {float(errors[worst]):.2f} px from the shape it should "
             f"bound: box {boxes[worst].tolist()}, shape {shown[worst].tolist()}"
         )
         largest = max(largest, float(errors.max()))

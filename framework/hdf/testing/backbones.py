@@ -81,10 +81,8 @@ def _check_form(module: Any, in_channels: int) -> None:
         assert isinstance(value, tuple | list) and all(type(item) is int for item in value), (
             f"{name} is {value!r}, expected a tuple with one whole number for each map"
         )
-    for name, expected in {
-        "mean": expected_by(module, "mean"),
-        "std": expected_by(module, "std"),
-    }.items():
+    stated = {"mean": expected_by(module, "mean"), "std": expected_by(module, "std")}
+    for name, expected in stated.items():
         assert expected is None or len(expected) == in_channels, (
             f"{name} has {len(expected)} values for images of {in_channels} channels; give one "
             "for each channel"

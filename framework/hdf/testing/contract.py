@@ -26,16 +26,10 @@ EXPORT_TOLERANCE = 1e-3
 
 @dataclass(frozen=True)
 class Subject:
-    """A component under test.
+    """A component under test."""
 
-    Attributes:
-        make: gives the component, new at each call and always the same: built with one seed, or
-            copied.
-        supplied: the names that the engine gives to a registered one.
-    """
-
-    make: Callable[[], Any]
-    supplied: frozenset[str] = frozenset()
+    make: Callable[[], Any]  # gives a new and equal one each time, built with one seed or copied
+    supplied: frozenset[str] = frozenset()  # the names that the engine gives to a registered one
 
 
 @contextmanager
@@ -106,7 +100,7 @@ def _states() -> dict[str, Any]:
 
 
 def assert_same(found: Any, expected: Any, message: str, tolerance: float = 0.0) -> None:
-    """Tensors, in whatever lists and dicts; NaN is equal to NaN."""
+    """Tensors or None, in whatever lists and dicts; NaN is equal to NaN."""
     try:
         torch.testing.assert_close(
             found, expected, rtol=tolerance, atol=tolerance, equal_nan=True, check_stride=False
@@ -149,16 +143,15 @@ def check_export(module: nn.Module, *inputs: Any) -> None:
                 "and hdf export will refuse it"
             ) from error
     message = "its exported graph answers otherwise than the module itself"
-    assert_same(_plain(found), _plain(expected), message, EXPORT_TOLERANCE)
+    assert_same(found, expected, message, EXPORT_TOLERANCE)
 
 
-def check_no_other_device(module: nn.Module, images_or_maps: Tensor | list[Tensor]) -> None:
+def check_no_other_device(module: nn.Module, given: Tensor | list[Tensor]) -> None:
     """All that `forward` needs moves with the module: tried on torch's device without storage."""
     mend = (
         "; on another device than the CPU it would fail. Keep tensors in parameters or buffers "
         "(register_buffer), and make new ones on the device of the input"
     )
-    given = images_or_maps
     moved = given.to("meta") if isinstance(given, Tensor) else [item.to("meta") for item in given]
     try:
         with asking("forward on another device"), torch.no_grad():
@@ -175,10 +168,3 @@ def _tensors(value: Any) -> list[Tensor]:
         return [value]
     items = value.values() if isinstance(value, dict) else value
     return [tensor for item in items for tensor in _tensors(item)]
-
-
-def _plain(value: Any) -> Any:
-    """Lists of what a module gives, without what is None."""
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value if item is not None]
-    return value

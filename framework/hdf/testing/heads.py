@@ -89,14 +89,11 @@ class _Check:
     def maps(self, *, up: bool = False, scale: float = 1.0) -> list[Tensor]:
         """Feature maps; `up` rounds their sides up, as some backbones do."""
         generator = torch.Generator().manual_seed(self.seed)
-        sizes = (
-            [-(-side // stride) if up else side // stride for side in self.image_size]
-            for stride in self.strides
-        )
-        return [
-            scale * torch.randn(IMAGES, channels, *size, generator=generator)
-            for channels, size in zip(self.channels, sizes, strict=True)
-        ]
+        maps = []
+        for channels, stride in zip(self.channels, self.strides, strict=True):
+            size = [(side + up * (stride - 1)) // stride for side in self.image_size]
+            maps.append(scale * torch.randn(IMAGES, channels, *size, generator=generator))
+        return maps
 
     def fresh(self, *, fitted: bool = True) -> Detector:
         """The head inside a detector, which hands it what it gets in a run."""
@@ -110,8 +107,7 @@ class _Check:
     def batches(self) -> dict[str, Batch]:
         generator = torch.Generator().manual_seed(self.seed)
         images = torch.rand(IMAGES, 1, *self.image_size, generator=generator)
-        masks = uses_masks(self.made.make())
-        return batches(images, len(self.labels), self.seed, masks=masks)
+        return batches(images, len(self.labels), self.seed, masks=uses_masks(self.made.make()))
 
     def form(self, export: bool) -> None:
         head = self.made.make()
@@ -181,8 +177,8 @@ class _Check:
             other.load_state_dict(fitted.state_dict())
         with torch.inference_mode():
             found, expected = (
-                [_tensors_of(item) for item in one.decode(one.run_head(self.maps()))]
-                for one in (other, fitted)
+                [[item.boxes, item.labels, item.scores, item.spread] for item in decoded]
+                for decoded in (one.decode(one.run_head(self.maps())) for one in (other, fitted))
             )
         message = (
             "a copy with the same state_dict answers differently, so a model file would not "
@@ -217,7 +213,6 @@ def _loss(detector: Detector, raw: Any, batch: Batch, what: str) -> Tensor:
 
 
 def _check_detections(item: Detections, height: int, width: int) -> None:
-    """Valid boxes inside the image, scores, labels and spreads."""
     dtypes = {"boxes": torch.float32, "scores": torch.float32, "labels": torch.int64}
     for name, expected in dtypes.items():
         found = getattr(item, name).dtype
@@ -250,32 +245,25 @@ def _check_detections(item: Detections, height: int, width: int) -> None:
 
 def _check_answers(answers: Any, found: list[Detections], labels: int) -> None:
     """Tensors of fixed shapes that say what ``decode`` says."""
-    expected = f"expected boxes [{IMAGES}, {labels}, 4], scores [{IMAGES}, {labels}] and a spread "
-    expected += f"[{IMAGES}, {labels}, 4] or None"
+    four, one = [IMAGES, labels, 4], [IMAGES, labels]
+    expected = f"expected boxes {four}, scores {one} and a spread {four} or None"
     assert isinstance(answers, tuple) and len(answers) == 3, (
         f"answers gives {type(answers).__name__}, {expected}"
     )
     shapes = [None if item is None else list(item.shape) for item in answers]
-    shape = [IMAGES, labels]
-    assert shapes[:2] == [[*shape, 4], shape] and shapes[2] in (None, [*shape, 4]), (
-        f"answers gives {shapes}, {expected}"
-    )
+    fits = shapes in ([four, one, four], [four, one, None])
+    assert fits, f"answers gives {shapes}, {expected}"
     boxes, scores, spread = answers
     message = "answers and decode disagree; build one from the other: hdf.Detections.one_a_label"
     spreads = [None] * IMAGES if spread is None else spread
-    for *one, decoded in zip(boxes, scores, spreads, found, strict=True):
-        said = Detections.one_a_label(*one)
+    for *answer, decoded in zip(boxes, scores, spreads, found, strict=True):
+        said = Detections.one_a_label(*answer)
         assert_same(_by_label(said), _by_label(decoded), message, ROUNDING)
 
 
 def _by_label(item: Detections) -> list[Tensor]:
     order = item.labels.argsort()
     return [item.labels[order], item.boxes[order], item.scores[order]]
-
-
-def _tensors_of(item: Detections) -> list[Tensor]:
-    known = [item.boxes, item.labels, item.scores]
-    return known if item.spread is None else [*known, item.spread]
 
 
 class _Answers(nn.Module):

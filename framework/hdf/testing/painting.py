@@ -48,21 +48,16 @@ def paint(boxes: Tensor, image_size: tuple[int, int], *, rectangles: bool = Fals
     Returns:
         float32 [B, H, W] in [0, 1].
     """
-    x, y, half_width, half_height = _from_centers(boxes, image_size)
+    x0, y0, x1, y1 = boxes[:, :, None, None].unbind(1)
+    x = torch.arange(image_size[1]) + 0.5 - (x0 + x1) / 2
+    y = (torch.arange(image_size[0]) + 0.5)[:, None] - (y0 + y1) / 2
+    half_width, half_height = (x1 - x0) / 2, (y1 - y0) / 2
     if rectangles:
         inwards = torch.minimum(half_width - x.abs(), half_height - y.abs())
     else:
         radius = torch.hypot(x / half_width, y / half_height)
         inwards = (1 - radius) * torch.minimum(half_width, half_height)
     return (0.5 + inwards / (2 * _RAMP)).clamp(0, 1)
-
-
-def _from_centers(boxes: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Each pixel's x and y from the middle of each box, and half its sides."""
-    x0, y0, x1, y1 = boxes[:, :, None, None].unbind(1)
-    x = torch.arange(size[1]) + 0.5 - (x0 + x1) / 2
-    y = (torch.arange(size[0]) + 0.5)[:, None] - (y0 + y1) / 2
-    return x, y, (x1 - x0) / 2, (y1 - y0) / 2
 
 
 def painted_batch(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Mapping
+from contextlib import chdir
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -70,12 +68,12 @@ def check_visualizer(
 def _drawn(visualizer: Any, view: View) -> dict[str, bytes]:
     """The files of one draw, by their path below the folder."""
     before = _boxes(view)
-    with _quiet_place() as place:
-        folder = place / "figures"
+    with TemporaryDirectory() as place, chdir(place):  # what a relative path writes is seen
+        folder = Path(place) / "figures"
         folder.mkdir()
         with asking("draw", torch_draws=False):
             returned = visualizer.draw(view, folder)
-        files = sorted(path for path in place.rglob("*") if path.is_file())
+        files = sorted(path for path in Path(place).rglob("*") if path.is_file())
         stray = [path.name for path in files if folder not in path.parents]
         assert not stray, (
             f"draw writes {', '.join(stray)} outside of its folder; write below the folder that "
@@ -105,18 +103,6 @@ def _check_returned(returned: Any, files: list[Path]) -> None:
     assert not silent, f"draw writes {', '.join(silent)}, and does not return its path"
 
 
-@contextmanager
-def _quiet_place() -> Iterator[Path]:
-    """A new working directory, where whatever is written by a relative path is seen."""
-    before = Path.cwd()
-    with TemporaryDirectory() as place:
-        os.chdir(place)
-        try:
-            yield Path(place)
-        finally:
-            os.chdir(before)
-
-
 def _boxes(view: View) -> list[Tensor]:
     shown = [target.boxes for target in view.targets]
     return [item.clone() for item in (*shown, *(found.boxes for found in view.detections))]
@@ -136,7 +122,8 @@ def example_view(
     every = Detections(boxes + 1, known, torch.full((len(labels),), 0.9), spread)
     fewer = Detections(every.boxes[1:], known[1:], every.scores[1:], spread[1:])
     targets = [Target(boxes, labels), Target(boxes, labels), Target(torch.zeros(0, 4), ())]
-    samples = [Sample(f"painted-{i}", partial(_image, boxes)) for i in range(len(targets))]
+    read = partial(_image, boxes)
+    samples = [Sample(f"painted-{i}", read, target) for i, target in enumerate(targets)]
     same = {"lr": 1e-3, "iou_mean": 0.4, "constant_box_iou": 0.6}
     history = [
         {"epoch": n, "train_loss": 1 / n, "train_l1": 1 / n, "val_loss": 2 / n, **same}
@@ -144,19 +131,11 @@ def example_view(
     ]
     metrics = {"iou_mean": 0.8, "constant_box_iou": 0.6} if when == "end" else {}
     found = [every, fewer, every]
-    network = _network(samples, targets, labels)
-    return View(labels, samples, targets, found, history, metrics, _detector(labels), network)
-
-
-def _network(
-    samples: list[Sample], targets: list[Target], labels: tuple[str, ...]
-) -> NetworkImages:
-    """The same images for validation as for training, where they are turned a little."""
-    pairs = zip(samples, targets, strict=True)
-    known = [replace(sample, target=target) for sample, target in pairs]
-    store, places = build_store(known, labels, SIZE), range(len(known))
+    # The same images for validation as for training, where they are turned a little.
+    store, places = build_store(samples, labels, SIZE), range(len(samples))
     turned = Augment([RandomAffine(5.0, p=1.0)], SIZE)
-    return NetworkImages(store, places, places, len(known), turned, 0)
+    network = NetworkImages(store, places, places, len(samples), turned, 0)
+    return View(labels, samples, targets, found, history, metrics, _detector(labels), network)
 
 
 def _image(boxes: Tensor) -> Tensor:
@@ -167,20 +146,16 @@ def _detector(labels: tuple[str, ...]) -> Detector:
     spec = ModelSpec({"use": ""}, {"use": ""}, "image", labels, SIZE, "letterbox")
     with torch.random.fork_rng([]):
         torch.manual_seed(0)
-        return Detector(_Backbone(), _Head(len(labels)), spec).eval()
+        halving = [nn.Conv2d(channels, 4, 3, stride=2, padding=1) for channels in (1, 4)]
+        return Detector(_Backbone(*halving), _Head(len(labels)), spec).eval()
 
 
-class _Backbone(nn.Module):
+class _Backbone(nn.Sequential):
     channels, strides = (4, 4), (2, 4)
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(1, 4, 3, stride=2, padding=1)
-        self.second = nn.Conv2d(4, 4, 3, stride=2, padding=1)
-
     def forward(self, images: Tensor) -> list[Tensor]:
-        fine = self.first(images).relu()
-        return [fine, self.second(fine).relu()]
+        fine = self[0](images).relu()
+        return [fine, self[1](fine).relu()]
 
 
 class _Head(nn.Module):
@@ -189,20 +164,16 @@ class _Head(nn.Module):
         self.linear = nn.Linear(4, 4 * labels)
 
     def forward(self, features: list[Tensor]) -> Tensor:
-        """Centres and sizes [B, L, 4], from a quarter to a half of the image."""
+        """Boxes [B, L, 4]; centres and sizes are from a quarter to a half of the image."""
         found: Tensor = self.linear(features[-1].mean((2, 3))).unflatten(1, (-1, 4))
-        return (found.sigmoid() + 1) / 4
+        boxes = from_center_size((found.sigmoid() + 1) / 4)
+        return boxes * boxes.new_tensor([SIZE[1], SIZE[0], SIZE[1], SIZE[0]])
 
     def loss(self, raw: Tensor, batch: Batch) -> dict[str, Tensor]:
         boxes, present = batch.targets.one_per_label(raw.shape[1])
-        errors = (_scaled(raw, batch.images.shape[-2:]) - boxes).abs().mean(-1)
+        errors = (raw - boxes).abs().mean(-1)
         return {"l1": (errors * present).sum() / present.sum().clamp(min=1)}
 
     def decode(self, raw: Tensor, size: tuple[int, int]) -> list[Detections]:
         scores = torch.ones_like(raw[0, :, 0])
-        return [Detections.one_a_label(boxes, scores, None) for boxes in _scaled(raw, size)]
-
-
-def _scaled(raw: Tensor, size: Sequence[int]) -> Tensor:
-    height, width = size
-    return from_center_size(raw) * raw.new_tensor([width, height, width, height])
+        return [Detections.one_a_label(boxes, scores, None) for boxes in raw]

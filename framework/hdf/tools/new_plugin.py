@@ -112,7 +112,7 @@ def _fill(folder: Path, names: Names) -> None:
         **{name: name for name in ("pyproject.toml", "README.md", "LICENSE", "recipe.yaml")},
         ".gitignore": "gitignore",
         f"{names.module}/__init__.py": "__init__.py",
-        f"{names.module}/{names.kind}.py": KINDS[names.kind].template,
+        f"{names.module}/{names.kind}.py": f"{names.kind}.py",
         f"tests/test_{names.kind}.py": "test.py",
     }
     for name, template in files.items():

@@ -14,9 +14,9 @@ from packaging.requirements import Requirement
 
 from hdf import __version__
 from hdf.errors import UserError
-from hdf.registry.discovery import DISTRIBUTION
+from hdf.registry.discovery import DISTRIBUTION, Plugin
 from hdf.registry.options import Options, UnusableSignatureError
-from hdf.registry.registry import Component, Plugin, Registry
+from hdf.registry.registry import Component, Registry
 from hdf.tools.doctor.machine import Check, State
 
 EXTRAS = {
