@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ from hdf.console.progress import Reporter
 from hdf.evaluation.evaluate import Evaluation
 from hdf.training.prepare import Run
 from hdf.types import RunFacts
+from hdf.visualize.view import NetworkImages, View
 
 
 def tell(run: Run, reporter: Reporter, event: str, **facts: Any) -> None:
@@ -22,12 +24,19 @@ def tell(run: Run, reporter: Reporter, event: str, **facts: Any) -> None:
         return
     registry = run.registry
     for plugin in registry.implementers(event):
-        try:
+        name = registry.manager.get_name(plugin)
+        with _reported(reporter, f"plugin {name} failed in {event}"):
             registry.call_one(plugin, event, run=_facts_of(run), **facts)
-        except Exception as error:
-            name = registry.manager.get_name(plugin)
-            reporter.say(f"plugin {name} failed in {event}: {type(error).__name__}: {error}")
-            reporter.record(traceback.format_exc())
+
+
+@contextmanager
+def _reported(reporter: Reporter, what: str) -> Iterator[None]:
+    """Let the run go on where the block raises; the traceback goes into the log."""
+    try:
+        yield
+    except Exception as error:
+        reporter.say(f"{what}: {type(error).__name__}: {error}")
+        reporter.record(traceback.format_exc())
 
 
 def _facts_of(run: Run) -> RunFacts:
@@ -64,8 +73,6 @@ def draw(
     chosen = [visualizer for visualizer in run.visualizers if visualizer.when == when]
     if not chosen:
         return []
-    from hdf.visualize.view import NetworkImages, View  # not above: for visualizers alone
-
     store, train, batch_size = run.store, run.split.train, run.recipe.train.batch_size
     images = NetworkImages(store, evaluation.index, train, batch_size, run.augment, run.recipe.seed)
     view = View(
@@ -83,10 +90,6 @@ def draw(
     folder.mkdir(exist_ok=True)
     written: list[Path] = []
     for visualizer in chosen:
-        try:
+        with _reported(reporter, f"visualizer {type(visualizer).__name__} failed"):
             written += visualizer.draw(view, folder)
-        except Exception as error:
-            name = type(visualizer).__name__
-            reporter.say(f"visualizer {name} failed: {type(error).__name__}: {error}")
-            reporter.record(traceback.format_exc())
     return written
