@@ -40,6 +40,7 @@ class RunFolder:
 
     gives_way = False
     """Whether a run that can't go on is replaced, not refused."""
+    has_figures = is_locked = True
 
     def __init__(
         self,
@@ -82,20 +83,17 @@ class RunFolder:
         if self.numbered:
             self._name_files(free_path(self.path))
         self.path.mkdir(parents=True, exist_ok=True)
-        if self.resumes:
-            self._take_lock()
-            atomic.remove_leftovers(self.path)
-            self.figures.mkdir(exist_ok=True)
-            return
-        if self.replaces:
-            self._take_lock()
-            empty(self.path, keep=LOCK)
-        self.figures.mkdir()  # the one step that only one of two runs can take
-        self._take_lock()
-
-    def _take_lock(self) -> None:
-        if not self.lock.take(self.path):
+        if self.is_locked and not self.lock.take(self.path):
             raise FileExistsError
+        if self.replaces:
+            _empty(self.path)
+        elif self.resumes:
+            atomic.remove_leftovers(self.path)
+        elif any(item.name != LOCK for item in self.path.iterdir()):
+            self.close()
+            raise FileExistsError
+        if self.has_figures:
+            self.figures.mkdir(exist_ok=self.resumes)  # only one of two runs can, without locks
 
     def take(self) -> None:
         """Lock a run that is to go on; a `UserError` where another process is at work there."""
@@ -123,14 +121,9 @@ class RunFolder:
 
 
 class AssessmentFolder(RunFolder):
-    """As `RunFolder`, without figures and lock."""
+    """The folder of an evaluation."""
 
-    def _make(self) -> None:
-        if self.numbered:
-            self._name_files(free_path(self.path))
-        self.path.mkdir(parents=True, exist_ok=True)
-        if self.replaces:
-            empty(self.path)
+    has_figures = is_locked = False
 
 
 def choose_folder(
@@ -213,12 +206,12 @@ def state_of(folder: Path) -> str:
     return "killed" if status == "running" and is_held(folder) is False else status
 
 
-def empty(folder: Path, keep: str = "") -> None:
-    """Delete what is in a run's folder but for `keep`; to the end its status says whose it is."""
+def _empty(folder: Path) -> None:
+    """Delete what is in a run's folder but for its lock; to the end its status says whose it is."""
     for item in sorted(folder.iterdir(), key=lambda item: item.name == STATUS):
         if item.is_dir() and not item.is_symlink():
             shutil.rmtree(item)
-        elif item.name != keep:
+        elif item.name != LOCK:
             item.unlink()
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import gc
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +34,6 @@ from hdf.runs.run_folder import (
     SUMMARY,
     RunFolder,
     choose_folder,
-    empty,
     free_path,
     status_of,
 )
@@ -46,6 +47,8 @@ class CrossvalFolder(RunFolder):
         folds: the recipe of each, the first of which stands for all.
         resumes: whether the folder holds a part of this cross-validation already.
     """
+
+    has_figures = False
 
     def __init__(
         self,
@@ -76,15 +79,6 @@ class CrossvalFolder(RunFolder):
         self.created = True
         write_text(self.path / RECIPE, self.folds[0].source.text)
         write_text(self.path / RESOLVED, self.folds[0].resolved_yaml())
-
-    def _make(self) -> None:
-        self.path.mkdir(parents=True, exist_ok=True)
-        self._take_lock()
-        if self.replaces:
-            empty(self.path, keep="lock")
-        elif not self.resumes and any(item.name != "lock" for item in self.path.iterdir()):
-            self.close()
-            raise FileExistsError
 
     def set_status(self, status: str, **details: Any) -> None:
         super().set_status(status, folds=len(self.folds), **details)
@@ -255,24 +249,23 @@ def _pooled_metrics(
 
 def _table(path: Path) -> list[list[str]]:
     """All rows, the first of which is the header."""
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            header, *rows = csv.reader(file)
-    except (OSError, ValueError, csv.Error) as error:
-        raise _unreadable(path, error) from error
+    with _reading(path), path.open(encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
     return [header, *rows]
 
 
 def _summary(folder: Path) -> dict[str, Any]:
     path = folder / SUMMARY
-    try:
+    with _reading(path):
         summary: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from error
     return summary
 
 
-def _unreadable(path: Path, error: Exception) -> UserError:
-    return user_error(
-        f"can't be read: {error}; delete {path.parent} to run the fold again", str(path)
-    )
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Say of a finished fold's file that can't be read how to mend it."""
+    try:
+        yield
+    except (OSError, ValueError, csv.Error) as error:
+        message = f"can't be read: {error}; delete {path.parent} to run the fold again"
+        raise user_error(message, str(path)) from error
