@@ -13,8 +13,12 @@ from torch import Tensor
 
 from hdf.console.progress import Reporter
 from hdf.data.batches import Batches
+from hdf.evaluation.comparison import Comparison
 from hdf.evaluation.evaluate import Evaluation
+from hdf.models.file import save_model
+from hdf.models.novelty import doubt_features, fit_doubt
 from hdf.runtime.resources import peak_mib
+from hdf.training.constant_answers import constant_answers
 from hdf.training.events import draw
 from hdf.training.prepare import Run
 from hdf.training.trainer import Trainer
@@ -37,11 +41,7 @@ def finish_run(
         evaluation: of the weights that are kept, on the validation side.
         began: when the run began, by `time.perf_counter`.
     """
-    # Not above: needed this late.
-    from hdf.evaluation.comparison import Comparison
-    from hdf.models.file import save_model
-    from hdf.report.report import finish, write_answers
-    from hdf.training.constant_answers import constant_answers
+    from hdf.report.report import finish, write_answers  # not above: needed this late
 
     store, folder, labels, state = run.store, run.folder, run.store.labels, trainer.state
     learn_doubt(run)
@@ -86,20 +86,15 @@ def _summary(run: Run, trainer: Trainer, metrics: dict[str, Any], seconds: float
 
 def looks(run: Run) -> tuple[int, float]:
     """How many images `learn_doubt` runs the backbone over, and about how many seconds follow."""
-    chosen = len(_evenly(run.split.train))
-    if chosen < FEWEST:
-        return 0, 0.0
-    images = chosen * (1 + _passes(run))
+    images = len(_chosen(run)) * (1 + _passes(run))
     return images, SECONDS_TO_FIT * images**3
 
 
 @torch.no_grad()
 def learn_doubt(run: Run) -> None:
     """Give the run's detector a doubt score (`hdf.models.novelty`), given enough images."""
-    from hdf.models.novelty import doubt_features, fit_doubt  # not above: needed this late
-
-    index = _evenly(run.split.train)
-    if len(index) < FEWEST:
+    index = _chosen(run)
+    if not index:
         return
     detector = run.detector.eval()
     batches = Batches(run.store, index, run.recipe.train.batch_size)
@@ -124,7 +119,8 @@ def _passes(run: Run) -> int:
     return 0 if run.augment is None else PASSES
 
 
-def _evenly(index: list[int]) -> list[int]:
-    """At most `MOST` of them, from all over."""
-    chosen = min(MOST, len(index))
+def _chosen(run: Run) -> list[int]:
+    """Training images from all over, at most `MOST`; none where there are too few."""
+    index = run.split.train
+    chosen = min(MOST, len(index)) if len(index) >= FEWEST else 0
     return [index[position * len(index) // chosen] for position in range(chosen)]

@@ -25,6 +25,7 @@ from hdf.runs.run_folder import (
 from hdf.runtime.device import repeatable
 from hdf.runtime.resources import keep_freed_memory
 from hdf.runtime.world import ALONE, World
+from hdf.training.checkpoint.saving import go_on
 from hdf.training.events import tell
 from hdf.training.interruptions import FaultError, explained, stopping
 from hdf.training.prepare import Run, prepare
@@ -78,15 +79,9 @@ def run_recipe(
 def _opened(run: Run, reporter: Reporter) -> dict[str, Any] | None:
     """Make the folder, or tidy the one whose run goes on; returns what its checkpoint holds."""
     folder = run.folder
-    if folder.resumes:
-        from hdf.training.checkpoint.saving import state_to_go_on_from, tidy
-
-        state = state_to_go_on_from(run, reporter)
-        if state is not None:
-            folder.create()
-            reporter.log = folder.log
-            tidy(folder, state, reporter)
-            return state
+    state = go_on(run, reporter) if folder.resumes else None
+    if state is not None:
+        return state
     folder.create()
     environment = describe_environment(run.compute, run.registry, run.world.size)
     write_text(folder.path / RECIPE, run.checked.source.text)
