@@ -18,7 +18,6 @@ from hdf.models.feature_cache import FeatureCache
 from hdf.recipe.schema import EarlyStopping, Train
 from hdf.runtime.device import Compute
 from hdf.training.learner import Learner, Position
-from hdf.training.not_finite import Watch
 from hdf.training.optimisation import MovingAverage, build_optimizer, build_schedule, rate_factors
 from hdf.training.prepare import Run
 
@@ -118,9 +117,7 @@ class Selection:
         self.epoch, self._best = int(state["epoch"]), state["best"]
 
 
-def new_state(
-    run: Run, steps: int, cache: FeatureCache | None = None, watch: Watch | None = None
-) -> TrainingState:
+def new_state(run: Run, steps: int, cache: FeatureCache | None = None) -> TrainingState:
     """What training starts from.
 
     With ``train.ema`` a copy of the run's detector learns, and the run's detector, which is
@@ -148,7 +145,7 @@ def new_state(
         MovingAverage(detector, run.detector, settings.ema) if settings.ema else None,
         cache if run.augment is None else None,
         run.world,
-        watch=watch,
+        skips=settings.on_not_finite == "skip",
     )
     return TrainingState(run.detector, learner, Selection(settings.early_stopping))
 
