@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -125,12 +126,8 @@ def keep_freed_memory() -> bool:
     return {mallopt(*setting) for setting in settings.items()} == {1}
 
 
-def peak_mib() -> int | None:
+def peak_mib() -> int:
     """The largest resident size so far of this process or of one of its children, in MiB."""
-    if sys.platform == "win32":
-        return None
-    import resource
-
     kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     peak = max(resource.getrusage(kind).ru_maxrss for kind in kinds)
     return peak // (2**20 if sys.platform == "darwin" else 2**10)
