@@ -19,14 +19,10 @@ ASPECTS = ("labels", "head", "backbone", "image_size", "resize", "normalize")
 
 
 def calibrate_model(model: Path, folder: Path, out: Path) -> list[str]:
-    """Copy a model file, with the calibration that a cross-validation measured.
-
-    Args:
-        folder: of a finished cross-validation with the same labels and head.
-        out: may be `model`, which is then replaced whole.
+    """Copy a model file to `out`, or in place, with what the cross-validation in `folder` measured.
 
     Returns:
-        In what else the model differs from the folds', a line each.
+        In what the model differs from the folds', a line each.
 
     Raises:
         UserError: the model or the folder can't be read, or labels or head differ.

@@ -148,12 +148,9 @@ def folds_of(checked: CheckedRecipe) -> list[CheckedRecipe]:
 def cross_validate(
     registry: Registry, folder: CrossvalFolder, reporter: Reporter
 ) -> dict[str, Any]:
-    """Run the folds that are not finished, one after the other, then put all together.
+    """Run the folds that are not finished, then put all together, as ``summary.json`` has it.
 
     The folder is made once the first fold's data were found to be in order.
-
-    Returns:
-        What ``summary.json`` holds.
 
     Raises:
         UserError: the options, the data or a fold's training are at fault.

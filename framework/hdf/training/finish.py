@@ -37,9 +37,7 @@ def finish_run(
 ) -> dict[str, Any]:
     """Write all that a finished run holds; returns what ``summary.json`` does.
 
-    Args:
-        evaluation: of the weights that are kept, on the validation side.
-        began: when the run began, by `time.perf_counter`.
+    `evaluation` is that of the weights that are kept; the run `began` at that `time.perf_counter`.
     """
     from hdf.report.report import finish, write_answers  # not above: needed this late
 

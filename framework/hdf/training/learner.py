@@ -110,11 +110,6 @@ class Learner:
         whole = self.augment is not None and self.world.size > 1 and not self.augment.divides
         self._rows = None if whole else lambda size: self.world.share(size).rows
 
-    @property
-    def rate(self) -> float:
-        """The learning rate of the next step, of what has no factor on it."""
-        return float(self.schedule.get_last_lr()[0])
-
     def epoch(
         self, batches: Batches, epoch: int, on_step: OnStep, position: Position | None = None
     ) -> dict[str, float]:

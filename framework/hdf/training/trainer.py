@@ -152,7 +152,7 @@ class Trainer:
             self._after_step()
 
         if position.rate is None:
-            position.rate = learner.rate
+            position.rate = float(learner.schedule.get_last_lr()[0])  # of what has no factor on it
         metrics: dict[str, Any] = {"epoch": position.epoch, "lr": position.rate}
         with self.stop.deferred():
             metrics |= learner.epoch(self.batches, position.epoch, after_step, position)

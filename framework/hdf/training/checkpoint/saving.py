@@ -15,7 +15,7 @@ from hdf.errors import Problem, UserError
 from hdf.files.atomic import replacing, write_text
 from hdf.models.file import load_model, save_model
 from hdf.recipe.merge import differing
-from hdf.runs.run_folder import RESOLVED, RunFolder
+from hdf.runs.run_folder import BEST, RESOLVED, RunFolder
 from hdf.training.checkpoint.store import Checkpoint, find_checkpoint, save_checkpoint, settle
 from hdf.training.prepare import Run
 from hdf.training.state import TrainingState
@@ -129,9 +129,10 @@ def _tidy(
     folder: RunFolder, checkpoint: Checkpoint, state: Mapping[str, Any], reporter: Reporter
 ) -> None:
     """``timing.jsonl`` keeps the lines of epochs that are done again, for their time was spent."""
-    if checkpoint.best is not None:
+    best = checkpoint.path / BEST
+    if best.exists():
         with replacing(folder.best) as temporary:
-            shutil.copyfile(checkpoint.best, temporary)
+            shutil.copyfile(best, temporary)
     settle(folder.checkpoints, checkpoint)
     lines = (json.dumps(line, allow_nan=False) + "\n" for line in state["history"])
     write_text(folder.metrics, "".join(lines))
@@ -144,13 +145,7 @@ def _tidy(
 
 
 def _mend(path: Path) -> None:
-    """Drop lines that are not whole."""
+    """Drop a last line that is not whole."""
     if path.exists():
-        whole = []
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
-                json.loads(line)
-            except ValueError:
-                continue
-            whole.append(f"{line}\n")
-        write_text(path, "".join(whole))
+        whole, end, _ = path.read_text(encoding="utf-8", errors="replace").rpartition("\n")
+        write_text(path, whole + end)
