@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from hdf.errors import user_error
 from hdf.files import atomic
-from hdf.files.atomic import refuse_unwritable, write_json, write_table
+from hdf.files.atomic import refuse_unwritable, write_json, write_table, write_text
 from hdf.files.lock import NAME as LOCK
 from hdf.files.lock import FolderLock, is_held
 
 if TYPE_CHECKING:
     from hdf.data.split import Split
+    from hdf.recipe.check import CheckedRecipe
     from hdf.types import Sample
 
 RECIPE, RESOLVED, ENVIRONMENT = "recipe.yaml", "resolved.yaml", "environment.json"
@@ -113,6 +114,11 @@ class RunFolder:
         """Write ``status.json``: ``running``, ``finished``, ``failed`` or ``interrupted``."""
         now = datetime.now().astimezone().isoformat(timespec="seconds")
         write_json(self.status, {"status": status, "since": now, **details})
+
+    def write_recipe(self, checked: CheckedRecipe) -> None:
+        """Write the recipe as its author did, and with every default filled in."""
+        write_text(self.path / RECIPE, checked.source.text)
+        write_text(self.path / RESOLVED, checked.resolved_yaml())
 
     def add_metrics(self, metrics: Mapping[str, Any], timing: Mapping[str, Any]) -> None:
         """One line for one epoch: what the seed determines, and what the clock says."""

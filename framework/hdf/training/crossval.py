@@ -19,7 +19,7 @@ from hdf.errors import Problem, UserError, user_error
 from hdf.evaluation.comparison import Comparison
 from hdf.evaluation.coverage import calibrate, cross_coverage
 from hdf.evaluation.tables import read_comparison
-from hdf.files.atomic import refuse_unwritable, write_json, write_table, write_text
+from hdf.files.atomic import refuse_unwritable, write_json, write_table
 from hdf.models.build import build_components
 from hdf.recipe.check import CheckedRecipe, differences_from, same_recipe
 from hdf.recipe.splits import FoldSplit
@@ -29,8 +29,6 @@ from hdf.runs.run_folder import (
     CALIBRATION,
     MATCHES,
     PREDICTIONS,
-    RECIPE,
-    RESOLVED,
     SUMMARY,
     RunFolder,
     choose_folder,
@@ -77,8 +75,7 @@ class CrossvalFolder(RunFolder):
             return
         super().create()
         self.created = True
-        write_text(self.path / RECIPE, self.folds[0].source.text)
-        write_text(self.path / RESOLVED, self.folds[0].resolved_yaml())
+        self.write_recipe(self.folds[0])
 
     def set_status(self, status: str, **details: Any) -> None:
         super().set_status(status, folds=len(self.folds), **details)

@@ -9,19 +9,11 @@ from typing import Any
 
 from hdf.console.progress import Reporter
 from hdf.errors import UserError
-from hdf.files.atomic import write_json, write_table, write_text
+from hdf.files.atomic import write_json, write_table
 from hdf.recipe.check import CheckedRecipe
 from hdf.registry.registry import Registry
 from hdf.runs.environment import describe_environment
-from hdf.runs.run_folder import (
-    ENVIRONMENT,
-    RECIPE,
-    RESOLVED,
-    SKIPPED,
-    SPLIT,
-    RunFolder,
-    write_split,
-)
+from hdf.runs.run_folder import ENVIRONMENT, SKIPPED, SPLIT, RunFolder, write_split
 from hdf.runtime.device import repeatable
 from hdf.runtime.resources import keep_freed_memory
 from hdf.runtime.world import ALONE, World
@@ -84,8 +76,7 @@ def _opened(run: Run, reporter: Reporter) -> dict[str, Any] | None:
         return state
     folder.create()
     environment = describe_environment(run.compute, run.registry, run.world.size)
-    write_text(folder.path / RECIPE, run.checked.source.text)
-    write_text(folder.path / RESOLVED, run.checked.resolved_yaml())
+    folder.write_recipe(run.checked)
     write_json(folder.path / ENVIRONMENT, environment)
     write_split(folder.path / SPLIT, run.store.samples, run.split)
     write_table(folder.path / SKIPPED, ("image", "reason"), run.skipped)
