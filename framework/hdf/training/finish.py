@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import replace
-from itertools import count
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from hdf.console.progress import Reporter
-from hdf.data.batches import Batches
 from hdf.evaluation.comparison import Comparison
 from hdf.evaluation.evaluate import Evaluation
 from hdf.models.file import save_model
-from hdf.models.novelty import doubt_features, fit_doubt
+from hdf.report.report import finish, write_answers
 from hdf.runtime.resources import peak_mib
 from hdf.training.constant_answers import constant_answers
+from hdf.training.doubt import learn_doubt
 from hdf.training.events import draw
 from hdf.training.prepare import Run
 from hdf.training.trainer import Trainer
-from hdf.types import Batch
-
-FEWEST, MOST = 40, 160
-"""Training images that doubt is learned from."""
-PASSES = 3
-"""How often they are looked at augmented."""
-SECONDS_TO_FIT = 2e-9
-"""Times the images cubed: products of their features are taken apart into axes."""
 
 
 def finish_run(
@@ -39,8 +25,6 @@ def finish_run(
 
     `evaluation` is that of the weights that are kept; the run `began` at that `time.perf_counter`.
     """
-    from hdf.report.report import finish, write_answers  # not above: needed this late
-
     store, folder, labels, state = run.store, run.folder, run.store.labels, trainer.state
     learn_doubt(run)
     save_model(run.detector, folder.best)
@@ -80,45 +64,3 @@ def _summary(run: Run, trainer: Trainer, metrics: dict[str, Any], seconds: float
         "peak_memory_mib": peak_mib(),
         "weights": str(run.folder.best),
     }
-
-
-def looks(run: Run) -> tuple[int, float]:
-    """How many images `learn_doubt` runs the backbone over, and about how many seconds follow."""
-    images = len(_chosen(run)) * (1 + _passes(run))
-    return images, SECONDS_TO_FIT * images**3
-
-
-@torch.no_grad()
-def learn_doubt(run: Run) -> None:
-    """Give the run's detector a doubt score (`hdf.models.novelty`), given enough images."""
-    index = _chosen(run)
-    if not index:
-        return
-    detector = run.detector.eval()
-    batches = Batches(run.store, index, run.recipe.train.batch_size)
-    steps = count()
-
-    def features(batch: Batch) -> Tensor:
-        with run.compute.autocast():
-            return doubt_features(detector.features(batch.images))
-
-    def augmented() -> Iterator[Batch]:
-        assert run.augment is not None
-        for batch in batches.in_order():
-            yield run.augment(batch, (run.recipe.seed, 0, next(steps)))  # epochs count from 1
-
-    plain = torch.cat([features(batch) for batch in batches.in_order()])
-    passes = [torch.cat([features(b) for b in augmented()]) for _ in range(_passes(run))]
-    detector.doubt = fit_doubt(tuple(detector.backbone.channels), plain, passes)
-    detector.spec = replace(detector.spec, doubt=len(detector.doubt.axes))
-
-
-def _passes(run: Run) -> int:
-    return 0 if run.augment is None else PASSES
-
-
-def _chosen(run: Run) -> list[int]:
-    """Training images from all over, at most `MOST`; none where there are too few."""
-    index = run.split.train
-    chosen = min(MOST, len(index)) if len(index) >= FEWEST else 0
-    return [index[position * len(index) // chosen] for position in range(chosen)]

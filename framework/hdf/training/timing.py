@@ -10,6 +10,7 @@ import torch
 from hdf.console.forecast import Pace
 from hdf.console.progress import Reporter
 from hdf.runtime.device import computes_bfloat16
+from hdf.training.doubt import looks
 from hdf.training.prepare import Run
 from hdf.training.state import TrainingState, validates
 
@@ -110,8 +111,6 @@ class Timing:
     @property
     def _end(self) -> float:
         """Seconds of what follows the last epoch: doubt, scores, pictures and the report."""
-        from hdf.training.finish import looks  # not above: first asked for after the first steps
-
         images, fitting = looks(self.run)
         validated = len(self.run.split.val)
         report = FILM * min(FILMS, validated)
