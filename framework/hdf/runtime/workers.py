@@ -33,10 +33,6 @@ WORTH_PROCESSES = 3.0
 """Seconds that processes must save, about what starting them takes."""
 
 
-class _UnsendableError(Exception):
-    """No other process could load a sample."""
-
-
 def map_samples(read: Callable[[Sample], Result], samples: Sequence[Sample]) -> Iterator[Result]:
     """`read` of every sample, in order, where `Sample.reads_in` says.
 
@@ -61,7 +57,7 @@ def _map_alike(read: Callable[[Sample], Result], samples: Sequence[Sample]) -> I
         return
     done, saved = 0, seconds * len(rest) * (1 - 1 / workers())
     if saved > WORTH_PROCESSES:
-        with suppress(BrokenProcessPool, _UnsendableError):
+        with suppress(BrokenProcessPool, pickle.PicklingError):
             for result in _by_processes(read, rest):
                 done += 1
                 yield result
@@ -105,12 +101,13 @@ def _by_processes(read: Callable[[Sample], Result], samples: Sequence[Sample]) -
 
 
 def _packed(read: Callable[[Sample], Result], sample: Sample) -> bytes:
+    """Raises a `pickle.PicklingError` where no other process could load the sample."""
     try:
         packed = pickle.dumps((read, sample))
     except Exception as error:  # pickling calls code of the sample's, which may raise anything
-        raise _UnsendableError from error
+        raise pickle.PicklingError from error
     if FOLDER_MODULE.encode() in packed:  # only this process has loaded such a module
-        raise _UnsendableError
+        raise pickle.PicklingError
     return packed
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Literal
 
 from hdf.console.progress import Reporter
@@ -64,15 +63,11 @@ def draw(
     evaluation: Evaluation,
     history: Sequence[Mapping[str, Any]],
     metrics: Mapping[str, Any] | None = None,
-) -> list[Path]:
-    """Run the visualizers whose time has come; one that raises is reported, and the run goes on.
-
-    Returns:
-        The pictures that were written, below the run's ``figures``.
-    """
+) -> None:
+    """Run the visualizers whose time has come; one that raises is reported, and the run goes on."""
     chosen = [visualizer for visualizer in run.visualizers if visualizer.when == when]
     if not chosen:
-        return []
+        return
     store, train, batch_size = run.store, run.split.train, run.recipe.train.batch_size
     images = NetworkImages(store, evaluation.index, train, batch_size, run.augment, run.recipe.seed)
     view = View(
@@ -88,8 +83,6 @@ def draw(
     figures = run.folder.figures
     folder = figures / f"epoch-{len(history):03}" if when == "epoch" else figures
     folder.mkdir(exist_ok=True)
-    written: list[Path] = []
     for visualizer in chosen:
         with _reported(reporter, f"visualizer {type(visualizer).__name__} failed"):
-            written += visualizer.draw(view, folder)
-    return written
+            visualizer.draw(view, folder)

@@ -68,12 +68,9 @@ class Saver:
 
     def load_best(self) -> None:
         """Evaluate ``best.safetensors`` from here on; only the writer may have the file."""
-        run, weights = self.run, None
-        if run.world.is_writer:
-            weights = load_model(run.folder.best, run.registry).state_dict()
-        weights = run.world.broadcast(weights)
-        assert weights is not None
-        self.state.detector.load_state_dict(weights)
+        run = self.run
+        own = load_model(run.folder.best, run.registry).state_dict() if run.world.is_writer else {}
+        self.state.detector.load_state_dict(run.world.broadcast(own))
 
 
 def go_on(run: Run, reporter: Reporter) -> dict[str, Any] | None:

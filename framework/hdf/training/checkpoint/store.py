@@ -50,7 +50,6 @@ def save_checkpoint(
     The new one is read back before any name changes: there is a whole one at every moment.
 
     Args:
-        checkpoints: the folder of all of them.
         state: tensors and plain values.
         write_model: writes a safetensors file; its tensors are found again as ``model``.
         best: a file that is copied into the checkpoint, as ``best.safetensors``.
