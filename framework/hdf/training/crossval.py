@@ -43,22 +43,14 @@ class CrossvalFolder(RunFolder):
 
     Args:
         folds: the recipe of each, the first of which stands for all.
-        resumes: whether the folder holds a part of this cross-validation already.
+        how: `replaces` or `resumes`, as for every `RunFolder`.
     """
 
     has_figures = False
 
-    def __init__(
-        self,
-        path: Path,
-        folds: list[CheckedRecipe],
-        *,
-        replaces: bool = False,
-        resumes: bool = False,
-    ) -> None:
-        super().__init__(path, replaces=replaces, resumes=resumes)
-        self.folds = folds
-        self.created = False
+    def __init__(self, path: Path, folds: list[CheckedRecipe], **how: bool) -> None:
+        super().__init__(path, **how)
+        self.folds, self.created = folds, False
 
     def fold(self, number: int) -> Path:
         """The run folder of a fold, counted from 0."""
@@ -107,15 +99,9 @@ class FoldFolder(RunFolder):
 def choose_crossval_folder(
     folds: list[CheckedRecipe], out: Path | None, overwrite: bool
 ) -> CrossvalFolder:
-    """The folder that a cross-validation may write to; nothing is made or removed yet.
+    """As `choose_folder`, for ``runs/NAME-crossval/TIME``.
 
-    Args:
-        out: exactly this folder, new or with a part of the same cross-validation, instead of
-            ``runs/NAME-crossval/TIME``.
-        overwrite: whether what is there may be replaced.
-
-    Raises:
-        UserError: the folder holds something else, or can't be made or written into.
+    A part of the same cross-validation goes on, unless `overwrite` replaces it.
     """
     name = f"{folds[0].recipe.name}-crossval"
     if out is None:

@@ -31,15 +31,12 @@ def run_recipe(
     reporter: Reporter,
     world: World = ALONE,
 ) -> dict[str, Any]:
-    """Train, evaluate and draw.
+    """Train, evaluate and draw; returns what ``summary.json`` holds, in the writer alone.
 
     Args:
         folder: made once recipe and data are in order; or that of a run which goes on.
         world: the processes that do so together; all must call this. The writer alone writes,
             draws and tells plugins.
-
-    Returns:
-        What ``summary.json`` holds; nothing where another process writes.
 
     Raises:
         UserError: the options, the data, the training or the machine are at fault.

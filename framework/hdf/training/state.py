@@ -87,8 +87,7 @@ class TrainingState:
 class Selection:
     """Follows a metric of the inner split; `epoch` is the best one so far, 0 before the first.
 
-    Args:
-        stopping: which metric, and its patience; None takes the mean IoU and never ends.
+    Without early stopping that is the mean IoU, and patience never ends.
     """
 
     def __init__(self, stopping: EarlyStopping | None) -> None:
@@ -118,13 +117,10 @@ class Selection:
 
 
 def new_state(run: Run, steps: int, cache: FeatureCache | None = None) -> TrainingState:
-    """What training starts from.
+    """What training of so many optimiser steps starts from.
 
     With ``train.ema`` a copy of the run's detector learns, and the run's detector, which is
     evaluated, drawn and saved, takes the average of its weights.
-
-    Args:
-        steps: of the optimiser, in the whole run.
     """
     settings = run.recipe.train
     detector = deepcopy(run.detector) if settings.ema else run.detector
@@ -153,10 +149,8 @@ def new_state(run: Run, steps: int, cache: FeatureCache | None = None) -> Traini
 def compile_detector(detector: Detector, batch_size: int, compute: Compute) -> None:
     """Let `torch.compile` make a detector's forward pass, and try it; results change by rounding.
 
-    The detector is left in evaluation mode. Batches of another size are compiled when they come.
-
-    Raises:
-        UserError: it can't be compiled here, as without a C++ compiler on a processor.
+    The detector is left in evaluation mode. Batches of another size are compiled when they come. A
+    `UserError` where it can't be compiled, as without a C++ compiler on a processor.
     """
     detector.compile()
     images = torch.zeros(batch_size, 1, *detector.spec.image_size, device=compute.device)

@@ -36,9 +36,14 @@ class Saver:
 
     def save(self) -> None:
         """Write a checkpoint; all processes must call it, unless the epoch's steps are over."""
-        state = self.state.state_dict()
-        if self.run.world.is_writer:
-            self._write(state)
+        run, state = self.run, self.state.state_dict()
+        if run.world.is_writer:
+            save_checkpoint(
+                run.folder.checkpoints,
+                {**state, "identity": run.identity},
+                partial(save_model, self.state.detector),
+                run.folder.best if self.state.selection.epoch else None,
+            )
         self._when, self._saved = time.monotonic(), self.state.place
 
     def save_if_new(self) -> None:
@@ -46,20 +51,9 @@ class Saver:
 
         No other process is asked: where that is needed, nothing is written.
         """
-        world = self.run.world
-        alone = world.size == 1 or self.state.position.whole is not None
-        learned = self.state.learner.step > 0 and self._saved != self.state.place
-        if alone and learned and world.is_writer:
-            self._write(self.state.state_dict())
-
-    def _write(self, state: dict[str, Any]) -> None:
-        folder = self.run.folder
-        save_checkpoint(
-            folder.checkpoints,
-            {**state, "identity": self.run.identity},
-            partial(save_model, self.state.detector),
-            folder.best if self.state.selection.epoch else None,
-        )
+        alone = self.run.world.size == 1 or self.state.position.whole is not None
+        if alone and self.state.learner.step > 0 and self._saved != self.state.place:
+            self.save()
 
     def save_best(self) -> None:
         """Let ``best.safetensors`` hold what is evaluated now."""
