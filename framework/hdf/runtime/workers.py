@@ -14,7 +14,7 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPool
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from itertools import chain, groupby, islice
-from typing import ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 import torch
 
@@ -24,7 +24,6 @@ from hdf.types import Sample
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-P = ParamSpec("P")
 
 AHEAD = 8
 """Samples under way for each worker."""
@@ -124,16 +123,14 @@ def workers() -> int:
 class Processes(ProcessPoolExecutor):
     """Processes that Ctrl-C ends without a word; their initializer calls `end_with_parent`."""
 
-    def submit(
-        self, call: Callable[P, Result], /, *arguments: P.args, **named: P.kwargs
-    ) -> Future[Result]:
+    def submit(self, *arguments: Any, **named: Any) -> Future[Any]:
         """As every executor; processes are started here.
 
         SIGINT waits until their initializer: Python would tell of it amid their imports.
         """
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            return super().submit(call, *arguments, **named)
+            return super().submit(*arguments, **named)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 

@@ -21,11 +21,8 @@ ASPECTS = ("labels", "head", "backbone", "image_size", "resize", "normalize")
 def calibrate_model(model: Path, folder: Path, out: Path) -> list[str]:
     """Copy a model file to `out`, or in place, with what the cross-validation in `folder` measured.
 
-    Returns:
-        In what the model differs from the folds', a line each.
-
-    Raises:
-        UserError: the model or the folder can't be read, or labels or head differ.
+    Returns a line for each thing in which the model differs from the folds'. A `UserError` where
+    either can't be read, or labels or head differ.
     """
     ours = _described(vars(read_spec(model)))
     calibration = read_calibration(folder)

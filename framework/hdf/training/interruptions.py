@@ -66,10 +66,8 @@ class Stop:
 def stopping(world: World) -> Iterator[Stop]:
     """Handle both signals in the block, if this is the thread that gets them."""
     stop = Stop(echoes=world.size > 1)
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    before = {number: signal.signal(number, stop.handle) for number in SIGNALS}
+    numbers = SIGNALS if threading.current_thread() is threading.main_thread() else ()
+    before = {number: signal.signal(number, stop.handle) for number in numbers}
     try:
         yield stop
     finally:

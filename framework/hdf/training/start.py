@@ -18,10 +18,7 @@ COMPARED = ("labels", "image_size", "resize", "normalize")
 
 
 class Start(NamedTuple):
-    """The tensors that a detector takes from a model's file, by name, and the names that are left.
-
-    Those are the file's and the detector's own.
-    """
+    """What a detector takes from a model's file, and the names that are left in either."""
 
     path: Path
     tensors: dict[str, Tensor]

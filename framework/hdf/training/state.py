@@ -79,9 +79,8 @@ class TrainingState:
         self.selection.load_state_dict(saved["selection"])
         self.history = saved["history"]
         self.iou_before = saved.get("iou_before")  # not in those of earlier versions
-        device = learner.compute.device
         self.position = Position(saved["epoch"] + 1)
-        self.position.load_state_dict(saved["within"], learner.world, device)
+        self.position.load_state_dict(saved["within"], learner.world, learner.compute.device)
 
 
 class Selection:
