@@ -39,8 +39,8 @@ class RunFolder:
         resumes: whether a run that is there goes on.
     """
 
-    gives_way = False
-    """Whether a run that can't go on is replaced, not refused."""
+    is_fold = False
+    """Whether a cross-validation says how to go on, and starts again what can't."""
     has_figures = is_locked = True
 
     def __init__(
@@ -107,7 +107,7 @@ class RunFolder:
 
     @property
     def how_to_go_on(self) -> str:
-        """What to say of a run that has ended early; nothing where it is told elsewhere."""
+        """What to say of a run that has ended early."""
         return f"to go on: hdf run --resume {self.path}"
 
     def set_status(self, status: str, **details: Any) -> None:

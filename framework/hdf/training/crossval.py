@@ -80,8 +80,7 @@ class FoldFolder(RunFolder):
     way otherwise. What is no run is refused.
     """
 
-    gives_way = True
-    how_to_go_on = ""  # the cross-validation says it
+    is_fold = True
 
     def __init__(self, above: CrossvalFolder, number: int) -> None:
         path = above.fold(number)

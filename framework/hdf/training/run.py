@@ -91,7 +91,7 @@ def _closed_where_it_fails(run: Run, reporter: Reporter) -> Iterator[None]:
             close(run.folder, error, run.world)
             mistake = isinstance(error, UserError) and not isinstance(error, FaultError)
             # A launcher says it for several processes.
-            if not mistake and run.world.size == 1 and run.folder.how_to_go_on:
+            if not mistake and run.world.size == 1 and not run.folder.is_fold:
                 with suppress(OSError):
                     reporter.say(run.folder.how_to_go_on)
         raise

@@ -88,7 +88,7 @@ def go_on(run: Run, reporter: Reporter) -> dict[str, Any] | None:
         else:
             reporter.say(f"{folder.path} holds no checkpoint yet: the run starts again")
     except UserError as error:
-        if not folder.gives_way:
+        if not folder.is_fold:
             raise
         checkpoint = None
         reporter.say(f"the run starts again: {error}")
