@@ -44,12 +44,7 @@ class RunFolder:
     has_figures = is_locked = True
 
     def __init__(
-        self,
-        path: Path,
-        *,
-        replaces: bool = False,
-        numbered: bool = False,
-        resumes: bool = False,
+        self, path: Path, *, replaces: bool = False, numbered: bool = False, resumes: bool = False
     ) -> None:
         self.replaces, self.numbered, self.resumes = replaces, numbered, resumes
         self.lock = FolderLock()
