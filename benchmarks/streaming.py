@@ -24,7 +24,7 @@ LABELS = ("heart", "left_lung", "right_lung")
 
 def rows() -> Iterator[tuple[str, str]]:
     """The growth of the peak from before the store was filled to after an epoch of a small net."""
-    before = peak_mib() or 0
+    before = peak_mib()
     target = Target(torch.tensor([[50.0, 50, 150, 150]] * len(LABELS)), LABELS)
     samples = [Sample(str(n), _unread, target, read_masks=_unread) for n in range(COUNT)]
     with tempfile.TemporaryDirectory() as root:
@@ -39,7 +39,7 @@ def rows() -> Iterator[tuple[str, str]]:
         began = time.perf_counter()
         _train(Batches(store, range(COUNT), BATCH))
         yield "images a second", f"{COUNT / (time.perf_counter() - began):.0f}"
-    yield "peak memory above the start, MiB", f"{(peak_mib() or 0) - before}"
+    yield "peak memory above the start, MiB", f"{peak_mib() - before}"
 
 
 def _unread() -> torch.Tensor:

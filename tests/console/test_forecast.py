@@ -169,7 +169,13 @@ def timing_of(reporter: Reporter, epochs: int, every: int = 1) -> Timing:
     compute = SimpleNamespace(dtype=torch.bfloat16, device=torch.device("cpu"))
     world = SimpleNamespace(is_writer=True)
     run: Any = SimpleNamespace(
-        detector=detector, split=split, recipe=recipe, visualizers=[], compute=compute, world=world
+        detector=detector,
+        split=split,
+        recipe=recipe,
+        augment=None,
+        visualizers=[],
+        compute=compute,
+        world=world,
     )
     learner: Any = SimpleNamespace(cache=None)
     state = TrainingState(run.detector, learner, Selection(None))

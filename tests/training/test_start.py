@@ -45,7 +45,7 @@ def fresh(recipe: Path, *overrides: str) -> Detector:
 def started(detector: Detector, source: Path) -> tuple[dict[str, object], str]:
     screen = io.StringIO()
     start = find_start(str(source), detector, Reporter(Console(file=screen, width=1000)))
-    start.give(detector)
+    detector.load_state_dict(start.tensors, strict=False)
     return start.summary(), screen.getvalue()
 
 

@@ -25,7 +25,8 @@ PACKAGES = (
     "pluggy",
     "pydantic",
 )
-SECONDS_FOR_GIT = 10
+SECONDS = 10
+"""For git to answer."""
 
 
 def describe_environment(compute: Compute, registry: Registry, processes: int) -> dict[str, Any]:
@@ -73,17 +74,12 @@ def checkout_of(folder: Path) -> dict[str, Any] | None:
     # A checkout's own settings may name a program that watches it.
     command = "git -c core.fsmonitor=false --no-optional-locks status --porcelain=v2 --branch"
     try:
-        done = subprocess.run(
-            command.split(),
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS_FOR_GIT,
-            check=True,
+        told = subprocess.check_output(
+            command.split(), cwd=folder, stderr=subprocess.DEVNULL, text=True, timeout=SECONDS
         )
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return None
-    lines = done.stdout.splitlines()
+    lines = told.splitlines()
     commit = lines[0].removeprefix("# branch.oid ")
     dirty = any(not line.startswith("# ") for line in lines)
     return None if commit == "(initial)" else {"commit": commit, "dirty": dirty}

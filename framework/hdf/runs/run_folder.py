@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from hdf.errors import user_error
 from hdf.files import atomic
-from hdf.files.atomic import refuse_unwritable, write_json, write_table
+from hdf.files.atomic import refuse_unwritable, write_json, write_table, write_text
 from hdf.files.lock import NAME as LOCK
 from hdf.files.lock import FolderLock, is_held
 
 if TYPE_CHECKING:
     from hdf.data.split import Split
+    from hdf.recipe.check import CheckedRecipe
     from hdf.types import Sample
 
 RECIPE, RESOLVED, ENVIRONMENT = "recipe.yaml", "resolved.yaml", "environment.json"
@@ -38,16 +39,12 @@ class RunFolder:
         resumes: whether a run that is there goes on.
     """
 
-    gives_way = False
-    """Whether a run that can't go on is replaced, not refused."""
+    is_fold = False
+    """Whether a cross-validation says how to go on, and starts again what can't."""
+    has_figures = is_locked = True
 
     def __init__(
-        self,
-        path: Path,
-        *,
-        replaces: bool = False,
-        numbered: bool = False,
-        resumes: bool = False,
+        self, path: Path, *, replaces: bool = False, numbered: bool = False, resumes: bool = False
     ) -> None:
         self.replaces, self.numbered, self.resumes = replaces, numbered, resumes
         self.lock = FolderLock()
@@ -82,20 +79,17 @@ class RunFolder:
         if self.numbered:
             self._name_files(free_path(self.path))
         self.path.mkdir(parents=True, exist_ok=True)
-        if self.resumes:
-            self._take_lock()
-            atomic.remove_leftovers(self.path)
-            self.figures.mkdir(exist_ok=True)
-            return
-        if self.replaces:
-            self._take_lock()
-            empty(self.path, keep=LOCK)
-        self.figures.mkdir()  # the one step that only one of two runs can take
-        self._take_lock()
-
-    def _take_lock(self) -> None:
-        if not self.lock.take(self.path):
+        if self.is_locked and not self.lock.take(self.path):
             raise FileExistsError
+        if self.replaces:
+            _empty(self.path)
+        elif self.resumes:
+            atomic.remove_leftovers(self.path)
+        elif any(item.name != LOCK for item in self.path.iterdir()):
+            self.close()
+            raise FileExistsError
+        if self.has_figures:
+            self.figures.mkdir(exist_ok=self.resumes)  # only one of two runs can, without locks
 
     def take(self) -> None:
         """Lock a run that is to go on; a `UserError` where another process is at work there."""
@@ -108,13 +102,18 @@ class RunFolder:
 
     @property
     def how_to_go_on(self) -> str:
-        """What to say of a run that has ended early; nothing where it is told elsewhere."""
+        """What to say of a run that has ended early."""
         return f"to go on: hdf run --resume {self.path}"
 
     def set_status(self, status: str, **details: Any) -> None:
         """Write ``status.json``: ``running``, ``finished``, ``failed`` or ``interrupted``."""
         now = datetime.now().astimezone().isoformat(timespec="seconds")
         write_json(self.status, {"status": status, "since": now, **details})
+
+    def write_recipe(self, checked: CheckedRecipe) -> None:
+        """Write the recipe as its author did, and with every default filled in."""
+        write_text(self.path / RECIPE, checked.source.text)
+        write_text(self.path / RESOLVED, checked.resolved_yaml())
 
     def add_metrics(self, metrics: Mapping[str, Any], timing: Mapping[str, Any]) -> None:
         """One line for one epoch: what the seed determines, and what the clock says."""
@@ -123,14 +122,9 @@ class RunFolder:
 
 
 class AssessmentFolder(RunFolder):
-    """As `RunFolder`, without figures and lock."""
+    """The folder of an evaluation."""
 
-    def _make(self) -> None:
-        if self.numbered:
-            self._name_files(free_path(self.path))
-        self.path.mkdir(parents=True, exist_ok=True)
-        if self.replaces:
-            empty(self.path)
+    has_figures = is_locked = False
 
 
 def choose_folder(
@@ -213,12 +207,12 @@ def state_of(folder: Path) -> str:
     return "killed" if status == "running" and is_held(folder) is False else status
 
 
-def empty(folder: Path, keep: str = "") -> None:
-    """Delete what is in a run's folder but for `keep`; to the end its status says whose it is."""
+def _empty(folder: Path) -> None:
+    """Delete what is in a run's folder but for its lock; to the end its status says whose it is."""
     for item in sorted(folder.iterdir(), key=lambda item: item.name == STATUS):
         if item.is_dir() and not item.is_symlink():
             shutil.rmtree(item)
-        elif item.name != keep:
+        elif item.name != LOCK:
             item.unlink()
 
 

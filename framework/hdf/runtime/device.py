@@ -95,13 +95,7 @@ def repeatable(wanted: bool, where: str) -> Iterator[None]:
     """Where `wanted`, let PyTorch use only operations that give the same result each time.
 
     To be entered before CUDA starts, which reads cuBLAS's setting once. What was set before is set
-    again at the end.
-
-    Args:
-        where: what asks for it, for messages.
-
-    Raises:
-        UserError: an operation has no such form on this device.
+    again at the end. A `UserError` at `where` names an operation that has no such form.
     """
     if not wanted:
         yield

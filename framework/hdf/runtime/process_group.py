@@ -78,7 +78,7 @@ class ProcessGroup(World):
         return dict(zip(values, stacked.unbind(), strict=True))
 
     def most(self, *values: int) -> tuple[int, ...]:
-        found = torch.tensor(values)
+        found = torch.tensor(values)  # on the CPU, where waiting costs nothing
         dist.all_reduce(found, dist.ReduceOp.MAX)
         return tuple(found.tolist())
 
@@ -98,9 +98,6 @@ class ProcessGroup(World):
         found = value.contiguous() if value is not None else torch.empty(like[0], dtype=like[1])
         dist.broadcast(found, 0)
         return found
-
-    def barrier(self) -> None:
-        dist.all_reduce(torch.zeros(1))  # on the CPU, where waiting costs nothing
 
     def has_lost(self, error: BaseException) -> bool:
         kinds = (dist.DistBackendError, dist.DistNetworkError, dist.DistStoreError)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -13,8 +14,6 @@ import torch
 
 PORTION = 4
 """Images may take a quarter of the free memory."""
-SUPPOSED = 8 * 2**30
-"""Bytes of memory where the system does not tell."""
 
 TREE = Path("/sys/fs/cgroup")
 OWN = Path("/proc/self/cgroup")
@@ -39,19 +38,18 @@ def available_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     total, free = system_memory()
-    return (total or SUPPOSED) // 2 if free is None else free
+    return total // 2 if free is None else free
 
 
-def system_memory() -> tuple[int | None, int | None]:
+def system_memory() -> tuple[int, int | None]:
     """All memory and what is free of it, in bytes; less where a control group has a limit.
 
-    None stands for what the system does not tell.
+    None stands for what only Linux tells.
     """
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:  # not Linux
-        known = {"SC_PHYS_PAGES", "SC_PAGE_SIZE"} <= getattr(os, "sysconf_names", {}).keys()
-        return (os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if known else None), None
+    except OSError:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), None
     found = {line.split(":")[0]: 1024 * int(line.split()[1]) for line in lines}
     total, free = found["MemTotal"], found.get("MemAvailable", found["MemFree"])
     group = _group_memory()
@@ -125,12 +123,8 @@ def keep_freed_memory() -> bool:
     return {mallopt(*setting) for setting in settings.items()} == {1}
 
 
-def peak_mib() -> int | None:
+def peak_mib() -> int:
     """The largest resident size so far of this process or of one of its children, in MiB."""
-    if sys.platform == "win32":
-        return None
-    import resource
-
     kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     peak = max(resource.getrusage(kind).ru_maxrss for kind in kinds)
     return peak // (2**20 if sys.platform == "darwin" else 2**10)

@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import pickle
 import signal
-import sys
 import threading
 import time
 from collections import deque
@@ -15,7 +14,7 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPool
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from itertools import chain, groupby, islice
-from typing import ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 import torch
 
@@ -25,17 +24,12 @@ from hdf.types import Sample
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-P = ParamSpec("P")
 
 AHEAD = 8
 """Samples under way for each worker."""
 MOST_WORKERS = 16
 WORTH_PROCESSES = 3.0
 """Seconds that processes must save, about what starting them takes."""
-
-
-class _UnsendableError(Exception):
-    """No other process could load a sample."""
 
 
 def map_samples(read: Callable[[Sample], Result], samples: Sequence[Sample]) -> Iterator[Result]:
@@ -62,7 +56,7 @@ def _map_alike(read: Callable[[Sample], Result], samples: Sequence[Sample]) -> I
         return
     done, saved = 0, seconds * len(rest) * (1 - 1 / workers())
     if saved > WORTH_PROCESSES:
-        with suppress(BrokenProcessPool, _UnsendableError):
+        with suppress(BrokenProcessPool, pickle.PicklingError):
             for result in _by_processes(read, rest):
                 done += 1
                 yield result
@@ -106,12 +100,13 @@ def _by_processes(read: Callable[[Sample], Result], samples: Sequence[Sample]) -
 
 
 def _packed(read: Callable[[Sample], Result], sample: Sample) -> bytes:
+    """Raises a `pickle.PicklingError` where no other process could load the sample."""
     try:
         packed = pickle.dumps((read, sample))
     except Exception as error:  # pickling calls code of the sample's, which may raise anything
-        raise _UnsendableError from error
+        raise pickle.PicklingError from error
     if FOLDER_MODULE.encode() in packed:  # only this process has loaded such a module
-        raise _UnsendableError
+        raise pickle.PicklingError
     return packed
 
 
@@ -128,18 +123,14 @@ def workers() -> int:
 class Processes(ProcessPoolExecutor):
     """Processes that Ctrl-C ends without a word; their initializer calls `end_with_parent`."""
 
-    def submit(
-        self, call: Callable[P, Result], /, *arguments: P.args, **named: P.kwargs
-    ) -> Future[Result]:
+    def submit(self, *arguments: Any, **named: Any) -> Future[Any]:
         """As every executor; processes are started here.
 
         SIGINT waits until their initializer: Python would tell of it amid their imports.
         """
-        if sys.platform == "win32":  # which can't hold signals back
-            return super().submit(call, *arguments, **named)
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            return super().submit(call, *arguments, **named)
+            return super().submit(*arguments, **named)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
@@ -156,8 +147,7 @@ def end_with_parent() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    if sys.platform != "win32":
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_wait_for_parent, daemon=True).start()
 
 

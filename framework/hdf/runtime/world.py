@@ -82,6 +82,7 @@ class World:
 
     def barrier(self) -> None:
         """Wait until all processes are here."""
+        self.most(0)
 
     def has_lost(self, error: BaseException) -> bool:
         """Whether an error says that another process has gone away, and no more than that."""

@@ -19,17 +19,10 @@ ASPECTS = ("labels", "head", "backbone", "image_size", "resize", "normalize")
 
 
 def calibrate_model(model: Path, folder: Path, out: Path) -> list[str]:
-    """Copy a model file, with the calibration that a cross-validation measured.
+    """Copy a model file to `out`, or in place, with what the cross-validation in `folder` measured.
 
-    Args:
-        folder: of a finished cross-validation with the same labels and head.
-        out: may be `model`, which is then replaced whole.
-
-    Returns:
-        In what else the model differs from the folds', a line each.
-
-    Raises:
-        UserError: the model or the folder can't be read, or labels or head differ.
+    Returns a line for each thing in which the model differs from the folds'. A `UserError` where
+    either can't be read, or labels or head differ.
     """
     ours = _described(vars(read_spec(model)))
     calibration = read_calibration(folder)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import gc
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from hdf.errors import Problem, UserError, user_error
 from hdf.evaluation.comparison import Comparison
 from hdf.evaluation.coverage import calibrate, cross_coverage
 from hdf.evaluation.tables import read_comparison
-from hdf.files.atomic import refuse_unwritable, write_json, write_table, write_text
+from hdf.files.atomic import refuse_unwritable, write_json, write_table
 from hdf.models.build import build_components
 from hdf.recipe.check import CheckedRecipe, differences_from, same_recipe
 from hdf.recipe.splits import FoldSplit
@@ -27,12 +29,9 @@ from hdf.runs.run_folder import (
     CALIBRATION,
     MATCHES,
     PREDICTIONS,
-    RECIPE,
-    RESOLVED,
     SUMMARY,
     RunFolder,
     choose_folder,
-    empty,
     free_path,
     status_of,
 )
@@ -44,20 +43,14 @@ class CrossvalFolder(RunFolder):
 
     Args:
         folds: the recipe of each, the first of which stands for all.
-        resumes: whether the folder holds a part of this cross-validation already.
+        how: `replaces` or `resumes`, as for every `RunFolder`.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        folds: list[CheckedRecipe],
-        *,
-        replaces: bool = False,
-        resumes: bool = False,
-    ) -> None:
-        super().__init__(path, replaces=replaces, resumes=resumes)
-        self.folds = folds
-        self.created = False
+    has_figures = False
+
+    def __init__(self, path: Path, folds: list[CheckedRecipe], **how: bool) -> None:
+        super().__init__(path, **how)
+        self.folds, self.created = folds, False
 
     def fold(self, number: int) -> Path:
         """The run folder of a fold, counted from 0."""
@@ -74,17 +67,7 @@ class CrossvalFolder(RunFolder):
             return
         super().create()
         self.created = True
-        write_text(self.path / RECIPE, self.folds[0].source.text)
-        write_text(self.path / RESOLVED, self.folds[0].resolved_yaml())
-
-    def _make(self) -> None:
-        self.path.mkdir(parents=True, exist_ok=True)
-        self._take_lock()
-        if self.replaces:
-            empty(self.path, keep="lock")
-        elif not self.resumes and any(item.name != "lock" for item in self.path.iterdir()):
-            self.close()
-            raise FileExistsError
+        self.write_recipe(self.folds[0])
 
     def set_status(self, status: str, **details: Any) -> None:
         super().set_status(status, folds=len(self.folds), **details)
@@ -97,8 +80,7 @@ class FoldFolder(RunFolder):
     way otherwise. What is no run is refused.
     """
 
-    gives_way = True
-    how_to_go_on = ""  # the cross-validation says it
+    is_fold = True
 
     def __init__(self, above: CrossvalFolder, number: int) -> None:
         path = above.fold(number)
@@ -116,15 +98,9 @@ class FoldFolder(RunFolder):
 def choose_crossval_folder(
     folds: list[CheckedRecipe], out: Path | None, overwrite: bool
 ) -> CrossvalFolder:
-    """The folder that a cross-validation may write to; nothing is made or removed yet.
+    """As `choose_folder`, for ``runs/NAME-crossval/TIME``.
 
-    Args:
-        out: exactly this folder, new or with a part of the same cross-validation, instead of
-            ``runs/NAME-crossval/TIME``.
-        overwrite: whether what is there may be replaced.
-
-    Raises:
-        UserError: the folder holds something else, or can't be made or written into.
+    A part of the same cross-validation goes on, unless `overwrite` replaces it.
     """
     name = f"{folds[0].recipe.name}-crossval"
     if out is None:
@@ -154,12 +130,9 @@ def folds_of(checked: CheckedRecipe) -> list[CheckedRecipe]:
 def cross_validate(
     registry: Registry, folder: CrossvalFolder, reporter: Reporter
 ) -> dict[str, Any]:
-    """Run the folds that are not finished, one after the other, then put all together.
+    """Run the folds that are not finished, then put all together, as ``summary.json`` has it.
 
     The folder is made once the first fold's data were found to be in order.
-
-    Returns:
-        What ``summary.json`` holds.
 
     Raises:
         UserError: the options, the data or a fold's training are at fault.
@@ -255,24 +228,23 @@ def _pooled_metrics(
 
 def _table(path: Path) -> list[list[str]]:
     """All rows, the first of which is the header."""
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            header, *rows = csv.reader(file)
-    except (OSError, ValueError, csv.Error) as error:
-        raise _unreadable(path, error) from error
+    with _reading(path), path.open(encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
     return [header, *rows]
 
 
 def _summary(folder: Path) -> dict[str, Any]:
     path = folder / SUMMARY
-    try:
+    with _reading(path):
         summary: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from error
     return summary
 
 
-def _unreadable(path: Path, error: Exception) -> UserError:
-    return user_error(
-        f"can't be read: {error}; delete {path.parent} to run the fold again", str(path)
-    )
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Say of a finished fold's file that can't be read how to mend it."""
+    try:
+        yield
+    except (OSError, ValueError, csv.Error) as error:
+        message = f"can't be read: {error}; delete {path.parent} to run the fold again"
+        raise user_error(message, str(path)) from error

@@ -1,4 +1,4 @@
-"""The doubt score that a run learns from its training images (`hdf.models.novelty`)."""
+"""The doubt score, which a run's detector learns from training images at its end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hdf.training.prepare import Run
 from hdf.types import Batch
 
 FEWEST, MOST = 40, 160
-"""Training images that doubt is learned from."""
+"""Training images that it is learned from."""
 PASSES = 3
 """How often they are looked at augmented."""
 SECONDS_TO_FIT = 2e-9
@@ -24,18 +24,16 @@ SECONDS_TO_FIT = 2e-9
 
 def looks(run: Run) -> tuple[int, float]:
     """How many images `learn_doubt` runs the backbone over, and about how many seconds follow."""
-    chosen = len(_evenly(run.split.train))
-    if chosen < FEWEST:
-        return 0, 0.0
-    images = chosen * (1 + _passes(run))
+    index, passes = _views(run)
+    images = len(index) * (1 + passes)
     return images, SECONDS_TO_FIT * images**3
 
 
 @torch.no_grad()
 def learn_doubt(run: Run) -> None:
     """Give the run's detector a doubt score (`hdf.models.novelty`), given enough images."""
-    index = _evenly(run.split.train)
-    if len(index) < FEWEST:
+    index, passes = _views(run)
+    if not index:
         return
     detector = run.detector.eval()
     batches = Batches(run.store, index, run.recipe.train.batch_size)
@@ -51,16 +49,14 @@ def learn_doubt(run: Run) -> None:
             yield run.augment(batch, (run.recipe.seed, 0, next(steps)))  # epochs count from 1
 
     plain = torch.cat([features(batch) for batch in batches.in_order()])
-    passes = [torch.cat([features(b) for b in augmented()]) for _ in range(_passes(run))]
-    detector.doubt = fit_doubt(tuple(detector.backbone.channels), plain, passes)
+    varied = [torch.cat([features(batch) for batch in augmented()]) for _ in range(passes)]
+    detector.doubt = fit_doubt(tuple(detector.backbone.channels), plain, varied)
     detector.spec = replace(detector.spec, doubt=len(detector.doubt.axes))
 
 
-def _passes(run: Run) -> int:
-    return 0 if run.augment is None else PASSES
-
-
-def _evenly(index: list[int]) -> list[int]:
-    """At most `MOST` of them, from all over."""
-    chosen = min(MOST, len(index))
-    return [index[position * len(index) // chosen] for position in range(chosen)]
+def _views(run: Run) -> tuple[list[int], int]:
+    """Training images from all over, none where there are too few; and the passes over them."""
+    index = run.split.train
+    chosen = min(MOST, len(index)) if len(index) >= FEWEST else 0
+    evenly = [index[position * len(index) // chosen] for position in range(chosen)]
+    return evenly, 0 if run.augment is None else PASSES

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from hdf.console.progress import Reporter
 from hdf.evaluation.evaluate import Evaluation
 from hdf.training.prepare import Run
 from hdf.types import RunFacts
+from hdf.visualize.view import NetworkImages, View
 
 
 def tell(run: Run, reporter: Reporter, event: str, **facts: Any) -> None:
@@ -22,12 +23,19 @@ def tell(run: Run, reporter: Reporter, event: str, **facts: Any) -> None:
         return
     registry = run.registry
     for plugin in registry.implementers(event):
-        try:
+        name = registry.manager.get_name(plugin)
+        with _reported(reporter, f"plugin {name} failed in {event}"):
             registry.call_one(plugin, event, run=_facts_of(run), **facts)
-        except Exception as error:
-            name = registry.manager.get_name(plugin)
-            reporter.say(f"plugin {name} failed in {event}: {type(error).__name__}: {error}")
-            reporter.record(traceback.format_exc())
+
+
+@contextmanager
+def _reported(reporter: Reporter, what: str) -> Iterator[None]:
+    """Let the run go on where the block raises; the traceback goes into the log."""
+    try:
+        yield
+    except Exception as error:
+        reporter.say(f"{what}: {type(error).__name__}: {error}")
+        reporter.record(traceback.format_exc())
 
 
 def _facts_of(run: Run) -> RunFacts:
@@ -55,17 +63,11 @@ def draw(
     evaluation: Evaluation,
     history: Sequence[Mapping[str, Any]],
     metrics: Mapping[str, Any] | None = None,
-) -> list[Path]:
-    """Run the visualizers whose time has come; one that raises is reported, and the run goes on.
-
-    Returns:
-        The pictures that were written, below the run's ``figures``.
-    """
+) -> None:
+    """Run the visualizers whose time has come; one that raises is reported, and the run goes on."""
     chosen = [visualizer for visualizer in run.visualizers if visualizer.when == when]
     if not chosen:
-        return []
-    from hdf.visualize.view import NetworkImages, View  # not above: for visualizers alone
-
+        return
     store, train, batch_size = run.store, run.split.train, run.recipe.train.batch_size
     images = NetworkImages(store, evaluation.index, train, batch_size, run.augment, run.recipe.seed)
     view = View(
@@ -81,12 +83,6 @@ def draw(
     figures = run.folder.figures
     folder = figures / f"epoch-{len(history):03}" if when == "epoch" else figures
     folder.mkdir(exist_ok=True)
-    written: list[Path] = []
     for visualizer in chosen:
-        try:
-            written += visualizer.draw(view, folder)
-        except Exception as error:
-            name = type(visualizer).__name__
-            reporter.say(f"visualizer {name} failed: {type(error).__name__}: {error}")
-            reporter.record(traceback.format_exc())
-    return written
+        with _reported(reporter, f"visualizer {type(visualizer).__name__} failed"):
+            visualizer.draw(view, folder)

@@ -6,8 +6,14 @@ import time
 from typing import Any
 
 from hdf.console.progress import Reporter
+from hdf.evaluation.comparison import Comparison
 from hdf.evaluation.evaluate import Evaluation
+from hdf.evaluation.tables import write_answers
+from hdf.models.file import save_model
+from hdf.report.report import finish
 from hdf.runtime.resources import peak_mib
+from hdf.training.constant_answers import constant_answers
+from hdf.training.doubt import learn_doubt
 from hdf.training.events import draw
 from hdf.training.prepare import Run
 from hdf.training.trainer import Trainer
@@ -18,18 +24,8 @@ def finish_run(
 ) -> dict[str, Any]:
     """Write all that a finished run holds; returns what ``summary.json`` does.
 
-    Args:
-        evaluation: of the weights that are kept, on the validation side.
-        began: when the run began, by `time.perf_counter`.
+    `evaluation` is that of the weights that are kept; the run `began` at that `time.perf_counter`.
     """
-    # Not above: needed this late.
-    from hdf.evaluation.comparison import Comparison
-    from hdf.evaluation.tables import write_answers
-    from hdf.models.file import save_model
-    from hdf.report.report import finish
-    from hdf.training.constant_answers import constant_answers
-    from hdf.training.doubt import learn_doubt
-
     store, folder, labels, state = run.store, run.folder, run.store.labels, trainer.state
     learn_doubt(run)
     save_model(run.detector, folder.best)

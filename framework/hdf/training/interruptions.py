@@ -14,8 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-import torch
-
 from hdf.errors import Interrupted, Problem, UserError
 from hdf.files.atomic import DISK_ERRORS
 from hdf.recipe.check import CheckedRecipe
@@ -68,10 +66,8 @@ class Stop:
 def stopping(world: World) -> Iterator[Stop]:
     """Handle both signals in the block, if this is the thread that gets them."""
     stop = Stop(echoes=world.size > 1)
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    before = {number: signal.signal(number, stop.handle) for number in SIGNALS}
+    numbers = SIGNALS if threading.current_thread() is threading.main_thread() else ()
+    before = {number: signal.signal(number, stop.handle) for number in numbers}
     try:
         yield stop
     finally:
@@ -96,12 +92,7 @@ def explained(checked: CheckedRecipe) -> Iterator[None]:
 
 
 def _told(error: Exception, checked: CheckedRecipe) -> FaultError | None:
-    memory = (
-        isinstance(error, MemoryError | torch.OutOfMemoryError)
-        or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
-        or (not isinstance(error, OSError) and any(text in str(error) for text in _NO_MEMORY))
-    )
-    if memory:
+    if isinstance(error, MemoryError) or any(text in str(error) for text in _NO_MEMORY):
         said = str(error).strip().splitlines() or [type(error).__name__]
         size = checked.recipe.train.batch_size
         message = (

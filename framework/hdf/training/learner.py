@@ -52,13 +52,10 @@ class Position:
             self.skipped_images += images
         self.done += 1
 
-    def total(self, world: World) -> dict[str, Tensor]:
-        """The sums over all processes; all must ask, unless the epoch's steps are over."""
-        return self.whole if self.whole is not None else world.total(self.sums)
-
     def state_dict(self, world: World) -> dict[str, Any]:
-        """All but the epoch; all processes must ask, as for `total`."""
-        return {"sums": self.total(world), **{name: getattr(self, name) for name in self.COUNTS}}
+        """All but the epoch; all processes must ask, unless the epoch's steps are over."""
+        sums = world.total(self.sums) if self.whole is None else self.whole
+        return {"sums": sums, **{name: getattr(self, name) for name in self.COUNTS}}
 
     def load_state_dict(self, state: Mapping[str, Any], world: World, device: torch.device) -> None:
         """Go on from what `state_dict` gave; the writer alone with the sums."""
@@ -90,6 +87,7 @@ class Learner:
         cache: the maps of a frozen backbone, where no augmentation precedes it.
         world: the processes that learn together, each with a learner of the same weights.
         step: optimiser steps so far, the skipped ones included.
+        skips: whether batches whose loss is not finite are left out.
     """
 
     detector: Detector
@@ -103,19 +101,14 @@ class Learner:
     cache: FeatureCache | None = None
     world: World = ALONE
     step: int = 0
-    watch: Watch | None = None
+    skips: bool = False
 
     def __post_init__(self) -> None:
-        self._watch = self.watch or Watch(False, self.compute.device)
+        self.watch = Watch(self.skips, self.compute.device)
         self._objective = self.world.replicate(Objective(self.detector, self.compute, self.cache))
         # Augmentations that look at a whole batch get it in each process.
         whole = self.augment is not None and self.world.size > 1 and not self.augment.divides
         self._rows = None if whole else lambda size: self.world.share(size).rows
-
-    @property
-    def rate(self) -> float:
-        """The learning rate of the next step, of what has no factor on it."""
-        return float(self.schedule.get_last_lr()[0])
 
     def epoch(
         self, batches: Batches, epoch: int, on_step: OnStep, position: Position | None = None
@@ -155,7 +148,7 @@ class Learner:
         seed_step(self.seed, epoch, self.step, self.world.rank)
         batch = self._augmented(batch, (self.seed, epoch, self.step), share)
         # The forward pass may change buffers for a batch that is then skipped.
-        kept = [item.clone() for item in self.detector.buffers()] if self._watch.skips else []
+        kept = [item.clone() for item in self.detector.buffers()] if self.skips else []
         terms = self._objective(batch)
         loss = torch.stack(list(terms.values())).sum()
         self.optimizer.zero_grad(set_to_none=True)
@@ -166,7 +159,7 @@ class Learner:
         if self.clip_norm is not None:
             norm["grad_norm"] = clip_grad_norm_(self.detector.parameters(), self.clip_norm)
         judged = torch.stack([loss.detach(), *norm.values()]).sum()
-        skipped = self._watch.refuses(judged, batch.index, epoch, self.step, self.world)
+        skipped = self.watch.refuses(judged, batch.index, epoch, self.step, self.world)
         self._change_weights(skipped, kept)
         parts = {f"train_{name}": value.detach() for name, value in terms.items()}
         return {} if skipped else {"train_loss": loss.detach(), **parts, **norm}

@@ -26,7 +26,6 @@ TOGETHER = 16
 """Steps whose losses are fetched from a device at once."""
 NAMED = 5
 """Images that a message names."""
-SKIP = "train.on_not_finite=skip leaves such batches out"
 
 
 class BadBatch(NamedTuple):
@@ -102,7 +101,8 @@ def tell_not_finite(run: Run, reporter: Reporter, watch: Watch) -> None:
         named += f" and {len(images) - NAMED} more"
     what = f"the loss is {first.loss} in epoch {first.epoch}, step {first.step + 1} of the run"
     if not watch.skips:
-        raise _too_fast(run, f"{what}, for {named} (all are in {path})", SKIP)
+        skip = "train.on_not_finite=skip leaves such batches out"
+        raise _too_fast(run, f"{what}, for {named} (all are in {path})", skip)
     reporter.say(f"{what}: no step was taken for {named}; see {path}")
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -62,11 +61,8 @@ def build_schedule(
     steps: int,
 ) -> LambdaLR:
     """A schedule that is stepped after every optimiser step, `steps` times."""
-    shapes: dict[str, Callable[[float], float]] = {
-        "constant": lambda progress: 1.0,
-        "cosine": partial(_half_cosine, 1.0, getattr(settings, "final", 0.0)),
-        "one_cycle": partial(_half_cosine, 1.0, ONE_CYCLE_END),
-    }
+    ends = {"constant": 1.0, "one_cycle": ONE_CYCLE_END}
+    end = settings.final if settings.use == "cosine" else ends[settings.use]
     one_cycle = settings.use == "one_cycle"
     warmup = round(settings.warmup * steps)
 
@@ -74,7 +70,7 @@ def build_schedule(
         if step < warmup:
             progress = (step + 1) / (warmup + 1)
             return _half_cosine(ONE_CYCLE_START, 1.0, progress) if one_cycle else progress
-        return shapes[settings.use]((step - warmup) / max(1, steps - warmup))
+        return _half_cosine(1.0, end, (step - warmup) / max(1, steps - warmup))
 
     return LambdaLR(optimizer, factor)
 

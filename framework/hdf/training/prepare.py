@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -24,9 +26,7 @@ from hdf.registry.registry import Registry
 from hdf.runs.run_folder import RunFolder
 from hdf.runtime.device import Compute, choose_compute
 from hdf.runtime.world import ALONE, World
-
-if TYPE_CHECKING:
-    from hdf.training.start import Start
+from hdf.training.start import Start, find_start
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,16 @@ class Run:
         """`hdf.data.store.Store.digest`, which reads all images."""
         return self.store.digest()
 
+    @cached_property
+    def identity(self) -> dict[str, str]:
+        """What must be the same when a run goes on: the recipe, the data and the sides."""
+        sides = json.dumps([self.split.train, self.split.val, self.split.inner])
+        return {
+            "recipe": json.dumps(self.checked.reread()),
+            "data": self.data_digest,
+            "split": hashlib.sha256(sides.encode()).hexdigest()[:16],
+        }
+
 
 def prepare(
     checked: CheckedRecipe,
@@ -77,8 +87,6 @@ def prepare(
         detector = build_model(checked)
         start = None
         if checked.recipe.train.init_from is not None:  # looked for before images are read
-            from hdf.training.start import find_start  # not above: most runs start from nothing
-
             with placed(checked.where("train", "init_from")):
                 start = find_start(checked.recipe.train.init_from, detector, reporter)
     dataset = read_shared(checked, components.loader, reporter, world)
@@ -89,7 +97,7 @@ def prepare(
         with blamed_on(head, "fit"):
             detector.fit(store.targets[split.train])
         if start is not None:
-            start.give(detector)  # which may know better
+            detector.load_state_dict(start.tensors, strict=False)  # they may know better
         detector.to(compute.device).to(memory_format=torch.channels_last)
         try_detector(detector, backbone, head, compute)
         _refuse_small_batches(checked, len(split.train), detector, compute, world)

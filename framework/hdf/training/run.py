@@ -9,22 +9,15 @@ from typing import Any
 
 from hdf.console.progress import Reporter
 from hdf.errors import UserError
-from hdf.files.atomic import write_json, write_table, write_text
+from hdf.files.atomic import write_json, write_table
 from hdf.recipe.check import CheckedRecipe
 from hdf.registry.registry import Registry
 from hdf.runs.environment import describe_environment
-from hdf.runs.run_folder import (
-    ENVIRONMENT,
-    RECIPE,
-    RESOLVED,
-    SKIPPED,
-    SPLIT,
-    RunFolder,
-    write_split,
-)
+from hdf.runs.run_folder import ENVIRONMENT, SKIPPED, SPLIT, RunFolder, write_split
 from hdf.runtime.device import repeatable
 from hdf.runtime.resources import keep_freed_memory
 from hdf.runtime.world import ALONE, World
+from hdf.training.checkpoint.saving import go_on
 from hdf.training.events import tell
 from hdf.training.interruptions import FaultError, explained, stopping
 from hdf.training.prepare import Run, prepare
@@ -38,15 +31,12 @@ def run_recipe(
     reporter: Reporter,
     world: World = ALONE,
 ) -> dict[str, Any]:
-    """Train, evaluate and draw.
+    """Train, evaluate and draw; returns what ``summary.json`` holds, in the writer alone.
 
     Args:
         folder: made once recipe and data are in order; or that of a run which goes on.
         world: the processes that do so together; all must call this. The writer alone writes,
             draws and tells plugins.
-
-    Returns:
-        What ``summary.json`` holds; nothing where another process writes.
 
     Raises:
         UserError: the options, the data, the training or the machine are at fault.
@@ -78,19 +68,12 @@ def run_recipe(
 def _opened(run: Run, reporter: Reporter) -> dict[str, Any] | None:
     """Make the folder, or tidy the one whose run goes on; returns what its checkpoint holds."""
     folder = run.folder
-    if folder.resumes:
-        from hdf.training.checkpoint.saving import state_to_go_on_from, tidy
-
-        state = state_to_go_on_from(run, reporter)
-        if state is not None:
-            folder.create()
-            reporter.log = folder.log
-            tidy(folder, state, reporter)
-            return state
+    state = go_on(run, reporter) if folder.resumes else None
+    if state is not None:
+        return state
     folder.create()
     environment = describe_environment(run.compute, run.registry, run.world.size)
-    write_text(folder.path / RECIPE, run.checked.source.text)
-    write_text(folder.path / RESOLVED, run.checked.resolved_yaml())
+    folder.write_recipe(run.checked)
     write_json(folder.path / ENVIRONMENT, environment)
     write_split(folder.path / SPLIT, run.store.samples, run.split)
     write_table(folder.path / SKIPPED, ("image", "reason"), run.skipped)
@@ -108,7 +91,7 @@ def _closed_where_it_fails(run: Run, reporter: Reporter) -> Iterator[None]:
             close(run.folder, error, run.world)
             mistake = isinstance(error, UserError) and not isinstance(error, FaultError)
             # A launcher says it for several processes.
-            if not mistake and run.world.size == 1 and run.folder.how_to_go_on:
+            if not mistake and run.world.size == 1 and not run.folder.is_fold:
                 with suppress(OSError):
                     reporter.say(run.folder.how_to_go_on)
         raise

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -18,20 +17,12 @@ COMPARED = ("labels", "image_size", "resize", "normalize")
 """What a detector is trained for; weights that were trained for something else may do badly."""
 
 
-@dataclass(frozen=True)
-class Start:
-    """The tensors that a detector takes from a model's file, by name, and the names that are left.
-
-    Those are the file's and the detector's own.
-    """
+class Start(NamedTuple):
+    """What a detector takes from a model's file, and the names that are left in either."""
 
     path: Path
     tensors: dict[str, Tensor]
     left: list[str]
-
-    def give(self, detector: Detector) -> None:
-        """Load the tensors into a detector that has been fitted, frozen or not."""
-        detector.load_state_dict(self.tensors, strict=False)
 
     def summary(self) -> dict[str, Any]:
         """For ``summary.json``."""

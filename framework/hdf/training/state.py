@@ -18,7 +18,6 @@ from hdf.models.feature_cache import FeatureCache
 from hdf.recipe.schema import EarlyStopping, Train
 from hdf.runtime.device import Compute
 from hdf.training.learner import Learner, Position
-from hdf.training.not_finite import Watch
 from hdf.training.optimisation import MovingAverage, build_optimizer, build_schedule, rate_factors
 from hdf.training.prepare import Run
 
@@ -80,16 +79,14 @@ class TrainingState:
         self.selection.load_state_dict(saved["selection"])
         self.history = saved["history"]
         self.iou_before = saved.get("iou_before")  # not in those of earlier versions
-        device = learner.compute.device
         self.position = Position(saved["epoch"] + 1)
-        self.position.load_state_dict(saved["within"], learner.world, device)
+        self.position.load_state_dict(saved["within"], learner.world, learner.compute.device)
 
 
 class Selection:
     """Follows a metric of the inner split; `epoch` is the best one so far, 0 before the first.
 
-    Args:
-        stopping: which metric, and its patience; None takes the mean IoU and never ends.
+    Without early stopping that is the mean IoU, and patience never ends.
     """
 
     def __init__(self, stopping: EarlyStopping | None) -> None:
@@ -118,16 +115,11 @@ class Selection:
         self.epoch, self._best = int(state["epoch"]), state["best"]
 
 
-def new_state(
-    run: Run, steps: int, cache: FeatureCache | None = None, watch: Watch | None = None
-) -> TrainingState:
-    """What training starts from.
+def new_state(run: Run, steps: int, cache: FeatureCache | None = None) -> TrainingState:
+    """What training of so many optimiser steps starts from.
 
     With ``train.ema`` a copy of the run's detector learns, and the run's detector, which is
     evaluated, drawn and saved, takes the average of its weights.
-
-    Args:
-        steps: of the optimiser, in the whole run.
     """
     settings = run.recipe.train
     detector = deepcopy(run.detector) if settings.ema else run.detector
@@ -148,7 +140,7 @@ def new_state(
         MovingAverage(detector, run.detector, settings.ema) if settings.ema else None,
         cache if run.augment is None else None,
         run.world,
-        watch=watch,
+        skips=settings.on_not_finite == "skip",
     )
     return TrainingState(run.detector, learner, Selection(settings.early_stopping))
 
@@ -156,10 +148,8 @@ def new_state(
 def compile_detector(detector: Detector, batch_size: int, compute: Compute) -> None:
     """Let `torch.compile` make a detector's forward pass, and try it; results change by rounding.
 
-    The detector is left in evaluation mode. Batches of another size are compiled when they come.
-
-    Raises:
-        UserError: it can't be compiled here, as without a C++ compiler on a processor.
+    The detector is left in evaluation mode. Batches of another size are compiled when they come. A
+    `UserError` where it can't be compiled, as without a C++ compiler on a processor.
     """
     detector.compile()
     images = torch.zeros(batch_size, 1, *detector.spec.image_size, device=compute.device)

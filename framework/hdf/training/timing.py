@@ -39,7 +39,6 @@ class Timing:
         copies = 4 if self.settings.ema else 3  # Adam keeps two numbers a weight
         self.step, self.image, self.drawing = Pace(), Pace(), Pace()
         self.checkpoint = Pace(copies * weights / BYTES_A_SECOND)
-        self.learned = len(self.run.split.train)
         self.scored = len(self.run.split.val) + len(self.run.split.inner)
         self.prepared = time.monotonic() - reporter.began
         self._typical = state.learner.cache is None
@@ -105,7 +104,7 @@ class Timing:
     @property
     def _looked_at(self) -> float:
         """Seconds for an image among many; a validation of a few takes longer for each."""
-        return min(self.image.each, self.step.each * self.steps / self.learned)
+        return min(self.image.each, self.step.each * self.steps / len(self.run.split.train))
 
     @property
     def _end(self) -> float:

@@ -18,7 +18,7 @@ from hdf.training.checkpoint.saving import Saver
 from hdf.training.events import draw, tell
 from hdf.training.interruptions import Stop
 from hdf.training.learner import Position
-from hdf.training.not_finite import Watch, refuse_not_finite, tell_not_finite
+from hdf.training.not_finite import refuse_not_finite, tell_not_finite
 from hdf.training.prepare import Run
 from hdf.training.state import new_state, validates
 from hdf.training.timing import Timing
@@ -40,13 +40,13 @@ class Trainer:
         self.batches = Batches(store, split.train, self.settings.batch_size)
         fixed = self.settings.cache_features and is_fixed(run.detector.backbone)
         cache = FeatureCache(len(store), run.compute) if fixed else None
-        self.watch = Watch(self.settings.on_not_finite == "skip", run.compute.device)
         steps = self.settings.epochs * len(self.batches)
-        self.state = new_state(run, steps, cache, self.watch)
+        self.state = new_state(run, steps, cache)
         if saved is not None:
             with placed(str(run.folder.path)):
                 self.state.load_state_dict(saved)
             self.state.learner.fill_cache(self.batches)
+        self.watch = self.state.learner.watch
         constant = constant_boxes(store.targets[split.train], len(store.labels)).cpu()
 
         def evaluator(index: list[int]) -> Evaluator:
@@ -152,7 +152,7 @@ class Trainer:
             self._after_step()
 
         if position.rate is None:
-            position.rate = learner.rate
+            position.rate = float(learner.schedule.get_last_lr()[0])  # of what has no factor on it
         metrics: dict[str, Any] = {"epoch": position.epoch, "lr": position.rate}
         with self.stop.deferred():
             metrics |= learner.epoch(self.batches, position.epoch, after_step, position)

@@ -131,5 +131,5 @@ def _folder(name: str, path: Path, worst: State, advice: str) -> Check:
     return Check("room", name, "ok", value)
 
 
-def _gib(size: int | None) -> str:
-    return "unknown" if size is None else f"{size / GIB:.1f} GiB"
+def _gib(size: int) -> str:
+    return f"{size / GIB:.1f} GiB"

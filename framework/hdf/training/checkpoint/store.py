@@ -38,12 +38,6 @@ class Checkpoint:
         state: dict[str, Any] = torch.load(self.path / STATE, map_location="cpu", weights_only=True)
         return {**state, "model": load_file(self.path / MODEL)}
 
-    @property
-    def best(self) -> Path | None:
-        """The run's ``best.safetensors`` as it was then."""
-        path = self.path / BEST
-        return path if path.exists() else None
-
 
 def save_checkpoint(
     checkpoints: Path,
@@ -56,10 +50,9 @@ def save_checkpoint(
     The new one is read back before any name changes: there is a whole one at every moment.
 
     Args:
-        checkpoints: the folder of all of them.
         state: tensors and plain values.
         write_model: writes a safetensors file; its tensors are found again as ``model``.
-        best: a file that is copied into the checkpoint.
+        best: a file that is copied into the checkpoint, as ``best.safetensors``.
 
     Raises:
         OSError: it can't be written, or reads back as something else.
@@ -167,10 +160,8 @@ def examine(path: Path) -> None:
         files = dict(about["files"])
         if about.pop("whole") != whole(about):
             raise ValueError
-    except FileNotFoundError as error:
-        raise DamagedError(f"there is no {SUMS}") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DamagedError(f"{SUMS} is damaged") from error
+        raise DamagedError(f"{SUMS} is missing or damaged") from error
     if about["format"] != FORMAT:
         message = f"written by hdf {about['hdf']} in format {about['format']}, not {FORMAT}"
         raise user_error(message, where=str(path))
