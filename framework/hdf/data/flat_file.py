@@ -193,6 +193,7 @@ def complete(
     Args:
         wanted: whether a line is of one of the samples, and up to date.
         read: in a worker; it and `line_of`, for what to add, may raise a UserError.
+        on_wait: called before this process waits for another that fills the same file.
 
     Returns:
         The lines and the errors by the samples' ids, and how many lines were there before.

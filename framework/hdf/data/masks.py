@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -31,20 +32,14 @@ class MaskLine(Line):
         return len(self.keys)
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """A sample at a position in the store, whose masks are wanted.
-
-    Attributes:
-        keys: one for each box of the sample's target.
-        kept: the positions of the boxes that the store keeps.
-    """
+class Wanted(NamedTuple):
+    """A sample whose masks are wanted, and its position in the store."""
 
     position: int
     sample: Sample
     original: tuple[int, int]
-    keys: tuple[str, ...]
-    kept: list[int]
+    keys: tuple[str, ...]  # of all boxes of the sample's target
+    kept: list[int]  # the positions of those that the store keeps
 
 
 PackedMasks = tuple[Tensor, tuple[int, int]]
@@ -78,14 +73,10 @@ def add_masks(
     Args:
         file: where masks of all labels are kept, so that another choice of ``data.labels`` reads
             nothing anew; None for memory.
-        on_wait: called before this process waits for another that fills the file.
 
     Returns:
         The store without the images whose masks can't be used, or None if none is left; and those
-        images' samples.
-
-    Raises:
-        UserError: the file can't be written.
+        images' samples. UserErrors as of `complete`.
     """
     wanted = {item.sample.id: item for item in _wanted(store)}
     bytes_each = packed_size(store.size)

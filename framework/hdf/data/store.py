@@ -159,7 +159,7 @@ Skipped = tuple[str, UserError]
 
 @dataclass(frozen=True, kw_only=True)
 class ImageLine(Line):
-    """The line of one image; `fingerprint` is that of its files, and empty in memory."""
+    """The line of one image, with the `fingerprint` of its files."""
 
     fingerprint: str
     geometry: Geometry
@@ -214,22 +214,13 @@ def read_into(
     Boxes come from the samples each time, so that correcting one decodes nothing. A bad image is
     tried again each time, as a missing decoder may have been installed.
 
-    Args:
-        labels: the structures to keep, in order.
-        size: (height, width) of the network's image.
-        on_wait: called before this process waits for another that fills the same file.
-
     Returns:
         The store, or None if no sample can be used; the samples that can't be used; and how many
-        images were there already.
-
-    Raises:
-        UserError: the slots can't be written.
+        images were there already. UserErrors as of `complete`.
     """
     bad = {sample.id: fault for sample in samples if (fault := fault_of(sample))}
     sound = [sample for sample in samples if not sample.faults]
-    kept = not isinstance(slots, MemorySlots)
-    marks = {sample.id: fingerprint(sample) if kept else "" for sample in sound}
+    marks = {sample.id: fingerprint(sample) for sample in sound}
 
     def line_of(sample: Sample, decoded: tuple[Tensor, Geometry]) -> tuple[ImageLine, Tensor]:
         image, geometry = decoded
