@@ -64,16 +64,15 @@ class Batches:
         dealt = list(torch.split(self.index[order], self.sizes))[start:]
         if rows is not None:
             dealt = [positions[rows(len(positions))] for positions in dealt]
-        for chosen, (eight_bit, packed) in zip(dealt, self._read(dealt), strict=True):
+        read = self.store.read
+        stored = _ahead(read, dealt) if self.store.files else map(read, dealt)
+        for chosen, (eight_bit, packed) in zip(dealt, stored, strict=True):
             images = eight_bit.to(self.device).float().div_(255)
             targets = self.store.targets[chosen.to(self.device)]
             if packed is not None:
                 masks = unpack(packed.to(self.device), self.store.size)
                 targets = replace(targets, masks=masks)
             yield Batch(images, targets, chosen)
-
-    def _read(self, dealt: Sequence[Tensor]) -> Iterator[Stored]:
-        return _ahead(self.store.read, dealt) if self.store.files else map(self.store.read, dealt)
 
 
 def _ahead(read: Callable[[Tensor], Stored], dealt: Sequence[Tensor]) -> Iterator[Stored]:

@@ -102,7 +102,8 @@ def read_dataset(checked: CheckedRecipe, loader: Any, reporter: Reporter) -> Dat
         raise UserError.joined([error for _, error in bad])
     split = split_of(checked, store.samples)
     if any(sample.target and sample.target.labels for sample in store.samples):
-        _refuse_absent_labels(checked, store)
+        with placed(checked.where("data", "labels")):
+            refuse_absent_labels(store)
     sizes = f"{len(split.train)} to train, {len(split.val)} to validate"
     inner = f", {len(split.inner)} to choose the best epoch" if split.inner else ""
     left_out = f"; {len(bad)} left out" if bad else ""
@@ -170,17 +171,13 @@ def _waiting(folder: StoreFolder | None, reporter: Reporter) -> Callable[[], Non
 def refuse_unlearnable(checked: CheckedRecipe, dataset: Dataset) -> None:
     """Raise a UserError where a label, or a side of the split, has no box."""
     store, split = dataset.store, dataset.split
-    _refuse_absent_labels(checked, store)
+    with placed(checked.where("data", "labels")):
+        refuse_absent_labels(store)
     sides = {"training": split.train, "validation": split.val, "inner": split.inner}
     for name, index in sides.items():
         if index and not store.targets.valid[index].any():
             message = f"no image of the {name} side has a box"
             raise user_error(message, checked.where("data", "split"))
-
-
-def _refuse_absent_labels(checked: CheckedRecipe, store: Store) -> None:
-    with placed(checked.where("data", "labels")):
-        refuse_absent_labels(store)
 
 
 def read_shared(checked: CheckedRecipe, loader: Any, reporter: Reporter, world: World) -> Dataset:
