@@ -12,12 +12,11 @@ import torch
 from torch import Tensor
 
 from hdf.data.store import Store, unpack
+from hdf.runtime.workers import in_order
 from hdf.types import Batch
 
 Rows = Callable[[int], slice]
 """From the size of a batch to the rows of it that are wanted."""
-Stored = tuple[Tensor, Tensor | None]
-"""What `Store.read` returns."""
 
 
 class Batches:
@@ -65,7 +64,10 @@ class Batches:
         if rows is not None:
             dealt = [positions[rows(len(positions))] for positions in dealt]
         read = self.store.read
-        stored = _ahead(read, dealt) if self.store.files else map(read, dealt)
+        if self.store.files:  # the next batch is read while this one is in use
+            stored = in_order(ThreadPoolExecutor(1), read, dealt, ahead=2)
+        else:
+            stored = map(read, dealt)
         for chosen, (eight_bit, packed) in zip(dealt, stored, strict=True):
             images = eight_bit.to(self.device).float().div_(255)
             targets = self.store.targets[chosen.to(self.device)]
@@ -73,15 +75,3 @@ class Batches:
                 masks = unpack(packed.to(self.device), self.store.size)
                 targets = replace(targets, masks=masks)
             yield Batch(images, targets, chosen)
-
-
-def _ahead(read: Callable[[Tensor], Stored], dealt: Sequence[Tensor]) -> Iterator[Stored]:
-    """Batches from files; the next one is read while this one is in use."""
-    if not dealt:
-        return
-    with ThreadPoolExecutor(1) as reader:
-        coming = reader.submit(read, dealt[0])
-        for following in dealt[1:]:
-            ready, coming = coming.result(), reader.submit(read, following)
-            yield ready
-        yield coming.result()
