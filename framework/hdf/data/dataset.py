@@ -16,7 +16,6 @@ from hdf.data.masks import add_masks
 from hdf.data.split import Split, split_samples
 from hdf.data.store import (
     ImageLine,
-    Masks,
     Skipped,
     Store,
     read_into,
@@ -217,7 +216,7 @@ def _sent(dataset: Dataset | None, world: World) -> Dataset:
 def _without_pixels(dataset: Dataset) -> Dataset:
     store = dataset.store
     nothing = torch.empty(0, dtype=torch.uint8)
-    masks = store.masks and Masks(store.masks.rows, nothing, store.masks.size)
+    masks = store.masks and replace(store.masks, packed=nothing)
     # The functions of a sample may be anything, which can't be sent.
     samples = [
         replace(sample, read=_is_elsewhere, read_masks=None, files=(), mask_files=())

@@ -235,7 +235,7 @@ class ImageFile:
         self.slots, self.size = list(slots), size
         self.shape = (len(self.slots), 1, *size)
         self.path = path
-        self._file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        self._file = os.open(path, os.O_RDONLY)
         weakref.finalize(self, os.close, self._file)
 
     def __len__(self) -> int:
@@ -264,13 +264,8 @@ class ImageFile:
         images = torch.empty(len(index), 1, *self.size, dtype=torch.uint8)
         rows = images.flatten(1).numpy()
         for row, position in zip(rows, index.tolist(), strict=True):
-            memoryview(row)[:] = self._read(self.slots[position])
+            slot = self.slots[position]
+            if os.preadv(self._file, [row], slot * len(row)) < len(row):
+                message = f"image {slot} of the store is cut short; run hdf prepare again"
+                raise user_error(message, where=str(self.path))
         return images
-
-    def _read(self, slot: int) -> bytes:
-        count = self.size[0] * self.size[1]
-        found = os.pread(self._file, count, slot * count)
-        if len(found) < count:
-            message = f"image {slot} of the store is cut short; run hdf prepare again"
-            raise user_error(message, where=str(self.path))
-        return found

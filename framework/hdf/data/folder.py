@@ -46,10 +46,6 @@ class StoreFolder:
     Args:
         settings: what images and masks depend on, apart from their files.
 
-    Attributes:
-        pixels: images, a slot each.
-        masks: packed masks, a slot each.
-
     Raises:
         UserError: the folder holds something else, or was made with other settings.
     """

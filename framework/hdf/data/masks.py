@@ -104,7 +104,7 @@ def add_masks(
         found = [line.index + line.keys.index(item.keys[box]) for box in item.kept]
         rows[item.position, : len(found)] = torch.arange(len(found)) + len(chosen)
         chosen += found
-    masked = replace(store, masks=Masks(rows, slots.images(chosen, (1, bytes_each)), store.size))
+    masked = replace(store, masks=Masks(rows, slots.images(chosen, (1, bytes_each))))
     good = [number for number, sample in enumerate(store.samples) if sample.id not in bad]
     skipped = [(sample.id, bad[sample.id]) for sample in store.samples if sample.id in bad]
     if not good:
@@ -128,11 +128,7 @@ def _refuse_other_size(item: Wanted, size: tuple[int, int]) -> None:
 
 
 def read_packed(sample: Sample, size: tuple[int, int], resize: Resize) -> PackedMasks:
-    """All masks of a sample, in network pixels.
-
-    Raises:
-        UserError: they can't be read, or are no masks.
-    """
+    """All masks of a sample in network pixels; UserErrors where they can't be read, or are none."""
     assert sample.read_masks is not None and sample.target is not None
     where, count = sample.where or sample.id, len(sample.target.labels)
     with reading(sample, "its masks "):

@@ -52,12 +52,10 @@ class Masks:
     Attributes:
         rows: int64 [N, boxes] on the CPU, the index into `packed` of each box's mask; -1 for none.
         packed: uint8 [M, 1, 1, bytes].
-        size: (height, width) in network pixels.
     """
 
     rows: Tensor
     packed: Tensor | ImageFile
-    size: tuple[int, int]
 
     def read(self, index: Tensor) -> Tensor:
         """Packed masks uint8 [B, boxes, bytes], zeros for none, of images int64 [B] on the CPU."""
@@ -65,12 +63,9 @@ class Masks:
         known = rows >= 0
         device = self.packed.device
         found = self.packed[rows[known].to(device)].flatten(1)
-        masks = found.new_zeros(*rows.shape, packed_size(self.size))
+        masks = found.new_zeros(*rows.shape, self.packed.shape[-1])
         masks[known.to(device)] = found
         return masks
-
-    def __getitem__(self, index: Tensor) -> Masks:
-        return replace(self, rows=self.rows[index])
 
 
 @dataclass(frozen=True)
@@ -125,7 +120,7 @@ class Store:
             [self.originals[i] for i in positions],
             [self.geometry[i] for i in positions],
             self.labels,
-            self.masks and self.masks[chosen],
+            self.masks and replace(self.masks, rows=self.masks.rows[chosen]),
         )
 
     def facts(self) -> str:
