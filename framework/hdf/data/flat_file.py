@@ -121,8 +121,7 @@ class FlatFile(Generic[L]):
         if start + count > os.fstat(file.fileno()).st_size:  # seek refuses huge numbers
             return False
         file.seek(start)
-        content = file.read(count)
-        return len(content) == count and line.checksum(content) == line.crc32
+        return line.checksum(file.read(count)) == line.crc32
 
     @contextmanager
     def adding(

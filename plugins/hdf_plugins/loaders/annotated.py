@@ -97,14 +97,10 @@ class AnnotationLoader:
         """
         raise NotImplementedError
 
-    def strip(self, name: str) -> str:
-        """The name of a file, without what a tool has put before it."""
-        return name
-
     def records(self) -> list[Sample]:
         """One sample an image, in the order of their ids, and one an annotation of no image."""
         problems: list[Problem] = []
-        folder = Folder(self.images, self.strip)
+        folder = Folder(self.images)
         tried(folder.refuse_empty, problems)
         entries = tried(partial(self.read, folder), problems)
         if problems or entries is None:
