@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
@@ -87,14 +87,13 @@ def read_dataset(checked: CheckedRecipe, loader: Any, reporter: Reporter) -> Dat
     data = checked.recipe.data
     if data.on_bad == "error":
         split_of(checked, samples)  # so that a wrong split is reported before images are read
-    folder = _folder(checked, samples)
+    folder = _folder(checked, samples, reporter)
     masks = wants_masks(checked)
     store, bad, reused = _read(checked, samples, folder, reporter, masks)
     if store is not None and masks:
         with reporter.counting("reading masks") as progress:
             file = folder.masks if folder else None
-            waiting = _waiting(folder, reporter)
-            store, maskless = add_masks(store, data.resize, file, progress, waiting)
+            store, maskless = add_masks(store, data.resize, file, progress)
         errors = dict(bad + maskless)
         bad = [(item.id, errors[item.id]) for item in samples if item.id in errors]
     if store is None or (bad and data.on_bad == "error"):
@@ -123,13 +122,19 @@ def read_images(
         UserError: the store's folder can't be used.
     """
     bare = [replace(item, target=None, read_masks=None, mask_files=()) for item in samples]
-    store, bad, _ = _read(checked, bare, _folder(checked, samples), reporter)
+    store, bad, _ = _read(checked, bare, _folder(checked, samples, reporter), reporter)
     return store, bad
 
 
-def _folder(checked: CheckedRecipe, samples: list[Sample]) -> StoreFolder | None:
+def _folder(
+    checked: CheckedRecipe, samples: list[Sample], reporter: Reporter
+) -> StoreFolder | None:
     with placed(checked.where("data", "store")):
-        return choose_folder(checked.recipe.data, samples, checked.parts["data", "loader"])
+        folder = choose_folder(checked.recipe.data, samples, checked.parts["data", "loader"])
+    if folder:
+        told = f"{folder.path}: another hdf fills this store; waiting for it"
+        folder.pixels.on_wait = folder.masks.on_wait = lambda: reporter.say(told)
+    return folder
 
 
 def _read(
@@ -145,8 +150,7 @@ def _read(
     with reporter.counting("reading images", then, shorter) as progress:
         pixels = data.image_size[0] * data.image_size[1]
         slots = folder.pixels if folder else MemorySlots[ImageLine](len(samples), pixels)
-        how = (data.labels, data.image_size, data.resize, progress, _waiting(folder, reporter))
-        return read_into(slots, samples, *how)
+        return read_into(slots, samples, data.labels, data.image_size, data.resize, progress)
 
 
 def _what_shortens(checked: CheckedRecipe) -> Iterator[str]:
@@ -160,11 +164,6 @@ def wants_masks(checked: CheckedRecipe) -> bool:
     """Whether batches must hold masks: for `Augment`, or for a head that learns from them."""
     head = checked.parts["model", "head"].component.load()
     return checked.recipe.data.box_bounds == "mask" or uses_masks(head)
-
-
-def _waiting(folder: StoreFolder | None, reporter: Reporter) -> Callable[[], None]:
-    path = folder.path if folder else ""
-    return lambda: reporter.say(f"{path}: another hdf fills this store; waiting for it")
 
 
 def refuse_unlearnable(checked: CheckedRecipe, dataset: Dataset) -> None:

@@ -61,7 +61,7 @@ class MemorySlots(Generic[L]):
         return {}  # memory holds what this process adds
 
     @contextmanager
-    def adding(self, on_wait: Callable[[], None]) -> Iterator[Callable[[L, Tensor], L]]:
+    def adding(self) -> Iterator[Callable[[L, Tensor], L]]:
         """As `FlatFile.adding`; nobody waits."""
         yield self._add
 
@@ -90,6 +90,9 @@ class FlatFile(Generic[L]):
         size: of a slot in bytes.
         parse: makes a line of its plain values; it may raise ValueError, TypeError, KeyError or
             AttributeError if they are damaged.
+
+    Attributes:
+        on_wait: called before this process waits for another that appends.
     """
 
     def __init__(
@@ -97,6 +100,7 @@ class FlatFile(Generic[L]):
     ) -> None:
         self.path, self.journal, self.size = path, journal, size
         self._parse = parse
+        self.on_wait: Callable[[], None] = lambda: None
 
     def lines(self, wanted: Callable[[L], bool]) -> dict[str, L]:
         """The last wanted line of each id whose slots have the right checksum."""
@@ -124,9 +128,7 @@ class FlatFile(Generic[L]):
         return line.checksum(file.read(count)) == line.crc32
 
     @contextmanager
-    def adding(
-        self, on_wait: Callable[[], None] = lambda: None
-    ) -> Iterator[Callable[[L, Tensor], L]]:
+    def adding(self) -> Iterator[Callable[[L, Tensor], L]]:
         """Append slots; only one process may, and others wait for it after calling `on_wait`.
 
         Yields:
@@ -140,7 +142,7 @@ class FlatFile(Generic[L]):
             with self._refusing():
                 lock = files.enter_context((self.path.parent / "lock").open("w"))
                 if not locked(lock.fileno()):
-                    on_wait()
+                    self.on_wait()
                     locked(lock.fileno(), wait=True)
                 slots = files.enter_context(self.path.open("ab"))
                 journal = files.enter_context(self.journal.open("ab"))
@@ -185,14 +187,12 @@ def complete(
     read: Callable[[Sample], R],
     line_of: Callable[[Sample, R], tuple[L, Tensor]],
     progress: Progress,
-    on_wait: Callable[[], None],
 ) -> tuple[dict[str, L], dict[str, UserError], int]:
     """Read the samples that the slots lack, and add them.
 
     Args:
         wanted: whether a line is of one of the samples, and up to date.
         read: in a worker; it and `line_of`, for what to add, may raise a UserError.
-        on_wait: called before this process waits for another that fills the same file.
 
     Returns:
         The lines and the errors by the samples' ids, and how many lines were there before.
@@ -204,7 +204,7 @@ def complete(
     reused, bad = len(there), dict[str, UserError]()
     if reused == len(samples):
         return there, bad, reused
-    with slots.adding(on_wait) as add:
+    with slots.adding() as add:
         # Another process may have added some in the meantime.
         there |= slots.lines(lambda line: line.id not in there and wanted(line))
         missing = [sample for sample in samples if sample.id not in there]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
@@ -64,7 +64,6 @@ def add_masks(
     resize: Resize,
     file: FlatFile[MaskLine] | None = None,
     progress: Progress = lambda done, total: None,
-    on_wait: Callable[[], None] = lambda: None,
 ) -> tuple[Store | None, list[Skipped]]:
     """Give a store the masks of its boxes.
 
@@ -97,7 +96,7 @@ def add_masks(
 
     read = partial(read_packed, size=store.size, resize=resize)
     samples = [item.sample for item in wanted.values()]
-    there, bad, _ = complete(slots, samples, is_wanted, read, line_of, progress, on_wait)
+    there, bad, _ = complete(slots, samples, is_wanted, read, line_of, progress)
     rows, chosen = torch.full(store.targets.valid.shape, -1), list[int]()
     for item in (item for id, item in wanted.items() if id in there):
         line = there[item.sample.id]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -202,7 +202,6 @@ def read_into(
     size: tuple[int, int],
     resize: Resize,
     progress: Progress = lambda done, total: None,
-    on_wait: Callable[[], None] = lambda: None,
 ) -> tuple[Store | None, list[Skipped], int]:
     """Read the images that the slots lack.
 
@@ -229,7 +228,6 @@ def read_into(
         partial(decode, size=size, resize=resize),
         line_of,
         progress,
-        on_wait,
     )
     bad |= unread
     usable, targets = list[Sample](), list[Target]()
