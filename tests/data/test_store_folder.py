@@ -198,7 +198,8 @@ def test_a_second_writer_waits_for_the_first(originals: Path, tmp_path: Path) ->
         other = StoreFolder(tmp_path / "store", SIZE, SETTINGS)
         given = samples(originals)
         how = (given, ("heart",), SIZE, "stretch")
-        second = pool.submit(read_into, other.pixels, *how, on_wait=told.set)
+        other.pixels.on_wait = told.set
+        second = pool.submit(read_into, other.pixels, *how)
         assert told.wait(30)
         for sample in given[:3]:
             image, geometry = decode(sample, SIZE, "stretch")

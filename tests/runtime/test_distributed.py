@@ -161,7 +161,7 @@ def test_parts_of_batches_are_those_of_the_whole() -> None:
 def test_images_in_memory_are_sent() -> None:
     read = store()
     packed = torch.arange(5, dtype=torch.uint8).view(5, 1, 1, 1)
-    masks = Masks(torch.arange(11)[:, None] % 5, packed, (2, 4))
+    masks = Masks(torch.arange(11)[:, None] % 5, packed)
     read = Store(read.samples, read.images, read.targets, read.originals, read.geometry,
                  read.labels, masks)  # fmt: skip
     dataset = Dataset(read, Split([0, 1], [2], []))

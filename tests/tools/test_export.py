@@ -101,10 +101,10 @@ def test_an_image_is_resized_as_elsewhere(size: tuple[int, int], resize: Resize)
     image = torch.rand(1, *size, generator=torch.Generator().manual_seed(0))
     for network in ((160, 160), (50, 70)):
         expected, geometry = resize_image(image, network, resize)
-        placed = resize_any(image[None], network, resize)
-        assert (placed.image[0] - expected).abs().max() < 1e-4
-        assert placed.scale.tolist() == torch.tensor(geometry.scale).tolist()
-        assert placed.offset.tolist() == list(geometry.offset)
+        resized, scale, offset = resize_any(image[None], network, resize)
+        assert (resized[0] - expected).abs().max() < 1e-4
+        assert scale.tolist() == torch.tensor(geometry.scale).tolist()
+        assert offset.tolist() == list(geometry.offset)
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,11 @@ import torch
 from torch import Tensor
 
 from hdf.data.store import Store, unpack
+from hdf.runtime.workers import in_order
 from hdf.types import Batch
 
 Rows = Callable[[int], slice]
 """From the size of a batch to the rows of it that are wanted."""
-Stored = tuple[Tensor, Tensor | None]
-"""What `Store.read` returns."""
 
 
 class Batches:
@@ -64,25 +63,15 @@ class Batches:
         dealt = list(torch.split(self.index[order], self.sizes))[start:]
         if rows is not None:
             dealt = [positions[rows(len(positions))] for positions in dealt]
-        for chosen, (eight_bit, packed) in zip(dealt, self._read(dealt), strict=True):
+        read = self.store.read
+        if self.store.files:  # the next batch is read while this one is in use
+            stored = in_order(ThreadPoolExecutor(1), read, dealt, ahead=2)
+        else:
+            stored = map(read, dealt)
+        for chosen, (eight_bit, packed) in zip(dealt, stored, strict=True):
             images = eight_bit.to(self.device).float().div_(255)
             targets = self.store.targets[chosen.to(self.device)]
             if packed is not None:
                 masks = unpack(packed.to(self.device), self.store.size)
                 targets = replace(targets, masks=masks)
             yield Batch(images, targets, chosen)
-
-    def _read(self, dealt: Sequence[Tensor]) -> Iterator[Stored]:
-        return _ahead(self.store.read, dealt) if self.store.files else map(self.store.read, dealt)
-
-
-def _ahead(read: Callable[[Tensor], Stored], dealt: Sequence[Tensor]) -> Iterator[Stored]:
-    """Batches from files; the next one is read while this one is in use."""
-    if not dealt:
-        return
-    with ThreadPoolExecutor(1) as reader:
-        coming = reader.submit(read, dealt[0])
-        for following in dealt[1:]:
-            ready, coming = coming.result(), reader.submit(read, following)
-            yield ready
-        yield coming.result()

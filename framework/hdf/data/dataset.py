@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
@@ -16,7 +16,6 @@ from hdf.data.masks import add_masks
 from hdf.data.split import Split, split_samples
 from hdf.data.store import (
     ImageLine,
-    Masks,
     Skipped,
     Store,
     read_into,
@@ -88,21 +87,21 @@ def read_dataset(checked: CheckedRecipe, loader: Any, reporter: Reporter) -> Dat
     data = checked.recipe.data
     if data.on_bad == "error":
         split_of(checked, samples)  # so that a wrong split is reported before images are read
-    folder = _folder(checked, samples)
+    folder = _folder(checked, samples, reporter)
     masks = wants_masks(checked)
     store, bad, reused = _read(checked, samples, folder, reporter, masks)
     if store is not None and masks:
         with reporter.counting("reading masks") as progress:
             file = folder.masks if folder else None
-            waiting = _waiting(folder, reporter)
-            store, maskless = add_masks(store, data.resize, file, progress, waiting)
+            store, maskless = add_masks(store, data.resize, file, progress)
         errors = dict(bad + maskless)
         bad = [(item.id, errors[item.id]) for item in samples if item.id in errors]
     if store is None or (bad and data.on_bad == "error"):
         raise UserError.joined([error for _, error in bad])
     split = split_of(checked, store.samples)
     if any(sample.target and sample.target.labels for sample in store.samples):
-        _refuse_absent_labels(checked, store)
+        with placed(checked.where("data", "labels")):
+            refuse_absent_labels(store)
     sizes = f"{len(split.train)} to train, {len(split.val)} to validate"
     inner = f", {len(split.inner)} to choose the best epoch" if split.inner else ""
     left_out = f"; {len(bad)} left out" if bad else ""
@@ -123,13 +122,19 @@ def read_images(
         UserError: the store's folder can't be used.
     """
     bare = [replace(item, target=None, read_masks=None, mask_files=()) for item in samples]
-    store, bad, _ = _read(checked, bare, _folder(checked, samples), reporter)
+    store, bad, _ = _read(checked, bare, _folder(checked, samples, reporter), reporter)
     return store, bad
 
 
-def _folder(checked: CheckedRecipe, samples: list[Sample]) -> StoreFolder | None:
+def _folder(
+    checked: CheckedRecipe, samples: list[Sample], reporter: Reporter
+) -> StoreFolder | None:
     with placed(checked.where("data", "store")):
-        return choose_folder(checked.recipe.data, samples, checked.parts["data", "loader"])
+        folder = choose_folder(checked.recipe.data, samples, checked.parts["data", "loader"])
+    if folder:
+        told = f"{folder.path}: another hdf fills this store; waiting for it"
+        folder.pixels.on_wait = folder.masks.on_wait = lambda: reporter.say(told)
+    return folder
 
 
 def _read(
@@ -145,8 +150,7 @@ def _read(
     with reporter.counting("reading images", then, shorter) as progress:
         pixels = data.image_size[0] * data.image_size[1]
         slots = folder.pixels if folder else MemorySlots[ImageLine](len(samples), pixels)
-        how = (data.labels, data.image_size, data.resize, progress, _waiting(folder, reporter))
-        return read_into(slots, samples, *how)
+        return read_into(slots, samples, data.labels, data.image_size, data.resize, progress)
 
 
 def _what_shortens(checked: CheckedRecipe) -> Iterator[str]:
@@ -162,25 +166,16 @@ def wants_masks(checked: CheckedRecipe) -> bool:
     return checked.recipe.data.box_bounds == "mask" or uses_masks(head)
 
 
-def _waiting(folder: StoreFolder | None, reporter: Reporter) -> Callable[[], None]:
-    path = folder.path if folder else ""
-    return lambda: reporter.say(f"{path}: another hdf fills this store; waiting for it")
-
-
 def refuse_unlearnable(checked: CheckedRecipe, dataset: Dataset) -> None:
     """Raise a UserError where a label, or a side of the split, has no box."""
     store, split = dataset.store, dataset.split
-    _refuse_absent_labels(checked, store)
+    with placed(checked.where("data", "labels")):
+        refuse_absent_labels(store)
     sides = {"training": split.train, "validation": split.val, "inner": split.inner}
     for name, index in sides.items():
         if index and not store.targets.valid[index].any():
             message = f"no image of the {name} side has a box"
             raise user_error(message, checked.where("data", "split"))
-
-
-def _refuse_absent_labels(checked: CheckedRecipe, store: Store) -> None:
-    with placed(checked.where("data", "labels")):
-        refuse_absent_labels(store)
 
 
 def read_shared(checked: CheckedRecipe, loader: Any, reporter: Reporter, world: World) -> Dataset:
@@ -220,7 +215,7 @@ def _sent(dataset: Dataset | None, world: World) -> Dataset:
 def _without_pixels(dataset: Dataset) -> Dataset:
     store = dataset.store
     nothing = torch.empty(0, dtype=torch.uint8)
-    masks = store.masks and Masks(store.masks.rows, nothing, store.masks.size)
+    masks = store.masks and replace(store.masks, packed=nothing)
     # The functions of a sample may be anything, which can't be sent.
     samples = [
         replace(sample, read=_is_elsewhere, read_masks=None, files=(), mask_files=())

@@ -61,7 +61,7 @@ class MemorySlots(Generic[L]):
         return {}  # memory holds what this process adds
 
     @contextmanager
-    def adding(self, on_wait: Callable[[], None]) -> Iterator[Callable[[L, Tensor], L]]:
+    def adding(self) -> Iterator[Callable[[L, Tensor], L]]:
         """As `FlatFile.adding`; nobody waits."""
         yield self._add
 
@@ -90,6 +90,9 @@ class FlatFile(Generic[L]):
         size: of a slot in bytes.
         parse: makes a line of its plain values; it may raise ValueError, TypeError, KeyError or
             AttributeError if they are damaged.
+
+    Attributes:
+        on_wait: called before this process waits for another that appends.
     """
 
     def __init__(
@@ -97,6 +100,7 @@ class FlatFile(Generic[L]):
     ) -> None:
         self.path, self.journal, self.size = path, journal, size
         self._parse = parse
+        self.on_wait: Callable[[], None] = lambda: None
 
     def lines(self, wanted: Callable[[L], bool]) -> dict[str, L]:
         """The last wanted line of each id whose slots have the right checksum."""
@@ -121,13 +125,10 @@ class FlatFile(Generic[L]):
         if start + count > os.fstat(file.fileno()).st_size:  # seek refuses huge numbers
             return False
         file.seek(start)
-        content = file.read(count)
-        return len(content) == count and line.checksum(content) == line.crc32
+        return line.checksum(file.read(count)) == line.crc32
 
     @contextmanager
-    def adding(
-        self, on_wait: Callable[[], None] = lambda: None
-    ) -> Iterator[Callable[[L, Tensor], L]]:
+    def adding(self) -> Iterator[Callable[[L, Tensor], L]]:
         """Append slots; only one process may, and others wait for it after calling `on_wait`.
 
         Yields:
@@ -141,7 +142,7 @@ class FlatFile(Generic[L]):
             with self._refusing():
                 lock = files.enter_context((self.path.parent / "lock").open("w"))
                 if not locked(lock.fileno()):
-                    on_wait()
+                    self.on_wait()
                     locked(lock.fileno(), wait=True)
                 slots = files.enter_context(self.path.open("ab"))
                 journal = files.enter_context(self.journal.open("ab"))
@@ -186,7 +187,6 @@ def complete(
     read: Callable[[Sample], R],
     line_of: Callable[[Sample, R], tuple[L, Tensor]],
     progress: Progress,
-    on_wait: Callable[[], None],
 ) -> tuple[dict[str, L], dict[str, UserError], int]:
     """Read the samples that the slots lack, and add them.
 
@@ -204,7 +204,7 @@ def complete(
     reused, bad = len(there), dict[str, UserError]()
     if reused == len(samples):
         return there, bad, reused
-    with slots.adding(on_wait) as add:
+    with slots.adding() as add:
         # Another process may have added some in the meantime.
         there |= slots.lines(lambda line: line.id not in there and wanted(line))
         missing = [sample for sample in samples if sample.id not in there]
@@ -234,7 +234,7 @@ class ImageFile:
         self.slots, self.size = list(slots), size
         self.shape = (len(self.slots), 1, *size)
         self.path = path
-        self._file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        self._file = os.open(path, os.O_RDONLY)
         weakref.finalize(self, os.close, self._file)
 
     def __len__(self) -> int:
@@ -263,13 +263,8 @@ class ImageFile:
         images = torch.empty(len(index), 1, *self.size, dtype=torch.uint8)
         rows = images.flatten(1).numpy()
         for row, position in zip(rows, index.tolist(), strict=True):
-            memoryview(row)[:] = self._read(self.slots[position])
+            slot = self.slots[position]
+            if os.preadv(self._file, [row], slot * len(row)) < len(row):
+                message = f"image {slot} of the store is cut short; run hdf prepare again"
+                raise user_error(message, where=str(self.path))
         return images
-
-    def _read(self, slot: int) -> bytes:
-        count = self.size[0] * self.size[1]
-        found = os.pread(self._file, count, slot * count)
-        if len(found) < count:
-            message = f"image {slot} of the store is cut short; run hdf prepare again"
-            raise user_error(message, where=str(self.path))
-        return found

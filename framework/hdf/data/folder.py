@@ -46,10 +46,6 @@ class StoreFolder:
     Args:
         settings: what images and masks depend on, apart from their files.
 
-    Attributes:
-        pixels: images, a slot each.
-        masks: packed masks, a slot each.
-
     Raises:
         UserError: the folder holds something else, or was made with other settings.
     """
@@ -88,11 +84,8 @@ class StoreFolder:
             raise user_error("the store's header is damaged; delete the folder", str(file))
         keys = [key for key in header if found.get(key) != header[key]]
         if keys:
-            raise user_error(
-                f"the store was made with another {', '.join(keys)}; choose another folder for "
-                "data.store, or delete this one",
-                str(file),
-            )
+            message = f"the store was made with another {', '.join(keys)}; choose another folder"
+            raise user_error(f"{message} for data.store, or delete this one", str(file))
 
     @property
     def nbytes(self) -> int:
@@ -168,13 +161,8 @@ def stores_folder() -> Path:
 
 def cached_stores() -> list[CachedStore]:
     """All stores in the cache folder, by the names that hdf gives; raises OSErrors."""
-    folder = stores_folder()
-    there = sorted(folder.iterdir()) if folder.is_dir() else []
-    return [
-        _look(path)
-        for path in there
-        if _NAME.fullmatch(path.name) and path.is_dir() and not path.is_symlink()
-    ]
+    there = (path for path in stores_folder().glob("*") if _NAME.fullmatch(path.name))
+    return [_look(path) for path in sorted(there) if path.is_dir() and not path.is_symlink()]
 
 
 def _look(path: Path) -> CachedStore:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -31,20 +32,14 @@ class MaskLine(Line):
         return len(self.keys)
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """A sample at a position in the store, whose masks are wanted.
-
-    Attributes:
-        keys: one for each box of the sample's target.
-        kept: the positions of the boxes that the store keeps.
-    """
+class Wanted(NamedTuple):
+    """A sample whose masks are wanted, and its position in the store."""
 
     position: int
     sample: Sample
     original: tuple[int, int]
-    keys: tuple[str, ...]
-    kept: list[int]
+    keys: tuple[str, ...]  # of all boxes of the sample's target
+    kept: list[int]  # the positions of those that the store keeps
 
 
 PackedMasks = tuple[Tensor, tuple[int, int]]
@@ -69,7 +64,6 @@ def add_masks(
     resize: Resize,
     file: FlatFile[MaskLine] | None = None,
     progress: Progress = lambda done, total: None,
-    on_wait: Callable[[], None] = lambda: None,
 ) -> tuple[Store | None, list[Skipped]]:
     """Give a store the masks of its boxes.
 
@@ -78,14 +72,10 @@ def add_masks(
     Args:
         file: where masks of all labels are kept, so that another choice of ``data.labels`` reads
             nothing anew; None for memory.
-        on_wait: called before this process waits for another that fills the file.
 
     Returns:
         The store without the images whose masks can't be used, or None if none is left; and those
-        images' samples.
-
-    Raises:
-        UserError: the file can't be written.
+        images' samples. UserErrors as of `complete`.
     """
     wanted = {item.sample.id: item for item in _wanted(store)}
     bytes_each = packed_size(store.size)
@@ -106,14 +96,14 @@ def add_masks(
 
     read = partial(read_packed, size=store.size, resize=resize)
     samples = [item.sample for item in wanted.values()]
-    there, bad, _ = complete(slots, samples, is_wanted, read, line_of, progress, on_wait)
+    there, bad, _ = complete(slots, samples, is_wanted, read, line_of, progress)
     rows, chosen = torch.full(store.targets.valid.shape, -1), list[int]()
     for item in (item for id, item in wanted.items() if id in there):
         line = there[item.sample.id]
         found = [line.index + line.keys.index(item.keys[box]) for box in item.kept]
         rows[item.position, : len(found)] = torch.arange(len(found)) + len(chosen)
         chosen += found
-    masked = replace(store, masks=Masks(rows, slots.images(chosen, (1, bytes_each)), store.size))
+    masked = replace(store, masks=Masks(rows, slots.images(chosen, (1, bytes_each))))
     good = [number for number, sample in enumerate(store.samples) if sample.id not in bad]
     skipped = [(sample.id, bad[sample.id]) for sample in store.samples if sample.id in bad]
     if not good:
@@ -137,11 +127,7 @@ def _refuse_other_size(item: Wanted, size: tuple[int, int]) -> None:
 
 
 def read_packed(sample: Sample, size: tuple[int, int], resize: Resize) -> PackedMasks:
-    """All masks of a sample, in network pixels.
-
-    Raises:
-        UserError: they can't be read, or are no masks.
-    """
+    """All masks of a sample in network pixels; UserErrors where they can't be read, or are none."""
     assert sample.read_masks is not None and sample.target is not None
     where, count = sample.where or sample.id, len(sample.target.labels)
     with reading(sample, "its masks "):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import ceil
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -59,25 +59,17 @@ def resize_masks(masks: Tensor, size: tuple[int, int], resize: Resize) -> Tensor
     return torch.stack(resized)
 
 
-class Resized(NamedTuple):
-    """An image of any size, resized to the network's.
-
-    Attributes:
-        image: float32 [1, 1, *size] in [0, 1].
-        scale: float32 [2], x and y, network pixels per original pixel.
-        offset: float32 [2], x and y, network pixels.
-    """
-
-    image: Tensor
-    scale: Tensor
-    offset: Tensor
-
-
-def resize_any(image: Tensor, size: tuple[int, int], resize: Resize) -> Resized:
+def resize_any(
+    image: Tensor, size: tuple[int, int], resize: Resize
+) -> tuple[Tensor, Tensor, Tensor]:
     """What `resize_image` does to float32 [1, 1, H, W], as products of matrices.
 
     All that depends on the image's size is computed as tensors, so that an exported graph takes
     images of any size.
+
+    Returns:
+        The image float32 [1, 1, *size] in [0, 1]; and float32 [2], x and y, the network's pixels
+        per original pixel, and the offset in the network's pixels.
     """
     sides = (image.shape[-2], image.shape[-1])
     # In float64, as Python computes: rounding may decide on a pixel more or less.
@@ -98,7 +90,7 @@ def resize_any(image: Tensor, size: tuple[int, int], resize: Resize) -> Resized:
         stretches = stretches.view(*pixels.shape[1:], resized.shape[1])
         resized = (weights[axis] @ stretches).flatten(0, 1)[: size[axis]].mT
     scale = (inner / original).flip(0).float()
-    return Resized(resized.clamp(0, 1)[None, None], scale, offset.flip(0).float())
+    return resized.clamp(0, 1)[None, None], scale, offset.flip(0).float()
 
 
 def _least(side: int, other: int, size: tuple[int, int]) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 
 from hdf.errors import Problem, UserError, user_error
 from hdf.files.atomic import read_text
-from hdf.recipe.splits import AnySplit, EndsSplit, FoldSplit, Lists, ListSplit
+from hdf.recipe.splits import AnySplit, EndsSplit, FoldSplit, ListSplit
 from hdf.types import Sample
 
 MOST_BYTES = 100_000_000
@@ -69,7 +69,8 @@ def assign(samples: Sequence[Sample], split: AnySplit, seed: int) -> tuple[Split
     groups = [sample.group for sample in samples]
     problems: list[Problem] = []
     if isinstance(split, ListSplit):
-        train, val = _by_lists(samples, split.lists, problems)
+        files = split.lists.train, split.lists.val
+        train, val = (_listed(samples, file, problems) for file in files)
     elif isinstance(split, EndsSplit):
         train, val = _ends(samples, split, problems)
     else:
@@ -158,18 +159,13 @@ def _ends(
     return sorted(order[: split.first]), sorted(order[-split.last :])
 
 
-def _by_lists(
-    samples: Sequence[Sample], lists: Lists, problems: list[Problem]
-) -> tuple[list[int], list[int]]:
+def _listed(samples: Sequence[Sample], file: str, problems: list[Problem]) -> list[int]:
     position = {sample.id: index for index, sample in enumerate(samples)}
-    sides = []
-    for file in (lists.train, lists.val):
-        side = set()
-        lines = read_text(Path(file), MOST_BYTES).splitlines()
-        for line, name in enumerate(map(str.strip, lines), 1):
-            if name in position:
-                side.add(position[name])
-            elif name:
-                problems.append(Problem(f"{file}:{line}", f"no image is called {name!r}"))
-        sides.append(sorted(side))
-    return sides[0], sides[1]
+    side = set()
+    lines = read_text(Path(file), MOST_BYTES).splitlines()
+    for line, name in enumerate(map(str.strip, lines), 1):
+        if name in position:
+            side.add(position[name])
+        elif name:
+            problems.append(Problem(f"{file}:{line}", f"no image is called {name!r}"))
+    return sorted(side)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -52,12 +52,10 @@ class Masks:
     Attributes:
         rows: int64 [N, boxes] on the CPU, the index into `packed` of each box's mask; -1 for none.
         packed: uint8 [M, 1, 1, bytes].
-        size: (height, width) in network pixels.
     """
 
     rows: Tensor
     packed: Tensor | ImageFile
-    size: tuple[int, int]
 
     def read(self, index: Tensor) -> Tensor:
         """Packed masks uint8 [B, boxes, bytes], zeros for none, of images int64 [B] on the CPU."""
@@ -65,12 +63,9 @@ class Masks:
         known = rows >= 0
         device = self.packed.device
         found = self.packed[rows[known].to(device)].flatten(1)
-        masks = found.new_zeros(*rows.shape, packed_size(self.size))
+        masks = found.new_zeros(*rows.shape, self.packed.shape[-1])
         masks[known.to(device)] = found
         return masks
-
-    def __getitem__(self, index: Tensor) -> Masks:
-        return replace(self, rows=self.rows[index])
 
 
 @dataclass(frozen=True)
@@ -125,7 +120,7 @@ class Store:
             [self.originals[i] for i in positions],
             [self.geometry[i] for i in positions],
             self.labels,
-            self.masks and self.masks[chosen],
+            self.masks and replace(self.masks, rows=self.masks.rows[chosen]),
         )
 
     def facts(self) -> str:
@@ -159,7 +154,7 @@ Skipped = tuple[str, UserError]
 
 @dataclass(frozen=True, kw_only=True)
 class ImageLine(Line):
-    """The line of one image; `fingerprint` is that of its files, and empty in memory."""
+    """The line of one image, with the `fingerprint` of its files."""
 
     fingerprint: str
     geometry: Geometry
@@ -207,29 +202,19 @@ def read_into(
     size: tuple[int, int],
     resize: Resize,
     progress: Progress = lambda done, total: None,
-    on_wait: Callable[[], None] = lambda: None,
 ) -> tuple[Store | None, list[Skipped], int]:
     """Read the images that the slots lack.
 
     Boxes come from the samples each time, so that correcting one decodes nothing. A bad image is
     tried again each time, as a missing decoder may have been installed.
 
-    Args:
-        labels: the structures to keep, in order.
-        size: (height, width) of the network's image.
-        on_wait: called before this process waits for another that fills the same file.
-
     Returns:
         The store, or None if no sample can be used; the samples that can't be used; and how many
-        images were there already.
-
-    Raises:
-        UserError: the slots can't be written.
+        images were there already. UserErrors as of `complete`.
     """
     bad = {sample.id: fault for sample in samples if (fault := fault_of(sample))}
     sound = [sample for sample in samples if not sample.faults]
-    kept = not isinstance(slots, MemorySlots)
-    marks = {sample.id: fingerprint(sample) if kept else "" for sample in sound}
+    marks = {sample.id: fingerprint(sample) for sample in sound}
 
     def line_of(sample: Sample, decoded: tuple[Tensor, Geometry]) -> tuple[ImageLine, Tensor]:
         image, geometry = decoded
@@ -243,7 +228,6 @@ def read_into(
         partial(decode, size=size, resize=resize),
         line_of,
         progress,
-        on_wait,
     )
     bad |= unread
     usable, targets = list[Sample](), list[Target]()

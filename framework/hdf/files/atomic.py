@@ -101,11 +101,9 @@ def read_text(path: Path, most: int) -> str:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise user_error(f"not UTF-8 text ({error.reason})", where=str(path)) from error
-    except OSError as error:
-        reason = error.strerror or str(error)
+    except (OSError, ValueError) as error:  # the latter for a name that no file can have
+        reason = getattr(error, "strerror", None) or error
         raise user_error(f"can't be read: {reason}", where=str(path)) from error
-    except ValueError as error:  # a name that no file can have
-        raise user_error(f"can't be read: {error}", where=str(path)) from error
 
 
 def utf8_name(name: str | Path) -> str:

@@ -46,7 +46,9 @@ def _salt() -> bytes:
     base = os.environ.get("XDG_CONFIG_HOME", "")
     path = (Path(base) if base else Path.home() / ".config") / "hdf" / "salt"
     try:
-        salt = _read(path) or _made(path)
+        if not path.exists():
+            _make(path)
+        salt = path.read_bytes()[:SALT_BYTES]
     except OSError as error:
         message = f"the key that hides patients can't be kept there: {error.strerror}; set "
         raise user_error(f"{message}{SALT_VARIABLE} to a secret text", str(path)) from error
@@ -56,14 +58,7 @@ def _salt() -> bytes:
     return salt
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()[:SALT_BYTES]
-    except FileNotFoundError:
-        return b""
-
-
-def _made(path: Path) -> bytes:
+def _make(path: Path) -> None:
     import secrets  # not above: this happens once, and most commands import this package
 
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -77,4 +72,3 @@ def _made(path: Path) -> bytes:
             os.link(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-    return _read(path)

@@ -29,22 +29,10 @@ MAX_READS = 100_000
 """The most calls of `read`: a radiograph has some hundred elements, which take a few each."""
 
 HEADER = (
-    "Rows",
-    "Columns",
-    "SamplesPerPixel",
-    "NumberOfFrames",
-    "PhotometricInterpretation",
-    "PatientID",
-    "IssuerOfPatientID",
-    "ViewPosition",
-    "ViewCodeSequence",
-    "PatientPosition",
-    "PatientOrientationCodeSequence",
-    "Modality",
-    "BodyPartExamined",
-    "PixelSpacing",
-    "PixelSpacingCalibrationType",
-    "ImagerPixelSpacing",
+    *("Rows", "Columns", "SamplesPerPixel", "NumberOfFrames", "PhotometricInterpretation"),
+    *("PatientID", "IssuerOfPatientID", "Modality", "BodyPartExamined"),
+    *("ViewPosition", "ViewCodeSequence", "PatientPosition", "PatientOrientationCodeSequence"),
+    *("PixelSpacing", "PixelSpacingCalibrationType", "ImagerPixelSpacing"),
 )
 SHADES = ("MONOCHROME1", "MONOCHROME2")
 PALETTE = "PALETTE COLOR"
@@ -203,9 +191,8 @@ def _codes(header: Dataset, name: str) -> set[str]:
     """The codes of ``<name>CodeSequence``, and of the modifiers inside it."""
     found: set[str] = set()
     for item in header.get(f"{name}CodeSequence") or ():
-        found.add(str(item.get("CodeValue", "")))
         modifiers = item.get(f"{name}ModifierCodeSequence") or ()
-        found |= {str(modifier.get("CodeValue", "")) for modifier in modifiers}
+        found |= {str(code.get("CodeValue", "")) for code in (item, *modifiers)}
     return found
 
 

@@ -7,7 +7,6 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +110,6 @@ def _tiff(path: Path) -> TiffImageFile:
     return image
 
 
-@cache
 def _silence_libtiff() -> None:
     """Keep libtiff from writing errors to standard error that Pillow raises anyway."""
     handler = getattr(ctypes.CDLL(_imaging.__file__), "TIFFSetErrorHandler", None)

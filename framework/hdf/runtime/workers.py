@@ -75,12 +75,13 @@ def one_torch_thread() -> Iterator[None]:
 
 
 def in_order(
-    pool: Executor, call: Callable[[Item], Result], items: Iterable[Item]
+    pool: Executor, call: Callable[[Item], Result], items: Iterable[Item], ahead: int = 0
 ) -> Iterator[Result]:
-    """Results in order, a few items for each worker under way; at the end the pool is shut down."""
+    """Results in order, `ahead` items under way, or a few for each worker; ends with the pool."""
     try:
         waiting = iter(items)
-        under_way = deque(pool.submit(call, item) for item in islice(waiting, AHEAD * workers()))
+        first = islice(waiting, ahead or AHEAD * workers())
+        under_way = deque(pool.submit(call, item) for item in first)
         while under_way:
             yield under_way.popleft().result()
             under_way.extend(pool.submit(call, item) for item in islice(waiting, 1))

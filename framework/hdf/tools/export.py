@@ -73,10 +73,10 @@ class PredictionGraph(nn.Module):
             deviation of each edge, if the head has one; ``doubt`` float32 [1], if the model has it.
         """
         spec, height, width = self.detector.spec, image.shape[2], image.shape[3]
-        resized = resize_any(image, spec.image_size, spec.resize)
-        maps = self.detector.features(resized.image)
+        resized, *placed = resize_any(image, spec.image_size, spec.resize)
+        maps = self.detector.features(resized)
         boxes, scores, spread = self.detector.answers(self.detector.run_head(maps))
-        scale, offset = resized.scale.tile(2), resized.offset.tile(2)
+        scale, offset = (value.tile(2) for value in placed)
         missing = boxes.isnan()  # which engines lose in a minimum
         limit = torch.stack([boxes.new_full((), side) for side in (width, height)]).tile(2)
         boxes = ((boxes - offset) / scale).clamp(min=0).minimum(limit)

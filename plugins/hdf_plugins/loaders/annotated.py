@@ -37,6 +37,7 @@ class Annotated:
         patient: whose image it is; empty where nothing says so.
         boxes: with their labels.
         faults: of the entry and of its boxes.
+        cells: of a table's row, by the names in the header.
     """
 
     where: str
@@ -45,6 +46,7 @@ class Annotated:
     patient: str = ""
     boxes: list[tuple[Box, str]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    cells: dict[str, str] = field(default_factory=dict)
 
     def refuse(self, *faults: str) -> None:
         """Add faults of the entry itself."""
@@ -95,14 +97,10 @@ class AnnotationLoader:
         """
         raise NotImplementedError
 
-    def strip(self, name: str) -> str:
-        """The name of a file, without what a tool has put before it."""
-        return name
-
     def records(self) -> list[Sample]:
         """One sample an image, in the order of their ids, and one an annotation of no image."""
         problems: list[Problem] = []
-        folder = Folder(self.images, self.strip)
+        folder = Folder(self.images)
         tried(folder.refuse_empty, problems)
         entries = tried(partial(self.read, folder), problems)
         if problems or entries is None:

@@ -89,9 +89,7 @@ def find_columns(first: Sequence[str], given: Mapping[str, str | int], where: st
     """Tell the columns by the first line of a table.
 
     Args:
-        first: its cells.
         given: names or positions from 1 on, by keys of `NAMES`; they count before all others.
-        where: the line, for messages.
 
     Raises:
         UserError: the line names a column twice, has no names and `given` no positions, or a

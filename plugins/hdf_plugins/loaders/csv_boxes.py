@@ -93,11 +93,7 @@ class CsvBoxes:
 
 
 def _sample(
-    folder: Folder,
-    id: str,
-    files: list[Path],
-    rows: Sequence[Annotated],
-    masks: dict[str, Folder],
+    folder: Folder, id: str, files: list[Path], rows: Sequence[Annotated], masks: dict[str, Folder]
 ) -> Sample:
     boxes = [box for row in rows for box in row.boxes]
     found = [(masks[label], masks[label].find(id)) for _, label in boxes if masks]

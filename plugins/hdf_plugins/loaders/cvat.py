@@ -5,13 +5,7 @@ from __future__ import annotations
 from xml.etree.ElementTree import Element
 
 from hdf.errors import user_error
-from hdf_plugins.loaders.annotated import (
-    Annotated,
-    AnnotationLoader,
-    box_of,
-    frame_of,
-    number_of,
-)
+from hdf_plugins.loaders.annotated import Annotated, AnnotationLoader, box_of, frame_of, number_of
 from hdf_plugins.loaders.folders import Folder
 from hdf_plugins.loaders.text_files import read_xml
 

@@ -60,15 +60,10 @@ def read_masks(image: Path, masks: Sequence[Path]) -> Tensor:
 
 
 class Folder:
-    """A folder of images; nothing is read before it is asked for.
+    """A folder of images; nothing is read before it is asked for."""
 
-    Args:
-        path: of the folder.
-        strip: takes off what a tool has put before the name of a file that it was given.
-    """
-
-    def __init__(self, path: Path, strip: Callable[[str], str] = str) -> None:
-        self.path, self.strip = path, strip
+    def __init__(self, path: Path) -> None:
+        self.path = path
         self.name = utf8_name(path.absolute().name)
 
     def refuse_empty(self, recursive: bool = True, hint: str = "") -> None:
@@ -146,11 +141,10 @@ class Folder:
         if inside and is_file(path) and is_image(path):
             return [path]
         as_written = name.rpartition("/")[2]  # a backslash may stand for a byte: `utf8_name`
-        for spelling in (wanted.name, self.strip(wanted.name), as_written):
-            for key in dict.fromkeys((spelling, stem_of(spelling))):
-                fitting = filter(is_image, self._by_name.get(key.lower(), ()))
-                if found := self._nearest(fitting, wanted.parts[:-1], key):
-                    return found
+        for key in dict.fromkeys((wanted.name, stem_of(wanted.name), as_written)):
+            fitting = filter(is_image, self._by_name.get(key.lower(), ()))
+            if found := self._nearest(fitting, wanted.parts[:-1], key):
+                return found
         return []
 
     def _nearest(self, paths: Iterable[Path], folders: tuple[str, ...], key: str) -> list[Path]:

@@ -13,7 +13,7 @@ from hdf_plugins.loaders.text_files import read_json
 
 PERCENT = (100, 100)
 SIDES = ("x", "y", "width", "height")
-HASH = re.compile(r"[0-9a-f]{8}-(?=.)")
+HASH = re.compile(r"[0-9a-f]{8}-(?=[^/\\]+$)")  # in the last part of a path
 Record = dict[str, Any]
 
 
@@ -30,9 +30,6 @@ class LabelStudio(AnnotationLoader):
             rectangle is an image without a box, and one that was not annotated is left out.
     """
 
-    def strip(self, name: str) -> str:
-        return HASH.sub("", name, count=1)
-
     def read(self, folder: Folder) -> list[Annotated]:
         path, content = self.annotations, read_json(self.annotations)
         tasks = _records(content)
@@ -42,6 +39,10 @@ class LabelStudio(AnnotationLoader):
         images = [image for image in found if image is not None]
         if not images:
             raise user_error("none of the tasks is annotated", where=str(path))
+        for image in images:
+            bare = HASH.sub("", image.name, count=1)
+            if not folder.find(image.name) and folder.find(bare):
+                image.name = bare
         return images
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
@@ -22,23 +22,12 @@ MAX_BYTES = 100_000_000
 SEPARATORS = ",;\t|"
 
 
-@dataclass(slots=True)
-class Row(Annotated):
-    """One row of a table: an image with one box, or with none.
-
-    Attributes:
-        cells: all of them, by the names in the header.
-    """
-
-    cells: dict[str, str] = field(default_factory=dict)
-
-
 def read_table(
     path: Path,
     label: str | None = None,
     columns: Mapping[str, str | int] | None = None,
     frame: Frame = None,
-) -> tuple[list[Row], TableColumns]:
+) -> tuple[list[Annotated], TableColumns]:
     """Read a table of boxes; columns in any order, others ignored.
 
     Args:
@@ -130,11 +119,11 @@ class _Form:
     frame: Frame
     comma: bool  # whether decimals may have one, as where semicolons separate the cells
 
-    def row(self, where: str, cells: list[str]) -> Row:
+    def row(self, where: str, cells: list[str]) -> Annotated:
         header, roles = self.columns.header, self.columns.roles
         while len(cells) > len(header) and not cells[-1]:
             cells.pop()
-        row = Row(where, cells=dict(zip(header, cells, strict=False)))
+        row = Annotated(where, cells=dict(zip(header, cells, strict=False)))
         row.name = row.cells.get(roles["name"], "")
         if len(cells) != len(header):
             row.refuse(f"{len(cells)} cells, but the header has {len(header)}")
@@ -149,7 +138,7 @@ class _Form:
         row.refuse(*(f"the {role} is empty" for role in empty))
         return row
 
-    def _box(self, row: Row) -> Box | None:
+    def _box(self, row: Annotated) -> Box | None:
         """None where there is none, or where it can't be read."""
         columns = self.columns
         written = [column for column in columns.box if row.cells[column]]
@@ -163,7 +152,7 @@ class _Form:
         numbers = self._numbers(row, columns.box)
         return columns.make(*numbers) if numbers else None
 
-    def _frame(self, row: Row) -> Frame:
+    def _frame(self, row: Annotated) -> Frame:
         numbers = self._numbers(row, self.columns.frame)
         if not numbers:
             return None if self.columns.frame else self.frame
@@ -172,7 +161,7 @@ class _Form:
             row.refuse(f"the frame is {width:g} x {height:g}; expected whole numbers of pixels")
         return int(height), int(width)
 
-    def _numbers(self, row: Row, columns: Sequence[str]) -> list[float]:
+    def _numbers(self, row: Annotated, columns: Sequence[str]) -> list[float]:
         """Empty, with faults, where a cell is no number."""
         numbers = []
         for column in columns:

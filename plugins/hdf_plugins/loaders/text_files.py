@@ -36,10 +36,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def read_xml(path: Path, root: str) -> Element:
-    """The root element of an XML file; no entity is expanded.
-
-    Args:
-        root: the name that the element must have.
+    """The root element of an XML file, called `root`; no entity is expanded.
 
     Raises:
         UserError: the file can't be read, is no XML, or begins with another element.

@@ -28,8 +28,7 @@ class Voc(AnnotationLoader):
     """
 
     def __init__(self, *, images: Path, annotations: Path | None = None) -> None:
-        self.images = Path(images)
-        self.annotations = self.images if annotations is None else Path(annotations)
+        super().__init__(images=images, annotations=annotations or images)
 
     def read(self, folder: Folder) -> list[Annotated]:
         files = sorted(self.annotations.rglob("*.xml"))

@@ -51,8 +51,7 @@ class Yolo(AnnotationLoader):
     ) -> None:
         if (data is None) != bool(names):
             raise ValueError("yolo: set either data, the path of data.yaml, or names")
-        self.images = Path(images)
-        self.annotations = _beside(self.images) if annotations is None else Path(annotations)
+        super().__init__(images=images, annotations=annotations or _beside(Path(images)))
         self.data = None if data is None else Path(data)
         self.names = names
 

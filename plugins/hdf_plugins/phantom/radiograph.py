@@ -182,7 +182,7 @@ def organ_masks(thorax: Thorax, beam: Beam) -> Tensor:
 
 
 def largest_component(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The largest 4-connected component of a mask, bool [H, W]."""
+    """The largest 4-connected component of a mask, bool [H, W]; of equal ones the top one."""
     from scipy.ndimage import label  # an image alone needs no SciPy, which is slow to import
 
     numbers, count = label(mask)
