@@ -86,28 +86,22 @@ def _predict_chunk(
     predictor: AnyPredictor, coverage: float, draw: Draw | None, paths: Sequence[Path]
 ) -> list[FileResult]:
     """The results for a few files, whose images form one batch."""
-    read = [_read(path) for path in paths]
-    predictions = iter(predictor.predict([item[0] for item in read if isinstance(item, tuple)]))
-    results = []
-    for path, item in zip(paths, read, strict=True):
-        if isinstance(item, str):
-            results.append(FileResult(path, None, item))
-            continue
-        image, facts = item
+    read: dict[Path, tuple[Tensor, ImageFacts]] = {}
+    results: dict[Path, FileResult] = {}
+    for path in paths:
+        try:
+            read[path] = read_image(path), image_facts(path, patient=False)
+        except UserError as error:
+            reason = "; ".join(problem.message for problem in error.problems)
+            results[path] = FileResult(path, None, reason)
+    predictions = predictor.predict([image for image, _ in read.values()])
+    for (path, (image, facts)), prediction in zip(read.items(), predictions, strict=True):
         size = (image.shape[-2], image.shape[-1])
-        answer = make_answer(next(predictions), size, facts, predictor.calibration, coverage)
+        answer = make_answer(prediction, size, facts, predictor.calibration, coverage)
         if draw is not None:
             draw(path, image, answer)
-        results.append(FileResult(path, answer))
-    return results
-
-
-def _read(path: Path) -> tuple[Tensor, ImageFacts] | str:
-    """The image and the facts of its file, or why it can't be read."""
-    try:
-        return read_image(path), image_facts(path, patient=False)
-    except UserError as error:
-        return "; ".join(problem.message for problem in error.problems)
+        results[path] = FileResult(path, answer)
+    return [results[path] for path in paths]
 
 
 def predict_in_processes(
