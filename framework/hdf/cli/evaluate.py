@@ -113,10 +113,9 @@ def evaluate(
         show_json(summary)
     else:
         show_table(COLUMNS, score_rows("all", str(len(samples)), metrics))
-    for line in (
+    report.say(
         f"{above_constant_box(metrics)}, the mean box of this very table",
         *more_lines(metrics),
         f"everything is in {folder.path}",
         NOTICE,
-    ):
-        report.say(line)
+    )

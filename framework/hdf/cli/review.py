@@ -94,5 +94,5 @@ def review(
         with suppress(KeyboardInterrupt):
             server.run(sockets=[listening])
     accepted, flagged = desk.counts()
-    report.say(f"{table}: {accepted} accepted, {flagged} flagged of {len(films)} images")
-    report.say(NOTICE)
+    counts = f"{accepted} accepted, {flagged} flagged of {len(films)} images"
+    report.say(f"{table}: {counts}", NOTICE)

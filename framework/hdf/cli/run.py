@@ -107,7 +107,7 @@ def _run(world: World, arguments: RunArguments) -> None:
     summary = run_recipe(checked, registry, folder, report, world)
     scores = summary["metrics"]["val"]
     low, high = scores["iou_mean_95"]
-    for line in (
+    report.say(
         f"validation: mean IoU {scores['iou_mean']:.3f} (95 % {low:.3f} to {high:.3f}), "
         f"the constant box {scores['constant_box_iou']:.3f}; "
         f"median {scores['iou_median']:.3f}, 2nd percentile {scores['iou_p2']:.3f}, "
@@ -115,8 +115,7 @@ def _run(world: World, arguments: RunArguments) -> None:
         *more_lines(scores),
         f"{summary['timing']['seconds']:.0f} s; everything is in {folder.path}",
         NOTICE,
-    ):
-        report.say(line)
+    )
 
 
 def _known(world: World, arguments: RunArguments) -> tuple[CheckedRecipe, Registry] | None:
