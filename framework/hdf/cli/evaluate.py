@@ -104,8 +104,7 @@ def evaluate(
     }
     folder.create()
     report.log = folder.log
-    environment = describe_environment(compute, registry, 1)
-    write_json(folder.path / ENVIRONMENT, environment)
+    write_json(folder.path / ENVIRONMENT, describe_environment(compute, registry, 1))
     answers = found.samples, found.targets, found.detections
     write_answers(folder, comparison, *answers, predictor.labels)
     finish(folder, summary, samples, report)

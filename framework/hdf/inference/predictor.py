@@ -109,16 +109,10 @@ def combine(answers: Sequence[Detections], labels: int) -> Detections:
             if answer.spread is not None:
                 spreads[at] = answer.spread[index]
     mean = boxes.nanmean(0)
-    found = ~mean[:, 0].isnan()
     between = (boxes - mean).square().nanmean(0)
     spread = (spreads.square().nanmean(0).nan_to_num() + between).sqrt()
     known = len(answers) > 1 or first.spread is not None
-    return Detections(
-        mean[found],
-        found.nonzero().flatten(),
-        scores.sum(0)[found] / len(answers),
-        spread[found] if known else None,
-    )
+    return Detections.one_a_label(mean, scores.sum(0) / len(answers), spread if known else None)
 
 
 def widest(calibrations: Sequence[Calibration | None]) -> Calibration | None:
