@@ -53,8 +53,7 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def show_json(value: Any) -> None:
     """Print JSON on stdout."""
-    json.dump(value, sys.stdout, indent=2)
-    sys.stdout.write("\n")
+    click.echo(json.dumps(value, indent=2))
 
 
 def show_error(error: UserError) -> None:
