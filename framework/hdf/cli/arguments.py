@@ -49,11 +49,7 @@ def recipe_arguments(required: bool = True) -> Callable[[Command], Command]:
 
 
 def out_options(help: str) -> Callable[[Command], Command]:
-    """``--out DIR`` and ``--overwrite``, for commands that fill a folder.
-
-    Args:
-        help: the help text of ``--out``.
-    """
+    """``--out DIR``, with this help, and ``--overwrite``, for commands that fill a folder."""
     out = click.option("--out", type=PATH, metavar="DIR", help=help)
     overwrite = click.option("--overwrite", is_flag=True, help="Replace the contents of --out.")
     return lambda command: out(overwrite(command))
@@ -72,11 +68,7 @@ def is_one_of_many() -> bool:
 def checked_recipe(
     recipe: Path, overrides: tuple[str, ...], plugins_dir: Path | None
 ) -> tuple[CheckedRecipe, Registry]:
-    """The checked recipe of `recipe_arguments`, and the installed components.
-
-    Raises:
-        UserError: with all of its errors.
-    """
+    """The recipe of `recipe_arguments`, and what is installed; a `UserError` has all its errors."""
     from hdf.recipe.check import check_recipe
     from hdf.recipe.merge import resolve
     from hdf.registry.registry import discover
