@@ -23,13 +23,9 @@ EXTRA = "pip install 'heart-detection-framework[onnx]'"
 
 
 class OnnxModel:
-    """An ``.onnx`` file; safe to call from several threads.
+    """An ``.onnx`` file, with the `spec` of its detector; safe to call from several threads.
 
-    Attributes:
-        spec: the description of the detector in the file.
-
-    Raises:
-        UserError: ONNX Runtime is not installed, or `hdf export` did not write this file.
+    A `UserError` tells that ONNX Runtime is missing, or that `hdf export` did not write the file.
     """
 
     def __init__(self, path: Path) -> None:

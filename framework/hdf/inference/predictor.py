@@ -119,10 +119,8 @@ def widest(calibrations: Sequence[Calibration | None]) -> Calibration | None:
     """The calibration of an ensemble: the largest quantile for each label and level.
 
     This is conservative: the mean of several answers has smaller errors than each of them, and its
-    spread includes their differences.
-
-    Returns:
-        None if a detector has no calibration, or if levels, labels or kinds of spread differ.
+    spread includes their differences. There is none if a detector has none, or if levels, labels or
+    kinds of spread differ.
     """
     known = [item for item in calibrations if item is not None]
     kinds = {(item.levels, *sorted(item.edges), *sorted(item.fallback_spread)) for item in known}
