@@ -25,12 +25,6 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 Complete = Callable[[Context, Parameter, str], list[CompletionItem]]
 PATH = click.Path(path_type=Path)
 
-tta_option = click.option(
-    "--tta", type=click.IntRange(1, 64), default=1, help="Average this many views."
-)
-device_option = click.option(
-    "--device", default="auto", help="auto (the default), cpu, cuda or mps."
-)
 plugins_dir_option = click.option(
     "--plugins-dir",
     type=PATH,
@@ -49,14 +43,22 @@ def recipe_arguments(required: bool = True) -> Callable[[Command], Command]:
 
 
 def out_options(help: str) -> Callable[[Command], Command]:
-    """``--out DIR`` and ``--overwrite``, for commands that fill a folder.
-
-    Args:
-        help: the help text of ``--out``.
-    """
+    """``--out DIR``, with this help, and ``--overwrite``, for commands that fill a folder."""
     out = click.option("--out", type=PATH, metavar="DIR", help=help)
     overwrite = click.option("--overwrite", is_flag=True, help="Replace the contents of --out.")
     return lambda command: out(overwrite(command))
+
+
+def predictor_options(precision: str) -> Callable[[Command], Command]:
+    """How a predictor is loaded, with a default precision."""
+    help = f"auto is bfloat16 where the processor or GPU computes in it; by default {precision}."
+    kinds = click.Choice(["auto", "float32", "bfloat16"])
+    views = click.option(
+        "--tta", type=click.IntRange(1, 64), default=1, help="Average this many views."
+    )
+    device = click.option("--device", default="auto", help="auto (the default), cpu, cuda or mps.")
+    precise = click.option("--precision", type=kinds, default=precision, help=help)
+    return lambda command: views(device(precise(plugins_dir_option(command))))
 
 
 def nproc_option(help: str) -> Callable[[Command], Command]:
@@ -72,11 +74,7 @@ def is_one_of_many() -> bool:
 def checked_recipe(
     recipe: Path, overrides: tuple[str, ...], plugins_dir: Path | None
 ) -> tuple[CheckedRecipe, Registry]:
-    """The checked recipe of `recipe_arguments`, and the installed components.
-
-    Raises:
-        UserError: with all of its errors.
-    """
+    """The recipe of `recipe_arguments`, and what is installed; a `UserError` has all its errors."""
     from hdf.recipe.check import check_recipe
     from hdf.recipe.merge import resolve
     from hdf.registry.registry import discover

@@ -59,10 +59,11 @@ def compare(
 
 
 def _show(found: Compared) -> None:
-    for number, (name, item) in enumerate(zip(found.names, found.finished, strict=True), 1):
-        left_out = found.left_out[number - 1]
-        more = f"; {left_out} of its images are not in all runs" if left_out else ""
-        click.echo(f"run {number}: {name} ({item.name}){more}")
+    runs = [f"run {number}" for number in range(1, len(found.names) + 1)]
+    each = zip(runs, found.names, found.finished, found.left_out, strict=True)
+    for run, name, item, left in each:
+        more = f"; {left} of its images are not in all runs" if left else ""
+        click.echo(f"{run}: {name} ({item.name}){more}")
     click.echo(f"{len(found.images)} images with {found.boxes} true boxes are in all of them")
     if found.moved:
         click.echo(f"{found.moved} of these true boxes are not the same in all runs")
@@ -72,8 +73,7 @@ def _show(found: Compared) -> None:
     if found.recipe is None:
         click.echo("some of the folders have no recipe")
     elif found.recipe:
-        numbers = [f"run {number}" for number in range(1, len(found.names) + 1)]
-        show_table(("recipe", *numbers), [(key, *values) for key, values in found.recipe])
+        show_table(("recipe", *runs), [(key, *values) for key, values in found.recipe])
     else:
         click.echo("the recipes are the same")
     click.echo()
@@ -84,8 +84,7 @@ def _show(found: Compared) -> None:
         (found.images[index], *(f"{iou:.3f}" for iou in ious))
         for index, ious in found.changed[:MOST_CHANGED]
     ]
-    numbers = [f"IoU, run {number}" for number in range(1, len(found.names) + 1)]
-    show_table(("changed most", *numbers), shown)
+    show_table(("changed most", *(f"IoU, {run}" for run in runs)), shown)
 
 
 def _rows(found: Compared) -> Iterator[tuple[str, ...]]:

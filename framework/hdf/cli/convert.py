@@ -79,11 +79,9 @@ def _checked(source: str, options: Sequence[str], plugins_dir: Path | None) -> C
 
 
 def _films(checked: CheckedRecipe) -> dict[str, Film]:
-    """The images with their boxes, by name.
+    """The images with their boxes, by name; those with faults are left out if the recipe says so.
 
-    Raises:
-        UserError: with all that is wrong with them, unless ``data.on_bad`` says to leave these out;
-            or there is no box at all.
+    A `UserError` has all faults, or says that there is no box at all.
     """
     from hdf.data.dataset import list_samples
     from hdf.models.build import build

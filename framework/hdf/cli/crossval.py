@@ -51,13 +51,12 @@ def crossval(
     summary = cross_validate(registry, folder, report)
     show_table(COLUMNS, _rows(summary))
     scores = summary["metrics"]["val"]
-    for line in (
+    report.say(
         f"all folds: {above_constant_box(scores)}",
         *more_lines(scores),
         f"{summary['timing']['seconds']:.0f} s; everything is in {folder.path}",
         NOTICE,
-    ):
-        report.say(line)
+    )
 
 
 def _rows(summary: dict[str, Any]) -> Iterator[tuple[str, ...]]:

@@ -8,14 +8,7 @@ from typing import Literal
 
 import click
 
-from hdf.cli.arguments import (
-    PATH,
-    complete_model,
-    device_option,
-    out_options,
-    plugins_dir_option,
-    tta_option,
-)
+from hdf.cli.arguments import PATH, complete_model, out_options, predictor_options
 from hdf.cli.screen import reporter, show_json, show_table
 from hdf.console import NOTICE
 from hdf.console.scores import COLUMNS, above_constant_box, more_lines, score_rows
@@ -42,15 +35,7 @@ from hdf.console.scores import COLUMNS, above_constant_box, more_lines, score_ro
 )
 @out_options("Write into exactly this folder, not evaluations/MODEL/TIME.")
 @click.option("--json", "json_wanted", is_flag=True, help="Print the summary as JSON.")
-@tta_option
-@device_option
-@click.option(
-    "--precision",
-    type=click.Choice(["auto", "float32", "bfloat16"]),
-    default="float32",
-    help="float32 if left out.",
-)
-@plugins_dir_option
+@predictor_options(precision="float32")
 def evaluate(
     models: tuple[str, ...],
     images: Path,
@@ -104,18 +89,16 @@ def evaluate(
     }
     folder.create()
     report.log = folder.log
-    environment = describe_environment(compute, registry, 1)
-    write_json(folder.path / ENVIRONMENT, environment)
+    write_json(folder.path / ENVIRONMENT, describe_environment(compute, registry, 1))
     write_answers(folder.path, comparison)
     finish(folder, summary, samples, report)
     if json_wanted:
         show_json(summary)
     else:
         show_table(COLUMNS, score_rows("all", str(len(samples)), metrics))
-    for line in (
+    report.say(
         f"{above_constant_box(metrics)}, the mean box of this very table",
         *more_lines(metrics),
         f"everything is in {folder.path}",
         NOTICE,
-    ):
-        report.say(line)
+    )

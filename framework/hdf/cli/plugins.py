@@ -96,27 +96,23 @@ def _details(component: Component) -> dict[str, Any]:
     nothing = {"options": [], "documentation": ""}
     try:
         target = component.load()
-        options = Options(target, component.kind).describe()
+        options = Options(target, component.kind)
     except UserError:
         return {**_row(component), **nothing}
     except (UnusableSignatureError, NameError) as error:
         return {**_row(component), **nothing, "status": f"failed: {error}"}
-    known = meanings(target)
+    known, defaults = meanings(target), options.resolved({})
     described = [
         {
             "name": option.name,
             "type": option.type,
             "required": option.required,
             "meaning": known.get(option.name, ""),
-            **({} if option.required else {"default": _plain(option.default)}),
+            **({} if option.required else {"default": defaults[option.name]}),
         }
-        for option in options
+        for option in options.describe()
     ]
     return {**_row(component), "options": described, "documentation": description(target)}
-
-
-def _plain(value: Any) -> Any:
-    return json.loads(json.dumps(value, default=str))
 
 
 def _show_one(details: dict[str, Any]) -> None:

@@ -10,14 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from hdf.cli.arguments import (
-    PATH,
-    complete_model,
-    device_option,
-    nproc_option,
-    plugins_dir_option,
-    tta_option,
-)
+from hdf.cli.arguments import PATH, complete_model, nproc_option, predictor_options
 from hdf.cli.screen import reporter, show_error, show_json, show_table
 from hdf.console import NOTICE
 from hdf.errors import Problem, UserError
@@ -49,7 +42,6 @@ SUFFIXES = (".csv", ".json")
     metavar="DIR",
     help="Draw the boxes, one PNG per image; they contain the images.",
 )
-@tta_option
 @click.option(
     "--coverage",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
@@ -61,18 +53,11 @@ SUFFIXES = (".csv", ".json")
     default="torch",
     help="torch (the default), or onnx for ONNX Runtime; a model may then be an .onnx file.",
 )
-@device_option
-@click.option(
-    "--precision",
-    type=click.Choice(["auto", "float32", "bfloat16"]),
-    default="auto",
-    help="auto (the default) is bfloat16 where the processor or GPU computes in it.",
-)
 @click.option(
     "--overwrite", is_flag=True, help="Replace files even if hdf predict did not write them."
 )
 @nproc_option("Use N processes: one for each GPU, or sharing the cores.")
-@plugins_dir_option
+@predictor_options(precision="auto")
 def predict(
     images: tuple[Path, ...],
     models: tuple[str, ...],

@@ -45,13 +45,12 @@ def review(
     no_browser: bool,
     plugins_dir: Path | None,
 ) -> None:
-    """Correct a model's boxes by eye.
+    """Correct a model's boxes by eye, the most doubtful first.
 
-    The most doubtful images come first, if the model has doubt.
-
-    MODEL is a shipped model, the folder of a run or a model file; IMAGES is a folder. Boxes can be
-    dragged; images are accepted or flagged. The accepted boxes become a table for training.
-    Ctrl-C ends the review; the same command continues it.
+    MODEL is a shipped model, the folder of a run or a model file; IMAGES is a folder. From a model
+    without doubt, the widest intervals come first. Boxes can be dragged; images are accepted or
+    flagged. The accepted boxes become a table for training. Ctrl-C ends the review; the same
+    command continues it.
 
     For research only: hdf is not a medical device.
     """
@@ -96,5 +95,5 @@ def review(
         with suppress(KeyboardInterrupt):
             server.run(sockets=[listening])
     accepted, flagged = desk.counts()
-    report.say(f"{table}: {accepted} accepted, {flagged} flagged of {len(films)} images")
-    report.say(NOTICE)
+    counts = f"{accepted} accepted, {flagged} flagged of {len(films)} images"
+    report.say(f"{table}: {counts}", NOTICE)

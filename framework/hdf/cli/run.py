@@ -107,7 +107,7 @@ def _run(world: World, arguments: RunArguments) -> None:
     summary = run_recipe(checked, registry, folder, report, world)
     scores = summary["metrics"]["val"]
     low, high = scores["iou_mean_95"]
-    for line in (
+    report.say(
         f"validation: mean IoU {scores['iou_mean']:.3f} (95 % {low:.3f} to {high:.3f}), "
         f"the constant box {scores['constant_box_iou']:.3f}; "
         f"median {scores['iou_median']:.3f}, 2nd percentile {scores['iou_p2']:.3f}, "
@@ -115,8 +115,7 @@ def _run(world: World, arguments: RunArguments) -> None:
         *more_lines(scores),
         f"{summary['timing']['seconds']:.0f} s; everything is in {folder.path}",
         NOTICE,
-    ):
-        report.say(line)
+    )
 
 
 def _known(world: World, arguments: RunArguments) -> tuple[CheckedRecipe, Registry] | None:
@@ -129,15 +128,7 @@ def _known(world: World, arguments: RunArguments) -> tuple[CheckedRecipe, Regist
         with world.writer_first():
             return arguments.checked()
 
-    from hdf.recipe.load import read_text
-    from hdf.runs.run_folder import RESOLVED, status_of
-
-    finished, text = False, None
-    if world.is_writer:
-        _refuse_no_run(folder)
-        finished, file = status_of(folder).get("status") == "finished", folder / RESOLVED
-        text = read_text(file) if file.exists() else None
-    finished, text = world.broadcast((finished, text))
+    finished, text = world.broadcast(_begun(folder) if world.is_writer else (False, None))
     found = None
     if not finished or arguments.recipe or arguments.overrides:  # these are never passed over
         with world.writer_first():
@@ -147,29 +138,30 @@ def _known(world: World, arguments: RunArguments) -> tuple[CheckedRecipe, Regist
     return None if finished else found
 
 
-def _refuse_no_run(folder: Path) -> None:
-    """Refuse a folder that holds no run, or one that still goes on."""
+def _begun(folder: Path) -> tuple[bool, str | None]:
+    """Whether the run there has finished, and its ``resolved.yaml``, None if it was killed before.
+
+    Refuses a folder that holds no run, or one that still goes on.
+    """
     from hdf.files.lock import is_held
+    from hdf.recipe.load import read_text
     from hdf.runs.run_folder import RESOLVED, status_of
 
-    status = status_of(folder)
+    status, file = status_of(folder), folder / RESOLVED
     if "folds" in status:
         message = f"holds a cross-validation; hdf crossval RECIPE --out {folder} goes on with it"
         raise user_error(message, str(folder))
-    if not status and not (folder / RESOLVED).exists():
+    if not status and not file.exists():
         raise user_error("holds no run; --resume names the folder of one", str(folder))
     if is_held(folder):
         raise user_error("the run still goes on in another process", str(folder))
+    return status.get("status") == "finished", read_text(file) if file.exists() else None
 
 
 def _resumed(
     folder: Path, text: str | None, arguments: RunArguments
 ) -> tuple[CheckedRecipe, Registry]:
-    """The recipe of a run that is to go on; the command line must say the same, if anything.
-
-    Args:
-        text: of its ``resolved.yaml``; None where it was killed before that was written.
-    """
+    """The recipe of a run that is to go on; the command line must say the same, if anything."""
     from hdf.recipe.check import check_recipe
     from hdf.recipe.load import read_text
     from hdf.recipe.merge import Source, differing, resolve, source_of

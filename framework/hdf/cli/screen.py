@@ -53,8 +53,7 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def show_json(value: Any) -> None:
     """Print JSON on stdout."""
-    json.dump(value, sys.stdout, indent=2)
-    sys.stdout.write("\n")
+    click.echo(json.dumps(value, indent=2))
 
 
 def show_error(error: UserError) -> None:
@@ -69,11 +68,9 @@ def show_error(error: UserError) -> None:
 
 
 def tell(error: BaseException) -> int | None:
-    """Print an error on stderr.
+    """Print an error on stderr; the exit code is 2 for a user's mistake, 130 or 143 for a signal.
 
-    Returns:
-        The exit code: 2 for a user's mistake, 130 for Ctrl-C, 143 for SIGTERM. None for a bug,
-        which is not printed and needs its traceback.
+    It is None for a bug, which is not printed and needs its traceback.
     """
     if isinstance(error, click.ClickException):
         error.show()

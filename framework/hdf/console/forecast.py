@@ -29,7 +29,7 @@ class Pace:
         self.each = guess
         self.pieces, self.seconds = 0.0, 0.0
         self._timed = False
-        self._mark = time.monotonic()
+        self.start()
 
     def took(self, seconds: float, pieces: float = 1.0) -> None:
         """Record that some pieces took some seconds in total."""
@@ -46,9 +46,8 @@ class Pace:
 
     def lap(self) -> None:
         """Record a piece, and mark the beginning of the next."""
-        now = time.monotonic()
-        self.took(now - self._mark)
-        self._mark = now
+        self.took(time.monotonic() - self._mark)
+        self.start()
 
     @contextmanager
     def timing(self, pieces: float = 1.0) -> Iterator[None]:

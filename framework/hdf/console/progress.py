@@ -32,10 +32,11 @@ class Reporter:
         self.log: Path | None = None
         self._unlogged: list[str] = []
 
-    def say(self, text: str) -> None:
-        """Print and log one line of plain text."""
-        self.console.print(text, soft_wrap=True, markup=False, highlight=False)
-        self.record(text)
+    def say(self, *lines: str) -> None:
+        """Print and log lines of plain text."""
+        for line in lines:
+            self.console.print(line, soft_wrap=True, markup=False, highlight=False)
+            self.record(line)
 
     def record(self, text: str) -> None:
         """Log a line without printing it, after all lines from before there was a log."""
@@ -88,8 +89,7 @@ class Reporter:
             each = (now - middle) / max(1, done - half)
             left = (total - done + (total - first) * then) * each
             if left >= FORECAST_SECONDS:
-                for line in forecast.lines(left, shorter):
-                    self.say(f"{what}: {line}")
+                self.say(*(f"{what}: {line}" for line in forecast.lines(left, shorter)))
 
         return count
 

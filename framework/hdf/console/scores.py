@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-COLUMNS = (
-    *("", "images", "mean IoU", "95 %", "median", "2nd percentile"),
-    *("IoU >= 0.75", "AP", "constant box"),
-)
+FORMATS = {
+    "mean IoU": "{iou_mean:.3f}",
+    "95 %": "{iou_mean_95[0]:.3f} to {iou_mean_95[1]:.3f}",
+    "median": "{iou_median:.3f}",
+    "2nd percentile": "{iou_p2:.3f}",
+    "IoU >= 0.75": "{iou_at_75:.0%}",
+    "AP": "{ap:.3f}",
+    "constant box": "{constant_box_iou:.3f}",
+}
+COLUMNS = ("", "images", *FORMATS)
 
 
 def score_rows(name: str, images: str, metrics: dict[str, Any]) -> Iterator[tuple[str, ...]]:
@@ -21,27 +27,14 @@ def score_rows(name: str, images: str, metrics: dict[str, Any]) -> Iterator[tupl
 
 def score_row(name: str, images: str, scores: dict[str, Any]) -> tuple[str, ...]:
     """One row for `COLUMNS`."""
-    low, high = scores["iou_mean_95"]
-    return (
-        name,
-        images,
-        f"{scores['iou_mean']:.3f}",
-        f"{low:.3f} to {high:.3f}",
-        f"{scores['iou_median']:.3f}",
-        f"{scores['iou_p2']:.3f}",
-        f"{scores['iou_at_75']:.0%}",
-        f"{scores['ap']:.3f}",
-        f"{scores['constant_box_iou']:.3f}",
-    )
+    return (name, images, *(form.format_map(scores) for form in FORMATS.values()))
 
 
 def above_constant_box(scores: dict[str, Any]) -> str:
     """The mean IoU, and its difference from the constant box's."""
     low, high = scores["above_constant_box_95"]
-    return (
-        f"mean IoU {scores['iou_mean']:.3f}, {scores['above_constant_box']:+.3f} "
-        f"(95 % {low:+.3f} to {high:+.3f}) from the constant box"
-    )
+    difference = f"{scores['above_constant_box']:+.3f} (95 % {low:+.3f} to {high:+.3f})"
+    return f"mean IoU {scores['iou_mean']:.3f}, {difference} from the constant box"
 
 
 def more_lines(metrics: dict[str, Any]) -> Iterator[str]:

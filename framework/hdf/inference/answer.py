@@ -86,9 +86,7 @@ def make_answer(
 ) -> Answer:
     """Combine a prediction with the facts of its file and the detector's calibration.
 
-    Args:
-        size: (height, width) of the image.
-        coverage: one of the calibration's levels.
+    `size` is the image's (height, width), and `coverage` one of the calibration's levels.
     """
     boxes, lateral = prediction.boxes, facts.view in LATERAL
     width = heart_width(boxes["heart"], facts) if "heart" in boxes else None

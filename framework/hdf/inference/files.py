@@ -70,7 +70,7 @@ def predict_files(
         draw: called in the threads for each image that was read.
     """
     chunks = _chunks(paths, workers())
-    predicted = partial(_predict_chunk, predictor, coverage, draw)
+    predicted = partial(_predict_chunk, predictor, coverage=coverage, draw=draw)
     with one_torch_thread() if len(chunks) > 1 else nullcontext():
         for results in in_order(ThreadPoolExecutor(min(workers(), len(chunks))), predicted, chunks):
             yield from results
@@ -83,31 +83,25 @@ def _chunks(paths: Sequence[Path], count: int) -> list[Sequence[Path]]:
 
 
 def _predict_chunk(
-    predictor: AnyPredictor, coverage: float, draw: Draw | None, paths: Sequence[Path]
+    predictor: AnyPredictor, paths: Sequence[Path], coverage: float, draw: Draw | None
 ) -> list[FileResult]:
     """The results for a few files, whose images form one batch."""
-    read = [_read(path) for path in paths]
-    predictions = iter(predictor.predict([item[0] for item in read if isinstance(item, tuple)]))
-    results = []
-    for path, item in zip(paths, read, strict=True):
-        if isinstance(item, str):
-            results.append(FileResult(path, None, item))
-            continue
-        image, facts = item
+    read: dict[Path, tuple[Tensor, ImageFacts]] = {}
+    results: dict[Path, FileResult] = {}
+    for path in paths:
+        try:
+            read[path] = read_image(path), image_facts(path, patient=False)
+        except UserError as error:
+            reason = "; ".join(problem.message for problem in error.problems)
+            results[path] = FileResult(path, None, reason)
+    predictions = predictor.predict([image for image, _ in read.values()])
+    for (path, (image, facts)), prediction in zip(read.items(), predictions, strict=True):
         size = (image.shape[-2], image.shape[-1])
-        answer = make_answer(next(predictions), size, facts, predictor.calibration, coverage)
+        answer = make_answer(prediction, size, facts, predictor.calibration, coverage)
         if draw is not None:
             draw(path, image, answer)
-        results.append(FileResult(path, answer))
-    return results
-
-
-def _read(path: Path) -> tuple[Tensor, ImageFacts] | str:
-    """The image and the facts of its file, or why it can't be read."""
-    try:
-        return read_image(path), image_facts(path, patient=False)
-    except UserError as error:
-        return "; ".join(problem.message for problem in error.problems)
+        results[path] = FileResult(path, answer)
+    return [results[path] for path in paths]
 
 
 def predict_in_processes(
@@ -115,13 +109,11 @@ def predict_in_processes(
 ) -> Iterator[FileResult]:
     """`predict_files` in `count` processes, which load the models and share GPUs and cores.
 
-    `load` and `draw` are pickled.
-
-    Raises:
-        UserError: a process has died.
+    `load` and `draw` are pickled. A `UserError` tells that a process has died.
     """
     spawn = multiprocessing.get_context("spawn")
-    started = (spawn.Value("i", 0), count, load, device, coverage, draw)
+    predict = partial(_predict_chunk, coverage=coverage, draw=draw)
+    started = (spawn.Value("i", 0), count, load, device, predict)
     pool = Processes(count, spawn, initializer=_start, initargs=started)
     try:
         for packed in in_order(pool, _predicted, _chunks(paths, count)):
@@ -131,17 +123,13 @@ def predict_in_processes(
         raise user_error(message) from error
 
 
-_ready: list[Callable[[Sequence[Path]], list[FileResult]]] = []
+Predict = Callable[..., list[FileResult]]
+_ready: list[Predict] = []
 """In a worker process: the function that predicts."""
 
 
 def _start(
-    number: Synchronized[int],
-    count: int,
-    load: Load,
-    device: str,
-    coverage: float,
-    draw: Draw | None,
+    number: Synchronized[int], count: int, load: Load, device: str, predict: Predict
 ) -> None:
     end_with_parent()
     if "OMP_NUM_THREADS" not in os.environ:
@@ -151,7 +139,7 @@ def _start(
         number.value += 1
     if device in ("auto", "cuda") and torch.cuda.is_available():
         device = f"cuda:{own % torch.cuda.device_count()}"
-    _ready[:] = [partial(_predict_chunk, load(device=device), coverage, draw)]
+    _ready.append(partial(predict, load(device=device)))
 
 
 def _predicted(paths: Sequence[Path]) -> bytes:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from hdf.errors import user_error
+from hdf.inference.onnx import OnnxModel
 from hdf.inference.predictor import Predictor
 from hdf.models.calibration import Calibration
 from hdf.models.detector import Detector
@@ -20,6 +21,7 @@ from hdf.registry.registry import Registry, discover
 from hdf.runtime.device import choose_compute
 
 CALIBRATION = "calibration.json"
+Model = TypeVar("Model", Detector, OnnxModel)
 
 
 def load_predictor(
@@ -48,22 +50,21 @@ def load_predictor(
 
 def load_detectors(models: Sequence[str | Path], registry: Registry) -> list[Detector]:
     """The detectors of all named models, each once; a `UserError` where one can't be loaded."""
+    return load_each(models, lambda path: load_model(path, registry))
+
+
+def load_each(models: Sequence[str | Path], load: Callable[[Path], Model]) -> list[Model]:
+    """All named models, each once; the folds of a cross-validation get its calibration."""
     found = {str(name): find_models(str(name)) for name in models}
-    detectors = []
+    loaded = []
     for name, paths in found.items():
-        calibration = crossval_calibration(name, paths)
-        for path in paths:
-            detector = load_model(path, registry)
-            if calibration is not None:
-                detector.spec = replace(detector.spec, calibration=calibration)
-            detectors.append(detector)
-    return detectors
-
-
-def crossval_calibration(name: str, paths: Sequence[Path]) -> Calibration | None:
-    """That of the cross-validation whose folds were found at `paths`; None for any other model."""
-    measured = len(paths) > 1 and (Path(name) / CALIBRATION).is_file()
-    return read_calibration(Path(name)) if measured else None
+        of_name = [load(path) for path in paths]
+        if len(paths) > 1 and (Path(name) / CALIBRATION).is_file():
+            calibration = read_calibration(Path(name))
+            for model in of_name:
+                model.spec = replace(model.spec, calibration=calibration)
+        loaded += of_name
+    return loaded
 
 
 def read_calibration(folder: Path) -> Calibration:

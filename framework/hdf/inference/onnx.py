@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from threading import Lock
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 
 from hdf.errors import user_error
-from hdf.inference.predictor import Prediction, ViewAnswer, common_labels, merge_answers, widest
+from hdf.inference.predictor import Prediction, common_labels, merge, widest
 from hdf.inference.views import tta_views
 from hdf.models.file import spec_of
 from hdf.types import Detections
@@ -22,13 +23,9 @@ EXTRA = "pip install 'heart-detection-framework[onnx]'"
 
 
 class OnnxModel:
-    """An ``.onnx`` file; safe to call from several threads.
+    """An ``.onnx`` file, with the `spec` of its detector; safe to call from several threads.
 
-    Attributes:
-        spec: the description of the detector in the file.
-
-    Raises:
-        UserError: ONNX Runtime is not installed, or `hdf export` did not write this file.
+    A `UserError` tells that ONNX Runtime is missing, or that `hdf export` did not write the file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -70,29 +67,27 @@ class OnnxPredictor:
 
     def predict(self, images: Sequence[Tensor]) -> list[Prediction]:
         """As `hdf.inference.Predictor.predict`."""
-        return [
-            merge_answers(list(self._answers(image)), image.shape, self.labels) for image in images
-        ]
+        return [merge(list(self._answers(image)), image.shape) for image in images]
 
-    def _answers(self, image: Tensor) -> Iterator[ViewAnswer]:
+    def _answers(self, image: Tensor) -> Iterator[Prediction]:
         if len(self.models) == len(self.views) == 1:
-            yield answer_of(self.models[0](image))
+            yield answer_of(self.models[0](image), self.labels)
             return
         for model, view in product(self.models, self.views):
             # At the network's size, where the graph neither resizes the image nor clips boxes
             # before the mean is taken.
             seen = view.apply(image, model.spec.image_size, model.spec.resize)
-            answer = answer_of(model(seen.image))
-            yield answer._replace(detections=seen.to_original(answer.detections))
+            answer = answer_of(model(seen.image), self.labels)
+            yield replace(answer, detections=seen.to_original(answer.detections))
 
 
-def answer_of(outputs: dict[str, Tensor]) -> ViewAnswer:
+def answer_of(outputs: dict[str, Tensor], labels: tuple[str, ...]) -> Prediction:
     """A graph's outputs for one image as an answer."""
     spread, doubt = outputs.get("spread"), outputs.get("doubt")
     found = Detections.one_a_label(
         outputs["boxes"][0], outputs["scores"][0], None if spread is None else spread[0]
     )
-    return ViewAnswer(found, math.nan if doubt is None else float(doubt))
+    return Prediction(found, math.nan if doubt is None else float(doubt), labels)
 
 
 def _open(path: Path, threads: int) -> Any:

@@ -28,8 +28,7 @@ WHITE, BLACK = "#FFFFFF", "#000000"
 def overlay_paths(images: Sequence[ImagePath], folder: Path, overwrite: bool) -> dict[Path, Path]:
     """A PNG for each file, below `folder` as the file is below its own; none twice.
 
-    Raises:
-        UserError: a PNG can't be written, or another file is there and is not to be replaced.
+    A `UserError` tells that one can't be written, or would replace another file.
     """
     found: dict[Path, Path] = {}  # the file of each PNG
     for image in images:
@@ -54,7 +53,6 @@ def draw_overlay(image: Tensor, answer: Answer, name: str) -> Image.Image:
 
     Args:
         image: float32 [1, H, W] in [0, 1].
-        name: of the image, as the table has it.
     """
     grey, scale = as_grey(image, SMALLEST_SIDE, LARGEST_SIDE)
     picture = np.stack([grey] * 3, -1)

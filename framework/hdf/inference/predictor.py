@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -61,22 +61,16 @@ class Prediction:
         return dict(zip(names, values, strict=True))
 
 
-class ViewAnswer(NamedTuple):
-    """One detector's answer to one view, in pixels of the original image."""
+def merge(answers: Sequence[Prediction], shape: Sequence[int]) -> Prediction:
+    """One prediction from all detectors' answers to all views of an image of [..., H, W].
 
-    detections: Detections
-    doubt: float
-
-
-def merge_answers(
-    answers: Sequence[ViewAnswer], shape: Sequence[int], labels: tuple[str, ...]
-) -> Prediction:
-    """One prediction from all detectors' answers to all views of an image of [..., H, W]."""
+    The answers are in pixels of the original image, not clipped.
+    """
+    labels = answers[0].labels
     found = combine([answer.detections for answer in answers], len(labels))
     doubt = sum(answer.doubt for answer in answers) / len(answers)
-    return Prediction(
-        replace(found, boxes=clip(found.boxes, (shape[-2], shape[-1]))), doubt, labels
-    )
+    clipped = replace(found, boxes=clip(found.boxes, (shape[-2], shape[-1])))
+    return Prediction(clipped, doubt, labels)
 
 
 def common_labels(specs: Sequence[ModelSpec]) -> tuple[str, ...]:
@@ -115,26 +109,18 @@ def combine(answers: Sequence[Detections], labels: int) -> Detections:
             if answer.spread is not None:
                 spreads[at] = answer.spread[index]
     mean = boxes.nanmean(0)
-    found = ~mean[:, 0].isnan()
     between = (boxes - mean).square().nanmean(0)
     spread = (spreads.square().nanmean(0).nan_to_num() + between).sqrt()
     known = len(answers) > 1 or first.spread is not None
-    return Detections(
-        mean[found],
-        found.nonzero().flatten(),
-        scores.sum(0)[found] / len(answers),
-        spread[found] if known else None,
-    )
+    return Detections.one_a_label(mean, scores.sum(0) / len(answers), spread if known else None)
 
 
 def widest(calibrations: Sequence[Calibration | None]) -> Calibration | None:
     """The calibration of an ensemble: the largest quantile for each label and level.
 
     This is conservative: the mean of several answers has smaller errors than each of them, and its
-    spread includes their differences.
-
-    Returns:
-        None if a detector has no calibration, or if levels, labels or kinds of spread differ.
+    spread includes their differences. There is none if a detector has none, or if levels, labels or
+    kinds of spread differ.
     """
     known = [item for item in calibrations if item is not None]
     kinds = {(item.levels, *sorted(item.edges), *sorted(item.fallback_spread)) for item in known}
@@ -186,18 +172,15 @@ class Predictor:
         Args:
             images: float32 [1, H, W] in [0, 1], bone bright, of any sizes, on the CPU.
         """
-        answers: list[list[ViewAnswer]] = [[] for _ in images]
+        answers: list[list[Prediction]] = [[] for _ in images]
         for detector in self.detectors:
             for number, answer in self._answers(detector, images):
                 answers[number].append(answer)
-        return [
-            merge_answers(found, image.shape, self.labels)
-            for image, found in zip(images, answers, strict=True)
-        ]
+        return [merge(found, image.shape) for found, image in zip(answers, images, strict=True)]
 
     def _answers(
         self, detector: Detector, images: Sequence[Tensor]
-    ) -> Iterator[tuple[int, ViewAnswer]]:
+    ) -> Iterator[tuple[int, Prediction]]:
         """The answers to all views of all images, each with the number of its image."""
         spec = detector.spec
         todo = [(number, view) for view in self.views for number in range(len(images))]
@@ -207,16 +190,16 @@ class Predictor:
             batch = torch.stack([item.image for item in seen]).to(self.compute.device)
             found = self._run(detector, batch)
             for (number, _), item, answer in zip(chosen, seen, found, strict=True):
-                yield number, answer._replace(detections=item.to_original(answer.detections))
+                yield number, replace(answer, detections=item.to_original(answer.detections))
 
-    def _run(self, detector: Detector, images: Tensor) -> list[ViewAnswer]:
+    def _run(self, detector: Detector, images: Tensor) -> list[Prediction]:
         with self.compute.autocast():
             maps = detector.features(images)
             raw = detector.run_head(maps)
         unknown = [math.nan] * len(images)
         doubts = unknown if detector.doubt is None else detector.doubt(maps).tolist()
         found = [detections.cpu() for detections in detector.decode(raw)]
-        return list(map(ViewAnswer, found, doubts))
+        return [Prediction(*answer, self.labels) for answer in zip(found, doubts, strict=True)]
 
 
 def _ready(detector: Detector, compute: Compute) -> Detector:

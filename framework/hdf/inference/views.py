@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 from torch import Tensor
@@ -17,7 +16,6 @@ ZOOM = 0.04
 """The largest padding or crop on every side, as a share of the image's sides."""
 GAMMA = 1.2
 """The largest exponent of the grey values; the smallest is its reciprocal."""
-BASES = (2, 3, 5, 7)
 
 
 @dataclass(frozen=True)
@@ -80,18 +78,11 @@ def tta_views(count: int) -> list[TtaView]:
 
     Source: J. H. Halton, On the efficiency of certain quasi-random sequences of points (1960).
     """
-    views = [TtaView()]
-    for index in range(1, count):
-        x, y, zoom, power = (2 * _radical_inverse(index, base) - 1 for base in BASES)
-        views.append(TtaView((SHIFT * x, SHIFT * y), ZOOM * zoom, math.pow(GAMMA, power)))
-    return views
+    if count < 2:
+        return [TtaView()]
 
+    from scipy.stats.qmc import Halton  # not above: a single view need not wait for scipy
 
-def _radical_inverse(index: int, base: int) -> float:
-    """The digits of `index` mirrored at the radix point, in (0, 1)."""
-    result, share = 0.0, 1.0 / base
-    while index:
-        index, digit = divmod(index, base)
-        result += digit * share
-        share /= base
-    return result
+    points = (2 * Halton(4, scramble=False).random(count) - 1).tolist()
+    views = [TtaView((SHIFT * x, SHIFT * y), ZOOM * z, GAMMA**power) for x, y, z, power in points]
+    return [TtaView(), *views[1:]]

@@ -8,7 +8,6 @@ import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 from zipfile import BadZipFile, ZipFile
@@ -22,12 +21,12 @@ from hdf.console import NOTICE
 from hdf.data.resize import resize_any
 from hdf.errors import UserError, user_error
 from hdf.files.atomic import cache_folder, replacing
-from hdf.inference.load import crossval_calibration
+from hdf.inference.load import load_each
 from hdf.inference.onnx import EXTRA, OnnxModel, OnnxPredictor, answer_of
-from hdf.inference.predictor import Predictor, merge_answers
+from hdf.inference.predictor import Predictor, merge
 from hdf.models.detector import Detector, exportable
 from hdf.models.file import describe, load_model
-from hdf.models.weights import DEFAULT, find_models
+from hdf.models.weights import DEFAULT
 from hdf.registry.registry import discover
 from hdf.runtime.device import choose_compute
 
@@ -244,8 +243,7 @@ def check_answers(detector: Detector, answers: Answers, images: Iterable[Tensor]
 
 def _difference(predictor: Predictor, answers: Answers, image: Tensor) -> Difference:
     (expected,) = predictor.predict([image])
-    size = (image.shape[-2], image.shape[-1])
-    found = merge_answers([answer_of(answers(image))], size, predictor.labels)
+    found = merge([answer_of(answers(image), predictor.labels)], image.shape)
     doubt = 0.0 if math.isnan(expected.doubt) else abs(found.doubt - expected.doubt)
     pixels, (mine, theirs) = math.inf, (found.detections, expected.detections)
     if torch.equal(mine.labels, theirs.labels):
@@ -271,16 +269,11 @@ def load_onnx_predictor(
     Raises:
         UserError: there is no such model, it can't be exported, or ONNX Runtime is not installed.
     """
-    loaded = []
-    for name in dict.fromkeys(map(str, models or (DEFAULT,))):
-        paths = find_models(name)
-        calibration = crossval_calibration(name, paths)
-        for path in paths:
-            model = OnnxModel(path if path.suffix == ".onnx" else _exported(path, plugins_dir, say))
-            if calibration is not None:
-                model.spec = replace(model.spec, calibration=calibration)
-            loaded.append(model)
-    return OnnxPredictor(loaded, tta)
+
+    def load(path: Path) -> OnnxModel:
+        return OnnxModel(path if path.suffix == ".onnx" else _exported(path, plugins_dir, say))
+
+    return OnnxPredictor(load_each(models or (DEFAULT,), load), tta)
 
 
 def _exported(path: Path, plugins_dir: Path | None, say: Callable[[str], None]) -> Path:

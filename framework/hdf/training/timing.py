@@ -73,8 +73,8 @@ class Timing:
             return
         patience = self.settings.early_stopping
         shorter = list(what_shortens(self.run, self._passes(1) * self._pass / self._whole))
-        for line in self.reporter.forecast.lines(left, shorter, at_most=patience is not None):
-            self.reporter.say(line)
+        forecast = self.reporter.forecast
+        self.reporter.say(*forecast.lines(left, shorter, at_most=patience is not None))
 
     def _after(self, epoch: int, done: int) -> float:
         """Seconds from a place in the training to the run's end."""
