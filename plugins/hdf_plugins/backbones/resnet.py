@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from hdf_plugins.backbones.stages import FiveStages, check_options, initialize, scaled
+from hdf_plugins.backbones.stages import FiveStages, initialize, scaled
 from hdf_plugins.backbones.weights import Weights
 
 
@@ -80,6 +80,7 @@ class ResNet(FiveStages):
     block: ClassVar[type[BasicBlock | Bottleneck]]
     blocks: ClassVar[tuple[int, ...]]
     strides = (2, 4, 8, 16, 32)
+    _mapped, _ends = (3, 5, 6, 7), (4, 5, 6, 7, 8)
 
     def __init__(
         self,
@@ -89,8 +90,7 @@ class ResNet(FiveStages):
         freeze: int = 0,
         width: float = 1.0,
     ) -> None:
-        super().__init__()
-        check_options(weights, self.name, width)
+        super().__init__(weights, self.name, width)
         widths = [scaled(count, width) for count in (64, 64, 128, 256, 512)]
         self.channels = (widths[0], *(count * self.block.expansion for count in widths[1:]))
         self.layers = self._build(widths)
@@ -99,7 +99,7 @@ class ResNet(FiveStages):
         self.layers.apply(initialize)
         self.layers.conv1 = _convolution(in_channels, widths[0], 7, 2)
         self.layers.conv1.apply(initialize)
-        self.start(self.layers, weights, self.name, "conv1.weight", freeze)
+        self.start(self.layers, weights, self.name, freeze)
 
     def _build(self, widths: list[int]) -> nn.Sequential:
         layers: dict[str, nn.Module] = {
@@ -116,21 +116,6 @@ class ResNet(FiveStages):
                 channels = width * self.block.expansion
             layers[f"layer{number}"] = nn.Sequential(*blocks)
         return nn.Sequential(OrderedDict(layers))
-
-    def stages(self) -> list[nn.Module]:
-        """The first convolution with its norm, ReLU and pooling, then the four stages of blocks."""
-        return [self.layers[:4], *self.layers[4:]]
-
-    def forward(self, images: Tensor) -> list[Tensor]:
-        """Images float [B, in_channels, H, W] to five maps [B, channels, ⌈H / s⌉, ⌈W / s⌉]."""
-        convolution, norm, relu, pool, *stages = self.layers
-        features: Tensor = relu(norm(convolution(images)))
-        maps = [features]
-        features = pool(features)
-        for stage in stages:
-            features = stage(features)
-            maps.append(features)
-        return maps
 
 
 class ResNet18(ResNet):

@@ -55,15 +55,17 @@ def _shipped() -> dict[str, Path]:
     return {path.stem.removesuffix("-phantom"): path for path in SHIPPED.glob("*.safetensors")}
 
 
-def load_pretrained(model: nn.Module, weights: Weights, name: str, *, first: str) -> Normalization:
+def load_pretrained(model: nn.Module, weights: Weights, name: str) -> Normalization:
     """Load weights into `model`, whose parameters have torchvision's names.
 
+    What the file holds of a classifier is left out. The first convolution is adapted to the model's
+    input channels: filters for RGB are summed for grey images, so that they answer as to the same
+    grey thrice.
+
     Args:
-        model: the layers to fill; what the file holds of a classifier is left out.
+        model: the layers to fill, of which the first convolution is the first.
         weights: ``imagenet``, ``phantom``, or the path of a state dict.
         name: torchvision's name of the architecture.
-        first: the first convolution's weight. It is adapted to the model's input channels: filters
-            for RGB are summed for grey images, so that they answer as to the same grey thrice.
 
     Returns:
         The mean and standard deviation, per input channel, which the weights expect of images in
@@ -79,6 +81,7 @@ def load_pretrained(model: nn.Module, weights: Weights, name: str, *, first: str
     expected = model.state_dict()
     state = from_eight_bits(read_state(path))
     state = {k: v for k, v in state.items() if not k.startswith(CLASSIFIERS)}
+    first = next(iter(expected))
     channels, *kernel = expected[first].shape[1:]
     made_for_rgb = first in state and state[first].shape[1:] == (3, *kernel)
     if made_for_rgb and channels == 1:
