@@ -21,13 +21,7 @@ class VGG(FiveStages):
     odd last row and column, so a side that is no multiple of 32 loses up to 31 pixels.
 
     Args:
-        weights: ``none`` starts from He's initialisation; ``imagenet`` loads torchvision's, by
-            download or from its cache; ``phantom`` loads what travels inside the package for
-            vgg16, learnt from synthetic radiographs; anything else is the path of a state dict,
-            ``.safetensors`` or ``.pth``. Filters for RGB are summed when the images have one
-            channel.
         batch_norm: normalise after every convolution.
-        freeze: how many of the five convolution stages, counted from the image, stay fixed.
     """
 
     name: ClassVar[str]

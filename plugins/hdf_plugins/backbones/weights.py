@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from hdf.errors import UserError, user_error
+from hdf.errors import user_error
 from hdf.files import misfits
 from hdf_plugins.backbones.eight_bits import from_eight_bits
 
@@ -105,8 +105,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise _refused(path) from error
+    except pickle.UnpicklingError:
+        state = None
     except Exception as error:  # a damaged archive raises almost anything
         raise user_error(
             f"can't read the weights in {path}: {brief(error)}. "
@@ -115,16 +115,12 @@ def read_state(path: Path) -> dict[str, Tensor]:
     if not isinstance(state, dict) or not all(
         isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
     ):
-        raise _refused(path)
+        raise user_error(
+            f"{path} is not a plain state dict (tensors by name), and nothing else is read, "
+            "because unpickling objects can run code. Save it with "
+            "torch.save(model.state_dict(), path) or as safetensors"
+        )
     return state
-
-
-def _refused(path: Path) -> UserError:
-    return user_error(
-        f"{path} is not a plain state dict (tensors by name), and nothing else is read, because "
-        "unpickling objects can run code. Save it with "
-        "torch.save(model.state_dict(), path) or as safetensors"
-    )
 
 
 def averaged(
