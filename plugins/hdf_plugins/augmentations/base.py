@@ -39,9 +39,6 @@ class CpuNumbers(RandomGeneratorBase):
     def make_samplers(self, device: torch.device, dtype: torch.dtype) -> None:
         """Nothing to prepare."""
 
-    def forward(self, batch_shape: tuple[int, ...], same_on_batch: bool = False) -> Params:
-        raise NotImplementedError
-
 
 class UniformNumbers(CpuNumbers):
     """Uniform numbers in [0, 1), `count` per image: ``draws``, float32 [B, count]."""
