@@ -55,7 +55,6 @@ class ToneCurve(DrawnIntensity):
         self.register_buffer("basis", torch.stack(terms).float(), persistent=False)
 
     def change(self, images: Tensor, draws: Tensor) -> Tensor:
-        """Images [B, 1, H, W], each mapped through its own curve."""
         steps = between(draws, -self.strength, self.strength).exp()
         coefficients = steps.cumsum(1) / steps.sum(1, keepdim=True)
         return apply_curve(images, coefficients @ self.basis.to(images))
@@ -154,7 +153,6 @@ class LowFrequency(DrawnIntensity):
         self.register_buffer("shares", shares, persistent=False)
 
     def change(self, images: Tensor, draws: Tensor) -> Tensor:
-        """Images [B, 1, H, W], each multiplied by its field."""
         amounts = between(draws[:, 1:], -1, 1).view(-1, WAVES, WAVES) * self.shares.to(images)
         amounts = amounts / amounts.abs().sum((1, 2), keepdim=True).clamp(min=1e-6)
         reach = self.strength * draws[:, :1, None]
