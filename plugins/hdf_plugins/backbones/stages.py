@@ -21,8 +21,8 @@ class FiveStages(nn.Module):
     Args:
         in_channels: channels of the images, 1 for grey radiographs.
         weights: ``none`` starts from He's initialisation; ``imagenet`` loads torchvision's, by
-            download or from its cache; ``phantom`` loads what travels inside the package for
-            vgg16, learnt from synthetic radiographs; anything else is the path of a state dict,
+            download or from its cache; ``phantom``, for vgg16 alone, loads what travels inside the
+            package, learnt from synthetic radiographs; anything else is the path of a state dict,
             ``.safetensors`` or ``.pth``. Filters for RGB are summed when the images have one
             channel.
         freeze: how many of the five stages, counted from the image, stay fixed.
