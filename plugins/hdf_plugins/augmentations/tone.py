@@ -98,7 +98,7 @@ class HistogramMatching(DrawnIntensity):
 def _histograms(images: Tensor) -> Tensor:
     """How many pixels of each image, black ones left out, have each level: [B, LEVELS]."""
     flat = images.flatten(1)
-    levels = (flat * (LEVELS - 1)).round().long()
+    levels = (flat * (LEVELS - 1)).round().long().clamp_(0, LEVELS - 1)
     counts = torch.zeros(len(flat), LEVELS, device=flat.device)
     return counts.scatter_add_(1, levels, (flat > 0).to(counts))
 
