@@ -67,11 +67,7 @@ def hdf_visualizers(register: Register) -> None:
 
 @hookspec
 def hdf_run_started(run: RunFacts) -> None:
-    """Called when the data are read and the detector is built; again where a run goes on.
-
-    Args:
-        run: its folder, recipe, device, counts and detector.
-    """
+    """Called when the data are read and the detector is built; again where a run goes on."""
 
 
 @hookspec
@@ -79,7 +75,6 @@ def hdf_epoch_finished(run: RunFacts, epoch: int, metrics: Mapping[str, float]) 
     """Called after each epoch; again where a run goes on that was stopped just then.
 
     Args:
-        run: its folder, recipe, device, counts and detector.
         epoch: counted from 1.
         metrics: the epoch's line in ``metrics.jsonl``; scores are in it if the epoch validated.
     """
@@ -90,6 +85,5 @@ def hdf_run_finished(run: RunFacts, summary: Mapping[str, Any]) -> None:
     """Called once, at the end of a run that neither failed nor was interrupted.
 
     Args:
-        run: its folder, recipe, device, counts and detector.
         summary: what ``summary.json`` holds.
     """

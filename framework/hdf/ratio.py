@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from torch import Tensor
 
@@ -29,8 +29,11 @@ def cardiothoracic_ratio(boxes: Mapping[str, Tensor]) -> float | None:
     Returns:
         The ratio, or None where one of the three is missing or the thorax has no width.
     """
-    found = _widths(boxes)
-    return None if found is None else found.heart / found.thorax
+    if not all(label in boxes for label in RATIO_LABELS):
+        return None
+    left, right = _outermost(boxes)
+    heart, thorax = _reach(boxes["heart"], boxes["heart"]), _reach(boxes[left], boxes[right])
+    return heart / thorax if thorax > 0 else None
 
 
 def ratio_spread(boxes: Mapping[str, Tensor], spreads: Mapping[str, Tensor]) -> float | None:
@@ -47,31 +50,23 @@ def ratio_spread(boxes: Mapping[str, Tensor], spreads: Mapping[str, Tensor]) -> 
     Returns:
         The spread; None where there is no ratio, or where one of the three has no spread.
     """
-    found = _widths(boxes)
-    if found is None or not all(label in spreads for label in RATIO_LABELS):
+    ratio = cardiothoracic_ratio(boxes)
+    if ratio is None or not all(label in spreads for label in RATIO_LABELS):
         return None
+    left, right = _outermost(boxes)
     heart = math.hypot(float(spreads["heart"][0]), float(spreads["heart"][2]))
-    thorax = math.hypot(float(spreads[found.left][0]), float(spreads[found.right][2]))
-    return math.hypot(heart, found.heart / found.thorax * thorax) / found.thorax
+    thorax = math.hypot(float(spreads[left][0]), float(spreads[right][2]))
+    return math.hypot(heart, ratio * thorax) / _reach(boxes[left], boxes[right])
 
 
-class _Widths(NamedTuple):
-    """Widths in pixels, and the labels of the lungs that reach furthest left and right."""
-
-    heart: float
-    thorax: float
-    left: str
-    right: str
-
-
-def _widths(boxes: Mapping[str, Tensor]) -> _Widths | None:
-    if not all(label in boxes for label in RATIO_LABELS):
-        return None
+def _outermost(boxes: Mapping[str, Tensor]) -> tuple[str, str]:
+    """The lungs that reach furthest left and furthest right."""
     left = min(LUNGS, key=lambda label: float(boxes[label][0]))
-    right = max(LUNGS, key=lambda label: float(boxes[label][2]))
-    heart = float(boxes["heart"][2]) - float(boxes["heart"][0])
-    thorax = float(boxes[right][2]) - float(boxes[left][0])
-    return _Widths(heart, thorax, left, right) if thorax > 0 else None
+    return left, max(LUNGS, key=lambda label: float(boxes[label][2]))
+
+
+def _reach(left: Tensor, right: Tensor) -> float:
+    return float(right[2]) - float(left[0])
 
 
 @dataclass(frozen=True, slots=True)

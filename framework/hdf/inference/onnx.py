@@ -34,11 +34,8 @@ class OnnxModel:
         self._sessions: dict[int, Any] = {}  # by threads, whose number is fixed in each
         session = self._session()
         self._names = [output.name for output in session.get_outputs()]
-        try:
-            self.spec = spec_of(session.get_modelmeta().custom_metadata_map["hdf"], path)
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
-            message = "an ONNX file, but not one that hdf export wrote"
-            raise user_error(message, str(path)) from error
+        description = session.get_modelmeta().custom_metadata_map.get("hdf", "")
+        self.spec = spec_of(description, path, "an ONNX file, but not one that hdf export wrote")
 
     def __call__(self, image: Tensor) -> dict[str, Tensor]:
         """The graph's outputs by name, for an image float32 [1, H, W] in [0, 1] on the CPU.

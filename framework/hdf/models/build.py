@@ -83,7 +83,7 @@ def _with_loaders(part: Part, supplied: dict[str, Any]) -> dict[str, Any]:
 
 
 def build_whole(part: Part, **supplied: Any) -> Any:
-    """As `build`, and refuse, by a UserError, what lacks something that its kind must offer."""
+    """As `build`, and refuse, by a UserError, what does not offer what its kind must."""
     built, kind = build(part, **supplied), KINDS[part.component.kind]
     members = get_protocol_members(getattr(types, kind.protocol))
     missing = sorted(name for name in members if not hasattr(built, name))
@@ -91,6 +91,9 @@ def build_whole(part: Part, **supplied: Any) -> Any:
         raise user_error(f"{part.component.title} is no torch.nn.Module", where=part.where)
     if missing:
         raise user_error(f"{part.component.title} lacks {', '.join(missing)}", where=part.where)
+    if kind.name == "visualizer" and built.when not in ("epoch", "end"):
+        message = f"has when = {built.when!r}, expected 'epoch' or 'end'"
+        raise user_error(f"{part.component.title} {message}", where=part.where)
     return built
 
 
@@ -143,7 +146,7 @@ def build_components(checked: CheckedRecipe) -> Components:
 
     loader = tried(build_whole, checked.parts["data", "loader"])
     modules = [tried(_augmentation, part) for part in checked.list_of("augment")]
-    visualizers = [tried(_visualizer, part) for part in checked.list_of("visualize")]
+    visualizers = [tried(build_whole, part) for part in checked.list_of("visualize")]
     if errors:
         raise UserError.joined(errors)
     augment = _augment(modules, data.image_size, data.box_bounds) if modules else None
@@ -161,14 +164,6 @@ def _augmentation(part: Part, **supplied: Any) -> Any:
     with blamed_on(part, "augmentation"):
         _augment([module], supplied["image_size"])
     return module
-
-
-def _visualizer(part: Part, **supplied: Any) -> Any:
-    visualizer = build_whole(part, **supplied)
-    if visualizer.when not in ("epoch", "end"):
-        message = f"has when = {visualizer.when!r}, expected 'epoch' or 'end'"
-        raise user_error(f"{part.component.title} {message}", where=part.where)
-    return visualizer
 
 
 def build_model(checked: CheckedRecipe) -> Detector:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from hdf.models.calibration import Calibration
-from hdf.types import Backbone, Batch, Detections, ExportableHead, FittedHead, Head, Targets
+from hdf.types import Backbone, Batch, Detections, ExportableHead, Head, Targets
 
 if TYPE_CHECKING:
     from hdf.models.novelty import Doubt
@@ -95,8 +95,8 @@ class Detector(nn.Module):
 
     def fit(self, targets: Targets) -> None:
         """Let the head measure the training targets, if it wants to."""
-        if head := fitted(self.head):
-            head.fit(targets, self.spec.image_size)
+        if hasattr(self.head, "fit"):
+            self.head.fit(targets, self.spec.image_size)
 
     def loss(self, raw: Any, batch: Batch) -> dict[str, Tensor]:
         return self.head.loss(raw, batch)
@@ -150,11 +150,6 @@ def stages_of(backbone: object) -> list[nn.Module]:
     # A module that happens to be called ``stages`` may leave out what comes before it.
     method = getattr(backbone, "stages", None)
     return list(method()) if inspect.ismethod(method) else []
-
-
-def fitted(head: object) -> FittedHead | None:
-    """A head that measures the training targets, as such."""
-    return cast("FittedHead", head) if hasattr(head, "fit") else None
 
 
 def uses_masks(head: object) -> bool:

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from hdf.registry.registry import Registry
 
 FORMAT = 1
 _SYSTEM_ERROR = re.compile(r"Os \{ code: (\d+)|os error (\d+)")
+FOREIGN = "a safetensors file, but not a model that hdf wrote"
 MISMATCH = "does not take the options that the model was built with"
 ABOUT = "hdf"
 """The only key of the metadata: safetensors writes several in random order."""
@@ -52,17 +53,20 @@ def describe(spec: ModelSpec) -> str:
     return json.dumps(about)
 
 
-def spec_of(description: str, path: Path) -> ModelSpec:
+def spec_of(description: str, path: Path, foreign: str = FOREIGN) -> ModelSpec:
     """The spec in a description from the file `path`.
 
     Raises:
-        UserError: a later version of hdf wrote the file, or no detector can have this description.
-        KeyError, TypeError, ValueError, RecursionError: this is not such a description.
+        UserError: a later version of hdf wrote the file, no detector can have this description, or,
+            with the message `foreign`, it is not such a description.
     """
-    about: dict[str, Any] = json.loads(description)
-    if about["format"] != FORMAT:
-        raise user_error(f"written by hdf {about['hdf']}, a later one", where=str(path))
-    spec = TypeAdapter(ModelSpec).validate_json(description)
+    try:
+        about: dict[str, Any] = json.loads(description)
+        if about["format"] != FORMAT:
+            raise user_error(f"written by hdf {about['hdf']}, a later one", where=str(path))
+        spec = TypeAdapter(ModelSpec).validate_json(description)
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise user_error(foreign, where=str(path)) from error
     if faults := list(_faults(spec)):
         raise UserError(Problem(str(path), f"not a model that hdf wrote: {it}") for it in faults)
     return spec
@@ -105,8 +109,8 @@ def save_calibration(source: Path, target: Path, calibration: Calibration) -> No
     Raises:
         UserError: as `read_tensors`.
     """
-    _, about, tensors = _whole(source)
-    _write(tensors, json.dumps({**about, "calibration": asdict(calibration)}), target)
+    spec, tensors = read_tensors(source)
+    _write(tensors, describe(replace(spec, calibration=calibration)), target)
 
 
 def _write(tensors: Mapping[str, Tensor], description: str, path: Path) -> None:
@@ -129,7 +133,7 @@ def read_spec(path: Path) -> ModelSpec:
         UserError: the file is missing, damaged, not a model of hdf, or of a later format.
     """
     with _opened(path) as file:
-        return _spec((file.metadata() or {}).get(ABOUT, ""), path)
+        return spec_of((file.metadata() or {}).get(ABOUT, ""), path)
 
 
 def read_tensors(path: Path) -> tuple[ModelSpec, dict[str, Tensor]]:
@@ -138,21 +142,15 @@ def read_tensors(path: Path) -> tuple[ModelSpec, dict[str, Tensor]]:
     Raises:
         UserError: as for `read_spec`, or the checksum does not match.
     """
-    spec, _, tensors = _whole(path)
-    return spec, tensors
-
-
-def _whole(path: Path) -> tuple[ModelSpec, dict[str, Any], dict[str, Tensor]]:
-    """The spec, the description without its checksum, and the verified tensors."""
     with _opened(path) as file:
         description = (file.metadata() or {}).get(ABOUT, "")
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    spec, about = _spec(description, path), json.loads(description)
+    spec, about = spec_of(description, path), json.loads(description)
     stated = about.pop(CHECKSUM, None)
     if stated is not None and stated != checksum(tensors, json.dumps(about)):
         message = "damaged: its checksum does not match; copy it again"
         raise user_error(message, where=str(path))
-    return spec, about, tensors
+    return spec, tensors
 
 
 @contextmanager
@@ -162,14 +160,6 @@ def _opened(path: Path) -> Iterator[Any]:
             yield file
     except (SafetensorError, OSError) as error:
         raise user_error(f"not a readable model file: {error}", where=str(path)) from error
-
-
-def _spec(description: str, path: Path) -> ModelSpec:
-    try:
-        return spec_of(description, path)
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
-        message = "a safetensors file, but not a model that hdf wrote"
-        raise user_error(message, where=str(path)) from error
 
 
 def load_model(path: Path, registry: Registry) -> Detector:

@@ -12,7 +12,6 @@ axes, and one variance for all other directions.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -42,12 +41,12 @@ def doubt_features(maps: Sequence[Tensor]) -> Tensor:
 class Doubt(nn.Module):
     """A score in [0, 1] by `rank` axes; most training images are below 0.5 by some margin."""
 
-    mean: Tensor
-    scale: Tensor
-    axes: Tensor
-    variances: Tensor
-    rest: Tensor
-    usual: Tensor
+    mean: Tensor  # [P] of the scaled features
+    scale: Tensor  # [P]
+    axes: Tensor  # [rank, P]
+    variances: Tensor  # [rank] along the axes
+    rest: Tensor  # the variance in all other directions
+    usual: Tensor  # the distance whose score is 0.5
 
     def __init__(self, channels: Sequence[int], rank: int) -> None:
         super().__init__()
@@ -61,10 +60,17 @@ class Doubt(nn.Module):
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         """Scores float32 [B] of feature maps [B, C, H, W]; 1 where a map is not finite."""
-        features = doubt_features(maps) / self.scale
-        normal = _Normal(self.mean, self.axes, self.variances, self.rest)
-        ratio = (normal.distance(features) / self.usual) ** STEEPNESS
+        distance = self.distance(doubt_features(maps) / self.scale)
+        ratio = (distance / self.usual) ** STEEPNESS
         return (1 - 1 / (1 + ratio)).nan_to_num(nan=1.0)
+
+    def distance(self, features: Tensor) -> Tensor:
+        """The root mean square Mahalanobis distance per feature, [B], of scaled features [B, P]."""
+        centred = features - self.mean
+        along = centred @ self.axes.T
+        beside = (centred.square().sum(1) - along.square().sum(1)).clamp(min=0)
+        squares = (along.square() / self.variances).sum(1) + beside / self.rest
+        return (squares / len(self.mean)).sqrt()
 
 
 def fit_doubt(channels: Sequence[int], plain: Tensor, augmented: Sequence[Tensor] = ()) -> Doubt:
@@ -83,36 +89,16 @@ def fit_doubt(channels: Sequence[int], plain: Tensor, augmented: Sequence[Tensor
     passes = passes / scale
     fold = torch.arange(len(plain), device=plain.device) % FOLDS
     distances = [
-        _fitted(passes[:, fold != number].flatten(0, 1)).distance(passes[0, fold == number])
-        for number in range(FOLDS)
+        _fitted(channels, passes[:, fold != i].flatten(0, 1)).distance(passes[0, fold == i])
+        for i in range(FOLDS)
     ]
-    normal = _fitted(passes.flatten(0, 1))
-    doubt = Doubt(channels, len(normal.axes)).to(plain.device)
-    doubt.scale.copy_(scale)
-    doubt.usual.copy_(MARGIN * torch.cat(distances).quantile(USUAL))
-    for name, value in normal._asdict().items():
-        getattr(doubt, name).copy_(value)
-    return doubt
+    doubt = _fitted(channels, passes.flatten(0, 1))
+    doubt.scale = scale
+    doubt.usual = MARGIN * torch.cat(distances).quantile(USUAL)
+    return doubt.float()
 
 
-class _Normal(NamedTuple):
-    """A normal distribution: `mean` [P], `axes` [K, P], their `variances` [K], the `rest`'s."""
-
-    mean: Tensor
-    axes: Tensor
-    variances: Tensor
-    rest: Tensor
-
-    def distance(self, features: Tensor) -> Tensor:
-        """The root mean square Mahalanobis distance per feature, [B], of features [B, P]."""
-        centred = features - self.mean
-        along = centred @ self.axes.T
-        beside = (centred.square().sum(1) - along.square().sum(1)).clamp(min=0)
-        squares = (along.square() / self.variances).sum(1) + beside / self.rest
-        return (squares / len(self.mean)).sqrt()
-
-
-def _fitted(features: Tensor) -> _Normal:
+def _fitted(channels: Sequence[int], features: Tensor) -> Doubt:
     """Fit to features float64 [N, P], from their N x N Gram matrix, smaller than the covariance."""
     count, size = features.shape
     mean = features.mean(0)
@@ -121,5 +107,7 @@ def _fitted(features: Tensor) -> _Normal:
     rank = min(RANK, count // 4, size // 4)
     values, vectors = values[-rank:].clamp(min=1e-9), vectors[:, -rank:]
     rest = (centred.square().sum() - values.sum()) / (count - 1) / (size - rank)
-    axes = (vectors / values.sqrt()).T @ centred
-    return _Normal(mean, axes, values / (count - 1), rest.clamp(min=1e-9))
+    doubt = Doubt(channels, rank)
+    doubt.mean, doubt.axes = mean, (vectors / values.sqrt()).T @ centred
+    doubt.variances, doubt.rest = values / (count - 1), rest.clamp(min=1e-9)
+    return doubt

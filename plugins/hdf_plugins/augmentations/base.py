@@ -39,9 +39,6 @@ class CpuNumbers(RandomGeneratorBase):
     def make_samplers(self, device: torch.device, dtype: torch.dtype) -> None:
         """Nothing to prepare."""
 
-    def forward(self, batch_shape: tuple[int, ...], same_on_batch: bool = False) -> Params:
-        raise NotImplementedError
-
 
 class UniformNumbers(CpuNumbers):
     """Uniform numbers in [0, 1), `count` per image: ``draws``, float32 [B, count]."""
@@ -85,13 +82,13 @@ def between(draws: Tensor, low: float, high: float) -> Tensor:
 
 
 def apply_curve(images: Tensor, curves: Tensor) -> Tensor:
-    """Map images float32 [B, 1, H, W] in [0, 1] through one curve each, interpolated linearly.
+    """Map images float32 [B, 1, H, W] through one curve each, linear between levels and outside.
 
     Args:
         curves: float32 [B, LEVELS], the new values of the grey values 0 to 1 in equal steps.
     """
     place = images.flatten(1) * (LEVELS - 1)
-    lower = place.long().clamp_(max=LEVELS - 2)
+    lower = place.long().clamp_(0, LEVELS - 2)
     start, rise = curves.gather(1, lower), curves.diff(dim=1).gather(1, lower)
     return torch.addcmul(start, rise, place.sub_(lower)).view_as(images)
 

@@ -69,7 +69,6 @@ class Collimation(DrawnIntensity):
         self.largest, self.degrees = largest, degrees
 
     def change(self, images: Tensor, draws: Tensor) -> Tensor:
-        """Images [B, 1, H, W] with borders."""
         height, width = images.shape[-2:]
         size = images.new_tensor([width, width, height, height])
         border = self.largest * size * between(draws[:, :4], -1, 1).clamp(min=0)
@@ -158,7 +157,6 @@ class BurntInLetters(DrawnIntensity):
         self.register_buffer("widths", widths, persistent=False)
 
     def change(self, images: Tensor, draws: Tensor) -> Tensor:
-        """Images [B, 1, H, W] with at least one word each."""
         for number, word in enumerate(draws.view(len(draws), self.most, DRAWS).unbind(1)):
             images = self._write(images, word, certain=number == 0)
         return images

@@ -44,7 +44,6 @@ class Devices(DrawnIntensity):
         self.opacity, self.width = opacity, width
 
     def change(self, images: Tensor, draws: Tensor) -> Tensor:
-        """Images [B, 1, H, W] with devices."""
         size = (images.shape[-2], images.shape[-1])
         look, wires, electrodes, housing = torch.split(draws, list(DRAWS), 1)
         groups = [

@@ -55,7 +55,6 @@ class ToneCurve(DrawnIntensity):
         self.register_buffer("basis", torch.stack(terms).float(), persistent=False)
 
     def change(self, images: Tensor, draws: Tensor) -> Tensor:
-        """Images [B, 1, H, W], each mapped through its own curve."""
         steps = between(draws, -self.strength, self.strength).exp()
         coefficients = steps.cumsum(1) / steps.sum(1, keepdim=True)
         return apply_curve(images, coefficients @ self.basis.to(images))
@@ -99,7 +98,7 @@ class HistogramMatching(DrawnIntensity):
 def _histograms(images: Tensor) -> Tensor:
     """How many pixels of each image, black ones left out, have each level: [B, LEVELS]."""
     flat = images.flatten(1)
-    levels = (flat * (LEVELS - 1)).round().long()
+    levels = (flat * (LEVELS - 1)).round().long().clamp_(0, LEVELS - 1)
     counts = torch.zeros(len(flat), LEVELS, device=flat.device)
     return counts.scatter_add_(1, levels, (flat > 0).to(counts))
 
@@ -154,7 +153,6 @@ class LowFrequency(DrawnIntensity):
         self.register_buffer("shares", shares, persistent=False)
 
     def change(self, images: Tensor, draws: Tensor) -> Tensor:
-        """Images [B, 1, H, W], each multiplied by its field."""
         amounts = between(draws[:, 1:], -1, 1).view(-1, WAVES, WAVES) * self.shares.to(images)
         amounts = amounts / amounts.abs().sum((1, 2), keepdim=True).clamp(min=1e-6)
         reach = self.strength * draws[:, :1, None]

@@ -10,60 +10,39 @@ from collections import OrderedDict
 from typing import ClassVar
 
 from torch import Tensor, nn
+from torch.nn.functional import relu
 
-from hdf_plugins.backbones.stages import FiveStages, check_options, initialize, scaled
+from hdf_plugins.backbones.stages import FiveStages, initialize, scaled
 from hdf_plugins.backbones.weights import Weights
 
+Layers = tuple[tuple[int, int], ...]
+"""Of a block: the size of each convolution, and its channels as a multiple of the block's width."""
+BASIC: Layers = ((3, 1), (3, 1))  # figure 5, left
+BOTTLENECK: Layers = ((1, 1), (3, 1), (1, 4))  # figure 5, right
 
-class BasicBlock(nn.Module):
-    """Two 3x3 convolutions beside a shortcut (figure 5, left).
 
-    Maps [B, channels, h, w] become [B, width, ⌈h / stride⌉, ⌈w / stride⌉].
+class Block(nn.Module):
+    """Convolutions beside a shortcut; the first of 3x3 has the stride.
+
+    Maps [B, channels, h, w] become [B, last factor * width, ⌈h / stride⌉, ⌈w / stride⌉].
     """
 
-    expansion: ClassVar[int] = 1
-
-    def __init__(self, channels: int, width: int, stride: int) -> None:
+    def __init__(self, channels: int, width: int, stride: int, layers: Layers) -> None:
         super().__init__()
-        self.conv1 = _convolution(channels, width, 3, stride)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.relu = nn.ReLU(inplace=True)
-        self.conv2 = _convolution(width, width, 3)
-        self.bn2 = nn.BatchNorm2d(width)
-        self.downsample = _shortcut(channels, width, stride)
+        inputs, strided = channels, [size for size, _ in layers].index(3)
+        for i, (size, factor) in enumerate(layers):
+            own = stride if i == strided else 1
+            self.add_module(f"conv{i + 1}", _convolution(inputs, factor * width, size, own))
+            self.add_module(f"bn{i + 1}", nn.BatchNorm2d(factor * width))
+            inputs = factor * width
+        self.downsample = _shortcut(channels, inputs, stride)
 
     def forward(self, features: Tensor) -> Tensor:
-        change = self.relu(self.bn1(self.conv1(features)))
-        change = self.bn2(self.conv2(change))
-        result: Tensor = self.relu(change + self.downsample(features))
-        return result
-
-
-class Bottleneck(nn.Module):
-    """A 3x3 convolution between two of 1x1, beside a shortcut (figure 5, right).
-
-    Maps [B, channels, h, w] become [B, 4 * width, ⌈h / stride⌉, ⌈w / stride⌉].
-    """
-
-    expansion: ClassVar[int] = 4
-
-    def __init__(self, channels: int, width: int, stride: int) -> None:
-        super().__init__()
-        self.conv1 = _convolution(channels, width, 1)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = _convolution(width, width, 3, stride)
-        self.bn2 = nn.BatchNorm2d(width)
-        self.conv3 = _convolution(width, 4 * width, 1)
-        self.bn3 = nn.BatchNorm2d(4 * width)
-        self.relu = nn.ReLU(inplace=True)
-        self.downsample = _shortcut(channels, 4 * width, stride)
-
-    def forward(self, features: Tensor) -> Tensor:
-        change = self.relu(self.bn1(self.conv1(features)))
-        change = self.relu(self.bn2(self.conv2(change)))
-        change = self.bn3(self.conv3(change))
-        result: Tensor = self.relu(change + self.downsample(features))
-        return result
+        first, norm, *others, shortcut = self.children()
+        change = norm(first(features))
+        for layer, norm in zip(others[::2], others[1::2], strict=True):
+            change = norm(layer(relu(change, inplace=True)))
+        return relu(change + shortcut(features), inplace=True)
 
 
 class ResNet(FiveStages):
@@ -77,9 +56,10 @@ class ResNet(FiveStages):
     """
 
     name: ClassVar[str]
-    block: ClassVar[type[BasicBlock | Bottleneck]]
+    layout: ClassVar[Layers]
     blocks: ClassVar[tuple[int, ...]]
     strides = (2, 4, 8, 16, 32)
+    _mapped, _ends = (3, 5, 6, 7), (4, 5, 6, 7, 8)
 
     def __init__(
         self,
@@ -89,17 +69,16 @@ class ResNet(FiveStages):
         freeze: int = 0,
         width: float = 1.0,
     ) -> None:
-        super().__init__()
-        check_options(weights, self.name, width)
+        super().__init__(weights, self.name, width)
         widths = [scaled(count, width) for count in (64, 64, 128, 256, 512)]
-        self.channels = (widths[0], *(count * self.block.expansion for count in widths[1:]))
+        self.channels = (widths[0], *(count * self.layout[-1][1] for count in widths[1:]))
         self.layers = self._build(widths)
         # Drawn and dropped: a seed gives the weights that it gave when torchvision built the net.
         nn.Linear(self.channels[-1], 1000)
         self.layers.apply(initialize)
         self.layers.conv1 = _convolution(in_channels, widths[0], 7, 2)
         self.layers.conv1.apply(initialize)
-        self.start(self.layers, weights, self.name, "conv1.weight", freeze)
+        self.start(self.layers, weights, self.name, freeze)
 
     def _build(self, widths: list[int]) -> nn.Sequential:
         layers: dict[str, nn.Module] = {
@@ -108,41 +87,24 @@ class ResNet(FiveStages):
             "relu": nn.ReLU(inplace=True),
             "maxpool": nn.MaxPool2d(3, stride=2, padding=1),
         }
-        channels = widths[0]
-        for number, (width, count) in enumerate(zip(widths[1:], self.blocks, strict=True), 1):
-            blocks = []
-            for stride in (1 if number == 1 else 2, *[1] * (count - 1)):
-                blocks.append(self.block(channels, width, stride))
-                channels = width * self.block.expansion
-            layers[f"layer{number}"] = nn.Sequential(*blocks)
+        for i, count in enumerate(self.blocks):
+            before, after, width = *self.channels[i : i + 2], widths[i + 1]
+            blocks = [Block(before, width, 2 if i else 1, self.layout)]
+            blocks += [Block(after, width, 1, self.layout) for _ in range(count - 1)]
+            layers[f"layer{i + 1}"] = nn.Sequential(*blocks)
         return nn.Sequential(OrderedDict(layers))
-
-    def stages(self) -> list[nn.Module]:
-        """The first convolution with its norm, ReLU and pooling, then the four stages of blocks."""
-        return [self.layers[:4], *self.layers[4:]]
-
-    def forward(self, images: Tensor) -> list[Tensor]:
-        """Images float [B, in_channels, H, W] to five maps [B, channels, ⌈H / s⌉, ⌈W / s⌉]."""
-        convolution, norm, relu, pool, *stages = self.layers
-        features: Tensor = relu(norm(convolution(images)))
-        maps = [features]
-        features = pool(features)
-        for stage in stages:
-            features = stage(features)
-            maps.append(features)
-        return maps
 
 
 class ResNet18(ResNet):
     """Eighteen layers in basic blocks, 11 million parameters."""
 
-    name, block, blocks = "resnet18", BasicBlock, (2, 2, 2, 2)
+    name, layout, blocks = "resnet18", BASIC, (2, 2, 2, 2)
 
 
 class ResNet50(ResNet):
     """Fifty layers in bottleneck blocks, 24 million parameters."""
 
-    name, block, blocks = "resnet50", Bottleneck, (3, 4, 6, 3)
+    name, layout, blocks = "resnet50", BOTTLENECK, (3, 4, 6, 3)
 
 
 def _convolution(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Conv2d:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Self
 
-from torch import nn
+from torch import Tensor, nn
 
 from hdf_plugins.backbones.weights import Weights, check_source, load_pretrained
 
@@ -19,8 +21,10 @@ class FiveStages(nn.Module):
     Args:
         in_channels: channels of the images, 1 for grey radiographs.
         weights: ``none`` starts from He's initialisation; ``imagenet`` loads torchvision's, by
-            download or from its cache; anything else is the path of a state dict, ``.safetensors``
-            or ``.pth``. Filters for RGB are summed when the images have one channel.
+            download or from its cache; ``phantom``, for vgg16 alone, loads what travels inside the
+            package, learnt from synthetic radiographs; anything else is the path of a state dict,
+            ``.safetensors`` or ``.pth``. Filters for RGB are summed when the images have one
+            channel.
         freeze: how many of the five stages, counted from the image, stay fixed.
         width: factor on the number of channels of every convolution.
 
@@ -33,20 +37,47 @@ class FiveStages(nn.Module):
     strides: tuple[int, ...]
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+    _ends: Sequence[int]  # of the stages: the layers behind them
+    _mapped: Sequence[int]  # the layers before which a map is taken; another is what the last gives
     _frozen = 0
+
+    def __init__(self, weights: Weights, name: str, width: float) -> None:
+        super().__init__()
+        if not 0 < width <= 8:
+            raise ValueError(f"width is a factor above 0 and at most 8, not {width}")
+        if width != 1 and weights in ("imagenet", "phantom"):
+            raise ValueError(
+                f"the {weights} weights exist for width 1.0 only, not {width}: "
+                "take width: 1.0, or weights: none"
+            )
+        check_source(weights, name)
+
+    @property
+    def _layers(self) -> nn.Sequential:
+        (layers,) = self.children()
+        assert isinstance(layers, nn.Sequential)
+        return layers
 
     def stages(self) -> list[nn.Module]:
         """The five stages from the image on, which share all parameters among them."""
-        raise NotImplementedError
+        return [self._layers[start:end] for start, end in pairwise([0, *self._ends])]
 
-    def start(
-        self, layers: nn.Module, weights: Weights, name: str, first: str, freeze: int
-    ) -> None:
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Images float [B, in_channels, H, W] to maps [B, channels, h, w], from fine to coarse."""
+        maps: list[Tensor] = []
+        features = images
+        for index, layer in enumerate(self._layers):
+            if index in self._mapped:
+                maps.append(features)
+            features = layer(features)
+        return [*maps, features]
+
+    def start(self, layers: nn.Module, weights: Weights, name: str, freeze: int) -> None:
         """Load `weights` into `layers` (`load_pretrained`), unless none, and freeze stages."""
         if not 0 <= freeze <= STAGES:
             raise ValueError(f"freeze is a number of stages from 0 to {STAGES}, not {freeze}")
         if weights != "none":
-            self.mean, self.std = load_pretrained(layers, weights, name, first=first)
+            self.mean, self.std = load_pretrained(layers, weights, name)
         self._frozen = freeze
         for stage in self.stages()[:freeze]:
             stage.requires_grad_(False)
@@ -69,18 +100,6 @@ def initialize(module: nn.Module) -> None:
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         if module.bias is not None:
             nn.init.zeros_(module.bias)
-
-
-def check_options(weights: Weights, name: str, width: float) -> None:
-    """Refuse, by a ValueError, a bad width, and weights that the architecture `name` lacks."""
-    if not 0 < width <= 8:
-        raise ValueError(f"width is a factor above 0 and at most 8, not {width}")
-    if width != 1 and weights in ("imagenet", "phantom"):
-        raise ValueError(
-            f"the {weights} weights exist for width 1.0 only, not {width}: "
-            "take width: 1.0, or weights: none"
-        )
-    check_source(weights, name)
 
 
 def scaled(channels: int, width: float) -> int:

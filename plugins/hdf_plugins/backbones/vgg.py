@@ -6,12 +6,11 @@ ICLR 2015, table 1, columns A, B, D and E.
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import ClassVar
 
-from torch import Tensor, nn
+from torch import nn
 
-from hdf_plugins.backbones.stages import FiveStages, check_options, initialize, scaled
+from hdf_plugins.backbones.stages import FiveStages, initialize, scaled
 from hdf_plugins.backbones.weights import Weights
 
 
@@ -19,16 +18,10 @@ class VGG(FiveStages):
     """VGG without its classifier: six maps at strides 1, 2, 4, 8, 16 and 32.
 
     The first five are taken before each pooling, the last after the fifth. Pooling leaves out an
-    odd last row and column.
+    odd last row and column, so a side that is no multiple of 32 loses up to 31 pixels.
 
     Args:
-        weights: ``none`` starts from He's initialisation; ``imagenet`` loads torchvision's, by
-            download or from its cache; ``phantom`` loads what travels inside the package for
-            vgg16, learnt from synthetic radiographs; anything else is the path of a state dict,
-            ``.safetensors`` or ``.pth``. Filters for RGB are summed when the images have one
-            channel.
         batch_norm: normalise after every convolution.
-        freeze: how many of the five convolution stages, counted from the image, stay fixed.
     """
 
     name: ClassVar[str]
@@ -44,34 +37,17 @@ class VGG(FiveStages):
         freeze: int = 0,
         width: float = 1.0,
     ) -> None:
-        super().__init__()
         name = f"{self.name}_bn" if batch_norm else self.name
-        check_options(weights, name, width)
+        super().__init__(weights, name, width)
         channels = [scaled(count, width) for count in (64, 128, 256, 512, 512)]
         self.channels = (*channels, channels[-1])
         self.features = _layers(channels, self.convolutions, batch_norm)
         # Replaced, so that a seed gives the weights that it gave when torchvision built the layers.
         self.features[0] = nn.Conv2d(in_channels, channels[0], kernel_size=3, padding=1)
         self.features.apply(initialize)
-        self.start(self, weights, name, "features.0.weight", freeze)
-
-    def stages(self) -> list[nn.Module]:
-        """The layers cut behind every pooling."""
         pools = [i for i, layer in enumerate(self.features) if isinstance(layer, nn.MaxPool2d)]
-        return [self.features[start:end] for start, end in pairwise([0, *(i + 1 for i in pools)])]
-
-    def forward(self, images: Tensor) -> list[Tensor]:
-        """Images float [B, in_channels, H, W] to six maps [B, channels, H // stride, W // stride].
-
-        A side that is no multiple of 32 thus loses up to 31 pixels on its way to the last map.
-        """
-        maps: list[Tensor] = []
-        features = images
-        for layer in self.features:
-            if isinstance(layer, nn.MaxPool2d):
-                maps.append(features)
-            features = layer(features)
-        return [*maps, features]
+        self._mapped, self._ends = pools, [i + 1 for i in pools]
+        self.start(self, weights, name, freeze)
 
 
 class VGG11(VGG):

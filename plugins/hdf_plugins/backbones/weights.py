@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from hdf.errors import UserError, user_error
+from hdf.errors import user_error
 from hdf.files import misfits
 from hdf_plugins.backbones.eight_bits import from_eight_bits
 
@@ -55,15 +55,17 @@ def _shipped() -> dict[str, Path]:
     return {path.stem.removesuffix("-phantom"): path for path in SHIPPED.glob("*.safetensors")}
 
 
-def load_pretrained(model: nn.Module, weights: Weights, name: str, *, first: str) -> Normalization:
+def load_pretrained(model: nn.Module, weights: Weights, name: str) -> Normalization:
     """Load weights into `model`, whose parameters have torchvision's names.
 
+    What the file holds of a classifier is left out. The first convolution is adapted to the model's
+    input channels: filters for RGB are summed for grey images, so that they answer as to the same
+    grey thrice.
+
     Args:
-        model: the layers to fill; what the file holds of a classifier is left out.
+        model: the layers to fill, of which the first convolution is the first.
         weights: ``imagenet``, ``phantom``, or the path of a state dict.
         name: torchvision's name of the architecture.
-        first: the first convolution's weight. It is adapted to the model's input channels: filters
-            for RGB are summed for grey images, so that they answer as to the same grey thrice.
 
     Returns:
         The mean and standard deviation, per input channel, which the weights expect of images in
@@ -79,6 +81,7 @@ def load_pretrained(model: nn.Module, weights: Weights, name: str, *, first: str
     expected = model.state_dict()
     state = from_eight_bits(read_state(path))
     state = {k: v for k, v in state.items() if not k.startswith(CLASSIFIERS)}
+    first = next(iter(expected))
     channels, *kernel = expected[first].shape[1:]
     made_for_rgb = first in state and state[first].shape[1:] == (3, *kernel)
     if made_for_rgb and channels == 1:
@@ -102,8 +105,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise _refused(path) from error
+    except pickle.UnpicklingError:
+        state = None
     except Exception as error:  # a damaged archive raises almost anything
         raise user_error(
             f"can't read the weights in {path}: {brief(error)}. "
@@ -112,16 +115,12 @@ def read_state(path: Path) -> dict[str, Tensor]:
     if not isinstance(state, dict) or not all(
         isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
     ):
-        raise _refused(path)
+        raise user_error(
+            f"{path} is not a plain state dict (tensors by name), and nothing else is read, "
+            "because unpickling objects can run code. Save it with "
+            "torch.save(model.state_dict(), path) or as safetensors"
+        )
     return state
-
-
-def _refused(path: Path) -> UserError:
-    return user_error(
-        f"{path} is not a plain state dict (tensors by name), and nothing else is read, because "
-        "unpickling objects can run code. Save it with "
-        "torch.save(model.state_dict(), path) or as safetensors"
-    )
 
 
 def averaged(

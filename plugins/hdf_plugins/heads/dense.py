@@ -20,7 +20,7 @@ OUTLINE_DEVIATION = 1.5
 
 
 class DenseHead(OneBoxPerLabel):
-    """A decoder that reduces the backbone's pyramid to one map, and what its subclasses read there.
+    """Masks, edges or both, read from the one map to which a decoder reduces the pyramid.
 
     Args:
         stride: stride of the map that answers are read from; one of the backbone's.
@@ -43,12 +43,62 @@ class DenseHead(OneBoxPerLabel):
         width: int,
         loss: LossName,
         focal: float,
+        *,
+        masks: bool,
+        edges: bool,
     ) -> None:
         super().__init__()
         if focal < 0:
             raise ValueError(f"focal is a weight, at least 0, not {focal}")
         self.labels, self.loss_name, self.focal = labels, loss, focal
         self.decoder = PyramidDecoder(channels, strides, stride, width)
+        self.masks = nn.Conv2d(width, len(labels), kernel_size=1) if masks else None
+        self.edges = EdgePredictor(width, len(labels)) if edges else None
+
+    def forward(self, features: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Maps [B, C_i, h_i, w_i] to logits.
+
+        Returns:
+            ``masks`` [B, L, h, w]; of edges ``x`` [B, L, 2, w] and ``y`` [B, L, 2, h].
+        """
+        found = self.decoder(features)
+        masks = {} if self.masks is None else {"masks": self.masks(found)}
+        return masks if self.edges is None else masks | self.edges(found)
+
+    def loss(self, raw: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+        """The mean losses over the masks and boxes that are present, under their names.
+
+        Returns:
+            ``masks`` if the data set has any, ``projection`` for boxes without a mask, and the
+            terms of the edges.
+        """
+        terms: dict[str, Tensor] = {}
+        size = (batch.images.shape[-2], batch.images.shape[-1])
+        boxes, present = batch.targets.one_per_label(len(self.labels))
+        if self.masks is not None:
+            logits, boxed = raw["masks"], present
+            if batch.targets.masks is not None:
+                masks, known = batch.targets.masks_per_label(len(self.labels))
+                shares = F.adaptive_avg_pool2d(masks.float(), (logits.shape[-2], logits.shape[-1]))
+                terms["masks"] = masked_mean(dice_cross_entropy(logits, shares), known)
+                boxed = present & ~known
+            terms["projection"] = masked_mean(projection_loss(logits, boxes, size), boxed)
+        if self.edges is not None:
+            terms |= edge_losses(raw, boxes, present, size, self.loss_name, self.focal)
+        return terms
+
+    def answers(self, raw: dict[str, Tensor], size: tuple[int, int]) -> Answers:
+        """Boxes [B, L, 4], scores [B, L] and spread [B, L, 4].
+
+        Without edges, a label with an empty mask is NaN.
+        """
+        if self.masks is None:
+            return one_each(*read_edges(raw, size), size)
+        boxes, spread = read_outlines(raw["masks"].sigmoid(), size)
+        if self.edges is not None:
+            stride = size[1] / raw["masks"].shape[-1]
+            boxes, spread = _combined(*read_edges(raw, size), boxes, stride)
+        return one_each(boxes, spread, size)
 
 
 class EdgeSoftargmax(DenseHead):
@@ -73,23 +123,8 @@ class EdgeSoftargmax(DenseHead):
         loss: LossName = "smooth_l1",
         focal: float = 1.0,
     ) -> None:
-        super().__init__(channels, strides, labels, stride, width, loss, focal)
-        self.edges = EdgePredictor(width, len(labels))
-
-    def forward(self, features: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Maps [B, C_i, h_i, w_i] to logits ``x`` [B, L, 2, w] and ``y`` [B, L, 2, h]."""
-        found: dict[str, Tensor] = self.edges(self.decoder(features))
-        return found
-
-    def loss(self, raw: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
-        """The mean losses over the boxes that are present, under their names."""
-        boxes, present = batch.targets.one_per_label(len(self.labels))
-        size = (batch.images.shape[-2], batch.images.shape[-1])
-        return edge_losses(raw, boxes, present, size, self.loss_name, self.focal)
-
-    def answers(self, raw: dict[str, Tensor], size: tuple[int, int]) -> Answers:
-        """Boxes [B, L, 4], scores [B, L] and spread [B, L, 4]."""
-        return one_each(*read_edges(raw, size), size)
+        shape = (channels, strides, labels, stride, width)
+        super().__init__(*shape, loss, focal, masks=False, edges=True)
 
 
 class Mask(DenseHead):
@@ -123,51 +158,8 @@ class Mask(DenseHead):
         loss: LossName = "smooth_l1",
         focal: float = 1.0,
     ) -> None:
-        super().__init__(channels, strides, labels, stride, width, loss, focal)
-        self.masks = nn.Conv2d(width, len(labels), kernel_size=1)
-        self.edges = EdgePredictor(width, len(labels)) if edges else None
-
-    def forward(self, features: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Maps [B, C_i, h_i, w_i] to logits.
-
-        Returns:
-            ``masks`` [B, L, h, w]; with `edges` also ``x`` [B, L, 2, w] and ``y`` [B, L, 2, h].
-        """
-        found = self.decoder(features)
-        edges = {} if self.edges is None else self.edges(found)
-        return {"masks": self.masks(found), **edges}
-
-    def loss(self, raw: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
-        """The mean losses over the masks and boxes that are present.
-
-        Returns:
-            ``masks`` if the data set has any, ``projection`` for boxes without a mask, and the
-            terms of the edges.
-        """
-        logits, terms = raw["masks"], {}
-        size = (batch.images.shape[-2], batch.images.shape[-1])
-        boxes, present = batch.targets.one_per_label(len(self.labels))
-        boxed = present
-        if batch.targets.masks is not None:
-            masks, known = batch.targets.masks_per_label(len(self.labels))
-            shares = F.adaptive_avg_pool2d(masks.float(), (logits.shape[-2], logits.shape[-1]))
-            terms["masks"] = masked_mean(dice_cross_entropy(logits, shares), known)
-            boxed = present & ~known
-        terms["projection"] = masked_mean(projection_loss(logits, boxes, size), boxed)
-        if self.edges is not None:
-            terms |= edge_losses(raw, boxes, present, size, self.loss_name, self.focal)
-        return terms
-
-    def answers(self, raw: dict[str, Tensor], size: tuple[int, int]) -> Answers:
-        """Boxes [B, L, 4], scores [B, L] and spread [B, L, 4].
-
-        Without `edges`, a label with an empty mask is NaN.
-        """
-        boxes, spread = read_outlines(raw["masks"].sigmoid(), size)
-        if self.edges is not None:
-            stride = size[1] / raw["masks"].shape[-1]
-            boxes, spread = _combined(*read_edges(raw, size), boxes, stride)
-        return one_each(boxes, spread, size)
+        shape = (channels, strides, labels, stride, width)
+        super().__init__(*shape, loss, focal, masks=True, edges=edges)
 
 
 def _combined(

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,7 +18,6 @@ from hdf.boxes import mask_bounds
 from hdf.errors import Problem, suggest, user_error
 from hdf.images import read_mask
 from hdf_plugins.loaders.folders import Folder, mask_folders, read_masks, tried
-from hdf_plugins.phantom.radiograph import largest_component
 
 Masks = dict[str, dict[str, list[Path]]]
 """The masks of each image, by its id and by their label."""
@@ -120,14 +120,29 @@ def _target(masks: dict[str, Path]) -> Target:
             message = "the mask has {} x {} pixels; another of this image has {} x {}"
             raise user_error(message.format(*size, *frame), where=str(path))
         if mask.any():
-            bounds[label] = mask_bounds(_largest_part(mask))
+            bounds[label] = mask_bounds(largest_component(mask))
     boxes = torch.stack(list(bounds.values())) if bounds else torch.zeros(0, 4)
     return Target(boxes, tuple(bounds), frame=frame)
 
 
 def _largest_parts(image: Path, masks: Sequence[Path]) -> Tensor:
-    return torch.stack([_largest_part(mask) for mask in read_masks(image, masks)])
+    return torch.stack([largest_component(mask) for mask in read_masks(image, masks)])
 
 
-def _largest_part(mask: Tensor) -> Tensor:
-    return torch.from_numpy(largest_component(mask.numpy()))
+def largest_component(mask: Tensor) -> Tensor:
+    """The largest part of a mask whose pixels share sides; of equal ones the first from the top.
+
+    Args:
+        mask: bool [H, W].
+
+    Returns:
+        bool [H, W]; empty where `mask` is.
+    """
+    from scipy.ndimage import label  # a loader that reads no masks need not wait for scipy
+
+    numbers, count = label(mask.numpy())
+    if count < 2:
+        return mask
+    areas = np.bincount(numbers.ravel())
+    areas[0] = 0  # the background
+    return torch.from_numpy(numbers == areas.argmax())

@@ -164,10 +164,8 @@ class Examination:
     thorax: Thorax
     beam: Beam
     exposure: Exposure
-    bones: list[Tubes]
     vessels: list[Tubes]
-    airways: list[Tubes]
-    devices: list[Tubes]
+    others: list[Tubes]  # bones, airways and devices
     lungs: Parenchyma
     bowel: float  # standard deviation of the thickness of the bowel's content, cm
     noise: int  # seed of the quantum noise, collimation and marker
@@ -178,14 +176,14 @@ def make_phantom(seed: int, index: int, size: tuple[int, int]) -> Examination:
     thorax, beam = place_patient(seed, index, size)
     inside, film = _stream(seed, index, 1), _stream(seed, index, 2)
     scale = thorax.scale
+    bones, vessels = make_skeleton(inside), make_vessels(inside)
+    others = [*bones, *make_airways(inside), *make_devices(inside)]
     return Examination(
         thorax=thorax,
         beam=beam,
         exposure=draw_exposure(film, thorax.habitus),
-        bones=[part.scaled(scale) for part in make_skeleton(inside)],
-        vessels=[part.scaled(scale) for part in make_vessels(inside)],
-        airways=[part.scaled(scale) for part in make_airways(inside)],
-        devices=[part.scaled(scale) for part in make_devices(inside)],
+        vessels=[part.scaled(scale) for part in vessels],
+        others=[part.scaled(scale) for part in others],
         lungs=make_parenchyma(inside, scale),
         bowel=float(inside.uniform(0.2, 1.6)),
         noise=int(film.integers(2**62)),

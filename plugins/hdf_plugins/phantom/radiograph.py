@@ -12,10 +12,10 @@ from threading import Lock
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from hdf_plugins.loaders.mask_boxes import largest_component
 from hdf_plugins.phantom.film import burn_marker, collimate, expose, smooth
 from hdf_plugins.phantom.lungs import BOWEL, lung_density, texture
 from hdf_plugins.phantom.patient import Examination, Thorax, make_phantom
@@ -98,7 +98,7 @@ def attenuation(phantom: Examination, noise: torch.Generator) -> Tensor:
     vessels, strokes = torch.zeros(2, beam.size[0] + 2, beam.size[1] + 2)
     for part in phantom.vessels:
         stroke(vessels, beam, part, step=0.7)
-    for part in (*phantom.bones, *phantom.airways, *phantom.devices):
+    for part in phantom.others:
         stroke(strokes, beam, part)
     inside = (air / 3).clamp(max=1)
     soft += vessels[1:-1, 1:-1] * inside
@@ -177,13 +177,5 @@ def organ_masks(thorax: Thorax, beam: Beam) -> Tensor:
     middle = hiding + len(thorax.left_lung)
     parts = (slice(len(thorax.heart)), slice(hiding, middle), slice(middle, None))
     heart, *lungs = (fill(left[part], right[part], beam.size) for part in parts)
-    masks = [heart, *(lung & ~hidden for lung in lungs)]
-    return torch.from_numpy(np.stack([largest_component(mask) for mask in masks]))
-
-
-def largest_component(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The largest 4-connected component of a mask, bool [H, W]; of equal ones the top one."""
-    from scipy.ndimage import label  # an image alone needs no SciPy, which is slow to import
-
-    numbers, count = label(mask)
-    return mask if count < 2 else numbers == np.bincount(numbers[mask]).argmax()
+    masks = map(torch.from_numpy, [heart, *(lung & ~hidden for lung in lungs)])
+    return torch.stack([largest_component(mask) for mask in masks])

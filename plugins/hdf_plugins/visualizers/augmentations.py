@@ -21,9 +21,6 @@ class Augmentations:
     Args:
         count: how many images, at most a training batch; fewer if they are large.
         draws: how often each is augmented.
-
-    Raises:
-        ValueError: count or draws is below 1.
     """
 
     when = "end"

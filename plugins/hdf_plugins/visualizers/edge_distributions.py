@@ -48,9 +48,6 @@ class EdgeDistributions:
         labels: the labels that the recipe detects.
         count: how many images, evenly spaced in the validation set; 12 make a page.
         label: the label whose edges are drawn; by default the first of ``data.labels``.
-
-    Raises:
-        ValueError: count is below 1, or no such label is in ``data.labels``.
     """
 
     when = "end"

@@ -55,7 +55,6 @@ class GradCam:
         label: the label whose box is explained; by default the first of ``data.labels``.
 
     Raises:
-        ValueError: count is below 1, or no such label is in ``data.labels``.
         hdf.UserError: Captum is not installed.
     """
 

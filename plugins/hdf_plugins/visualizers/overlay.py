@@ -15,9 +15,6 @@ class Overlay:
 
     Args:
         count: how many images, evenly spaced in the validation set; 12 make a page.
-
-    Raises:
-        ValueError: count is below 1.
     """
 
     when = "end"
@@ -36,9 +33,6 @@ class Worst(Overlay):
 
     Args:
         count: how many images; 12 make a page.
-
-    Raises:
-        ValueError: count is below 1.
     """
 
     def draw(self, view: View, folder: Path) -> list[Path]:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from hdf_plugins.augmentations.base import LEVELS, apply_curve
+from hdf_plugins.augmentations.base import LEVELS, DrawnIntensity, apply_curve
 from hdf_plugins.augmentations.intensity import inversion
 from hdf_plugins.augmentations.tone import HistogramMatching, LowFrequency, ToneCurve
 from tests.plugins.augmentations.same_images import SIZE, augmented, same_images
@@ -36,6 +36,13 @@ def test_tone_curves_of_no_strength_change_nothing() -> None:
     torch.testing.assert_close(
         augmented(ToneCurve(strength=0.0, p=1.0), batch), batch.images, atol=1e-5, rtol=0
     )
+
+
+@pytest.mark.parametrize("module", [ToneCurve(p=1.0), HistogramMatching(p=1.0)])
+def test_grey_values_may_come_from_outside_0_to_1(module: DrawnIntensity) -> None:
+    images = torch.stack([RAMP, 1.5 - 2 * RAMP])
+    found = module(images)
+    assert found.isfinite().all() and found.min() >= 0 and found.max() <= 1
 
 
 def _dark_and_bright(count: int = 8) -> Tensor:

@@ -12,8 +12,7 @@ from PIL import Image
 
 from hdf import Sample, UserError
 from hdf_plugins.loaders.csv_boxes import CsvBoxes
-from hdf_plugins.loaders.mask_boxes import MaskBoxes
-from hdf_plugins.phantom.radiograph import largest_component
+from hdf_plugins.loaders.mask_boxes import MaskBoxes, largest_component
 
 LABELS = ("heart", "lung")
 
@@ -122,10 +121,10 @@ def test_an_image_may_lack_a_label(folder: Path) -> None:
 
 
 def test_parts_that_touch_at_a_corner_are_two() -> None:
-    mask = np.zeros((4, 4), bool)
+    mask = torch.zeros(4, 4, dtype=torch.bool)
     mask[0, :3] = mask[1, 3] = mask[2:, 0] = True
-    assert np.argwhere(largest_component(mask)).tolist() == [[0, 0], [0, 1], [0, 2]]
-    assert not largest_component(np.zeros((3, 3), bool)).any()
+    assert largest_component(mask).nonzero().tolist() == [[0, 0], [0, 1], [0, 2]]
+    assert not largest_component(torch.zeros(3, 3, dtype=torch.bool)).any()
 
 
 DATA = os.environ.get("HDF_TEST_DATA", "")

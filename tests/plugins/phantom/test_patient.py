@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from hdf.boxes import mask_bounds
+from hdf_plugins.loaders.mask_boxes import largest_component
 from hdf_plugins.phantom.organs import draw_heart_box, make_heart
 from hdf_plugins.phantom.patient import make_thorax, place_patient
-from hdf_plugins.phantom.radiograph import largest_component, organ_masks
+from hdf_plugins.phantom.radiograph import organ_masks
 
 COUNT, SIZE = 400, (224, 224)
 EXPECTED = {  # fractions of the image: mean, standard deviation
@@ -79,10 +80,10 @@ def test_all_organs_are_in_the_image(boxes: np.ndarray) -> None:
 
 @pytest.mark.parametrize("index", range(30))
 def test_masks_are_single_blobs_apart_from_each_other(index: int) -> None:
-    masks = masks_of(index, (96, 96)).numpy()
+    masks = masks_of(index, (96, 96))
     assert masks.sum(0).max() == 1
     for mask in masks:
-        assert np.array_equal(largest_component(mask), mask)
+        assert torch.equal(largest_component(mask), mask)
 
 
 def test_masks_at_two_resolutions_agree() -> None:
@@ -92,7 +93,7 @@ def test_masks_at_two_resolutions_agree() -> None:
 
 
 def test_largest_component_drops_the_small_parts() -> None:
-    mask = np.zeros((8, 8), dtype=bool)
+    mask = torch.zeros(8, 8, dtype=torch.bool)
     mask[0:2, 0:2] = True  # a corner alone touches the next part: not connected
     mask[2:7, 2:4] = True
     mask[5, 2:8] = True
@@ -103,8 +104,8 @@ def test_largest_component_drops_the_small_parts() -> None:
 
 
 def test_largest_component_of_nothing_and_of_everything() -> None:
-    for mask in (np.zeros((4, 5), dtype=bool), np.ones((4, 5), dtype=bool)):
-        assert np.array_equal(largest_component(mask), mask)
+    for mask in (torch.zeros(4, 5, dtype=torch.bool), torch.ones(4, 5, dtype=torch.bool)):
+        assert torch.equal(largest_component(mask), mask)
 
 
 def test_mask_bounds_are_on_pixel_edges() -> None:

@@ -44,10 +44,9 @@ def _in_folder(folder: Path) -> list[Path]:
     folds = sorted(folder.glob("fold-*"), key=lambda fold: (len(fold.name), fold.name))
     found = [run / "best.safetensors" for run in folds or [folder]]
     missing = [str(path) for path in found if not path.is_file()]
-    if folds and missing:
-        message = f"the cross-validation is not finished: {', '.join(missing)} is missing"
-        raise user_error(message, where=str(folder))
     if missing:
         message = "contains neither best.safetensors nor the folds of a cross-validation"
+        if folds:
+            message = f"the cross-validation is not finished: {', '.join(missing)} is missing"
         raise user_error(message, where=str(folder))
     return found
