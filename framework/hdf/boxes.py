@@ -45,6 +45,24 @@ def mask_bounds(masks: Tensor) -> Tensor:
     return torch.stack([x0, y0, x1, y1], -1).float()
 
 
+def largest_component(mask: Tensor) -> Tensor:
+    """The largest part of a mask whose pixels share sides; of equal ones the first from the top.
+
+    Args:
+        mask: bool [H, W], on the CPU.
+
+    Returns:
+        bool [H, W]; empty where `mask` is.
+    """
+    from scipy.ndimage import label  # not above: boxes alone need no SciPy
+
+    numbers, count = label(mask.numpy())
+    if count < 2:
+        return mask
+    parts = torch.from_numpy(numbers)
+    return parts == parts.flatten().bincount()[1:].argmax() + 1
+
+
 def _extent(occupied: Tensor) -> tuple[Tensor, Tensor]:
     count = occupied.shape[-1]
     any_set = occupied.any(-1)

@@ -93,7 +93,6 @@ def _run(world: World, arguments: RunArguments) -> None:
     from rich.console import Console
 
     from hdf.console.progress import Reporter
-    from hdf.console.scores import more_lines
     from hdf.runs.run_folder import RunFolder
     from hdf.training.run import run_recipe
 
@@ -105,6 +104,8 @@ def _run(world: World, arguments: RunArguments) -> None:
     folder = _folder(checked, arguments)
     report = reporter()
     summary = run_recipe(checked, registry, folder, report, world)
+    from hdf.console.scores import more_lines
+
     scores = summary["metrics"]["val"]
     low, high = scores["iou_mean_95"]
     report.say(

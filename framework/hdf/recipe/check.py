@@ -16,7 +16,6 @@ from pydantic import ValidationError
 from hdf.errors import Problem, UserError, placed, user_error
 from hdf.recipe.load import Node, RecipePath, dump, parse, read_text
 from hdf.recipe.merge import Source, differing
-from hdf.recipe.problems import problems
 from hdf.recipe.schema import Recipe
 from hdf.recipe.splits import ListSplit
 from hdf.registry.kinds import COMPONENTS
@@ -250,6 +249,8 @@ class _Reader:
     def _refuse(
         self, error: ValidationError, path: RecipePath = (), known: list[str] | None = None
     ) -> None:
+        from hdf.recipe.problems import problems  # not above: only mistakes need it
+
         self.errors.append(UserError(problems(error, self.tree, path, known)))
 
 

@@ -11,7 +11,6 @@ from hdf.console.progress import Reporter
 from hdf.evaluation.evaluate import Evaluation
 from hdf.training.prepare import Run
 from hdf.types import RunFacts
-from hdf.visualize.view import NetworkImages, View
 
 
 def tell(run: Run, reporter: Reporter, event: str, **facts: Any) -> None:
@@ -68,6 +67,8 @@ def draw(
     chosen = [visualizer for visualizer in run.visualizers if visualizer.when == when]
     if not chosen:
         return
+    from hdf.visualize.view import NetworkImages, View  # not above: for visualizers alone
+
     store, train, batch_size = run.store, run.split.train, run.recipe.train.batch_size
     images = NetworkImages(store, evaluation.index, train, batch_size, run.augment, run.recipe.seed)
     view = View(

@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -26,7 +26,9 @@ from hdf.registry.registry import Registry
 from hdf.runs.run_folder import RunFolder
 from hdf.runtime.device import Compute, choose_compute
 from hdf.runtime.world import ALONE, World
-from hdf.training.start import Start, find_start
+
+if TYPE_CHECKING:  # most runs start from nothing
+    from hdf.training.start import Start
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,8 @@ def prepare(
         detector = build_model(checked)
         start = None
         if checked.recipe.train.init_from is not None:  # looked for before images are read
+            from hdf.training.start import find_start
+
             with placed(checked.where("train", "init_from")):
                 start = find_start(checked.recipe.train.init_from, detector, reporter)
     dataset = read_shared(checked, components.loader, reporter, world)

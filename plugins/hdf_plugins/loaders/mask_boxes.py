@@ -9,12 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from hdf import Sample, Target, UserError
-from hdf.boxes import mask_bounds
+from hdf.boxes import largest_component, mask_bounds
 from hdf.errors import Problem, suggest, user_error
 from hdf.images import read_mask
 from hdf_plugins.loaders.folders import Folder, mask_folders, read_masks, tried
@@ -127,22 +126,3 @@ def _target(masks: dict[str, Path]) -> Target:
 
 def _largest_parts(image: Path, masks: Sequence[Path]) -> Tensor:
     return torch.stack([largest_component(mask) for mask in read_masks(image, masks)])
-
-
-def largest_component(mask: Tensor) -> Tensor:
-    """The largest part of a mask whose pixels share sides; of equal ones the first from the top.
-
-    Args:
-        mask: bool [H, W].
-
-    Returns:
-        bool [H, W]; empty where `mask` is.
-    """
-    from scipy.ndimage import label  # a loader that reads no masks need not wait for scipy
-
-    numbers, count = label(mask.numpy())
-    if count < 2:
-        return mask
-    areas = np.bincount(numbers.ravel())
-    areas[0] = 0  # the background
-    return torch.from_numpy(numbers == areas.argmax())

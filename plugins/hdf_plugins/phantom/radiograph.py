@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hdf_plugins.loaders.mask_boxes import largest_component
+from hdf.boxes import largest_component
 from hdf_plugins.phantom.film import burn_marker, collimate, expose, smooth
 from hdf_plugins.phantom.lungs import BOWEL, lung_density, texture
 from hdf_plugins.phantom.patient import Examination, Thorax, make_phantom

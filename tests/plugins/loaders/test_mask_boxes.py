@@ -11,8 +11,9 @@ import torch
 from PIL import Image
 
 from hdf import Sample, UserError
+from hdf.boxes import largest_component
 from hdf_plugins.loaders.csv_boxes import CsvBoxes
-from hdf_plugins.loaders.mask_boxes import MaskBoxes, largest_component
+from hdf_plugins.loaders.mask_boxes import MaskBoxes
 
 LABELS = ("heart", "lung")
 

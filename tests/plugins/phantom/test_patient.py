@@ -5,8 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from hdf.boxes import mask_bounds
-from hdf_plugins.loaders.mask_boxes import largest_component
+from hdf.boxes import largest_component, mask_bounds
 from hdf_plugins.phantom.organs import draw_heart_box, make_heart
 from hdf_plugins.phantom.patient import make_thorax, place_patient
 from hdf_plugins.phantom.radiograph import organ_masks

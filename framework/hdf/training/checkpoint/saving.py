@@ -8,17 +8,18 @@ import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hdf.console.progress import Reporter
 from hdf.errors import Problem, UserError
 from hdf.files.atomic import replacing, write_text
-from hdf.models.file import load_model, save_model
 from hdf.recipe.merge import differing
 from hdf.runs.run_folder import BEST, RESOLVED, RunFolder
-from hdf.training.checkpoint.store import Checkpoint, find_checkpoint, save_checkpoint, settle
 from hdf.training.prepare import Run
 from hdf.training.state import TrainingState
+
+if TYPE_CHECKING:  # what writes and reads files is imported when it is needed
+    from hdf.training.checkpoint.store import Checkpoint
 
 
 class Saver:
@@ -38,6 +39,9 @@ class Saver:
         """Write a checkpoint; all processes must call it, unless the epoch's steps are over."""
         run, state = self.run, self.state.state_dict()
         if run.world.is_writer:
+            from hdf.models.file import save_model
+            from hdf.training.checkpoint.store import save_checkpoint
+
             save_checkpoint(
                 run.folder.checkpoints,
                 {**state, "identity": run.identity},
@@ -58,10 +62,14 @@ class Saver:
     def save_best(self) -> None:
         """Let ``best.safetensors`` hold what is evaluated now."""
         if self.run.world.is_writer:
+            from hdf.models.file import save_model
+
             save_model(self.state.detector, self.run.folder.best)
 
     def load_best(self) -> None:
         """Evaluate ``best.safetensors`` from here on; only the writer may have the file."""
+        from hdf.models.file import load_model
+
         run = self.run
         own = load_model(run.folder.best, run.registry).state_dict() if run.world.is_writer else {}
         self.state.detector.load_state_dict(run.world.broadcast(own))
@@ -77,6 +85,8 @@ def go_on(run: Run, reporter: Reporter) -> dict[str, Any] | None:
         UserError: another process is at work there, no checkpoint is whole, or it is of another
             recipe or other data; nothing is changed then.
     """
+    from hdf.training.checkpoint.store import find_checkpoint
+
     folder = run.folder
     folder.take()
     try:
@@ -120,6 +130,8 @@ def _tidy(
     folder: RunFolder, checkpoint: Checkpoint, state: Mapping[str, Any], reporter: Reporter
 ) -> None:
     """``timing.jsonl`` keeps the lines of epochs that are done again, for their time was spent."""
+    from hdf.training.checkpoint.store import settle
+
     best = checkpoint.path / BEST
     if best.exists():
         with replacing(folder.best) as temporary:
