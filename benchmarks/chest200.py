@@ -20,7 +20,7 @@ from benchmarks.command import masked, run_hdf
 from hdf.data.split import split_samples
 from hdf.evaluation.comparison import Comparison
 from hdf.evaluation.coverage import cross_coverage
-from hdf.evaluation.labelled_folder import assess, compare
+from hdf.evaluation.labelled_folder import assess
 from hdf.evaluation.metrics import mean_interval
 from hdf.evaluation.ratio_metrics import ratios_of
 from hdf.inference.predictor import Predictor
@@ -82,10 +82,9 @@ def out_of_fold(chest: Path, runs: Sequence[Path], views: int) -> tuple[Comparis
     """All images, each answered by the models of its fold, and the fold of each true box."""
     parts, folds = [], []
     for number, (predictor, samples) in enumerate(each_fold(chest, runs, views)):
-        found = assess(predictor, samples)
-        parts.append(compare(found, predictor.detectors[0].spec))
+        parts.append(assess(predictor, samples, lambda done, of: None))
         folds += [number] * len(parts[-1].matches.label)
-    return Comparison.joined(parts), torch.tensor(folds)
+    return Comparison.concatenate(parts), torch.tensor(folds)
 
 
 def each_fold(

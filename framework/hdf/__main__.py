@@ -26,12 +26,12 @@ def main() -> None:
 
 
 def heed_ctrl_c() -> None:
-    """Handle SIGINT by `heed` from now on, unless it is ignored, as below ``nohup``."""
+    """Handle SIGINT by `handle_interrupt` from now on, unless it is ignored, as below ``nohup``."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, heed)
+        signal.signal(signal.SIGINT, handle_interrupt)
 
 
-def heed(number: int, frame: FrameType | None) -> None:
+def handle_interrupt(number: int, frame: FrameType | None) -> None:
     """Handle SIGINT like Python, but end the process at once during an import.
 
     An exception would pass through the code that is being imported. Training handles signals in its

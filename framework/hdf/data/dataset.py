@@ -23,7 +23,7 @@ from hdf.data.store import (
     refuse_unusable,
 )
 from hdf.errors import UserError, placed, user_error
-from hdf.models.build import blamed_on
+from hdf.models.build import errors_of
 from hdf.models.detector import uses_masks
 from hdf.recipe.check import CheckedRecipe, Part
 from hdf.runtime.world import World
@@ -61,7 +61,7 @@ def list_samples(checked: CheckedRecipe, loader: Any) -> list[Sample]:
 
 def samples_of(part: Part, loader: Any) -> list[Sample]:
     """As `list_samples`, for a loader that no recipe names; `part` names it in messages."""
-    with blamed_on(part, "records"):
+    with errors_of(part, "records"):
         samples = loader.records()
     if not isinstance(samples, list) or not all(isinstance(item, Sample) for item in samples):
         message = f"{part.component.title}: records must give a list of hdf.Sample"

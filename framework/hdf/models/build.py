@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def blamed_on(
+def errors_of(
     part: Part, doing: str, mistakes: tuple[type[Exception], ...] = (ValueError, OSError)
 ) -> Iterator[None]:
     """Report errors of the block at the recipe's line of a component.
@@ -62,7 +62,7 @@ def build(part: Part, **supplied: Any) -> Any:
     """
     taken = {name: value for name, value in supplied.items() if name in part.options.supplied}
     values = _with_loaders(part, supplied)
-    with blamed_on(part, "construction"):
+    with errors_of(part, "construction"):
         return part.component.load()(**taken, **values)
 
 
@@ -161,7 +161,7 @@ def _augment(modules: list[Any], *settings: Any) -> Augment:
 
 def _augmentation(part: Part, **supplied: Any) -> Any:
     module = build(part, **supplied)
-    with blamed_on(part, "augmentation"):
+    with errors_of(part, "augmentation"):
         _augment([module], supplied["image_size"])
     return module
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from hdf.errors import user_error
-from hdf.models.build import blamed_on
+from hdf.models.build import errors_of
 from hdf.models.detector import Detector, uses_masks
 from hdf.recipe.check import Part
 from hdf.runtime.device import Compute
@@ -84,7 +84,7 @@ def _large_enough(detector: Detector) -> Iterator[None]:
 
 @contextmanager
 def _asking(part: Part, method: str) -> Iterator[None]:
-    with blamed_on(part, method, mistakes=()):
+    with errors_of(part, method, mistakes=()):
         try:
             yield
         except Mismatch as error:

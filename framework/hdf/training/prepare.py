@@ -17,7 +17,7 @@ from hdf.data.dataset import read_shared, refuse_unlearnable
 from hdf.data.split import Split
 from hdf.data.store import Store
 from hdf.errors import placed, user_error
-from hdf.models.build import blamed_on, build_components, build_model
+from hdf.models.build import build_components, build_model, errors_of
 from hdf.models.detector import Detector
 from hdf.models.dry_run import fault_with_one_image, try_detector
 from hdf.recipe.check import CheckedRecipe
@@ -98,7 +98,7 @@ def prepare(
     with world.writer_first():
         refuse_unlearnable(checked, dataset)
         backbone, head = checked.parts["model", "backbone"], checked.parts["model", "head"]
-        with blamed_on(head, "fit"):
+        with errors_of(head, "fit"):
             detector.fit(store.targets[split.train])
         if start is not None:
             detector.load_state_dict(start.tensors, strict=False)  # they may know better

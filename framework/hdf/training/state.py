@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from hdf.errors import placed, user_error
-from hdf.models.build import blamed_on
+from hdf.models.build import errors_of
 from hdf.models.detector import Detector
 from hdf.models.feature_cache import FeatureCache
 from hdf.recipe.schema import EarlyStopping, Train
@@ -126,7 +126,7 @@ def new_state(run: Run, steps: int, cache: FeatureCache | None = None) -> Traini
     if settings.compile:
         with placed(run.checked.where("train", "compile")):
             compile_detector(detector, settings.batch_size, run.compute)
-    with blamed_on(run.checked.parts["model", "backbone"], "stages"):
+    with errors_of(run.checked.parts["model", "backbone"], "stages"):
         factors = rate_factors(detector.backbone, settings.backbone_lr, settings.layer_decay)
     optimizer = build_optimizer(detector, settings.optimizer, factors)
     learner = Learner(
