@@ -16,6 +16,7 @@ from rich.console import Console
 from hdf.console.progress import Reporter
 from hdf.errors import Interrupted, UserError
 from hdf.evaluation.evaluate import Evaluator
+from hdf.models import file
 from hdf.models.feature_cache import FeatureCache
 from hdf.recipe.check import check_recipe
 from hdf.recipe.merge import resolve
@@ -23,7 +24,7 @@ from hdf.registry.registry import Registry, discover
 from hdf.report import report
 from hdf.runs.run_folder import RunFolder, state_of, status_of
 from hdf.training import finish, trainer
-from hdf.training.checkpoint import saving, store
+from hdf.training.checkpoint import store
 from hdf.training.checkpoint.saving import Saver
 from hdf.training.learner import Learner
 from hdf.training.run import run_recipe
@@ -157,7 +158,7 @@ def test_remembered_maps_come_from_the_batches_that_they_came_from(
         (Evaluator, "evaluate", 5),
         (trainer, "draw", 2),
         (Saver, "save_best", 2),
-        (saving, "save_model", 2),
+        (file, "save_model", 2),
         (store, "_prove", 3),
         (store, "sync_folder", 2),
         (finish, "learn_doubt", 1),

@@ -1,4 +1,4 @@
 """The command line: a module for each command or two, which imports nothing before it is needed.
 
-A command parses its arguments, calls one function of the packages below, and says what came of it.
+A command parses its arguments, calls one function of the packages below, and reports the result.
 """

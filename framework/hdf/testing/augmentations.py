@@ -74,7 +74,7 @@ def check_augmentation(
             return BoxErrors(0.0, 0, 0)
         # Others may change the level that a shape's edge is read from.
         moved = Augment(moving, image_size, box_bounds)
-        return _check_boxes(moved, image_size, draws, tolerance, seed)
+        return _check_boxes(moved, image_size, box_bounds, draws, tolerance, seed)
 
 
 def _check_images(augment: Augment, image_size: tuple[int, int], seed: int) -> None:
@@ -104,9 +104,14 @@ def _check_images(augment: Augment, image_size: tuple[int, int], seed: int) -> N
 
 
 def _check_boxes(
-    augment: Augment, image_size: tuple[int, int], draws: int, tolerance: float, seed: int
+    augment: Augment,
+    image_size: tuple[int, int],
+    bounds: BoxBounds,
+    draws: int,
+    tolerance: float,
+    seed: int,
 ) -> BoxErrors:
-    bounds, (height, width) = augment.box_bounds, image_size
+    height, width = image_size
     largest, compared, dropped = 0.0, 0, 0
     for step, start in enumerate(range(0, draws, 100)):
         batch = painted_batch(min(100, draws - start), image_size, bounds, seed + start)
