@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -134,21 +135,28 @@ def review(path: Path) -> None:
     if missing():
         print(f"{path.name} is left as it is: {missing()}")
         return
+    from selenium.common.exceptions import StaleElementReferenceException
     from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.support.wait import WebDriverWait
 
     with tempfile.TemporaryDirectory() as place:
         films, shot = Path(place) / "films", Path(place) / "shot.png"
         write_films(films, 1024, count=12, rendered=12)
-        with reviewing(films) as address, chromium(1200, 887) as browser:
-            browser.get(address)
-            wait = WebDriverWait(browser, 60)
-            wait.until(lambda _: "predicting" not in browser.find_element("id", "counts").text)
-            wait.until(lambda _: browser.find_element("id", "film").get_attribute("data-name"))
-            ActionChains(browser).send_keys(*["\ue007"] * 3).perform()
+
+        def dragged(browser: Any) -> bool:
             grip = browser.find_element("css selector", "[data-label=heart] [data-edges=x1]")
             drag = ActionChains(browser).move_to_element(grip).click_and_hold()
             drag.move_by_offset(-24, 0).release().perform()
+            return True
+
+        with reviewing(films) as address, chromium(1200, 887) as browser:
+            browser.get(address)
+            # The page draws boxes anew when a prediction comes.
+            wait = WebDriverWait(browser, 60, ignored_exceptions=[StaleElementReferenceException])
+            wait.until(lambda _: "predicting" not in browser.find_element("id", "counts").text)
+            wait.until(lambda _: browser.find_element("id", "film").get_attribute("data-name"))
+            ActionChains(browser).send_keys(*["\ue007"] * 3).perform()
+            wait.until(dragged)
             wait.until(lambda _: browser.find_element("id", "saved").text == "All changes saved")
             browser.save_screenshot(str(shot))
         with Image.open(shot) as picture:

@@ -188,3 +188,30 @@ def test_neither_a_typo_nor_a_second_check_imports_torch(
     assert typo == (2, set())
     assert imported() == (0, slow - {" matplotlib"})
     assert imported() == (0, set())
+
+
+OWN = """\
+import hdf
+
+class Own:
+    def __init__(self) -> None:
+        if {refuses}:
+            raise ValueError("no such data")
+    def records(self):
+        return []
+
+@hdf.hookimpl
+def hdf_loaders(register):
+    register("own", Own)
+"""
+
+
+def test_files_of_one_name_in_two_folders_are_two_plugins(tmp_path: Path, hdf: Hdf) -> None:
+    for folder, refuses in (("first", False), ("second", True)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "own.py").write_text(OWN.format(refuses=refuses))
+    recipe = ("check", "vgg16_mse", "data.loader={use: own}", "augment=[]", "visualize=[]")
+    for folder, code in (("first", 0), ("first", 0), ("second", 2)):
+        done = hdf(*recipe, "--plugins-dir", str(tmp_path / folder))
+        assert done.returncode == code, done.stderr
+    assert "no such data" in done.stderr

@@ -22,6 +22,7 @@ from hdf import __version__
 from hdf.errors import UserError
 from hdf.files.atomic import cache_folder, read_text, write_text
 from hdf.recipe.check import CheckedRecipe
+from hdf.registry.discovery import FOLDER_MODULE
 from hdf.registry.registry import Component
 
 KEPT = 32
@@ -94,7 +95,9 @@ def _key(checked: CheckedRecipe) -> str:
     parts = [(_home(part.component), part.component.provider) for part in checked.all_parts()]
     variables = {name: os.environ[name] for name in os.environ if name.startswith(VARIABLES)}
     python = [sys.version, sys.executable, sys.path, os.fspath(Path.cwd())]
-    return _digest([__version__, checked.resolved(), parts, variables, python])[:24]
+    modules = [module for name, module in sys.modules.items() if name.startswith(FOLDER_MODULE)]
+    folder = sorted(str(module.__file__) for module in modules)
+    return _digest([__version__, checked.resolved(), parts, folder, variables, python])[:24]
 
 
 def _home(component: Component) -> str:
