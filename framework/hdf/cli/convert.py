@@ -16,7 +16,7 @@ from hdf.errors import UserError, user_error
 
 if TYPE_CHECKING:
     from hdf.recipe.check import CheckedRecipe
-    from hdf.tools.convert import Film
+    from hdf.tools.convert import LabelledImage
     from hdf.types import Sample
 
 
@@ -78,7 +78,7 @@ def _checked(source: str, options: Sequence[str], plugins_dir: Path | None) -> C
     return check_recipe(merged, discover(plugins_dir))
 
 
-def _films(checked: CheckedRecipe) -> dict[str, Film]:
+def _films(checked: CheckedRecipe) -> dict[str, LabelledImage]:
     """The images with their boxes, by name; those with faults are left out if the recipe says so.
 
     A `UserError` has all faults, or says that there is no box at all.
@@ -88,7 +88,7 @@ def _films(checked: CheckedRecipe) -> dict[str, Film]:
 
     data, part = checked.recipe.data, checked.parts["data", "loader"]
     samples = list_samples(checked, build(part, labels=data.labels, image_size=data.image_size))
-    films: dict[str, Film] = {}
+    films: dict[str, LabelledImage] = {}
     errors: list[UserError] = []
     for sample in samples:
         try:
@@ -107,10 +107,10 @@ def _films(checked: CheckedRecipe) -> dict[str, Film]:
     return films
 
 
-def _film(sample: Sample) -> Film:
+def _film(sample: Sample) -> LabelledImage:
     from hdf.data.decode import fault_of, target_of
     from hdf.images import image_size
-    from hdf.tools.convert import Film
+    from hdf.tools.convert import LabelledImage
 
     if error := fault_of(sample):
         raise error
@@ -119,7 +119,8 @@ def _film(sample: Sample) -> Film:
     path, size = sample.files[0], image_size(sample.files[0])
     target = target_of(sample, size, sample.target.labels if sample.target else ())
     boxes = list(zip(target.labels, target.boxes.tolist(), strict=True))
-    return Film(_name(sample.id, path), size, boxes, sample.group * (sample.group != sample.id))
+    patient = "" if sample.group == sample.id else sample.group
+    return LabelledImage(_name(sample.id, path), size, boxes, patient)
 
 
 def _name(id: str, path: Path) -> str:
@@ -144,7 +145,7 @@ def _write_folder(out: Path, files: dict[str, str]) -> None:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _tell(films: Sequence[Film], form: str) -> None:
+def _tell(films: Sequence[LabelledImage], form: str) -> None:
     counts = Counter(label for film in films for label, _ in film.boxes)
     told = ", ".join(f"{count} {label}" for label, count in sorted(counts.items()))
     without = sum(not film.boxes for film in films)

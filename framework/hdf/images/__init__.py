@@ -13,6 +13,7 @@ from hdf.images.reading import (
     passed_over,
     read_image,
     read_mask,
+    stem_of,
 )
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "passed_over",
     "read_image",
     "read_mask",
+    "stem_of",
 ]

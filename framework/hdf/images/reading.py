@@ -148,6 +148,11 @@ def image_facts(path: Path, *, patient: bool = True) -> ImageFacts:
         return dicom_facts(path, patient=patient)
 
 
+def stem_of(name: str) -> str:
+    """A file's name without the suffix of an image; the dots of a UID, 1.2.840.113, begin none."""
+    return name.rpartition(".")[0] if name.lower().endswith(SUFFIXES) else name
+
+
 def is_image(path: Path) -> bool:
     """Whether a file is an image, by its suffix or, for a DICOM, by its content."""
     return _known_format(path) is not None

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from hdf.errors import Problem, UserError, user_error
 from hdf.files import utf8_name
-from hdf.images import SUFFIXES, is_image, passed_over
+from hdf.images import SUFFIXES, is_image, passed_over, stem_of
 
 
 class ImagePath(NamedTuple):
@@ -28,8 +28,7 @@ class ImagePath(NamedTuple):
     @property
     def stem(self) -> str:
         """The name without an image format's suffix; the dots of a UID begin none."""
-        stem, dot, suffix = self.name.rpartition(".")
-        return stem if f"{dot}{suffix}".lower() in SUFFIXES else self.name
+        return stem_of(self.name)
 
 
 def find_images(

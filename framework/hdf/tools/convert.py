@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 from xml.etree.ElementTree import Element, indent, tostring
 
-from hdf.images import SUFFIXES
+from hdf.images import stem_of
 
 
-class Film(NamedTuple):
+class LabelledImage(NamedTuple):
     """What is written of one image.
 
     Attributes:
@@ -31,14 +31,14 @@ class Film(NamedTuple):
     @property
     def stem(self) -> str:
         """The name without its suffix, as of a file beside the image."""
-        return self.name.rpartition(".")[0] if self.name.lower().endswith(SUFFIXES) else self.name
+        return stem_of(self.name)
 
 
 Files = dict[str, str]
 """Texts by their paths in a folder; a single file has an empty path."""
 
 
-def _csv(films: Sequence[Film], labels: Sequence[str]) -> Files:
+def _csv(films: Sequence[LabelledImage], labels: Sequence[str]) -> Files:
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     patients = any(film.patient for film in films)
@@ -53,7 +53,7 @@ def _csv(films: Sequence[Film], labels: Sequence[str]) -> Files:
     return {"": text.getvalue()}
 
 
-def _coco(films: Sequence[Film], labels: Sequence[str]) -> Files:
+def _coco(films: Sequence[LabelledImage], labels: Sequence[str]) -> Files:
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for number, film in enumerate(films, 1):
@@ -68,11 +68,11 @@ def _coco(films: Sequence[Film], labels: Sequence[str]) -> Files:
     return _json({"images": images, "annotations": annotations, "categories": categories})
 
 
-def _voc(films: Sequence[Film], labels: Sequence[str]) -> Files:
+def _voc(films: Sequence[LabelledImage], labels: Sequence[str]) -> Files:
     return {f"{film.stem}.xml": _xml(_voc_of(film)) for film in films}
 
 
-def _voc_of(film: Film) -> Element:
+def _voc_of(film: LabelledImage) -> Element:
     folder, _, name = film.name.rpartition("/")
     height, width = film.size
     size = _node("size", *_leaves(width=width, height=height, depth=1))
@@ -84,7 +84,7 @@ def _voc_of(film: Film) -> Element:
     return _node("annotation", *_leaves(folder=folder, filename=name), size, *objects)
 
 
-def _yolo(films: Sequence[Film], labels: Sequence[str]) -> Files:
+def _yolo(films: Sequence[LabelledImage], labels: Sequence[str]) -> Files:
     names = "".join(f"  {number}: {json.dumps(label)}\n" for number, label in enumerate(labels))
     files = {"data.yaml": f"names:\n{names}"}
     for film in films:
@@ -98,7 +98,7 @@ def _yolo(films: Sequence[Film], labels: Sequence[str]) -> Files:
     return files
 
 
-def _label_studio(films: Sequence[Film], labels: Sequence[str]) -> Files:
+def _label_studio(films: Sequence[LabelledImage], labels: Sequence[str]) -> Files:
     return _json(
         [
             {
@@ -110,7 +110,7 @@ def _label_studio(films: Sequence[Film], labels: Sequence[str]) -> Files:
     )
 
 
-def _region(film: Film, label: str, box: list[float]) -> dict[str, Any]:
+def _region(film: LabelledImage, label: str, box: list[float]) -> dict[str, Any]:
     height, width = film.size
     x0, y0, x1, y1 = (
         100 * edge / side for edge, side in zip(box, (width, height) * 2, strict=True)
@@ -123,7 +123,7 @@ def _region(film: Film, label: str, box: list[float]) -> dict[str, Any]:
     }
 
 
-def _cvat(films: Sequence[Film], labels: Sequence[str]) -> Files:
+def _cvat(films: Sequence[LabelledImage], labels: Sequence[str]) -> Files:
     images = []
     for number, film in enumerate(films):
         height, width = film.size
@@ -162,7 +162,7 @@ def _xml(root: Element) -> str:
     return tostring(root, encoding="unicode") + "\n"
 
 
-WRITERS: dict[str, Callable[[Sequence[Film], Sequence[str]], Files]] = {
+WRITERS: dict[str, Callable[[Sequence[LabelledImage], Sequence[str]], Files]] = {
     "csv": _csv,
     "coco": _coco,
     "voc": _voc,

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from hdf import Sample, UserError
+from hdf import Sample
 from hdf.boxes import clip
-from hdf.errors import Problem
 from hdf.files import decimal
+from hdf.images import stem_of
 from hdf.types import Fault, Target
-from hdf_plugins.loaders.folders import Folder, stem_of, tried
+from hdf_plugins.loaders.folders import Folder, opened
 
 Box = tuple[float, float, float, float]
 """(x0, y0, x1, y1) on pixel edges."""
@@ -99,12 +98,7 @@ class AnnotationLoader:
 
     def records(self) -> list[Sample]:
         """One sample an image, in the order of their ids, and one an annotation of no image."""
-        problems: list[Problem] = []
-        folder = Folder(self.images)
-        tried(folder.refuse_empty, problems)
-        entries = tried(partial(self.read, folder), problems)
-        if problems or entries is None:
-            raise UserError(problems)
+        folder, entries = opened(self.images, self.read)
         found = by_image(folder, entries)
         return [_sample(folder, id, *found[id]) for id in sorted(found)]
 

@@ -6,7 +6,7 @@ import os
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from itertools import takewhile
 from pathlib import Path, PureWindowsPath
 from typing import TypeVar
@@ -25,6 +25,7 @@ from hdf.images import (
     passed_over,
     read_image,
     read_mask,
+    stem_of,
 )
 
 T = TypeVar("T")
@@ -37,11 +38,6 @@ def tried(read: Callable[[], T], problems: list[Problem]) -> T | None:
     except UserError as error:
         problems += error.problems
         return None
-
-
-def stem_of(name: str) -> str:
-    """A file's name without the suffix of an image; a DICOM's, 1.2.840.113, is full of dots."""
-    return name.rpartition(".")[0] if name.lower().endswith(SUFFIXES) else name
 
 
 def read_masks(image: Path, masks: Sequence[Path]) -> Tensor:
@@ -65,12 +61,13 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.name = utf8_name(path.absolute().name)
+        self._is_image = cache(is_image)  # a DICOM without a suffix is opened to know
 
     def refuse_empty(self, recursive: bool = True, hint: str = "") -> None:
         """Raise a UserError, with a hint, where there is no such folder, or no image in it."""
         if not self.path.is_dir():
             raise user_error("there is no such folder", where=str(self.path))
-        if not any(map(is_image, self._files(recursive))):
+        if not any(map(self._is_image, self._files(recursive))):
             kinds = f"no {', '.join(SUFFIXES)} file and no DICOM under another name"
             message = f"the folder holds {kinds}; it holds {self._contents()}{hint}"
             raise user_error(message, where=str(self.path))
@@ -78,13 +75,13 @@ class Folder:
     def images(self, recursive: bool = False) -> dict[str, list[Path]]:
         """The images by their ids; two files share one if they differ in their suffix alone."""
         found: dict[str, list[Path]] = defaultdict(list)
-        for path in filter(is_image, self._files(recursive)):
+        for path in filter(self._is_image, self._files(recursive)):
             found[self.id_of(path)].append(path)
         return dict(found)
 
     def tell_passed_over(self, recursive: bool = False) -> None:
         """Say on stderr which files of a folder that is the data set are not part of it."""
-        if text := passed_over(file for file in self._files(recursive) if not is_image(file)):
+        if text := passed_over(file for file in self._files(recursive) if not self._is_image(file)):
             print(f"{utf8_name(self.path)}: {text}", file=sys.stderr)
 
     def sample(
@@ -138,11 +135,11 @@ class Folder:
             return []
         path = self.path / name
         inside = not (wanted.anchor or ".." in wanted.parts)
-        if inside and is_file(path) and is_image(path):
+        if inside and is_file(path) and self._is_image(path):
             return [path]
         as_written = name.rpartition("/")[2]  # a backslash may stand for a byte: `utf8_name`
         for key in dict.fromkeys((wanted.name, stem_of(wanted.name), as_written)):
-            fitting = filter(is_image, self._by_name.get(key.lower(), ()))
+            fitting = filter(self._is_image, self._by_name.get(key.lower(), ()))
             if found := self._nearest(fitting, wanted.parts[:-1], key):
                 return found
         return []
@@ -160,8 +157,11 @@ class Folder:
         return ranks[min(ranks)] if ranks else []
 
     def _files(self, recursive: bool) -> list[Path]:
-        if recursive:
-            return self._everything
+        return self._everything if recursive else self._inside
+
+    @cached_property
+    def _inside(self) -> list[Path]:
+        """The files of the folder itself, without the hidden ones."""
         inside = sorted(self.path.iterdir()) if self.path.is_dir() else []
         return [path for path in inside if not path.name.startswith(".") and path.is_file()]
 
@@ -190,6 +190,17 @@ class Folder:
         folders = sorted(path.name for path in self.path.iterdir() if path.is_dir())
         told += [f"the folder {name}" for name in folders[:5]]
         return utf8_name(", ".join(told)) or "nothing"
+
+
+def opened(images: Path, read: Callable[[Folder], T]) -> tuple[Folder, T]:
+    """The folder of images, and what `read` finds for it; a UserError has the problems of both."""
+    problems: list[Problem] = []
+    folder = Folder(images)
+    tried(folder.refuse_empty, problems)
+    found = tried(partial(read, folder), problems)
+    if problems or found is None:
+        raise UserError(problems)
+    return folder, found
 
 
 def mask_folders(folder: Path, labels: Iterable[str]) -> dict[str, Folder]:

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from hdf import Sample, Target, UserError
 from hdf.boxes import largest_component, mask_bounds
-from hdf.errors import Problem, suggest, user_error
+from hdf.errors import suggest, user_error
 from hdf.images import read_mask
-from hdf_plugins.loaders.folders import Folder, mask_folders, read_masks, tried
+from hdf_plugins.loaders.folders import Folder, mask_folders, opened, read_masks
 
 Masks = dict[str, dict[str, list[Path]]]
 """The masks of each image, by its id and by their label."""
@@ -55,12 +55,7 @@ class MaskBoxes:
 
     def records(self) -> list[Sample]:
         """One sample for each image and for each mask without one, in the order of their ids."""
-        problems: list[Problem] = []
-        folder = Folder(self.images)
-        tried(folder.refuse_empty, problems)
-        masks = tried(partial(self._masks, folder), problems)
-        if problems or masks is None:
-            raise UserError(problems)
+        folder, masks = opened(self.images, self._masks)
         folder.tell_passed_over()
         others = folder.images().keys() if self.unlisted == "error" else set()
         with ThreadPoolExecutor() as pool:
